@@ -1,0 +1,220 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Percentage is a share of a whole, as a string with a percent sign and at most four decimals, from "0%" to "100%".
+//
+// +kubebuilder:validation:MaxLength=9
+// +kubebuilder:validation:Pattern=`^(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)%$`
+type Percentage string
+
+// Duration is a length of time as hours, minutes, seconds and milliseconds (GEP-2257), such as "90s" or "1h30m".
+//
+// +kubebuilder:validation:MaxLength=20
+// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+type Duration string
+
+// ShiftPolicy says how releases go up and what they are judged by. It is cluster-scoped and meant to be shared by many Services.
+// A running release keeps the policy it started with; a change counts from the next release on.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories=stagger,shortName=spol
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Steps",type=string,JSONPath=`.spec.steps[*].weight`
+// +kubebuilder:printcolumn:name="Pace",type=string,JSONPath=`.spec.pace.type`
+// +kubebuilder:printcolumn:name="Objectives",type=string,JSONPath=`.spec.objectives[*].name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ShiftPolicy struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	// spec is the policy.
+	// +required
+	Spec ShiftPolicySpec `json:"spec"`
+	// status says whether the policy can be used.
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status ShiftPolicyStatus `json:"status,omitempty"`
+}
+
+// ShiftPolicySpec is what a platform team decides about releases.
+type ShiftPolicySpec struct {
+	// steps are the weights a release stops at, in rising order, the last one "100%".
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || double(self[self.size()-1].weight.replace('%','')) == 100.0",message="steps: the last weight must be 100%; add a last step {weight: \"100%\", hold: 5m}"
+	// +kubebuilder:validation:XValidation:rule="self.all(s, self.exists_one(o, double(o.weight.replace('%','')) == double(s.weight.replace('%',''))))",message="steps: every weight must be different from the others; remove the repeated step"
+	// +kubebuilder:validation:XValidation:rule="self.map(s, double(s.weight.replace('%',''))).isSorted()",message="steps: weights must rise from step to step; sort the steps by weight"
+	Steps []Step `json:"steps"`
+	// pace says how the weights between the steps are chosen.
+	// +optional
+	// +kubebuilder:default={type: Fixed}
+	Pace Pace `json:"pace,omitempty,omitzero"`
+	// objectives are the service level objectives by which both arms are judged.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=12
+	Objectives []Objective `json:"objectives"`
+	// confidence bounds how often a verdict may be wrong.
+	// +optional
+	// +kubebuilder:default={falseAbort: "1%", falsePromote: "5%"}
+	Confidence Confidence `json:"confidence,omitempty,omitzero"`
+	// tolerance is how many times the stable's bad share the canary's may be without being worse, from "1" to "10".
+	// +optional
+	// +kubebuilder:default="1.2"
+	// +kubebuilder:validation:MaxLength=6
+	// +kubebuilder:validation:Pattern=`^(10|[1-9](\.[0-9]{1,3})?)$`
+	Tolerance string `json:"tolerance,omitempty"`
+	// undetermined says what happens to a step that cannot be decided.
+	// +optional
+	// +kubebuilder:default={after: "30m", action: Hold}
+	Undetermined Deadline `json:"undetermined,omitempty,omitzero"`
+	// warmup is how long the canary's first traffic is not counted, at most 10m.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('10m')",message="warmup must be at most 10m"
+	Warmup Duration `json:"warmup,omitempty"`
+	// sharedBreach says what happens when the stable itself breaks the objective, so that the version is not to blame.
+	// +optional
+	// +kubebuilder:default={after: "10m", action: Hold}
+	SharedBreach Deadline `json:"sharedBreach,omitempty,omitzero"`
+	// workload bounds how long pods may take to come and to go.
+	// +optional
+	// +kubebuilder:default={readyWithin: "10m", drain: "30s"}
+	Workload WorkloadLimits `json:"workload,omitempty,omitzero"`
+}
+
+// Step is a weight and the least time it is held.
+type Step struct {
+	// weight is the canary's share of the Service's traffic, from "0.0001%" to "100%".
+	// +required
+	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) > 0.0",message="weight must be above 0%"
+	Weight Percentage `json:"weight"`
+	// hold is the least time at this weight that must be covered by counted requests of both arms, at most 24h.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="hold must be at most 24h"
+	Hold Duration `json:"hold"`
+}
+
+// PaceType says how the weights between the steps are chosen.
+//
+// +kubebuilder:validation:Enum=Fixed
+type PaceType string
+
+// PaceFixed gives the canary exactly the weights of the policy's steps.
+const PaceFixed PaceType = "Fixed"
+
+// Pace is how a release goes from step to step.
+type Pace struct {
+	// type is Fixed: the weights are exactly the steps.
+	// +optional
+	// +kubebuilder:default=Fixed
+	Type PaceType `json:"type,omitempty"`
+}
+
+// IndicatorType says which requests are bad.
+//
+// +kubebuilder:validation:Enum=Requests
+type IndicatorType string
+
+// IndicatorRequests counts as bad what users saw fail: HTTP 5xx, transport failures and gRPC error statuses, as the callers'
+// proxies saw them.
+const IndicatorRequests IndicatorType = "Requests"
+
+// Objective is one service level objective.
+type Objective struct {
+	// name is how people call the objective, such as availability.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// indicator says which requests are bad.
+	// +required
+	Indicator IndicatorType `json:"indicator"`
+	// target is the least share of good requests, from "50%" to below "100%".
+	// +required
+	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) < 100.0",message="target must be below 100%: an objective without an error budget cannot be measured; use 99.99% for the strictest"
+	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 50.0",message="target must be at least 50%; it is the share of good requests, not of bad ones"
+	Target Percentage `json:"target"`
+}
+
+// Confidence bounds the wrong verdicts of a whole release, all objectives together.
+type Confidence struct {
+	// falseAbort is how often a version no worse than allowed may be aborted, from "0.01%" to "20%".
+	// +optional
+	// +kubebuilder:default="1%"
+	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 0.01 && double(self.replace('%','')) <= 20.0",message="falseAbort must be from 0.01% to 20%"
+	FalseAbort Percentage `json:"falseAbort,omitempty"`
+	// falsePromote is how often a version that breaks an objective may be promoted, from "0.01%" to "20%".
+	// +optional
+	// +kubebuilder:default="5%"
+	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 0.01 && double(self.replace('%','')) <= 20.0",message="falsePromote must be from 0.01% to 20%"
+	FalsePromote Percentage `json:"falsePromote,omitempty"`
+}
+
+// DeadlineAction is what a release does when a deadline has passed.
+//
+// +kubebuilder:validation:Enum=Hold;Abort
+type DeadlineAction string
+
+const (
+	// ActionHold keeps the weight and waits for people or for more evidence.
+	ActionHold DeadlineAction = "Hold"
+	// ActionAbort takes the version back without refusing its template.
+	ActionAbort DeadlineAction = "Abort"
+)
+
+// Deadline is a time and what happens after it. Its clock runs only while evidence is fresh.
+type Deadline struct {
+	// after is how long the release waits first, from 1m to 168h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="after must be from 1m to 168h"
+	After Duration `json:"after,omitempty"`
+	// action is Hold or Abort.
+	// +optional
+	// +kubebuilder:default=Hold
+	Action DeadlineAction `json:"action,omitempty"`
+}
+
+// WorkloadLimits bound how long pods may take.
+type WorkloadLimits struct {
+	// readyWithin is how long the canary's pods may take to become available for a step, at most 2h; then the release is aborted.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('2h')",message="readyWithin must be from 5s to 2h"
+	ReadyWithin Duration `json:"readyWithin,omitempty"`
+	// drain is how long the canary's pods stay after they have lost their traffic, so that requests in flight finish, at most 30m.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('30m')",message="drain must be at most 30m"
+	Drain Duration `json:"drain,omitempty"`
+}
+
+// ShiftPolicyStatus says whether the policy can be used.
+type ShiftPolicyStatus struct {
+	// observedGeneration is the generation of the spec that the conditions speak of; -1 before the first look.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions are Ready and Accepted.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ShiftPolicyList is a list of policies.
+//
+// +kubebuilder:object:root=true
+type ShiftPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ShiftPolicy `json:"items"`
+}
