@@ -1,0 +1,50 @@
+package v1alpha1
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Whole is all of a Service's traffic, in millionths: the unit of weights inside Stagger.
+const Whole = 1_000_000
+
+// Millionths is the percentage in millionths of the whole, from 0 to Whole. Text that is no percentage is 0: the API server has
+// refused it, and 0 is the weight that harms nobody.
+func (p Percentage) Millionths() int64 {
+	whole, frac, _ := strings.Cut(strings.TrimSuffix(string(p), "%"), ".")
+	if len(frac) > 4 {
+		return 0
+	}
+	n, err := strconv.ParseInt(whole+frac+strings.Repeat("0", 4-len(frac)), 10, 64)
+	if err != nil || n < 0 || n > Whole {
+		return 0
+	}
+	return n
+}
+
+// Fraction is the percentage as a number from 0 to 1.
+func (p Percentage) Fraction() float64 { return float64(p.Millionths()) / Whole }
+
+// PercentageOf writes millionths of a whole, from 0 to Whole, without trailing zeros.
+func PercentageOf(millionths int64) Percentage {
+	s := strconv.FormatInt(millionths/10_000, 10)
+	if frac := millionths % 10_000; frac != 0 {
+		s += "." + strings.TrimRight(strconv.FormatInt(10_000+frac, 10)[1:], "0")
+	}
+	return Percentage(s + "%")
+}
+
+// Duration is the length of time; 0 when the text is no duration.
+func (d Duration) Duration() time.Duration {
+	v, err := time.ParseDuration(string(d))
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// DurationOf writes a length of time, cut to whole seconds.
+func DurationOf(d time.Duration) Duration {
+	return Duration(strconv.FormatInt(int64(d/time.Second), 10) + "s")
+}
