@@ -1,0 +1,98 @@
+package evidence
+
+import (
+	"math"
+	"time"
+)
+
+// Pace bounds what a raise may cost. At the next weight w, the requests that fail in one reaction time shall not exceed the
+// budget, unless the canary meets its objective, which no budget is needed for:
+//
+//	limit(w) = min(0.5, max(Limit, min(Limit, budget/(Rate Reaction)) / w)),  budget = Failures x least phi
+//
+// A burst counts as one failure, so that a service with bursts is not held for ever; no burst is expected to hit more
+// requests than the canary gets in 15 s at its present weight.
+type Pace struct {
+	// Rate is the service's traffic, both arms together, in requests per second.
+	Rate float64
+	// Weight is the canary's present share of traffic, a fraction.
+	Weight float64
+	// Failures is how many failed requests (or bursts of them) one reaction time may cost.
+	Failures float64
+	// Reaction is the time from the first failure to the last request that meets the canary; 0 means 45 s.
+	Reaction time.Duration
+}
+
+const (
+	defaultReaction = 45 * time.Second
+	burstSpan       = 15 // seconds
+	growth          = 5  // largest ratio of one weight to the one before
+	smallestMove    = 3  // each move costs the time it takes to settle; smaller ones are not worth it
+)
+
+// FirstWeight is the share of traffic to begin with: so small that a canary that is broken from its first request fails
+// about as many requests as the budget of failures says, at any rate of traffic (requests per second of the service). It
+// lies between least and 5 %; with no traffic known it is least.
+func FirstWeight(rate, failures, least float64) float64 {
+	w := 0.008 * failures / rate
+	if !within(w, 0, math.MaxFloat64) {
+		w = 0
+	}
+	return min(0.05, max(least, w))
+}
+
+func (p Pace) phi(phi float64) float64 {
+	hit := 1 + p.Rate*p.Weight*burstSpan
+	if !within(hit, 1, math.MaxFloat64) {
+		return phi
+	}
+	return min(phi, hit)
+}
+
+func (p Pace) limit(limit, weight float64, phis []float64) float64 {
+	least := math.Inf(1)
+	for _, phi := range phis {
+		least = min(least, p.phi(phi))
+	}
+	spend := p.Failures * least / (p.Rate * or(p.Reaction, defaultReaction).Seconds())
+	if !within(spend, 0, math.Inf(1)) || !within(weight, math.SmallestNonzeroFloat64, 1) {
+		return limit
+	}
+	return min(0.5, max(limit, min(limit, spend)/weight))
+}
+
+// NextWeight is the largest weight the evidence of this step clears the canary for, at most five times the present one and
+// at most stop, the plan's next weight; 0 when none is cleared that is at least three times the present one or is stop. It
+// looks at clearance only: whether the step was held long enough and nothing is suspicious is in the Verdict.
+func (t *Tests) NextWeight(p Pace, stop float64) float64 {
+	if !within(p.Weight, math.SmallestNonzeroFloat64, 1) || !within(stop, p.Weight, 1) {
+		return 0
+	}
+	high := min(growth*p.Weight, stop)
+	low := min(smallestMove*p.Weight, stop)
+	if t.clears(p, high) {
+		return high
+	}
+	if !t.clears(p, low) || low == stop {
+		return 0
+	}
+	for range 20 { // a millionth of the way
+		if mid := (low + high) / 2; t.clears(p, mid) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+func (t *Tests) clears(p Pace, weight float64) bool {
+	for i := range t.objectives {
+		o := &t.objectives[i]
+		limit, phi := t.limit(i, Question{NextWeight: weight, Pace: &p})
+		if cleared(o.all, o.kept, limit, phi) < 1/t.c.FalsePromote {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,251 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// State is what the evidence says.
+type State string
+
+// The states of a Verdict. Missing data is Undetermined.
+const (
+	// Healthy: the canary is within the limits of the move that was asked about, and nothing is suspicious.
+	Healthy State = "Healthy"
+	// Breach: the canary is worse than allowed. It stays so, whatever comes after.
+	Breach State = "Breach"
+	// Undetermined: neither is proven yet.
+	Undetermined State = "Undetermined"
+)
+
+// Reason says why a Verdict has its State.
+type Reason string
+
+// The reasons, in the order in which they are looked for.
+const (
+	// CanaryWorseThanStable: a Breach; the canary has more than its share of the bad requests of both arms.
+	CanaryWorseThanStable Reason = "CanaryWorseThanStable"
+	// CanaryBreachesSLO: a Breach; the canary is beyond the objective's limit.
+	CanaryBreachesSLO Reason = "CanaryBreachesSLO"
+	// NoConcurrentControl: the canary is beyond the limit with no stable beside it that could show whose fault it is.
+	NoConcurrentControl Reason = "NoConcurrentControl"
+	// Suspicious: there is too much evidence against the canary to raise its weight, and too little to abort.
+	Suspicious Reason = "Suspicious"
+	// Cleared: every objective is proven for the move; the reason of Healthy.
+	Cleared Reason = "Cleared"
+	// SharedBreach: the stable itself is beyond the limit, and the canary is not cleared.
+	SharedBreach Reason = "SharedBreach"
+	// NoTraffic: no canary requests were counted in this step.
+	NoTraffic Reason = "NoTraffic"
+	// NotCleared: the canary's requests do not prove it yet.
+	NotCleared Reason = "NotCleared"
+)
+
+// Question is the move a verdict is asked about.
+type Question struct {
+	// NextWeight is the canary's share of traffic after the move, above 0 and at most 1. Anything else counts as 1, which
+	// asks for most.
+	NextWeight float64
+	// Promote asks about promotion, which needs the objectives' own limits whatever NextWeight is.
+	Promote bool
+	// Pace, if not nil, also limits the requests the move may cost; see Pace.
+	Pace *Pace
+}
+
+// Arms are the counts of both arms.
+type Arms struct{ Stable, Canary Counts }
+
+// Verdict is what the evidence says at one moment, in answer to a Question.
+type Verdict struct {
+	State  State
+	Reason Reason
+	// Against is the evidence against the canary, summed over the objectives, in the larger lane: 100 aborts.
+	Against float64
+	// AloneAgainst is the same of the ceilings that judge a canary with no stable beside it: 100 steps back. 0 at other times.
+	AloneAgainst float64
+	// Suspicious forbids a raise, Shared tells that the stable itself is beyond a limit, Cleared that every objective is
+	// proven for the move. AloneBreach asks to step back to a weight with a stable beside it, and not to blame.
+	Suspicious, Shared, Cleared, AloneBreach bool
+	// Covered is the time of this step that counts as held: fresh, settled slices after the warm-up.
+	Covered time.Duration
+	// Missing is how many more clean canary requests clear every objective; 0 when they are cleared.
+	Missing int64
+	// Objectives follow the order of Config.Objectives.
+	Objectives []ObjectiveVerdict
+	// Exposed are the requests that met the canary in the whole release and how many of those were bad, in the objective
+	// where each is largest: one request counts in several.
+	Exposed Counts
+}
+
+// ObjectiveVerdict is the part of one objective in a Verdict.
+type ObjectiveVerdict struct {
+	Name  string
+	State State
+	// Step holds the counted slices of this step, Release all of the release, with warm-up and settling.
+	Step, Release Arms
+	// Against is this objective's part of Verdict.Against. For is its E_ok for the move, passing at 1/FalsePromote and at
+	// most 1e9; Missing is how many more clean canary requests it takes.
+	Against, For float64
+	Missing      int64
+}
+
+// Verdict says what the evidence of all slices taken so far says about a move. It changes nothing.
+func (t *Tests) Verdict(q Question) Verdict {
+	v := Verdict{Covered: t.covered, AloneBreach: t.stepsBack, Cleared: true}
+	fast, slow := t.against(false)
+	v.Against = max(fast, slow)
+	if t.accused > 0 {
+		v.Against = max(v.Against, 100)
+	}
+	if t.alone {
+		solo, soloSlow := t.against(true)
+		v.AloneAgainst = max(solo, soloSlow)
+	}
+	if t.stepsBack {
+		v.AloneAgainst = max(v.AloneAgainst, 100)
+	}
+	v.Suspicious = max(v.Against, v.AloneAgainst) >= 100*math.Sqrt(t.c.FalseAbort)
+	for i := range t.objectives {
+		o := t.judge(i, q, fast > slow)
+		v.Objectives = append(v.Objectives, o)
+		v.Missing = max(v.Missing, o.Missing)
+		v.Cleared = v.Cleared && o.Missing == 0
+		v.Shared = v.Shared || t.objectives[i].stable.breached(t.c.Objectives[i].Limit)
+		v.Exposed.Requests = max(v.Exposed.Requests, o.Release.Canary.Requests)
+		v.Exposed.Bad = max(v.Exposed.Bad, o.Release.Canary.Bad)
+	}
+	v.State, v.Reason = t.conclude(v)
+	return v
+}
+
+func (t *Tests) conclude(v Verdict) (State, Reason) {
+	switch {
+	case t.accused > 0 && t.byShare:
+		return Breach, CanaryWorseThanStable
+	case t.accused > 0:
+		return Breach, CanaryBreachesSLO
+	case v.AloneBreach:
+		return Undetermined, NoConcurrentControl
+	case v.Suspicious:
+		return Undetermined, Suspicious
+	case v.Cleared:
+		return Healthy, Cleared
+	case v.Shared:
+		return Undetermined, SharedBreach
+	}
+	for _, o := range v.Objectives {
+		if o.Step.Canary.Requests > 0 {
+			return Undetermined, NotCleared
+		}
+	}
+	return Undetermined, NoTraffic
+}
+
+// judge is the part of one objective; fast tells which lane is the larger one.
+func (t *Tests) judge(i int, q Question, fast bool) ObjectiveVerdict {
+	c, o := t.c.Objectives[i], &t.objectives[i]
+	lane := &o.beside.slow
+	if fast {
+		lane = &o.beside.fast
+	}
+	limit, phi := t.limit(i, q)
+	goal := 1 / t.c.FalsePromote
+	v := ObjectiveVerdict{
+		Name:    c.Name,
+		State:   Undetermined,
+		Against: t.scale(c.Weight * lane.wealth()),
+		For:     cleared(o.all, o.kept, limit, phi),
+		Missing: missing(o.all, o.kept, limit, phi, goal),
+		Step:    Arms{Stable: o.control, Canary: o.all},
+		Release: Arms{Stable: Counts{o.release.ns, o.release.ks}, Canary: Counts{o.release.nc, o.release.kc}},
+	}
+	v.Step.Canary.add(o.sums.nc, o.sums.kc)
+	switch {
+	case t.accused == int64(i)+1:
+		v.State = Breach
+	case v.For >= goal:
+		v.State = Healthy
+	}
+	return v
+}
+
+// limit is the bad share a canary is cleared of, and the dispersion used for it: at the next weight the canary alone must
+// not be able to spend more than the whole share of bad requests that the objective allows.
+func (t *Tests) limit(i int, q Question) (limit, phi float64) {
+	limit, phi = t.c.Objectives[i].Limit, t.c.Phi[i]
+	switch {
+	case q.Promote:
+		return limit, phi
+	case q.Pace != nil:
+		return q.Pace.limit(limit, q.NextWeight, t.c.Phi), q.Pace.phi(phi)
+	case within(q.NextWeight, math.SmallestNonzeroFloat64, 1):
+		limit = min(0.5, limit/q.NextWeight)
+	}
+	return limit, phi
+}
+
+// against is the evidence of the fast and of the slow lane, summed over the objectives: 100 is the threshold.
+func (t *Tests) against(alone bool) (fast, slow float64) {
+	for i := range t.objectives {
+		l := t.objectives[i].lanes(alone)
+		if l == nil {
+			return 0, 0
+		}
+		weight := t.c.Objectives[i].Weight
+		fast += float64(weight * l.fast.wealth())
+		slow += float64(weight * l.slow.wealth())
+	}
+	return t.scale(fast), t.scale(slow)
+}
+
+// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes.
+func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.FalseAbort * 50 }
+
+// convict records that a threshold has been reached, at the tick in which it is: the guarantee is about ever reaching it.
+func (t *Tests) convict() {
+	if fast, slow := t.against(true); max(fast, slow) >= 100 && t.alone {
+		t.stepsBack = true
+	}
+	fast, slow := t.against(false)
+	if t.accused > 0 || max(fast, slow) < 100 {
+		return
+	}
+	most := 0.0
+	for i := range t.objectives {
+		lane := &t.objectives[i].beside.slow
+		if fast > slow {
+			lane = &t.objectives[i].beside.fast
+		}
+		if w := t.c.Objectives[i].Weight * lane.wealth(); w > most {
+			most, t.accused, t.byShare = w, int64(i)+1, lane.byShare()
+		}
+	}
+}
+
+// String is one line for people.
+func (v Verdict) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s): against %.3g of 100", v.State, v.Reason, v.Against)
+	for _, o := range v.Objectives {
+		c := o.Step.Canary
+		fmt.Fprintf(&b, "; %s %s, %.0f of %.0f bad, for %.3g", o.Name, strings.ToLower(string(o.State)), c.Bad, c.Requests, o.For)
+	}
+	if v.Missing > 0 {
+		fmt.Fprintf(&b, "; %d more clean requests needed", v.Missing)
+	}
+	return b.String()
+}
+
+// LogValues are the key-value pairs of a log line about the verdict.
+func (v Verdict) LogValues() []any {
+	return []any{"verdict", v.State, "reason", v.Reason, "against", v.Against, "covered", v.Covered, "missing", v.Missing}
+}
+
+// String is one line for logs and test failures.
+func (t *Tests) String() string {
+	fast, slow := t.against(false)
+	return fmt.Sprintf("through %s, %v of this step covered, against %.3g (fast lane) and %.3g (slow lane) of 100",
+		t.Through().Format(time.RFC3339), t.covered, fast, slow)
+}
