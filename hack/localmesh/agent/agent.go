@@ -1,0 +1,223 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+)
+
+// Annotations of pods that the agent reads.
+const (
+	ipAnnotation    = "localmesh.stagger.dev/ip"    // The address the pod wants.
+	serveAnnotation = "localmesh.stagger.dev/serve" // "false": only an address; some program beside the mesh is the pod.
+)
+
+const workers = 16
+
+// Agent is the node.
+type Agent struct {
+	client kubernetes.Interface
+	node   string
+	lister listers.PodLister
+	queue  workqueue.TypedRateLimitingInterface[string]
+	ips    addresses
+
+	mu   sync.Mutex
+	pods map[types.UID]*pod
+	wg   sync.WaitGroup
+}
+
+// New returns a node of that name.
+func New(client kubernetes.Interface, node string) *Agent {
+	return &Agent{
+		client: client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
+	}
+}
+
+// Run registers the node and runs its pods until ctx ends.
+func (a *Agent) Run(ctx context.Context) error {
+	if err := register(ctx, a.client, a.node); err != nil {
+		return err
+	}
+	factory := informers.NewSharedInformerFactory(a.client, 0)
+	informer := factory.Core().V1().Pods()
+	a.lister = informer.Lister()
+	if _, err := informer.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: a.enqueue, UpdateFunc: func(_, o any) { a.enqueue(o) }, DeleteFunc: a.forget,
+	}); err != nil {
+		return fmt.Errorf("watching pods: %w", err)
+	}
+	factory.StartWithContext(ctx)
+	if !cache.WaitForCacheSync(ctx.Done(), informer.Informer().HasSynced) {
+		return errors.New("the pods could not be listed")
+	}
+	all, err := a.lister.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing pods: %w", err)
+	}
+	for _, p := range all {
+		if p.Status.PodIP != "" {
+			a.ips.reserve(p.Status.PodIP, string(p.UID))
+		}
+	}
+	for range workers {
+		a.wg.Go(func() { a.work(ctx) })
+	}
+	log.Printf("Node %s runs", a.node)
+	<-ctx.Done()
+	a.queue.ShutDown()
+	a.wg.Wait()
+	return nil
+}
+
+func (a *Agent) enqueue(o any) {
+	if key, err := cache.MetaNamespaceKeyFunc(o); err == nil {
+		a.queue.Add(key)
+	}
+}
+
+// forget kills a pod whose object has gone.
+func (a *Agent) forget(o any) {
+	if t, ok := o.(cache.DeletedFinalStateUnknown); ok {
+		o = t.Obj
+	}
+	object, ok := o.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	a.mu.Lock()
+	p := a.pods[object.UID]
+	a.mu.Unlock()
+	if p != nil {
+		p.gone()
+	}
+}
+
+func (a *Agent) work(ctx context.Context) {
+	for {
+		key, quit := a.queue.Get()
+		if quit {
+			return
+		}
+		if err := a.sync(ctx, key); err != nil {
+			log.Printf("Pod %s: %v", key, err)
+			a.queue.AddRateLimited(key)
+		} else {
+			a.queue.Forget(key)
+		}
+		a.queue.Done(key)
+	}
+}
+
+// sync binds a pod that has no node, starts one that is new here, and tells the others of their newest version.
+func (a *Agent) sync(ctx context.Context, key string) error {
+	namespace, name, err := cache.SplitMetaNamespaceKey(key)
+	if err != nil {
+		return err
+	}
+	object, err := a.lister.Pods(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if object.Spec.NodeName == "" {
+		return a.bind(ctx, object)
+	}
+	if object.Spec.NodeName != a.node || object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
+		return a.finish(ctx, object)
+	}
+	a.mu.Lock()
+	p := a.pods[object.UID]
+	a.mu.Unlock()
+	if p == nil {
+		if p, err = a.start(ctx, object); err != nil {
+			return err
+		}
+	}
+	p.update(object)
+	return nil
+}
+
+// finish deletes a pod that has ended, or is nobody's, once somebody wants it deleted.
+func (a *Agent) finish(ctx context.Context, object *corev1.Pod) error {
+	a.mu.Lock()
+	p := a.pods[object.UID]
+	a.mu.Unlock()
+	if p != nil {
+		p.update(object)
+		return nil
+	}
+	if object.DeletionTimestamp == nil || object.Spec.NodeName != a.node {
+		return nil
+	}
+	zero := int64(0)
+	err := a.client.CoreV1().Pods(object.Namespace).Delete(ctx, object.Name,
+		metav1.DeleteOptions{GracePeriodSeconds: &zero, Preconditions: metav1.NewUIDPreconditions(string(object.UID))})
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// bind is all the scheduling there is. Pods with scheduling gates wait.
+func (a *Agent) bind(ctx context.Context, object *corev1.Pod) error {
+	if object.DeletionTimestamp != nil || len(object.Spec.SchedulingGates) > 0 {
+		return nil
+	}
+	err := a.client.CoreV1().Pods(object.Namespace).Bind(ctx, &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name, UID: object.UID},
+		Target:     corev1.ObjectReference{Kind: "Node", Name: a.node},
+	}, metav1.CreateOptions{})
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// start gives a pod its address and its life.
+func (a *Agent) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
+	ip := object.Status.PodIP
+	if ip == "" {
+		ip = object.Annotations[ipAnnotation]
+	}
+	if ip == "" {
+		var err error
+		if ip, err = a.ips.take(string(object.UID)); err != nil {
+			return nil, err
+		}
+	}
+	a.ips.reserve(ip, string(object.UID))
+	ctx, gone := context.WithCancel(ctx)
+	p := newPod(object, ip, a.client.CoreV1().Pods(object.Namespace), gone)
+	a.mu.Lock()
+	a.pods[object.UID] = p
+	a.mu.Unlock()
+	a.wg.Go(func() {
+		defer gone()
+		if err := p.live(ctx); err != nil {
+			log.Printf("Ending: %v", err)
+		}
+		a.ips.release(ip, string(p.uid))
+		a.mu.Lock()
+		delete(a.pods, p.uid)
+		a.mu.Unlock()
+		a.queue.AddRateLimited(p.namespace + "/" + p.name) // Should its deletion have failed, it is tried again.
+	})
+	return p, nil
+}

@@ -1,0 +1,146 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// How a container ended.
+type exit struct {
+	code   int
+	reason string // As a kubelet says it: Completed, Error, OOMKilled, ContainerCannotRun.
+	text   string
+}
+
+// app is one run of one container.
+type app struct {
+	b        Behaviour
+	pod      string
+	revision string
+	started  time.Time
+}
+
+// listen opens the container's ports on the pod's address.
+func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) {
+	ports := []int{b.Port}
+	if len(c.Ports) > 0 {
+		ports = nil
+		for _, p := range c.Ports {
+			if p.Protocol == "" || p.Protocol == corev1.ProtocolTCP {
+				ports = append(ports, int(p.ContainerPort))
+			}
+		}
+	}
+	var out []net.Listener
+	for _, port := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
+		if err != nil {
+			for _, open := range out {
+				open.Close()
+			}
+			return nil, fmt.Errorf("listening: %w", err)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// run serves until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it
+// ends at once.
+func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Listener) exit {
+	server := &http.Server{Handler: a, ReadHeaderTimeout: time.Minute}
+	for _, l := range listeners {
+		go func() { _ = server.Serve(l) }() // Ends with ErrServerClosed, or when the listener is closed.
+	}
+	defer server.Close()
+	crash, oom := after(a.b.CrashAfter), after(a.b.OOMAfter)
+	select {
+	case <-crash:
+		return exit{code: a.b.ExitCode, reason: reasonOf(a.b.ExitCode), text: "crashed as told"}
+	case <-oom:
+		return exit{code: 137, reason: "OOMKilled"}
+	case <-kill:
+		return exit{code: 137, reason: "Error"}
+	case <-ctx.Done():
+	}
+	select {
+	case <-kill:
+		return exit{code: 137, reason: "Error"}
+	case <-time.After(a.b.ShutdownAfter):
+	}
+	drain, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-kill:
+			cancel()
+		case <-drain.Done():
+		}
+	}()
+	if err := server.Shutdown(drain); errors.Is(err, context.Canceled) {
+		return exit{code: 137, reason: "Error"}
+	}
+	return exit{code: 0, reason: "Completed"}
+}
+
+// after is a channel that delivers after d, or never where d is 0.
+func after(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
+func reasonOf(code int) string {
+	if code == 0 {
+		return "Completed"
+	}
+	return "Error"
+}
+
+// ServeHTTP answers /healthz and /readyz as the app's health check, everything else as its work.
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	up := time.Since(a.started)
+	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		if a.b.NeverReady || up < a.b.ReadyAfter {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
+		return
+	}
+	h := w.Header()
+	h.Set("x-pod", a.pod)
+	h.Set("x-version", a.b.Version)
+	h.Set("x-revision", a.revision)
+	wait := a.b.Latency
+	if a.b.SlowRate > 0 && rand.Float64() < a.b.SlowRate {
+		wait += a.b.SlowLatency
+	}
+	if wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if a.failing(up) && rand.Float64() < a.b.ErrorRate {
+		http.Error(w, "failed as told", a.b.ErrorCode)
+		return
+	}
+	fmt.Fprintln(w, a.pod, a.b.Version)
+}
+
+// failing reports whether the app makes errors at this age.
+func (a *app) failing(up time.Duration) bool {
+	if a.b.ErrorRate == 0 || up < a.b.ErrorAfter {
+		return false
+	}
+	return a.b.ErrorFor == 0 || up < a.b.ErrorAfter+a.b.ErrorFor
+}

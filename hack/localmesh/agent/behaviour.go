@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Behaviour is what one container of the sample app does.
+type Behaviour struct {
+	Version       string        // The image's tag; header x-version.
+	Port          int           // Where it listens when its container names no port.
+	ErrorRate     float64       // Share of requests answered with ErrorCode, 0 to 1.
+	ErrorCode     int           // HTTP status of those.
+	ErrorAfter    time.Duration // For so long after its start it makes no errors.
+	ErrorFor      time.Duration // Then it makes errors for so long; 0 for ever.
+	Latency       time.Duration // Added to every answer.
+	SlowRate      float64       // Share of requests that take SlowLatency more, 0 to 1.
+	SlowLatency   time.Duration
+	CrashAfter    time.Duration // It exits with ExitCode so long after its start; 0 never.
+	OOMAfter      time.Duration // The kernel kills it for its memory so long after its start; 0 never.
+	ExitCode      int
+	NeverReady    bool          // Its health check fails for ever.
+	ReadyAfter    time.Duration // Its health check fails for so long after its start.
+	ShutdownAfter time.Duration // Told to end, it serves for so long, then ends when its last request is done.
+}
+
+// byTag are the behaviours that the ending of a tag stands for.
+var byTag = [...]struct {
+	suffix string
+	args   []string
+}{
+	{"-errors", []string{"--error-rate=0.3"}},
+	{"-slow", []string{"--slow-rate=0.5", "--slow-latency=800ms"}},
+	{"-crash", []string{"--crash-after=10s"}},
+	{"-oom", []string{"--oom-after=10s"}},
+	{"-never-ready", []string{"--never-ready"}},
+	{"-late", []string{"--error-rate=0.3", "--error-after=60s"}},
+}
+
+// ParseBehaviour reads a container's image, environment and arguments; later ones win in this order. The error says which
+// argument is wrong.
+func ParseBehaviour(c corev1.Container) (Behaviour, error) {
+	b := Behaviour{Version: imageTag(c.Image)}
+	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.IntVar(&b.Port, "port", 8080, "")
+	fs.Float64Var(&b.ErrorRate, "error-rate", 0, "")
+	fs.IntVar(&b.ErrorCode, "error-code", 500, "")
+	fs.DurationVar(&b.ErrorAfter, "error-after", 0, "")
+	fs.DurationVar(&b.ErrorFor, "error-for", 0, "")
+	fs.DurationVar(&b.Latency, "latency", 0, "")
+	fs.Float64Var(&b.SlowRate, "slow-rate", 0, "")
+	fs.DurationVar(&b.SlowLatency, "slow-latency", 500*time.Millisecond, "")
+	fs.DurationVar(&b.CrashAfter, "crash-after", 0, "")
+	fs.DurationVar(&b.OOMAfter, "oom-after", 0, "")
+	fs.IntVar(&b.ExitCode, "exit-code", 1, "")
+	fs.BoolVar(&b.NeverReady, "never-ready", false, "")
+	fs.DurationVar(&b.ReadyAfter, "ready-after", 0, "")
+	fs.DurationVar(&b.ShutdownAfter, "shutdown-after", 2*time.Second, "")
+	for _, t := range byTag {
+		if strings.HasSuffix(b.Version, t.suffix) {
+			if err := fs.Parse(t.args); err != nil {
+				return b, fmt.Errorf("tag %s: %w", b.Version, err)
+			}
+		}
+	}
+	var wrong []error
+	fs.VisitAll(func(f *flag.Flag) {
+		name := "APP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		for _, e := range c.Env {
+			if e.Name != name || e.ValueFrom != nil {
+				continue
+			}
+			if err := fs.Set(f.Name, e.Value); err != nil {
+				wrong = append(wrong, fmt.Errorf("environment variable %s=%q: %w", name, e.Value, err))
+			}
+		}
+	})
+	if err := errors.Join(wrong...); err != nil {
+		return b, err
+	}
+	if err := fs.Parse(c.Args); err != nil {
+		return b, fmt.Errorf("arguments %q: %w", c.Args, err)
+	}
+	if fs.NArg() > 0 {
+		return b, fmt.Errorf("argument %q is not understood; arguments look like --error-rate=0.3", fs.Arg(0))
+	}
+	return b, b.check()
+}
+
+func (b Behaviour) check() error {
+	for name, rate := range map[string]float64{"--error-rate": b.ErrorRate, "--slow-rate": b.SlowRate} {
+		if rate < 0 || rate > 1 {
+			return fmt.Errorf("%s=%v: a share lies between 0 and 1", name, rate)
+		}
+	}
+	if b.ErrorCode < 200 || b.ErrorCode > 599 {
+		return fmt.Errorf("--error-code=%d: use a status from 200 to 599", b.ErrorCode)
+	}
+	return nil
+}
+
+// imageTag returns the tag of an image reference, "latest" where it has none.
+func imageTag(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	name := image[strings.LastIndex(image, "/")+1:]
+	if _, tag, ok := strings.Cut(name, ":"); ok {
+		return tag
+	}
+	return "latest"
+}
+
+// imageMissing reports whether pulling the image fails.
+func imageMissing(image string) bool { return imageTag(image) == "missing" }

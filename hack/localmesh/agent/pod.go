@@ -1,0 +1,205 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+)
+
+// defaultGrace is the time to end of a pod that names none.
+const defaultGrace = 30 * time.Second
+
+// pod is one pod of this node from the moment it is seen until it is gone.
+type pod struct {
+	namespace, name, ip string
+	uid                 types.UID
+	revision            string // Its pod-template-hash; header x-revision.
+	spec                corev1.PodSpec
+	containers          []*container
+	client              typedcorev1.PodInterface
+	started             metav1.Time
+
+	dirty chan struct{} // Something that the status tells has changed.
+
+	mu     sync.Mutex
+	object *corev1.Pod // As last seen.
+	ending chan struct{}
+	ended  bool
+	gone   context.CancelFunc // Kills everything: the object does not exist any more.
+
+	conditions map[corev1.PodConditionType]corev1.PodCondition // Only touched by reportLoop.
+}
+
+func newPod(object *corev1.Pod, ip string, client typedcorev1.PodInterface, gone context.CancelFunc) *pod {
+	p := &pod{
+		namespace: object.Namespace, name: object.Name, uid: object.UID, ip: ip, spec: object.Spec, client: client,
+		revision: object.Labels[appsv1.DefaultDeploymentUniqueLabelKey], started: metav1.Now(),
+		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), gone: gone,
+		conditions: map[corev1.PodConditionType]corev1.PodCondition{},
+	}
+	if t := object.Status.StartTime; t != nil {
+		p.started = *t
+	}
+	before := map[string]corev1.ContainerStatus{}
+	for _, s := range object.Status.ContainerStatuses {
+		before[s.Name] = s
+	}
+	for _, spec := range object.Spec.Containers {
+		c := &container{pod: p, spec: spec, state: waiting("ContainerCreating", ""), ready: object.Annotations[serveAnnotation] == "false"}
+		if s, ok := before[spec.Name]; ok { // The node was away: its containers start anew.
+			c.restarts, c.last = s.RestartCount, s.LastTerminationState
+			if s.State.Running != nil {
+				c.restarts++
+			}
+		}
+		p.containers = append(p.containers, c)
+	}
+	return p
+}
+
+// report has the status written soon. It never blocks.
+func (p *pod) report() {
+	select {
+	case p.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// update takes a newer version of the object.
+func (p *pod) update(object *corev1.Pod) {
+	p.mu.Lock()
+	p.object = object
+	if object.DeletionTimestamp != nil && !p.ended {
+		p.ended = true
+		close(p.ending)
+	}
+	p.mu.Unlock()
+	p.report()
+}
+
+// live runs the pod until its object is deleted or ctx ends, which means that it is gone.
+func (p *pod) live(ctx context.Context) error {
+	term, terminate := context.WithCancel(context.WithoutCancel(ctx))
+	defer terminate()
+	kill := make(chan struct{})
+	var running, reporting sync.WaitGroup
+	reportCtx, stopReports := context.WithCancel(ctx)
+	reporting.Go(func() { p.reportLoop(reportCtx) })
+	p.runContainers(term, kill, &running)
+	select {
+	case <-ctx.Done():
+		close(kill)
+		terminate()
+	case <-p.ending:
+		p.end(ctx, terminate, kill, &running)
+	}
+	running.Wait()
+	stopReports()
+	reporting.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	zero := int64(0)
+	err := p.client.Delete(ctx, p.name, metav1.DeleteOptions{GracePeriodSeconds: &zero, Preconditions: metav1.NewUIDPreconditions(string(p.uid))})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("deleting pod %s/%s: %w", p.namespace, p.name, err)
+	}
+	return nil
+}
+
+func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running *sync.WaitGroup) {
+	p.report()
+	if p.object.Annotations[serveAnnotation] == "false" {
+		now := metav1.Now()
+		for _, c := range p.containers {
+			c.set(func() { c.state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}} })
+		}
+		return
+	}
+	for _, c := range p.containers {
+		running.Go(func() { c.loop(term, kill) })
+	}
+}
+
+// end asks the containers to end, after the longest preStop sleep, and kills what is left when the grace is over.
+func (p *pod) end(ctx context.Context, terminate func(), kill chan struct{}, running *sync.WaitGroup) {
+	p.mu.Lock()
+	grace := defaultGrace
+	if s := p.object.DeletionGracePeriodSeconds; s != nil {
+		grace = time.Duration(*s) * time.Second
+	}
+	p.mu.Unlock()
+	deadline := time.NewTimer(grace)
+	defer deadline.Stop()
+	done := make(chan struct{})
+	sleep := time.AfterFunc(preStop(p.spec), terminate)
+	defer sleep.Stop()
+	go func() {
+		running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-deadline.C:
+	case <-ctx.Done():
+	}
+	close(kill)
+	terminate()
+}
+
+func preStop(spec corev1.PodSpec) time.Duration {
+	longest := int64(0)
+	for _, c := range spec.Containers {
+		if c.Lifecycle != nil && c.Lifecycle.PreStop != nil && c.Lifecycle.PreStop.Sleep != nil {
+			longest = max(longest, c.Lifecycle.PreStop.Sleep.Seconds)
+		}
+	}
+	return time.Duration(longest) * time.Second
+}
+
+// reportLoop writes the status whenever it differs from the one written last.
+func (p *pod) reportLoop(ctx context.Context) {
+	var written *corev1.PodStatus
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.dirty:
+		}
+		p.mu.Lock()
+		object := p.object
+		p.mu.Unlock()
+		status := p.status(object, metav1.Now())
+		if written != nil && equality.Semantic.DeepEqual(*written, status) {
+			continue
+		}
+		if err := p.write(ctx, status); err != nil {
+			if apierrors.IsNotFound(err) || ctx.Err() != nil {
+				return
+			}
+			time.AfterFunc(time.Second, p.report)
+			continue
+		}
+		written = &status
+	}
+}
+
+func (p *pod) write(ctx context.Context, status corev1.PodStatus) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": p.uid}, "status": status})
+	if err != nil {
+		return fmt.Errorf("encoding a status: %w", err)
+	}
+	_, err = p.client.Patch(ctx, p.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	return err
+}

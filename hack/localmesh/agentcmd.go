@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/stagger-dev/stagger/hack/localmesh/agent"
+)
+
+// Limits of the agent's client, in requests per second: a node of thousands of pods has much to tell.
+const (
+	agentQPS   = 1000
+	agentBurst = 2000
+)
+
+func agentCommand() *cobra.Command {
+	var kubeconfig string
+	cmd := &cobra.Command{
+		Use: "agent", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+			if err != nil {
+				return fmt.Errorf("reading the kubeconfig: %w", err)
+			}
+			config.QPS, config.Burst = agentQPS, agentBurst
+			client, err := kubernetes.NewForConfig(config)
+			if err != nil {
+				return fmt.Errorf("building a client: %w", err)
+			}
+			return agent.New(client, "node-1").Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig")
+	return cmd
+}

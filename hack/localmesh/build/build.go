@@ -1,0 +1,117 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Binaries are the paths of everything a mesh runs.
+type Binaries struct {
+	Envoy      string // Envoy itself, unmodified.
+	Kube       string // One program that is etcd, kube-apiserver, controllers or kubectl by the name it is called by.
+	Istiod     string // Istio's control plane.
+	CRDs       string // The manifest of Istio's custom resource definitions.
+	Prometheus string
+	Promtool   string
+}
+
+// All returns the programs of a mesh and builds those that are neither in the cache nor named by a variable. It tells of its
+// progress on out. Only one process builds at a time; others wait for it. The error names the program that could not be made.
+func All(ctx context.Context, out io.Writer) (Binaries, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return Binaries{}, err
+	}
+	dirs := map[string]string{}
+	var missing []program
+	for _, p := range programs() {
+		if given := os.Getenv(p.variable); given != "" {
+			if _, err := os.Stat(given); err != nil {
+				return Binaries{}, fmt.Errorf("%s: %w", p.variable, err)
+			}
+			dirs[p.name] = filepath.Dir(given)
+			continue
+		}
+		key, err := p.key()
+		if err != nil {
+			return Binaries{}, err
+		}
+		dirs[p.name] = filepath.Join(cache, p.name+"-"+key)
+		if !p.complete(dirs[p.name]) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		if err := buildMissing(ctx, out, cache, missing, dirs); err != nil {
+			return Binaries{}, err
+		}
+	}
+	b := Binaries{
+		Envoy: filepath.Join(dirs["envoy"], "envoy"), Kube: filepath.Join(dirs["kube"], "kube"),
+		Istiod: filepath.Join(dirs["istiod"], "istiod"), CRDs: filepath.Join(dirs["istiod"], "crds.yaml"),
+		Prometheus: filepath.Join(dirs["prometheus"], "prometheus"), Promtool: filepath.Join(dirs["prometheus"], "promtool"),
+	}
+	for variable, to := range map[string]*string{
+		"LOCALMESH_ENVOY": &b.Envoy, "LOCALMESH_KUBE": &b.Kube, "LOCALMESH_ISTIOD": &b.Istiod, "LOCALMESH_PROMETHEUS": &b.Prometheus,
+	} {
+		if given := os.Getenv(variable); given != "" {
+			*to = given
+		}
+	}
+	return b, nil
+}
+
+func buildMissing(ctx context.Context, out io.Writer, cache string, missing []program, dirs map[string]string) error {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return fmt.Errorf("making the cache: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(cache, "lock"), func() { fmt.Fprintln(out, "Waiting for another build to end") })
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	fmt.Fprintf(out, "Building %d programs into %s (once; on two cores about a quarter of an hour)\n", len(missing), cache)
+	p := &progress{out: out, steps: len(missing), start: time.Now()}
+	for i, m := range missing {
+		dir := dirs[m.name]
+		if m.complete(dir) { // Somebody else built it while we waited.
+			continue
+		}
+		s := &step{p: p, index: i + 1, name: m.name}
+		if err := s.run("building", func(s *step) error { return makeWhole(ctx, m, dir, s) }); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// makeWhole builds m beside dir and moves it there when complete, so that dir never holds half a program.
+func makeWhole(ctx context.Context, m program, dir string, s *step) error {
+	tmp := dir + ".tmp"
+	if err := os.RemoveAll(tmp); err != nil {
+		return fmt.Errorf("removing what an earlier build left: %w", err)
+	}
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return fmt.Errorf("making %s: %w", tmp, err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := m.makeIn(ctx, tmp, s); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("replacing %s: %w", dir, err)
+	}
+	return os.Rename(tmp, dir)
+}
+
+func cacheDir() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the cache folder; set XDG_CACHE_HOME: %w", err)
+	}
+	return filepath.Join(base, "stagger", "localmesh"), nil
+}
