@@ -1,0 +1,120 @@
+package routing
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// The units of a single destination, whose weight Istio ignores.
+const (
+	unitAbsent = -1 // no weight was written
+	unitZero   = -2 // weight 0 was written
+)
+
+// memo is what the live object cannot tell of one route: first the unit (the greatest common divisor of the user's weights,
+// unitAbsent or unitZero), then the weights of the stable arms in units.
+type memo []int64
+
+func (m memo) unit() int64 {
+	if len(m) == 0 {
+		return 0
+	}
+	return m[0]
+}
+
+// note holds the memos of a VirtualService by shift and key of the route; routes of one key follow each other in order.
+type note map[string]map[string][]memo
+
+// readNote returns an empty note where the annotation is missing or was made unreadable: then the weights of a route are
+// derived from their proportion alone.
+func readNote(annotations map[string]string) note {
+	var n note
+	if err := json.Unmarshal([]byte(annotations[AnnotationRoutes]), &n); err != nil || n == nil {
+		return note{}
+	}
+	return n
+}
+
+func (n note) into(annotations map[string]string) error {
+	for shift, routes := range n {
+		if len(routes) == 0 {
+			delete(n, shift)
+		}
+	}
+	if len(n) == 0 {
+		delete(annotations, AnnotationRoutes)
+		return nil
+	}
+	text, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("encoding annotation %s: %w", AnnotationRoutes, err)
+	}
+	annotations[AnnotationRoutes] = string(text)
+	return nil
+}
+
+// recall gives each route its memo and the other shift that holds it, if one does. The shift "" stands for any.
+func (n note) recall(routes []route, shift string) {
+	taken := map[string]bool{}
+	for other, memos := range n {
+		for i := range routes {
+			if _, found := memos[routes[i].key()]; found && other != shift && shift != "" {
+				routes[i].other = other
+				taken[routes[i].key()] = true
+			}
+		}
+	}
+	for name, memos := range n {
+		if name == shift || shift == "" {
+			assign(routes, memos, taken)
+		}
+	}
+}
+
+// assign matches memos with routes by key; then, where a route's name or match was edited, those left over in their order
+// with split routes left over; a route that was doubled shares the memo of its key.
+func assign(routes []route, memos map[string][]memo, taken map[string]bool) {
+	used := map[string]int{}
+	for i := range routes {
+		key := routes[i].key()
+		if rest := memos[key]; used[key] < len(rest) && routes[i].memo == nil {
+			routes[i].memo = rest[used[key]]
+			used[key]++
+		}
+	}
+	var left []memo
+	for key, all := range memos {
+		// Only one route can be told to be the edited one: of several, none is guessed.
+		left = append(left, all[used[key]:]...)
+	}
+	for i := range routes {
+		r := &routes[i]
+		switch rest := memos[r.key()]; {
+		case r.memo != nil || !r.split || taken[r.key()]:
+		case len(rest) > 0:
+			r.memo = rest[len(rest)-1]
+		case len(left) == 1:
+			r.memo = left[0]
+		}
+	}
+}
+
+// state is a VirtualService as one shift sees it.
+type state struct {
+	vs          *unstructured.Unstructured
+	target      Target
+	annotations map[string]string // as read
+	note        note
+	routes      []route
+}
+
+func read(vs *unstructured.Unstructured, t Target, shift string) state {
+	s := state{vs: vs, target: t, annotations: vs.GetAnnotations(), routes: routesOf(vs, t)}
+	s.note = readNote(s.annotations)
+	if len(s.note) > 0 {
+		s.note.recall(s.routes, shift)
+	}
+	return s
+}
