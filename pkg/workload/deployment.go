@@ -1,0 +1,161 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/stagger-dev/stagger/pkg/patch"
+)
+
+const (
+	labelsPath      = "/metadata/labels"
+	annotationsPath = "/metadata/annotations"
+	pausedPath      = "/spec/paused"
+	templatePath    = "/spec/template"
+
+	yes = "true"
+
+	// probeAnnotation, on a template, is only ever sent in a dry run.
+	probeAnnotation = "stagger.dev/probe"
+	// defaultSurge is what the API server writes where spec.strategy.rollingUpdate.maxSurge is not set.
+	defaultSurge = "25%"
+)
+
+// ErrTemplateWaits means that unpausing would roll out a template that no release has judged.
+var ErrTemplateWaits = errors.New("a template waits that does not run yet")
+
+// Replicas is spec.replicas of a Deployment, 1 when unset.
+func Replicas(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
+
+// Hold labels the Deployment as held, and remembers when its owner had paused it himself: paused, not held, and with no other
+// template than the running one waiting. Running is the ReplicaSet with pods, nil if there is none. It changes no pods. Where no admission
+// policy guards the label, Pause comes with it. Nil when the Deployment is held.
+func Hold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
+	if d.Labels[HeldLabel] == yes {
+		return nil
+	}
+	if d.Spec.Paused && judged(d, running) {
+		return setBoth(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
+	}
+	return set(labelsPath, d.Labels, HeldLabel, yes)
+}
+
+// Pause stops rollouts but not scaling. It needs no guard, since it can only hold back. Nil when the Deployment is paused.
+func Pause(d *appsv1.Deployment) patch.Patch {
+	if d.Spec.Paused {
+		return nil
+	}
+	return patch.Patch{patch.Add(pausedPath, true)}
+}
+
+// Unpause lets the Deployment roll out by itself again, provided nobody changed it since it was read. Running is the ReplicaSet
+// with pods. It returns ErrTemplateWaits when the Deployment's template is another; a Deployment of 0 replicas without pods puts nobody
+// at risk and is always unpaused. Nil when the Deployment is not paused.
+func Unpause(d *appsv1.Deployment, running *appsv1.ReplicaSet) (patch.Patch, error) {
+	if !d.Spec.Paused {
+		return nil, nil
+	}
+	if !judged(d, running) {
+		return nil, fmt.Errorf("unpausing Deployment %s/%s: %w", d.Namespace, d.Name, ErrTemplateWaits)
+	}
+	return patch.Patch{patch.Version(d.ResourceVersion), patch.Test(pausedPath, true), patch.Remove(pausedPath)}, nil
+}
+
+// Unhold takes our labels off the Deployment and leaves spec.paused as its owner had it; only where a template waits that does not
+// run does the Deployment stay paused, because letting go must not release anything: LeftPaused says so. Running is the
+// ReplicaSet with pods. Nil when there is nothing of ours on it.
+func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
+	p := unset(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
+	if len(p) == 0 {
+		return nil
+	}
+	switch before := d.Labels[PausedBeforeLabel] == yes; {
+	case before && !d.Spec.Paused:
+		p = append(p, patch.Add(pausedPath, true))
+	case !before && d.Spec.Paused && judged(d, running):
+		p = append(p, patch.Test(pausedPath, true), patch.Remove(pausedPath))
+	}
+	return append(patch.Patch{patch.Version(d.ResourceVersion)}, p...)
+}
+
+// LeftPaused tells whether Unhold leaves the Deployment paused for the sake of a template that waits.
+func LeftPaused(d *appsv1.Deployment, running *appsv1.ReplicaSet) bool {
+	return d.Spec.Paused && !judged(d, running)
+}
+
+// Undo puts the template of the stable ReplicaSet back into the Deployment, provided nobody changed it since it was read. Nil when
+// it is there.
+func Undo(d *appsv1.Deployment, stable *appsv1.ReplicaSet) patch.Patch {
+	if judged(d, stable) {
+		return nil
+	}
+	return patch.Patch{patch.Version(d.ResourceVersion), patch.Replace(templatePath, *withoutHash(&stable.Spec.Template))}
+}
+
+// Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the
+// Deployment, it comes back Guarded.
+func Probe(d *appsv1.Deployment) patch.Patch {
+	p := patch.SetIn(templatePath+annotationsPath, d.Spec.Template.Annotations, probeAnnotation, d.ResourceVersion)
+	p = append(p, patch.Add(pausedPath, false))
+	return append(p, set(labelsPath, d.Labels, HeldLabel, yes)...)
+}
+
+// Guarded tells whether the answer to a Probe shows that the API server holds template changes: paused and labelled.
+func Guarded(dryRun *appsv1.Deployment) bool {
+	return dryRun.Spec.Paused && dryRun.Labels[HeldLabel] == yes
+}
+
+// judged tells whether unpausing starts no pod of a template that is not running.
+func judged(d *appsv1.Deployment, running *appsv1.ReplicaSet) bool {
+	if running == nil {
+		return Replicas(d) == 0
+	}
+	return SameTemplate(&d.Spec.Template, &running.Spec.Template)
+}
+
+// maxReplicas is spec.replicas and the surge of a rolling update, rounded up, as the Deployment controller computes it.
+func maxReplicas(d *appsv1.Deployment) (int32, error) {
+	if d.Spec.Strategy.Type != appsv1.RollingUpdateDeploymentStrategyType {
+		return Replicas(d), nil
+	}
+	surge := intstr.FromString(defaultSurge)
+	if r := d.Spec.Strategy.RollingUpdate; r != nil && r.MaxSurge != nil {
+		surge = *r.MaxSurge
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(&surge, int(Replicas(d)), true)
+	if err != nil {
+		return 0, fmt.Errorf("spec.strategy.rollingUpdate.maxSurge of Deployment %s/%s: %w", d.Namespace, d.Name, err)
+	}
+	return Replicas(d) + int32(n), nil
+}
+
+// set is patch.SetIn where a map that is not there yet must still not be there: another writer's first label must not be lost.
+func set(path string, current map[string]string, key, value string) patch.Patch {
+	p := patch.SetIn(path, current, key, value)
+	if len(current) == 0 {
+		return append(patch.Patch{patch.Test(path, nil)}, p...)
+	}
+	return p
+}
+
+func setBoth(path string, current map[string]string, first, second string) patch.Patch {
+	p := set(path, current, first, yes)
+	return append(p, patch.SetIn(path, map[string]string{first: yes}, second, yes)...)
+}
+
+// unset removes the keys from the map, and the map when nothing else is in it.
+func unset(path string, current map[string]string, keys ...string) patch.Patch {
+	var p patch.Patch
+	left := maps.Clone(current)
+	for _, k := range keys {
+		p = append(p, patch.UnsetIn(path, left, k)...)
+		left = maps.Clone(left) // the patch keeps the map it was made from
+		delete(left, k)
+	}
+	return p
+}

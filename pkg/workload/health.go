@@ -1,0 +1,198 @@
+package workload
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+)
+
+const (
+	crashLoop  = "CrashLoopBackOff"
+	statusLost = "ContainerStatusUnknown" // the node lost sight of the container
+
+	// forgiven is how long a container must run for the kubelet to forget its crashes.
+	forgiven = 10 * time.Minute
+)
+
+// Health is what the pods of one arm say about themselves. How many are available is the ReplicaSet's matter.
+type Health struct {
+	// Crashing blames the version: containers that exit again and again. Sorted by pod and container.
+	Crashing []Failure
+	// NotStarting blames nobody: pods that do not serve, and why. Sorted by pod.
+	NotStarting []Obstacle
+}
+
+// Failure is a container that exits again and again.
+type Failure struct {
+	Pod, Container string
+	// Reason is OOMKilled or what else the runtime said of the last exit; where it said nothing of use, CrashLoopBackOff while the
+	// container waits and Restarting while it runs again, as after a failed liveness probe.
+	Reason   string
+	ExitCode int32
+	Restarts int32
+}
+
+// String is for people.
+func (f Failure) String() string {
+	return fmt.Sprintf("container %s of pod %s: %s (exit code %d, %d restarts)", f.Container, f.Pod, f.Reason, f.ExitCode, f.Restarts)
+}
+
+// Obstacle is what keeps a pod from starting or serving. It holds a release and does not blame it.
+type Obstacle struct {
+	// On is what it concerns, as "pod a" or "ReplicaSet b".
+	On string
+	// Reason is one word of the API, as ImagePullBackOff, Unschedulable, FailedCreate.
+	Reason string
+	// Message is the API's own text; may be empty.
+	Message string
+}
+
+// String is for people.
+func (o Obstacle) String() string {
+	if o.Message == "" {
+		return fmt.Sprintf("%s: %s", o.On, o.Reason)
+	}
+	return fmt.Sprintf("%s: %s: %s", o.On, o.Reason, o.Message)
+}
+
+// HealthOf looks at the containers of the pods, init containers and sidecars included. A container is crashing once it has exited twice
+// and its last life began at least grace ago, or once it has exited three times; a life of ten minutes, or ten minutes since, make up for the
+// exits before. Pods that are being deleted, were evicted or have ended say nothing. What has not started is an obstacle at once where the API gives a cause, else after grace.
+func HealthOf(pods []corev1.Pod, now time.Time, grace time.Duration) Health {
+	var h Health
+	for i := range pods {
+		p := &pods[i]
+		if gone(p) {
+			continue
+		}
+		failures := failing(p, now, grace)
+		h.Crashing = append(h.Crashing, failures...)
+		if len(failures) > 0 {
+			continue
+		}
+		if o, found := obstacle(p, now, grace); found {
+			h.NotStarting = append(h.NotStarting, o)
+		}
+	}
+	slices.SortFunc(h.Crashing, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Container, b.Container))
+	})
+	slices.SortFunc(h.NotStarting, func(a, b Obstacle) int { return cmp.Compare(a.On, b.On) })
+	return h
+}
+
+// Blocked is what keeps a ReplicaSet from making its pods: a quota, a limit range, a PodSecurity denial, another admission. False when nothing does.
+func Blocked(rs *appsv1.ReplicaSet) (Obstacle, bool) {
+	for _, c := range rs.Status.Conditions {
+		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+			return Obstacle{On: "ReplicaSet " + rs.Name, Reason: c.Reason, Message: c.Message}, true
+		}
+	}
+	return Obstacle{}, false
+}
+
+func failing(p *corev1.Pod, now time.Time, grace time.Duration) []Failure {
+	once := runOnce(p)
+	var failures []Failure
+	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		exit := lastExit(&c)
+		if exit == nil || exit.Reason == statusLost || (once[c.Name] && exit.ExitCode == 0) {
+			continue
+		}
+		if repeated(p, &c, exit, now, grace) {
+			failures = append(failures, Failure{Pod: p.Name, Container: c.Name, Reason: why(&c, exit), ExitCode: exit.ExitCode, Restarts: c.RestartCount})
+		}
+	}
+	return failures
+}
+
+// runOnce names the init containers that are meant to end.
+func runOnce(p *corev1.Pod) map[string]bool {
+	once := map[string]bool{}
+	for _, c := range p.Spec.InitContainers {
+		once[c.Name] = ptr.Deref(c.RestartPolicy, "") != corev1.ContainerRestartPolicyAlways
+	}
+	return once
+}
+
+func lastExit(c *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	switch {
+	case c.State.Terminated != nil:
+		return c.State.Terminated
+	case c.LastTerminationState.Terminated == nil && waiting(c) == crashLoop:
+		return &corev1.ContainerStateTerminated{}
+	}
+	return c.LastTerminationState.Terminated
+}
+
+func repeated(p *corev1.Pod, c *corev1.ContainerStatus, exit *corev1.ContainerStateTerminated, now time.Time, grace time.Duration) bool {
+	began, ended := exit.StartedAt.Time, exit.FinishedAt.Time
+	if began.Before(p.CreationTimestamp.Time) { // a container that could not be started carries the epoch
+		began = ended
+	}
+	runs := c.State.Running != nil
+	exits := c.RestartCount
+	if !runs {
+		exits++
+	}
+	switch looping := waiting(c) == crashLoop; {
+	case exits < 3 && now.Sub(began) < grace:
+		return false
+	case looping:
+		return true
+	}
+	return exits >= 2 && ended.Sub(began) < forgiven && (!runs || now.Sub(ended) < forgiven)
+}
+
+func why(c *corev1.ContainerStatus, exit *corev1.ContainerStateTerminated) string {
+	switch {
+	case exit.Reason != "" && exit.Reason != "Error" && exit.Reason != "Completed":
+		return exit.Reason
+	case c.State.Running != nil:
+		return "Restarting"
+	}
+	return crashLoop
+}
+
+func waiting(c *corev1.ContainerStatus) string {
+	if c.State.Waiting == nil {
+		return ""
+	}
+	return c.State.Waiting.Reason
+}
+
+func obstacle(p *corev1.Pod, now time.Time, grace time.Duration) (Obstacle, bool) {
+	on := "pod " + p.Name
+	if c := condition(p, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
+		return Obstacle{On: on, Reason: c.Reason, Message: c.Message}, true
+	}
+	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		switch r := waiting(&c); r {
+		case "", crashLoop, "ContainerCreating", "PodInitializing":
+		default:
+			return Obstacle{On: on, Reason: r, Message: c.State.Waiting.Message}, true
+		}
+	}
+	if p.Status.Phase == corev1.PodPending && now.Sub(p.CreationTimestamp.Time) >= grace {
+		return Obstacle{On: on, Reason: string(corev1.PodPending), Message: p.Status.Message}, true
+	}
+	c := condition(p, corev1.PodReady)
+	if p.Status.Phase == corev1.PodRunning && c != nil && c.Status != corev1.ConditionTrue && now.Sub(c.LastTransitionTime.Time) >= grace {
+		return Obstacle{On: on, Reason: cmp.Or(c.Reason, "NotReady"), Message: c.Message}, true
+	}
+	return Obstacle{}, false
+}
+
+func condition(p *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == t {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}

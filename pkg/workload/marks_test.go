@@ -1,0 +1,83 @@
+package workload
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+func TestAMarkIsReadAsItWasWritten(t *testing.T) {
+	cases := map[string]struct {
+		value string
+		want  Mark
+		found bool
+	}{
+		"a mark":             {mark7.String(), mark7, true},
+		"none":               {"", Mark{}, false},
+		"without a number":   {"shop/checkout", Mark{}, false},
+		"number 0":           {"shop/checkout 0", Mark{}, false},
+		"not a number":       {"shop/checkout seven", Mark{}, false},
+		"more than a number": {"shop/checkout 7 8", Mark{}, false},
+		"without namespace":  {"checkout 7", Mark{}, false},
+		"an empty namespace": {"/checkout 7", Mark{}, false},
+		"an empty name":      {"shop/ 7", Mark{}, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{ReleaseAnnotation: c.value}}}
+			if got, found := MarkOf(o); got != c.want || found != c.found {
+				t.Errorf("MarkOf(%q) = %v, %t; want %v, %t", c.value, got, found, c.want, c.found)
+			}
+		})
+	}
+}
+
+func TestAnAbortMarkThatCannotBeReadIsStillAnAbort(t *testing.T) {
+	cases := map[string]struct {
+		annotations map[string]string
+		number      int64
+		found       bool
+	}{
+		"none":       {nil, 0, false},
+		"a number":   {map[string]string{AbortedAnnotation: "7"}, 7, true},
+		"not one":    {map[string]string{AbortedAnnotation: "seven"}, 0, true},
+		"empty mark": {map[string]string{AbortedAnnotation: ""}, 0, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			n, found := AbortedNumber(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: c.annotations}})
+			if n != c.number || found != c.found {
+				t.Errorf("AbortedNumber = %d, %t; want %d, %t", n, found, c.number, c.found)
+			}
+		})
+	}
+}
+
+func TestTheNameOfACanaryServiceIsAlwaysAllowedAndItsOwn(t *testing.T) {
+	long := strings.Repeat("a", 57)
+	cases := map[string]string{
+		"short":                long[:8],
+		"as long as fits":      long[:56],
+		"one too long":         long,
+		"the longest":          strings.Repeat("a", 63),
+		"cut at dashes":        "a" + strings.Repeat("-", 50) + "bbbbbbbbb",
+		"another of same head": strings.Repeat("a", 56) + "b",
+	}
+	seen := map[string]string{}
+	for name, service := range cases {
+		got := CanaryName(service)
+		if faults := validation.IsDNS1035Label(got); len(faults) > 0 || !strings.HasSuffix(got, "-canary") {
+			t.Errorf("%s: CanaryName(%q) = %q: %v", name, service, got, faults)
+		}
+		if other, taken := seen[got]; taken {
+			t.Errorf("%s: CanaryName(%q) = %q, the name of that of %q", name, service, got, other)
+		}
+		seen[got] = service
+	}
+	if got, want := CanaryName("checkout"), "checkout-canary"; got != want {
+		t.Errorf("CanaryName = %q, want %q", got, want)
+	}
+}

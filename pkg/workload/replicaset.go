@@ -1,0 +1,218 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
+
+	"github.com/stagger-dev/stagger/pkg/patch"
+)
+
+const (
+	replicasPath = "/spec/replicas"
+	ownersPath   = "/metadata/ownerReferences"
+
+	desiredAnnotation = "deployment.kubernetes.io/desired-replicas"
+	maxAnnotation     = "deployment.kubernetes.io/max-replicas"
+
+	// roundingSlack is far below the finest weight, one in a million, and far above what multiplying by it can be off.
+	roundingSlack = 1e-9
+)
+
+// Why a ReplicaSet is not handed over.
+var (
+	// ErrTemplateMoved means that the Deployment's template is no longer the one that was judged.
+	ErrTemplateMoved = errors.New("the Deployment's template is not that of the release")
+	// ErrNotSaturated means that the Deployment would start or stop pods of the release by itself.
+	ErrNotSaturated = errors.New("the release does not have all of the Deployment's replicas, available")
+	// ErrNotOurs means that the ReplicaSet was not made for a release, or that the Deployment would not take it.
+	ErrNotOurs = errors.New("the ReplicaSet is not the release's to give")
+)
+
+// Size is how many canary pods a share of the traffic needs: max(1, ceil(base x share)). Base is the number of replicas that carry
+// all of it, share is from 0 to 1. At share 1 it is base; of a base of 0 it is 0.
+func Size(base int32, share float64) int32 {
+	switch {
+	case base <= 0:
+		return 0
+	case math.IsNaN(share) || share >= 1:
+		return base
+	case share <= 0:
+		return 1
+	}
+	return max(1, int32(math.Ceil(float64(base)*share-roundingSlack)))
+}
+
+// ReleaseSet is the ReplicaSet that runs the canary: the Deployment's template unchanged, told apart by the hash (see Hash) as its
+// pod-template-hash. It is what the Deployment controller would make, but for its owner, the canary Service, which must exist.
+// That owner is an object of ours which no other tool prunes, and it makes the Deployment controller look away.
+func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Service, replicas int32) *appsv1.ReplicaSet {
+	template := *d.Spec.Template.DeepCopy()
+	template.Labels = with(template.Labels, HashLabel, hash)
+	selector := &metav1.LabelSelector{}
+	if d.Spec.Selector != nil {
+		selector = d.Spec.Selector.DeepCopy()
+	}
+	selector.MatchLabels = with(selector.MatchLabels, HashLabel, hash)
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            SetName(d.Name, hash),
+			Namespace:       d.Namespace,
+			Labels:          maps.Clone(template.Labels),
+			Annotations:     map[string]string{ReleaseAnnotation: mark.String()},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(canary, corev1.SchemeGroupVersion.WithKind("Service"))},
+		},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas:        &replicas,
+			MinReadySeconds: d.Spec.MinReadySeconds,
+			Selector:        selector,
+			Template:        template,
+		},
+	}
+}
+
+// SetName is the name of a Deployment's ReplicaSet with that hash, cut to the longest name allowed.
+func SetName(deployment, hash string) string {
+	if longest := validation.DNS1123SubdomainMaxLength - 1 - len(hash); len(deployment) > longest {
+		deployment = strings.TrimRight(deployment[:longest], "-.")
+	}
+	return deployment + "-" + hash
+}
+
+// Clash looks for a ReplicaSet that has the name of a rendered one and is another. Nil when there is none. One of the same template is
+// no clash when it was made for a release, or when it is the Deployment's and empty: it goes before the new one is made, see EmptyTwin.
+func Clash(want *appsv1.ReplicaSet, sets []appsv1.ReplicaSet) *Problem {
+	for i := range sets {
+		rs := &sets[i]
+		if rs.Namespace != want.Namespace || rs.Name != want.Name {
+			continue
+		}
+		owner := metav1.GetControllerOfNoCopy(rs)
+		twin := owner != nil && owner.Kind == "Deployment" && !hasPods(rs)
+		if (twin || isRelease(rs)) && SameTemplate(&rs.Spec.Template, &want.Spec.Template) {
+			return nil
+		}
+		return problem(NameTaken, "ReplicaSet %s, whose name the release needs, is another: delete it, or change the pod template of the Deployment", rs.Name)
+	}
+	return nil
+}
+
+// EmptyTwin is a ReplicaSet without pods that the Deployment owns and that has this very template, the oldest if there are
+// several; nil if there is none. It must be deleted before a release ReplicaSet of the template is made: of equals the
+// Deployment controller prefers the oldest, and would start its pods instead of taking those that were judged.
+func EmptyTwin(d *appsv1.Deployment, sets []appsv1.ReplicaSet, template *corev1.PodTemplateSpec) *appsv1.ReplicaSet {
+	var twins []*appsv1.ReplicaSet
+	for i := range sets {
+		rs := &sets[i]
+		if metav1.IsControlledBy(rs, d) && !hasPods(rs) && SameTemplate(&rs.Spec.Template, template) {
+			twins = append(twins, rs)
+		}
+	}
+	if len(twins) == 0 {
+		return nil
+	}
+	return slices.MinFunc(twins, older)
+}
+
+// HandedOver tells whether the Deployment owns the release's ReplicaSet: there is only forward from here.
+func HandedOver(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash string) bool {
+	return slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
+		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) == releaseHash && releaseHash != ""
+	})
+}
+
+// Promoted reads the outcome off the world: the Deployment owns the release's ReplicaSet, and no other one of its has pods.
+func Promoted(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash string) bool {
+	return HandedOver(d, sets, releaseHash) && !slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
+		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) != releaseHash && hasPods(&rs)
+	})
+}
+
+// Handover gives the release ReplicaSet to the Deployment in one patch that 409s if the ReplicaSet changed since it was read. The
+// annotations are those by which the Deployment controller finds it saturated; what marks it as ours goes. Nil when the
+// Deployment owns it. It returns ErrTemplateMoved, ErrNotSaturated or ErrNotOurs when the Deployment controller would not take it as
+// it is; the caller looks at fresh objects.
+func Handover(rs *appsv1.ReplicaSet, d *appsv1.Deployment) (patch.Patch, error) {
+	if metav1.IsControlledBy(rs, d) {
+		return nil, nil
+	}
+	if err := ripe(rs, d); err != nil {
+		return nil, fmt.Errorf("handing ReplicaSet %s to Deployment %s/%s: %w", rs.Name, d.Namespace, d.Name, err)
+	}
+	most, err := maxReplicas(d)
+	if err != nil {
+		return nil, err
+	}
+	owners := slices.DeleteFunc(slices.Clone(rs.OwnerReferences), func(o metav1.OwnerReference) bool { return ptr.Deref(o.Controller, false) })
+	owners = append(owners, *metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment")))
+
+	p := patch.Patch{patch.Version(rs.ResourceVersion)}
+	p = append(p, patch.SetIn(annotationsPath, rs.Annotations, desiredAnnotation, strconv.Itoa(int(Replicas(d))))...)
+	p = append(p, patch.SetIn(annotationsPath, rs.Annotations, maxAnnotation, strconv.Itoa(int(most)))...)
+	p = append(p, patch.Test(annotationsPath+patch.Pointer(ReleaseAnnotation), rs.Annotations[ReleaseAnnotation]),
+		patch.Remove(annotationsPath+patch.Pointer(ReleaseAnnotation)))
+	return append(p, patch.Replace(ownersPath, owners)), nil
+}
+
+// ripe tells what keeps the Deployment controller from taking the ReplicaSet as its new, saturated one.
+func ripe(rs *appsv1.ReplicaSet, d *appsv1.Deployment) error {
+	want := Replicas(d)
+	switch {
+	case !isRelease(rs) || rs.DeletionTimestamp != nil || d.DeletionTimestamp != nil || !takes(d, rs):
+		return ErrNotOurs
+	case !SameTemplate(&rs.Spec.Template, &d.Spec.Template):
+		return ErrTemplateMoved
+	case size(rs) != want || rs.Status.AvailableReplicas != want || rs.Status.ObservedGeneration < rs.Generation:
+		return ErrNotSaturated
+	}
+	return nil
+}
+
+// takes tells whether the Deployment controller would keep the ReplicaSet if the Deployment owned it: it goes by labels.
+func takes(d *appsv1.Deployment, rs *appsv1.ReplicaSet) bool {
+	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
+	return err == nil && selector.Matches(labels.Set(rs.Labels))
+}
+
+// Scale sets the replicas of a ReplicaSet, provided they are still as read. Nil when it has them.
+func Scale(rs *appsv1.ReplicaSet, replicas int32) patch.Patch {
+	if rs.Spec.Replicas == nil {
+		return patch.Patch{patch.Test(replicasPath, nil), patch.Add(replicasPath, replicas)}
+	}
+	if *rs.Spec.Replicas == replicas {
+		return nil
+	}
+	return patch.Patch{patch.Test(replicasPath, *rs.Spec.Replicas), patch.Replace(replicasPath, replicas)}
+}
+
+// HashOf is the pod-template-hash of a ReplicaSet's pods; empty when they have none.
+func HashOf(rs *appsv1.ReplicaSet) string { return rs.Spec.Template.Labels[HashLabel] }
+
+// isRelease tells whether a ReplicaSet was made for a release and has not been handed over: ours by its mark and by its owner.
+func isRelease(rs *appsv1.ReplicaSet) bool {
+	owner := metav1.GetControllerOfNoCopy(rs)
+	_, marked := MarkOf(rs)
+	return marked && owner != nil && owner.APIVersion == corev1.SchemeGroupVersion.String() && owner.Kind == "Service"
+}
+
+func size(rs *appsv1.ReplicaSet) int32 { return ptr.Deref(rs.Spec.Replicas, 1) }
+
+func hasPods(rs *appsv1.ReplicaSet) bool { return size(rs) > 0 || rs.Status.Replicas > 0 }
+
+func with(m map[string]string, key, value string) map[string]string {
+	c := make(map[string]string, len(m)+1)
+	maps.Copy(c, m)
+	c[key] = value
+	return c
+}
