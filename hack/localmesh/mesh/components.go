@@ -27,10 +27,10 @@ var names = [...]string{"etcd", "apiserver", "controllers", "agent", "istiod", "
 func Names() []string { return slices.Clone(names[:]) }
 
 // links makes the names by which the kube program knows what it shall be.
-func links(dir state.Dir, kube, self string) error {
+func links(dir state.Dir, kube, promtool, self string) error {
 	for link, target := range map[string]string{
 		dir.Path("bin", "kubectl"): kube, dir.Path("components", "etcd"): kube, dir.Path("components", "kube-apiserver"): kube,
-		dir.Path("components", "controllers"): kube, dir.Path("bin", "localmesh"): self,
+		dir.Path("components", "controllers"): kube, dir.Path("bin", "localmesh"): self, dir.Path("bin", "promtool"): promtool,
 	} {
 		if err := os.Symlink(target, link); err != nil {
 			return fmt.Errorf("linking %s: %w", filepath.Base(link), err)

@@ -77,7 +77,7 @@ func prepare(dir state.Dir, o Options) (string, error) {
 	if err := copySelf(self); err != nil {
 		return "", err
 	}
-	if err := links(dir, o.Binaries.Kube, self); err != nil {
+	if err := links(dir, o.Binaries.Kube, o.Binaries.Promtool, self); err != nil {
 		return "", err
 	}
 	return self, writeOptions(dir, o)
