@@ -49,12 +49,13 @@ func Share(vs *unstructured.Unstructured, t Target) (lowest, highest int64, foun
 }
 
 // Unsupported returns one sentence that says why the routes of this VirtualService cannot be split and what to do, or "".
+// Asked before the first Split, it also finds a user who names the canary's host himself: that host without our mark.
 func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	s := read(vs, t, "")
 	for _, kind := range []string{"tcp", "tls"} {
 		for i, item := range list(vs, kind) {
 			raw, _ := item.(map[string]any)
-			if r := readRoute(vs, t, raw); r.concerns() {
+			if r := readRoute(vs, t, raw); r.concerned {
 				return fmt.Sprintf("VirtualService %s/%s, %s[%d] routes to %s, and %s routes are not split yet: name the Service in http routes only.",
 					vs.GetNamespace(), vs.GetName(), kind, i, t.Service, kind)
 			}
@@ -65,7 +66,7 @@ func Unsupported(vs *unstructured.Unstructured, t Target) string {
 		if r.split && s.annotations[AnnotationRelease] == "" {
 			return fmt.Sprintf("%s names %s itself, which is the host of the canary: take it out, or give that Service another name.", r.where, t.canary())
 		}
-		if _, _, err := r.divide(t, 0, true); err != nil {
+		if _, _, err := r.divide(t, 0, true); r.concerned && err != nil {
 			return fmt.Sprintf("%s: %v.", r.where, err)
 		}
 	}
@@ -116,6 +117,8 @@ func Foreign(vs *unstructured.Unstructured, t Target, want int64, manager string
 func (r *route) edited(want int64, forgotten bool) EditKind {
 	share := r.share()
 	switch {
+	case !r.concerned:
+		return "" // both arms were taken out: the route is not the Service's any more
 	case share < 0 && (r.memo != nil || forgotten):
 		return Removed
 	case share < 0 || share == want:

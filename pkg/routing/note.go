@@ -3,6 +3,8 @@ package routing
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -34,7 +36,26 @@ func readNote(annotations map[string]string) note {
 	if err := json.Unmarshal([]byte(annotations[AnnotationRoutes]), &n); err != nil || n == nil {
 		return note{}
 	}
+	for _, routes := range n {
+		for key, memos := range routes {
+			routes[key] = slices.DeleteFunc(memos, func(m memo) bool { return !m.valid() })
+		}
+	}
 	return n
+}
+
+// valid reports whether Split may have written the memo.
+func (m memo) valid() bool {
+	unit := m.unit()
+	if unit == 0 || unit < unitZero || unit > math.MaxInt32 {
+		return false
+	}
+	for _, arm := range m[1:] {
+		if arm < 0 || arm > math.MaxInt32/Whole {
+			return false
+		}
+	}
+	return true
 }
 
 func (n note) into(annotations map[string]string) error {
@@ -73,20 +94,21 @@ func (n note) recall(routes []route, shift string) {
 	}
 }
 
-// assign matches memos with routes by key; then, where a route's name or match was edited, those left over in their order
-// with split routes left over; a route that was doubled shares the memo of its key.
+// assign matches memos with routes by key, first those in which the Service has a part. Where a route's name or match was
+// edited, a single memo left over is the one of the split route left over; a route that was doubled shares the memo of its key.
 func assign(routes []route, memos map[string][]memo, taken map[string]bool) {
 	used := map[string]int{}
-	for i := range routes {
-		key := routes[i].key()
-		if rest := memos[key]; used[key] < len(rest) && routes[i].memo == nil {
-			routes[i].memo = rest[used[key]]
-			used[key]++
+	for _, concerned := range []bool{true, false} {
+		for i := range routes {
+			key := routes[i].key()
+			if rest := memos[key]; routes[i].concerned == concerned && used[key] < len(rest) && routes[i].memo == nil {
+				routes[i].memo = rest[used[key]]
+				used[key]++
+			}
 		}
 	}
 	var left []memo
 	for key, all := range memos {
-		// Only one route can be told to be the edited one: of several, none is guessed.
 		left = append(left, all[used[key]:]...)
 	}
 	for i := range routes {
@@ -95,7 +117,7 @@ func assign(routes []route, memos map[string][]memo, taken map[string]bool) {
 		case r.memo != nil || !r.split || taken[r.key()]:
 		case len(rest) > 0:
 			r.memo = rest[len(rest)-1]
-		case len(left) == 1:
+		case len(left) == 1: // of several none is guessed
 			r.memo = left[0]
 		}
 	}
@@ -111,10 +133,12 @@ type state struct {
 }
 
 func read(vs *unstructured.Unstructured, t Target, shift string) state {
-	s := state{vs: vs, target: t, annotations: vs.GetAnnotations(), routes: routesOf(vs, t)}
+	s := state{vs: vs, target: t, annotations: vs.GetAnnotations(), routes: allRoutes(vs, t)}
 	s.note = readNote(s.annotations)
 	if len(s.note) > 0 {
 		s.note.recall(s.routes, shift)
 	}
+	// A route from which the user took both arms is still in our scale.
+	s.routes = slices.DeleteFunc(s.routes, func(r route) bool { return !r.concerned && r.memo == nil })
 	return s
 }

@@ -26,7 +26,7 @@ type entry struct {
 	owned    bool  // of a canary entry: it is among the canaries of a stable one
 }
 
-// route is one route of a VirtualService in which the Service has a part.
+// route is one route of a VirtualService.
 type route struct {
 	kind    string
 	index   int
@@ -34,22 +34,25 @@ type route struct {
 	where   string // for people: VirtualService, route
 	raw     map[string]any
 	entries []entry
-	split   bool  // the canary is among the destinations
-	bad     error // a weight that Istio does not take
-	memo    memo  // what the annotation says about it; nil when nothing
-	other   string // the shift that holds it, when not the one that reads
-	id      string // see key
+	split   bool // the canary is among the destinations
+	// concerned says that the Service or its canary has a part in the route.
+	concerned bool
+	bad       error  // a weight that Istio does not take
+	memo      memo   // what the annotation says about it; nil when nothing
+	other     string // the shift that holds it, when not the one that reads
+	id        string // see key
 }
 
 // routesOf reads the http routes in which the Service has a part. What is malformed is left out: there is no traffic in it.
 func routesOf(vs *unstructured.Unstructured, t Target) []route {
+	return slices.DeleteFunc(allRoutes(vs, t), func(r route) bool { return !r.concerned })
+}
+
+func allRoutes(vs *unstructured.Unstructured, t Target) []route {
 	var out []route
 	for i, item := range list(vs, kindHTTP) {
 		raw, _ := item.(map[string]any)
 		r := readRoute(vs, t, raw)
-		if !r.concerns() {
-			continue
-		}
 		r.kind, r.index = kindHTTP, i
 		r.name, _ = raw["name"].(string)
 		r.where = fmt.Sprintf("VirtualService %s/%s, %s[%d]", vs.GetNamespace(), vs.GetName(), kindHTTP, i)
@@ -85,6 +88,7 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 		e.weight = weight
 		r.split = r.split || e.arm == canary
 		r.entries = append(r.entries, e)
+		r.concerned = r.concerned || e.arm == canary || e.arm == stable && (e.weight > 0 || len(items) == 1)
 	}
 	if r.split {
 		r.pair()
@@ -92,25 +96,19 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 	return r
 }
 
-// concerns reports whether the Service or its canary has a part in the route.
-func (r *route) concerns() bool {
-	for _, e := range r.entries {
-		if e.arm == canary || e.arm == stable && (e.weight > 0 || len(r.entries) == 1) {
-			return true
-		}
-	}
-	return false
-}
-
-// pair gives each canary entry to the stable entry it was split from: the one like it in everything but host and weight,
-// else in subset and port, else the next that has none, else (a doubled canary) again the one like it.
+// pair gives each canary entry to the stable entry it was split from: the one before it if that is like it in everything but
+// host and weight, else any like it, else one of the same subset and port, else the next that has none, else (a doubled
+// canary) again one of the same subset and port.
 func (r *route) pair() {
-	free := func(s entry) bool { return len(s.canaries) == 0 }
-	rules := []func(s, c entry) bool{
-		func(s, c entry) bool { return free(s) && alike(s, c) },
-		func(s, c entry) bool { return free(s) && sameEndpoint(s, c) },
-		func(s, _ entry) bool { return free(s) },
-		sameEndpoint,
+	free := func(s int) bool { return len(r.entries[s].canaries) == 0 }
+	twins := func(s, c int) bool { return free(s) && alike(r.entries[s], r.entries[c]) }
+	near := func(s, c int) bool { return sameEndpoint(r.entries[s], r.entries[c]) }
+	rules := []func(s, c int) bool{
+		func(s, c int) bool { return s == c-1 && twins(s, c) },
+		twins,
+		func(s, c int) bool { return free(s) && near(s, c) },
+		func(s, _ int) bool { return free(s) },
+		near,
 	}
 	for _, fits := range rules {
 		for i := range r.entries {
@@ -121,10 +119,10 @@ func (r *route) pair() {
 	}
 }
 
-func (r *route) adopt(i int, fits func(s, c entry) bool) bool {
-	for j := range r.entries {
-		if s := &r.entries[j]; s.arm == stable && fits(*s, r.entries[i]) {
-			s.canaries = append(s.canaries, i)
+func (r *route) adopt(c int, fits func(s, c int) bool) bool {
+	for s := range r.entries {
+		if e := &r.entries[s]; e.arm == stable && fits(s, c) {
+			e.canaries = append(e.canaries, c)
 			return true
 		}
 	}

@@ -61,7 +61,7 @@ func (s *state) split(share int64, raising bool) (patch.Patch, error) {
 	var p patch.Patch
 	for i := range s.routes {
 		r := &s.routes[i]
-		if !raising && r.share() <= share {
+		if !r.concerned || !raising && r.share() <= share {
 			continue
 		}
 		if r.other != "" {
@@ -132,8 +132,11 @@ func (r *route) divide(t Target, share int64, raising bool) ([]any, memo, error)
 // arms returns an entry with its weight, followed by the canary's where the Service's traffic is split.
 func (r *route) arms(t Target, k int, whole, given int64) []any {
 	e := r.entries[k]
-	if e.arm == foreign || whole == 0 && e.arm == stable && len(e.canaries) == 0 {
+	if e.arm == foreign {
 		return []any{e.weighing(whole)}
+	}
+	if whole == 0 && e.arm == stable && len(e.canaries) == 0 {
+		return []any{e.raw} // no traffic to split
 	}
 	if e.arm == canary { // without a stable arm
 		return []any{e.to(t.Host()).weighing(whole - given), e.weighing(given)}

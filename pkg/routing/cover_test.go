@@ -1,0 +1,134 @@
+package routing
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+func parse(t testing.TB, text string) *unstructured.Unstructured {
+	t.Helper()
+	out, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, out)
+}
+
+func TestCovers(t *testing.T) {
+	cases := map[string]struct {
+		namespace, spec string
+		want            bool
+	}{
+		"of the mesh by default":       {namespace: "shop", spec: `{hosts: [pay, checkout]}`, want: true},
+		"of the mesh and a gateway":    {namespace: "shop", spec: `{hosts: [checkout], gateways: [public, mesh]}`, want: true},
+		"of a gateway only":            {namespace: "shop", spec: `{hosts: [checkout], gateways: [public]}`},
+		"of another host":              {namespace: "shop", spec: `{hosts: [pay]}`},
+		"short in another namespace":   {namespace: "team", spec: `{hosts: [checkout]}`},
+		"full in another namespace":    {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local]}`, want: true},
+		"by a wildcard":                {namespace: "team", spec: `{hosts: ["*.shop.svc.cluster.local"]}`, want: true},
+		"by a wildcard of other names": {namespace: "shop", spec: `{hosts: ["*.example.com"]}`},
+		"for everything":               {namespace: "shop", spec: `{hosts: ["*"]}`, want: true},
+		"that delegates":               {namespace: "shop", spec: `{hosts: [checkout], http: [{delegate: {name: routes}}]}`, want: true},
+		"a delegate has no hosts":      {namespace: "shop", spec: `{http: [{route: [{destination: {host: checkout}}]}]}`},
+		"malformed":                    {namespace: "shop", spec: `{hosts: {a: b}}`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: `+c.namespace+`}, spec: `+c.spec+`}`)
+			other := parse(t, `{kind: VirtualService, metadata: {name: y, namespace: shop}, spec: {hosts: [pay]}}`)
+			if got := Covers([]*unstructured.Unstructured{other, vs}, checkout()); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMakeCoversAndSplits(t *testing.T) {
+	vs := Make(checkout(), "checkout-stagger", map[string]string{"stagger.dev/shift": "checkout"})
+	want := parse(t, `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: checkout-stagger, namespace: shop, labels: {stagger.dev/shift: checkout}}
+spec:
+  hosts: [checkout.shop.svc.cluster.local]
+  http:
+  - route:
+    - destination: {host: checkout.shop.svc.cluster.local}
+`)
+	if diff := cmp.Diff(want.Object, vs.Object); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !Covers([]*unstructured.Unstructured{vs}, checkout()) {
+		t.Error("it does not cover the Service")
+	}
+	vs.SetResourceVersion("1")
+	if lowest, _, _ := Share(raised(t, vs, checkout(), 10_000, seven()), checkout()); lowest != 10_000 {
+		t.Errorf("its share is %d", lowest)
+	}
+}
+
+func TestCanaryRuleCopiesTheRuleOfTheService(t *testing.T) {
+	rule := func(name, namespace, created, spec string) *unstructured.Unstructured {
+		return parse(t, `{apiVersion: networking.istio.io/v1beta1, kind: DestinationRule, metadata: {name: `+name+`, namespace: `+namespace+
+			`, creationTimestamp: "`+created+`", labels: {team: pay}, annotations: {a: b}}, spec: `+spec+`}`)
+	}
+	rules := []*unstructured.Unstructured{
+		rule("younger", "shop", "2026-01-02T00:00:00Z", `{host: checkout.shop, trafficPolicy: {tls: {mode: DISABLE}}, subsets: [{name: v1, labels: {not: this}}, {name: v2, labels: {version: v2}}]}`),
+		rule("older", "shop", "2026-01-01T00:00:00Z", `{host: checkout, future: {x: 1}, trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}, subsets: [{name: v1, labels: {version: v1}}]}`),
+		rule("wild", "shop", "2025-01-01T00:00:00Z", `{host: "*.shop.svc.cluster.local"}`),
+		rule("selective", "shop", "2025-01-01T00:00:00Z", `{host: checkout, workloadSelector: {matchLabels: {a: b}}}`),
+		rule("abroad", "team", "2025-01-01T00:00:00Z", `{host: checkout.shop.svc.cluster.local}`),
+	}
+	found, ok := RuleFor(rules, checkout())
+	if !ok || found.GetName() != "older" {
+		t.Fatalf("found %v, %v", found, ok)
+	}
+	got := CanaryRule(found, checkout(), map[string]string{"stagger.dev/shift": "checkout"})
+	want := parse(t, `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: checkout-canary, namespace: shop, labels: {stagger.dev/shift: checkout}}
+spec:
+  host: checkout-canary.shop.svc.cluster.local
+  future: {x: 1}
+  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+`)
+	if diff := cmp.Diff(want.Object, got.Object); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if subsets, _, err := unstructured.NestedSlice(rules[1].Object, "spec", "subsets"); err != nil || len(subsets) != 1 {
+		t.Errorf("the user's rule was changed: %v, %v", subsets, err)
+	}
+	if _, ok := RuleFor(rules[2:], checkout()); ok {
+		t.Error("a rule was found that is not the Service's alone")
+	}
+}
+
+func TestCanaryName(t *testing.T) {
+	long := strings.Repeat("a", 50)
+	cases := map[string]struct{ service, want string }{
+		"short":                   {"checkout", "checkout-canary"},
+		"56 characters":           {long + "bbbbbb", long + "bbbbbb-canary"},
+		"57 characters":           {long + "bbbbbbb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bf11c096-canary"},
+		"57 characters, the next": {long + "bbbbbbc", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-6db5f1f3-canary"},
+		"cut behind a hyphen":     {strings.Repeat("a", 46) + "-" + strings.Repeat("b", 16), ""},
+	}
+	seen := map[string]bool{}
+	for name, c := range cases {
+		got := CanaryName(c.service)
+		if c.want != "" && got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+		if len(got) > 63 || strings.Contains(got, "--") || seen[got] {
+			t.Errorf("%s: %s is too long, twice there, or has two hyphens", name, got)
+		}
+		seen[got] = true
+	}
+}
