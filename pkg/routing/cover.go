@@ -49,13 +49,12 @@ func wildcard(pattern, host string) bool {
 // Make returns a VirtualService of Stagger's for a Service that none of the mesh covers: everything goes to the Service.
 // It is split like any other and deleted at the end of the release.
 func Make(t Target, name string, labels map[string]string) *unstructured.Unstructured {
-	vs := object("VirtualService", t.Namespace, name, labels, map[string]any{
+	return object("VirtualService", t.Namespace, name, labels, map[string]any{
 		"hosts": []any{t.Host()},
 		"http": []any{map[string]any{
 			"route": []any{map[string]any{"destination": map[string]any{"host": t.Host()}}},
 		}},
 	})
-	return vs
 }
 
 func object(kind, namespace, name string, labels map[string]string, spec map[string]any) *unstructured.Unstructured {

@@ -29,7 +29,7 @@ func TestRoutesResolvesHosts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, `[{route: [{destination: {host: "`+c.host+`"}}]}]`)
+			vs := withRoutes(t, `[{route: [{destination: {host: "`+c.host+`"}}]}]`)
 			vs.SetNamespace(c.namespace)
 			target := checkout()
 			target.Domain = c.target.Domain
@@ -57,7 +57,7 @@ func TestShare(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			lowest, highest, found := Share(object1(t, c.routes), checkout())
+			lowest, highest, found := Share(withRoutes(t, c.routes), checkout())
 			if lowest != c.lowest || highest != c.highest || found != c.found {
 				t.Errorf("got %d, %d, %v; want %d, %d, %v", lowest, highest, found, c.lowest, c.highest, c.found)
 			}
@@ -88,7 +88,7 @@ func TestUnsupported(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, c.routes)
+			vs := withRoutes(t, c.routes)
 			if c.edit != "" {
 				vs = apply(t, vs, []byte(c.edit))
 			}
@@ -133,7 +133,7 @@ func TestForeign(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, `[{match: [{port: 1}], route: [{destination: {host: checkout}}]}, {route: [{destination: {host: checkout}}]}]`)
+			vs := withRoutes(t, `[{match: [{port: 1}], route: [{destination: {host: checkout}}]}, {route: [{destination: {host: checkout}}]}]`)
 			vs = apply(t, raised(t, vs, checkout(), 50_000, seven()), []byte(c.edit))
 			vs.SetManagedFields(c.writers)
 			edit, found := Foreign(vs, checkout(), 50_000, "stagger")
@@ -148,7 +148,7 @@ func TestForeign(t *testing.T) {
 }
 
 func TestMarksReadsOnlyMarks(t *testing.T) {
-	vs := object1(t, `[]`)
+	vs := withRoutes(t, `[]`)
 	vs.SetAnnotations(map[string]string{AnnotationRelease: "shop/b 2,nonsense, shop/a 1 ,shop/c x", AnnotationAborted: "shop/b 2, shop/d 4, shop/a 0"})
 	want := []Mark{{Shift: "shop/a", Number: 1}, {Shift: "shop/b", Number: 2, Aborted: true}, {Shift: "shop/d", Number: 4, Aborted: true}}
 	if diff := cmp.Diff(want, Marks(vs)); diff != "" {

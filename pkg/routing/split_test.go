@@ -13,8 +13,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
-// object1 reads a VirtualService shop/checkout whose spec has these http routes, written in YAML flow style.
-func object1(t testing.TB, routes string) *unstructured.Unstructured {
+// withRoutes reads a VirtualService shop/checkout whose spec has these http routes, written in YAML flow style.
+func withRoutes(t testing.TB, routes string) *unstructured.Unstructured {
 	t.Helper()
 	text, err := yaml.YAMLToJSON(fmt.Appendf(nil, `
 apiVersion: networking.istio.io/v1
@@ -91,7 +91,7 @@ func TestSplitRefusesToRaise(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, c.routes)
+			vs := withRoutes(t, c.routes)
 			vs.SetAnnotations(c.annotations)
 			p, err := Split(vs, checkout(), c.share, c.mark, Raise{ResourceVersion: "41"})
 			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
@@ -102,7 +102,7 @@ func TestSplitRefusesToRaise(t *testing.T) {
 }
 
 func TestSplitAtIstiosBounds(t *testing.T) {
-	vs := object1(t, `[{route: [{destination: {host: checkout}, weight: 2147}, {destination: {host: pay}, weight: 2146}, {destination: {host: legacy}, weight: 1}]}]`)
+	vs := withRoutes(t, `[{route: [{destination: {host: checkout}, weight: 2147}, {destination: {host: pay}, weight: 2146}, {destination: {host: legacy}, weight: 1}]}]`)
 	live := raised(t, vs, checkout(), 1, seven())
 	got := Routes(live, checkout())[0]
 	want := Route{Kind: "http", Share: 1, Stable: 2_146_997_853, Canary: 2147, Foreign: 2_147_000_000}
@@ -128,7 +128,7 @@ func TestSplitLowers(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, c.routes)
+			vs := withRoutes(t, c.routes)
 			p, err := Split(vs, checkout(), c.share, seven(), Raise{})
 			if err != nil {
 				t.Fatal(err)
@@ -143,7 +143,7 @@ func TestSplitLowers(t *testing.T) {
 				want = c.routes
 			}
 			live := apply(t, vs, mustJSON(t, p))
-			if diff := cmp.Diff(list(object1(t, want), "http"), list(live, "http")); diff != "" {
+			if diff := cmp.Diff(list(withRoutes(t, want), "http"), list(live, "http")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if again, err := Split(live, checkout(), c.share, seven(), Raise{}); len(again) > 0 || err != nil {
@@ -154,7 +154,7 @@ func TestSplitLowers(t *testing.T) {
 }
 
 func TestSplitIsRefusedWhenTheRouteHasMoved(t *testing.T) {
-	vs := raised(t, object1(t, `[{route: [{destination: {host: checkout}}]}]`), checkout(), 10_000, seven())
+	vs := raised(t, withRoutes(t, `[{route: [{destination: {host: checkout}}]}]`), checkout(), 10_000, seven())
 	p, err := Split(vs, checkout(), 0, seven(), Raise{})
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestSplitIsRefusedWhenTheRouteHasMoved(t *testing.T) {
 }
 
 func TestSplitKeepsAnnotationsWrittenSinceTheRead(t *testing.T) {
-	vs := object1(t, `[{route: [{destination: {host: checkout}}]}]`)
+	vs := withRoutes(t, `[{route: [{destination: {host: checkout}}]}]`)
 	p, err := Split(vs, checkout(), 10_000, seven(), Raise{ResourceVersion: "41"})
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestSplitKeepsAnnotationsWrittenSinceTheRead(t *testing.T) {
 func TestTwoShiftsShareAVirtualServiceButNoRoute(t *testing.T) {
 	cart := Target{Namespace: "shop", Service: "cart"}
 	cartMark := Mark{Shift: "shop/cart", Number: 3}
-	apart := object1(t, `[{match: [{uri: {prefix: /cart}}], route: [{destination: {host: cart}, weight: 7}, {destination: {host: pay}, weight: 14}]}, {route: [{destination: {host: checkout}}]}]`)
+	apart := withRoutes(t, `[{match: [{uri: {prefix: /cart}}], route: [{destination: {host: cart}, weight: 7}, {destination: {host: pay}, weight: 14}]}, {route: [{destination: {host: checkout}}]}]`)
 
 	both := raised(t, raised(t, apart, checkout(), 10_000, seven()), cart, 20_000, cartMark)
 	if diff := cmp.Diff([]Mark{cartMark, seven()}, Marks(both)); diff != "" {
@@ -205,7 +205,7 @@ func TestTwoShiftsShareAVirtualServiceButNoRoute(t *testing.T) {
 		t.Errorf("restored (-want +got):\n%s", diff)
 	}
 
-	shared := raised(t, object1(t, `[{name: all, route: [{destination: {host: checkout}, weight: 1}, {destination: {host: cart}, weight: 1}]}]`), checkout(), 10_000, seven())
+	shared := raised(t, withRoutes(t, `[{name: all, route: [{destination: {host: checkout}, weight: 1}, {destination: {host: cart}, weight: 1}]}]`), checkout(), 10_000, seven())
 	_, err = Split(shared, cart, 10_000, cartMark, Raise{ResourceVersion: "41"})
 	if !errors.Is(err, ErrOwned) || !strings.Contains(err.Error(), "http[0] (all) is split for TrafficShift shop/checkout") {
 		t.Errorf("the second owner of a route got %v", err)
@@ -221,7 +221,7 @@ func TestTwoShiftsShareAVirtualServiceButNoRoute(t *testing.T) {
 
 func TestAbortMarks(t *testing.T) {
 	aborted := Mark{Shift: shift, Number: 7, Aborted: true}
-	live := raised(t, object1(t, `[{route: [{destination: {host: checkout}}]}]`), checkout(), 10_000, seven())
+	live := raised(t, withRoutes(t, `[{route: [{destination: {host: checkout}}]}]`), checkout(), 10_000, seven())
 	split := func(m Mark, r Raise) patch.Patch {
 		t.Helper()
 		p, err := Split(live, checkout(), 0, m, r)
@@ -242,7 +242,7 @@ func TestAbortMarks(t *testing.T) {
 	if diff := cmp.Diff([]Mark{eight}, Marks(live)); diff != "" {
 		t.Errorf("after the next release (-want +got):\n%s", diff)
 	}
-	untouched := object1(t, `[{route: [{destination: {host: checkout}}]}]`)
+	untouched := withRoutes(t, `[{route: [{destination: {host: checkout}}]}]`)
 	if p, err := Split(untouched, checkout(), 0, aborted, Raise{}); len(p) > 0 || err != nil {
 		t.Errorf("an abort marks a VirtualService that no release touched: %v, %v", p, err)
 	}
@@ -269,7 +269,7 @@ func TestRestoreNeverLeavesTheCanary(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			vs := object1(t, c.routes)
+			vs := withRoutes(t, c.routes)
 			if c.annotation != "" {
 				vs.SetAnnotations(map[string]string{AnnotationRelease: "shop/checkout 7", AnnotationRoutes: c.annotation})
 			}
@@ -277,7 +277,7 @@ func TestRestoreNeverLeavesTheCanary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(object1(t, c.want).Object, apply(t, vs, mustJSON(t, p)).Object); diff != "" {
+			if diff := cmp.Diff(withRoutes(t, c.want).Object, apply(t, vs, mustJSON(t, p)).Object); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
