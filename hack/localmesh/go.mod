@@ -3,6 +3,7 @@ module github.com/stagger-dev/stagger/hack/localmesh
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/spf13/cobra v1.10.2
 	github.com/vishvananda/netlink v1.3.1
 	golang.org/x/sync v0.22.0

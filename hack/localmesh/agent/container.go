@@ -48,16 +48,13 @@ func (c *container) loop(ctx context.Context, kill <-chan struct{}) {
 		terminated := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode: int32(e.code), Reason: e.reason, Message: e.text, StartedAt: begun, FinishedAt: metav1.Now(),
 		}}
-		again := ctx.Err() == nil && restartsAfter(c.pod.spec.RestartPolicy, e.code)
-		c.set(func() {
-			c.state, c.ready, c.done, c.failed = terminated, false, !again, e.code != 0
-		})
-		if !again {
+		if ctx.Err() != nil || !restartsAfter(c.pod.spec.RestartPolicy, e.code) {
+			c.set(func() { c.state, c.ready, c.done, c.failed = terminated, false, true, e.code != 0 })
 			return
 		}
 		if wait := b.wait(time.Since(begun.Time)); wait > 0 {
 			c.set(func() {
-				c.last = terminated
+				c.last, c.ready = terminated, false
 				c.state = waiting("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
 					wait, c.spec.Name, c.pod.name, c.pod.namespace, c.pod.uid))
 			})
@@ -67,7 +64,9 @@ func (c *container) loop(ctx context.Context, kill <-chan struct{}) {
 			case <-time.After(wait):
 			}
 		}
-		c.set(func() { c.last, c.restarts = terminated, c.restarts+1 })
+		c.mu.Lock() // What follows reports.
+		c.last, c.state, c.restarts, c.ready = terminated, terminated, c.restarts+1, false
+		c.mu.Unlock()
 	}
 }
 

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -13,11 +12,16 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
 // defaultGrace is the time to end of a pod that names none.
 const defaultGrace = 30 * time.Second
+
+// podClient is what a pod writes about itself.
+type podClient interface {
+	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, o metav1.PatchOptions, subresources ...string) (*corev1.Pod, error)
+	Delete(ctx context.Context, name string, o metav1.DeleteOptions) error
+}
 
 // pod is one pod of this node from the moment it is seen until it is gone.
 type pod struct {
@@ -26,7 +30,7 @@ type pod struct {
 	revision            string // Its pod-template-hash; header x-revision.
 	spec                corev1.PodSpec
 	containers          []*container
-	client              typedcorev1.PodInterface
+	client              podClient
 	started             metav1.Time
 
 	dirty chan struct{} // Something that the status tells has changed.
@@ -40,7 +44,7 @@ type pod struct {
 	conditions map[corev1.PodConditionType]corev1.PodCondition // Only touched by reportLoop.
 }
 
-func newPod(object *corev1.Pod, ip string, client typedcorev1.PodInterface, gone context.CancelFunc) *pod {
+func newPod(object *corev1.Pod, ip string, client podClient, gone context.CancelFunc) *pod {
 	p := &pod{
 		namespace: object.Namespace, name: object.Name, uid: object.UID, ip: ip, spec: object.Spec, client: client,
 		revision: object.Labels[appsv1.DefaultDeploymentUniqueLabelKey], started: metav1.Now(),
@@ -111,14 +115,14 @@ func (p *pod) live(ctx context.Context) error {
 	}
 	zero := int64(0)
 	err := p.client.Delete(ctx, p.name, metav1.DeleteOptions{GracePeriodSeconds: &zero, Preconditions: metav1.NewUIDPreconditions(string(p.uid))})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	// The deletion may be seen, and end ctx, before its own answer arrives.
+	if err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("deleting pod %s/%s: %w", p.namespace, p.name, err)
 	}
 	return nil
 }
 
 func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running *sync.WaitGroup) {
-	p.report()
 	if p.object.Annotations[serveAnnotation] == "false" {
 		now := metav1.Now()
 		for _, c := range p.containers {
@@ -196,9 +200,9 @@ func (p *pod) reportLoop(ctx context.Context) {
 }
 
 func (p *pod) write(ctx context.Context, status corev1.PodStatus) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": p.uid}, "status": status})
+	patch, err := statusPatch(p.uid, status)
 	if err != nil {
-		return fmt.Errorf("encoding a status: %w", err)
+		return err
 	}
 	_, err = p.client.Patch(ctx, p.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	return err

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // hostIP is the node's address.
@@ -91,4 +93,32 @@ func isTrue(conditions []corev1.PodCondition, kind corev1.PodConditionType) bool
 		}
 	}
 	return false
+}
+
+// statusPatch is the strategic merge patch that writes status to the pod of that uid and to no other of its name. Conditions are merged
+// by type, so what a condition has no more must be said.
+func statusPatch(uid types.UID, status corev1.PodStatus) ([]byte, error) {
+	conditions := make([]map[string]any, 0, len(status.Conditions))
+	for _, c := range status.Conditions {
+		data, err := json.Marshal(c)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a condition: %w", err)
+		}
+		fields := map[string]any{"reason": nil, "message": nil}
+		if err := json.Unmarshal(data, &fields); err != nil {
+			return nil, fmt.Errorf("encoding a condition: %w", err)
+		}
+		conditions = append(conditions, fields)
+	}
+	status.Conditions = nil
+	data, err := json.Marshal(status)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a status: %w", err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("encoding a status: %w", err)
+	}
+	fields["conditions"] = conditions
+	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "status": fields})
 }

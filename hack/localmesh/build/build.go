@@ -22,50 +22,60 @@ type Binaries struct {
 // All returns the programs of a mesh and builds those that are neither in the cache nor named by a variable. It tells of its
 // progress on out. Only one process builds at a time; others wait for it. The error names the program that could not be made.
 func All(ctx context.Context, out io.Writer) (Binaries, error) {
+	b, missing, err := find()
+	if err != nil || len(missing) == 0 {
+		return b, err
+	}
+	return b, buildMissing(ctx, out, missing)
+}
+
+// Cached returns the programs of a mesh and whether all of them are there, so that nothing would have to be built.
+func Cached() (Binaries, bool, error) {
+	b, missing, err := find()
+	return b, len(missing) == 0, err
+}
+
+// place is a program and the folder of the cache it belongs in.
+type place struct {
+	program
+	dir string
+}
+
+// find returns where all programs are or will be, and those that are not there yet.
+func find() (Binaries, []place, error) {
 	cache, err := cacheDir()
 	if err != nil {
-		return Binaries{}, err
+		return Binaries{}, nil, err
 	}
-	dirs := map[string]string{}
-	var missing []program
+	var missing []place
+	binaries, dirs := map[string]string{}, map[string]string{}
 	for _, p := range programs() {
 		if given := os.Getenv(p.variable); given != "" {
 			if _, err := os.Stat(given); err != nil {
-				return Binaries{}, fmt.Errorf("%s: %w", p.variable, err)
+				return Binaries{}, nil, fmt.Errorf("%s names a program that is not there: %w", p.variable, err)
 			}
-			dirs[p.name] = filepath.Dir(given)
+			binaries[p.name], dirs[p.name] = given, filepath.Dir(given)
 			continue
 		}
 		key, err := p.key()
 		if err != nil {
-			return Binaries{}, err
+			return Binaries{}, nil, err
 		}
-		dirs[p.name] = filepath.Join(cache, p.name+"-"+key)
-		if !p.complete(dirs[p.name]) {
-			missing = append(missing, p)
-		}
-	}
-	if len(missing) > 0 {
-		if err := buildMissing(ctx, out, cache, missing, dirs); err != nil {
-			return Binaries{}, err
+		dir := filepath.Join(cache, p.name+"-"+key)
+		binaries[p.name], dirs[p.name] = filepath.Join(dir, p.name), dir
+		if !p.complete(dir) {
+			missing = append(missing, place{p, dir})
 		}
 	}
-	b := Binaries{
-		Envoy: filepath.Join(dirs["envoy"], "envoy"), Kube: filepath.Join(dirs["kube"], "kube"),
-		Istiod: filepath.Join(dirs["istiod"], "istiod"), CRDs: filepath.Join(dirs["istiod"], "crds.yaml"),
-		Prometheus: filepath.Join(dirs["prometheus"], "prometheus"), Promtool: filepath.Join(dirs["prometheus"], "promtool"),
-	}
-	for variable, to := range map[string]*string{
-		"LOCALMESH_ENVOY": &b.Envoy, "LOCALMESH_KUBE": &b.Kube, "LOCALMESH_ISTIOD": &b.Istiod, "LOCALMESH_PROMETHEUS": &b.Prometheus,
-	} {
-		if given := os.Getenv(variable); given != "" {
-			*to = given
-		}
-	}
-	return b, nil
+	return Binaries{
+		Envoy: binaries["envoy"], Kube: binaries["kube"],
+		Istiod: binaries["istiod"], CRDs: filepath.Join(dirs["istiod"], "crds.yaml"),
+		Prometheus: binaries["prometheus"], Promtool: filepath.Join(dirs["prometheus"], "promtool"),
+	}, missing, nil
 }
 
-func buildMissing(ctx context.Context, out io.Writer, cache string, missing []program, dirs map[string]string) error {
+func buildMissing(ctx context.Context, out io.Writer, missing []place) error {
+	cache := filepath.Dir(missing[0].dir)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return fmt.Errorf("making the cache: %w", err)
 	}
@@ -74,15 +84,14 @@ func buildMissing(ctx context.Context, out io.Writer, cache string, missing []pr
 		return err
 	}
 	defer unlock()
-	fmt.Fprintf(out, "Building %d programs into %s (once; on two cores about a quarter of an hour)\n", len(missing), cache)
+	fmt.Fprintf(out, "Building %d programs into %s, once; from nothing that takes some ten minutes on two cores\n", len(missing), cache)
 	p := &progress{out: out, steps: len(missing), start: time.Now()}
 	for i, m := range missing {
-		dir := dirs[m.name]
-		if m.complete(dir) { // Somebody else built it while we waited.
+		if m.complete(m.dir) { // Somebody else built it while we waited.
 			continue
 		}
 		s := &step{p: p, index: i + 1, name: m.name}
-		if err := s.run("building", func(s *step) error { return makeWhole(ctx, m, dir, s) }); err != nil {
+		if err := s.run("building", func(s *step) error { return makeWhole(ctx, m.program, m.dir, s) }); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}

@@ -33,8 +33,12 @@ func goBuild(ctx context.Context, p program, dir string, s *step) error {
 			return fmt.Errorf("writing the module of %s: %w", p.name, err)
 		}
 	}
+	ldflags := "-s -w"
+	for _, stamp := range p.stamp {
+		ldflags += " -X " + stamp
+	}
 	for _, file := range sortedKeys(p.targets) {
-		args := []string{"build", "-v", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-tags=" + p.tags,
+		args := []string{"build", "-v", "-mod=readonly", "-trimpath", "-ldflags=" + ldflags, "-tags=" + p.tags,
 			"-o", filepath.Join(dir, file), p.targets[file]}
 		if err := runGo(ctx, src, args, s); err != nil {
 			return fmt.Errorf("building %s: %w", file, err)

@@ -32,6 +32,7 @@ type program struct {
 	variable string            // Environment variable that names a ready-made binary.
 	targets  map[string]string // Go: file name to package.
 	tags     string
+	stamp    []string          // Go: PACKAGE.VARIABLE=VALUE, what the program says of its version.
 	copies   map[string]string // Go: file name to file of the named module, "MODULE//PATH".
 	files    []string          // What must lie in the folder when all is done.
 }
@@ -39,7 +40,10 @@ type program struct {
 func programs() []program {
 	return []program{
 		{name: "envoy", variable: "LOCALMESH_ENVOY", files: []string{"envoy"}},
-		{name: "kube", variable: "LOCALMESH_KUBE", files: []string{"kube"}, targets: map[string]string{"kube": "."}},
+		{name: "kube", variable: "LOCALMESH_KUBE", files: []string{"kube"}, targets: map[string]string{"kube": "."}, stamp: []string{
+			"k8s.io/component-base/version.gitVersion=v1.37.2",
+			"k8s.io/component-base/version.gitMajor=1", "k8s.io/component-base/version.gitMinor=37",
+		}},
 		{
 			name: "istiod", variable: "LOCALMESH_ISTIOD", files: []string{"istiod", "crds.yaml"},
 			targets: map[string]string{"istiod": "istio.io/istio/pilot/cmd/pilot-discovery"},
@@ -47,6 +51,7 @@ func programs() []program {
 		},
 		{
 			name: "prometheus", variable: "LOCALMESH_PROMETHEUS", files: []string{"prometheus", "promtool"}, tags: "remove_all_sd",
+			stamp: []string{"github.com/prometheus/common/version.Version=3.16.0"},
 			targets: map[string]string{
 				"prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
 				"promtool":   "github.com/prometheus/prometheus/cmd/promtool",
@@ -88,7 +93,7 @@ func (p program) key() (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, p.name, p.tags, p.files, p.targets, p.copies, goFlags, runtime.GOOS, runtime.GOARCH) // fmt prints maps sorted.
+	fmt.Fprintln(h, p.name, p.tags, p.stamp, p.files, p.targets, p.copies, goFlags, runtime.GOOS, runtime.GOARCH) // fmt prints maps sorted.
 	for _, name := range sortedKeys(sources) {
 		fmt.Fprintln(h, name, len(sources[name]))
 		h.Write(sources[name])

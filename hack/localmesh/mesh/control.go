@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,15 +46,32 @@ func (s *supervisor) listen() (end func(), err error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.serveStatus)
-	mux.HandleFunc("POST /down", func(http.ResponseWriter, *http.Request) { s.stop(errDown) })
+	mux.HandleFunc("POST /down", s.serveDown)
 	mux.HandleFunc("POST /fault/{verb}/{component}", s.serveFault)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, peerKey{}, peer(c))
+		},
+	}
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			log.Printf("Serving commands: %v", err)
 		}
 	}()
 	return func() { server.Close() }, nil
+}
+
+// peerKey is the context key of the process that sent a command.
+type peerKey struct{}
+
+func (s *supervisor) serveDown(_ http.ResponseWriter, r *http.Request) {
+	if pid, ok := r.Context().Value(peerKey{}).(int); ok {
+		s.mu.Lock()
+		s.requester = pid
+		s.mu.Unlock()
+	}
+	s.stop(errDown)
 }
 
 func (s *supervisor) serveStatus(w http.ResponseWriter, _ *http.Request) {

@@ -32,6 +32,7 @@ func Exec(ctx context.Context, dir state.Dir, argv []string) error {
 			return err
 		}
 	}
+	// LookPath searches the PATH of this process, which becomes the command's.
 	if err := os.Setenv("PATH", dir.Path("bin")+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return fmt.Errorf("setting PATH: %w", err)
 	}

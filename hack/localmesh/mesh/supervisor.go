@@ -30,9 +30,10 @@ type supervisor struct {
 	procs  map[string]*process
 	out    io.Writer // Progress for the person who brings the mesh up.
 
-	mu    sync.Mutex
-	ready bool
-	stop  context.CancelCauseFunc
+	mu        sync.Mutex
+	ready     bool
+	requester int // The process that asked for the end.
+	stop      context.CancelCauseFunc
 }
 
 // errDown is the reason of a wanted end.
@@ -202,7 +203,9 @@ func (s *supervisor) kubectl(ctx context.Context, stdin []byte, args ...string) 
 	return nil
 }
 
+// killAll ends everything that runs in the mesh.
 func (s *supervisor) killAll() {
+	s.endStrays()
 	for _, name := range Names() {
 		if err := s.procs[name].kill(); err != nil {
 			log.Printf("Ending %s: %v", name, err)

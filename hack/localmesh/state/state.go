@@ -2,8 +2,11 @@ package state
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Variable is the environment variable that names a mesh's folder; commands run inside the mesh have it set.
@@ -83,16 +86,26 @@ func (d Dir) Remove() error {
 }
 
 // Environ returns base with the variables that let programs find the mesh: KUBECONFIG, KUBECACHEDIR, PROMETHEUS_URL,
-// GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl and localmesh.
+// GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh. No name is in it twice.
 func (d Dir) Environ(base []string) []string {
-	env := append([]string{}, base...)
-	return append(env,
-		"KUBECONFIG="+d.Kubeconfig(),
-		"KUBECACHEDIR="+d.Path("kubecache"),
-		"PROMETHEUS_URL="+Prometheus,
-		"GATEWAY="+Gateway,
-		"SIDECAR="+Sidecar,
-		Variable+"="+string(d),
-		"PATH="+d.Path("bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
-	)
+	set := map[string]string{
+		"KUBECONFIG":     d.Kubeconfig(),
+		"KUBECACHEDIR":   d.Path("kubecache"),
+		"PROMETHEUS_URL": Prometheus,
+		"GATEWAY":        Gateway,
+		"SIDECAR":        Sidecar,
+		Variable:         string(d),
+		"PATH":           d.Path("bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+	}
+	var env []string
+	for _, entry := range base {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, ours := set[name]; !ours {
+			env = append(env, entry)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		env = append(env, name+"="+set[name])
+	}
+	return env
 }

@@ -1,0 +1,58 @@
+package agent
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+func get(a *app, path string) *http.Response {
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Result()
+}
+
+func TestAppAnswers(t *testing.T) {
+	now := time.Now()
+	cases := map[string]struct {
+		b      Behaviour
+		age    time.Duration
+		path   string
+		status int
+	}{
+		"work succeeds":                      {b: Behaviour{}, path: "/", status: 200},
+		"all work fails at rate 1":           {b: Behaviour{ErrorRate: 1, ErrorCode: 503}, path: "/", status: 503},
+		"errors do not touch the health":     {b: Behaviour{ErrorRate: 1, ErrorCode: 503}, path: "/healthz", status: 200},
+		"errors wait for their time":         {b: Behaviour{ErrorRate: 1, ErrorCode: 500, ErrorAfter: time.Hour}, age: time.Minute, path: "/", status: 200},
+		"errors come when it is their time":  {b: Behaviour{ErrorRate: 1, ErrorCode: 500, ErrorAfter: time.Hour}, age: 2 * time.Hour, path: "/", status: 500},
+		"errors end":                         {b: Behaviour{ErrorRate: 1, ErrorCode: 500, ErrorFor: time.Hour}, age: 2 * time.Hour, path: "/", status: 200},
+		"never ready is never ready":         {b: Behaviour{NeverReady: true}, age: time.Hour, path: "/healthz", status: 503},
+		"not ready before its time":          {b: Behaviour{ReadyAfter: time.Minute}, age: time.Second, path: "/readyz", status: 503},
+		"ready after its time":               {b: Behaviour{ReadyAfter: time.Minute}, age: time.Hour, path: "/readyz", status: 200},
+		"work is done before being ready":    {b: Behaviour{ReadyAfter: time.Minute}, path: "/", status: 200},
+		"latency is added, and no more":      {b: Behaviour{Latency: time.Millisecond}, path: "/", status: 200},
+		"slowness of a share of one happens": {b: Behaviour{SlowRate: 1, SlowLatency: time.Millisecond}, path: "/", status: 200},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.b.Version = "7"
+			a := &app{b: c.b, pod: "p-1", revision: "abc", started: now.Add(-c.age)}
+			begun := time.Now()
+			resp := get(a, c.path)
+			if resp.StatusCode != c.status {
+				t.Errorf("status %d, want %d", resp.StatusCode, c.status)
+			}
+			if c.path != "/" {
+				return
+			}
+			if least := c.b.Latency + time.Duration(c.b.SlowRate)*c.b.SlowLatency; time.Since(begun) < least {
+				t.Errorf("answered after %s, want at least %s", time.Since(begun), least)
+			}
+			got := [3]string{resp.Header.Get("x-pod"), resp.Header.Get("x-version"), resp.Header.Get("x-revision")}
+			if want := [3]string{"p-1", "7", "abc"}; got != want {
+				t.Errorf("headers %v, want %v", got, want)
+			}
+		})
+	}
+}
