@@ -64,6 +64,9 @@ func (d Dir) Clear() error {
 	if err := d.Remove(); err != nil {
 		return err
 	}
+	if err := os.RemoveAll(d.Path("audit.log")); err != nil {
+		return fmt.Errorf("clearing the mesh's folder: %w", err)
+	}
 	for _, name := range []string{"bin", "certs", "components", "kubecache", "logs"} {
 		if err := os.RemoveAll(d.Path(name)); err != nil {
 			return fmt.Errorf("clearing the mesh's folder: %w", err)
