@@ -1,0 +1,105 @@
+package view
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// objectives writes the comparison of both arms: a table, or some lines for each objective on narrow paper.
+func (w *writer) objectives(s Screen) {
+	if len(s.Objectives) == 0 {
+		return
+	}
+	for _, head := range []string{
+		fmt.Sprintf("EVIDENCE (abort at %g, pass at %g)", s.AbortAt, s.PassAt),
+		fmt.Sprintf("EVIDENCE (abort %g, pass %g)", s.AbortAt, s.PassAt),
+	} {
+		if lines, fits := table(comparison(s.Objectives, head), indent, w.p.width()); fits {
+			w.lines = append(w.lines, lines...)
+			return
+		}
+	}
+	for _, o := range s.Objectives {
+		w.stacked(s, o)
+	}
+}
+
+func comparison(objectives []Objective, evidence string) []column {
+	columns := []column{{head: "OBJECTIVE"}, {head: "STABLE"}, {head: "CANARY"}, {head: "VERDICT"}, {head: evidence}}
+	var stable, canary, sides [][2]string
+	for _, o := range objectives {
+		stable, canary = append(stable, o.Stable.parts()), append(canary, o.Canary.parts())
+		sides = append(sides, [2]string{o.Against, o.For})
+	}
+	stables, canaries := aligned(stable), aligned(canary)
+	for i, o := range objectives {
+		proof := "against " + pad(sides[i][0], widest(sides, 0)) + "   for " + sides[i][1]
+		for c, cell := range []piece{plain(o.Name), plain(stables[i]), plain(canaries[i]), toned(verdict(o), o.Tone()), plain(proof)} {
+			columns[c].cells = append(columns[c].cells, cell)
+		}
+	}
+	return columns
+}
+
+func (w *writer) stacked(s Screen, o Objective) {
+	name := line{plain(indent + cut(o.Name, w.p.width()-4) + "  "), toned(verdict(o), o.Tone())}
+	w.lines = append(w.lines, name)
+	w.beside("stable "+o.Stable.String(), "canary "+o.Canary.String())
+	w.beside(fmt.Sprintf("against %s (abort at %g)", o.Against, s.AbortAt), fmt.Sprintf("for %s (pass at %g)", o.For, s.PassAt))
+}
+
+// beside writes two texts on one line where they fit, else below each other.
+func (w *writer) beside(a, b string) {
+	texts := []string{a, b}
+	if both := a + "   " + b; utf8.RuneCountInString(both)+4 <= w.p.width() {
+		w.lines = append(w.lines, line{plain(indent + indent + both)})
+		return
+	}
+	for _, text := range texts {
+		for _, part := range wrap(text, w.p.width()-4) {
+			w.lines = append(w.lines, line{plain(indent + indent + part)})
+		}
+	}
+}
+
+func verdict(o Objective) string {
+	if o.Verdict == "" {
+		return "unknown"
+	}
+	return o.Verdict
+}
+
+// String is the bad share of how many requests: "0.11% of 182,204".
+func (a Arm) String() string {
+	if a.Requests == 0 {
+		return "no requests"
+	}
+	return rate(ratio(a.Bad, a.Requests)) + " of " + count(a.Requests)
+}
+
+func (a Arm) parts() [2]string {
+	if a.Requests == 0 {
+		return [2]string{}
+	}
+	return [2]string{rate(ratio(a.Bad, a.Requests)), count(a.Requests)}
+}
+
+// aligned writes rates and counts so that their last digits stand below each other.
+func aligned(arms [][2]string) []string {
+	texts := make([]string, len(arms))
+	for i, a := range arms {
+		texts[i] = "no requests"
+		if a[1] != "" {
+			texts[i] = lead(a[0], widest(arms, 0)) + " of " + lead(a[1], widest(arms, 1))
+		}
+	}
+	return texts
+}
+
+func widest(cells [][2]string, i int) int {
+	n := 0
+	for _, c := range cells {
+		n = max(n, utf8.RuneCountInString(c[i]))
+	}
+	return n
+}

@@ -1,0 +1,115 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Row is one Service in a list. Texts are clean; what is unknown is "".
+type Row struct {
+	Namespace, Name string
+	State           State
+	// Step is "2/5", Weight the wanted one.
+	Step, Weight string
+	// Version is "checkout:1.5.0 over 1.4.2" while a release runs or was aborted, else the version that serves.
+	Version string
+	// Why is the reason of what keeps people from rest, "" when nothing does.
+	Why string
+	// Policy is the name of the ShiftPolicy, Next what happens next.
+	Policy, Next string
+	// Since is how long ago the last thing happened, negative when unknown.
+	Since time.Duration
+}
+
+// Fleet lists Services, newest trouble first: what needs people, then what moves, then what is at rest; in each the newest
+// first, then by namespace and name.
+func Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
+	rows := make([]Row, 0, len(shifts))
+	for i := range shifts {
+		rows = append(rows, rowOf(&shifts[i], now))
+	}
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		// An unknown time is older than any known one.
+		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(uint64(a.Since), uint64(b.Since)),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return rows
+}
+
+func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
+	s := Release(shift, now)
+	row := Row{Namespace: s.Namespace, Name: s.Name, State: s.State, Policy: s.Policy, Next: s.Next, Since: -1, Version: s.Stable}
+	if s.Number > 0 {
+		row.Version = over(s.Canary, s.Stable)
+		if s.State == StateIdle || s.State == StatePromoted {
+			row.Version = cmp.Or(newest(shift.Status.Stable), s.Canary)
+		}
+	}
+	if s.Weight != nil {
+		row.Weight = s.Weight.Wanted
+		if s.Steps > 0 {
+			row.Step = strconv.Itoa(s.Step) + "/" + strconv.Itoa(s.Steps)
+		}
+		if s.Weight.Next != "" {
+			row.Next = s.Weight.Next + " in about " + span(s.Weight.In)
+		}
+	}
+	switch {
+	case len(s.Notes) > 0:
+		row.Why = cmp.Or(s.Notes[0].Reason, s.Notes[0].Message)
+	case s.Outcome != nil && s.State != StatePromoted && s.State != StateIdle:
+		row.Why = s.Outcome.Reason
+	}
+	if at := changedAt(shift); !at.IsZero() {
+		row.Since = max(now.Sub(at), 0)
+	}
+	return row
+}
+
+// urgency is smaller for what a person should see sooner.
+func urgency(s State) int {
+	switch s.Tone() {
+	case ToneBad:
+		return 0
+	case ToneCareful:
+		return 1
+	case ToneBusy, TonePlain:
+		return 2
+	}
+	return 3
+}
+
+// changedAt is when the last thing happened to a release or its readiness.
+func changedAt(shift *v1alpha1.TrafficShift) time.Time {
+	last := shift.CreationTimestamp.Time
+	for _, c := range shift.Status.Conditions {
+		if c.LastTransitionTime.After(last) && c.Type == v1alpha1.ConditionReady {
+			last = c.LastTransitionTime.Time
+		}
+	}
+	r := shift.Status.Release
+	if r == nil {
+		return last
+	}
+	if r.StartedAt.After(last) {
+		last = r.StartedAt.Time
+	}
+	if r.StepStartedAt != nil && r.StepStartedAt.After(last) {
+		last = r.StepStartedAt.Time
+	}
+	if r.FinishedAt != nil && r.FinishedAt.After(last) {
+		last = r.FinishedAt.Time
+	}
+	return last
+}
+
+func over(canary, stable string) string {
+	if canary == "" || stable == "" || canary == stable {
+		return cmp.Or(canary, stable)
+	}
+	return canary + " over " + stable
+}

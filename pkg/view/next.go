@@ -1,0 +1,87 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// nextOf is one sentence on what happens next. The operator's own is taken while a release runs, unless the clock already
+// says it beside the weight.
+func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
+	r := shift.Status.Release
+	if r == nil || r.State.Ended() {
+		return restSentence(s)
+	}
+	if s.Weight != nil && s.Weight.Next != "" {
+		return ""
+	}
+	move := nextWeight(r)
+	if said := clean(r.Next); said != "" && s.State != StatePaused {
+		return said
+	}
+	switch s.State {
+	case StatePreparing:
+		return when(move, "the canary's pods are ready and only routed traffic can reach them")
+	case StateShifting:
+		if s.Weight != nil && s.Weight.Settling {
+			return when(move, "this weight is live, has been held and the evidence clears it")
+		}
+		return when(move, "the evidence clears it")
+	case StatePaused:
+		return when(move, "control is Auto again and the evidence clears it; aborts still work")
+	case StateHeld:
+		return when(move, "that is over; no weight is raised until then, aborts still work")
+	case StateHandover:
+		return "the Deployment takes over the canary's pods, then routes and Service are put back as they were"
+	case StateAborting:
+		return "all traffic goes to the stable, then the canary's pods go"
+	case StateDraining:
+		if r.DrainUntil != nil && r.DrainUntil.After(now) {
+			return "the canary's pods go in " + span(r.DrainUntil.Sub(now))
+		}
+		return "the canary's pods go"
+	case StateRestoring:
+		return "routes and Service are put back as they were"
+	}
+	return ""
+}
+
+func when(move, then string) string {
+	if move == "" {
+		return "the next weight when " + then
+	}
+	return move + " when " + then
+}
+
+func restSentence(s Screen) string {
+	switch s.State {
+	case StatePending:
+		return pendingSentence(s.Policy)
+	case StateStalled:
+		return "nothing is released until that is mended"
+	case StateAborted:
+		if s.Outcome != nil && !s.Outcome.Refused {
+			return "the same template may be released again"
+		}
+		return "this template is not released again until it changes or a retry is commanded"
+	case StateIdle, StatePromoted:
+		return fmt.Sprintf("a change of the pod template starts release %d", max(s.Number, newestNumber(s.History))+1)
+	}
+	return ""
+}
+
+func newestNumber(past []Past) int64 {
+	most := int64(0)
+	for _, p := range past {
+		most = max(most, p.Number)
+	}
+	return most
+}
+
+func pendingSentence(policy string) string {
+	return fmt.Sprintf("Stagger has not looked at it yet; check that the operator runs (kubectl get pods -A -l app.kubernetes.io/name=stagger)"+
+		" and that the policy exists (kubectl get shiftpolicy %s)", cmp.Or(policy, "<name>"))
+}

@@ -1,0 +1,133 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Note is one fact that a person should know beside the numbers.
+type Note struct {
+	// Label is one word in capitals.
+	Label string
+	// Reason is machine-readable, "" when there is none.
+	Reason string
+	// Message says it in a sentence.
+	Message string
+	// For is how long it has been so, 0 when unknown.
+	For time.Duration
+}
+
+// worthSaying lists the conditions that become notes, in the order of the screen.
+var worthSaying = [...]struct{ condition, label string }{
+	{v1alpha1.ConditionStalled, "STALLED"},
+	{v1alpha1.ConditionEvidenceCurrent, "EVIDENCE"},
+	{v1alpha1.ConditionTrafficShifted, "TRAFFIC"},
+	{v1alpha1.ConditionWorkloadReady, "PODS"},
+	{v1alpha1.ConditionIsolated, "ISOLATION"},
+	// What these say of the same cause in general comes after what those say in detail.
+	{v1alpha1.ConditionReconciling, "HELD"},
+	{v1alpha1.ConditionReady, "WAITING"},
+}
+
+func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
+	var notes []Note
+	said := map[string]bool{}
+	for _, w := range worthSaying {
+		c := condition(shift, w.condition)
+		if c == nil || said[c.Reason] || !telling(shift, c) {
+			continue
+		}
+		said[c.Reason] = true
+		note := Note{Label: w.label, Reason: clean(c.Reason), Message: clean(c.Message)}
+		if note.Message == "" {
+			note.Message = meaning(v1alpha1.Reason(c.Reason))
+		}
+		if !c.LastTransitionTime.IsZero() {
+			note.For = max(now.Sub(c.LastTransitionTime.Time), 0)
+		}
+		notes = append(notes, note)
+	}
+	return append(notes, edits(shift)...)
+}
+
+// telling says whether a condition is more than the normal course of things.
+func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
+	r := shift.Status.Release
+	runs := r != nil && !r.State.Ended()
+	switch c.Type {
+	case v1alpha1.ConditionStalled:
+		// Why a release was aborted is told by its outcome, with the numbers.
+		return c.Status == metav1.ConditionTrue && c.Reason != string(v1alpha1.ReasonAborted)
+	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
+		reason, waits := waitingFor(shift)
+		if runs {
+			return waits && c.Reason == string(reason)
+		}
+		normal := []v1alpha1.Reason{v1alpha1.ReasonAborted, v1alpha1.ReasonReleasing, v1alpha1.ReasonPending}
+		return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
+	case v1alpha1.ConditionTrafficShifted:
+		return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonNoTraffic))
+	case v1alpha1.ConditionEvidenceCurrent:
+		early := r != nil && r.State == v1alpha1.StatePreparing && c.Reason != string(v1alpha1.ReasonPrometheusUnreachable)
+		return c.Status == metav1.ConditionFalse && !early && (runs || c.Reason == string(v1alpha1.ReasonPrometheusUnreachable))
+	}
+	return runs && c.Status == metav1.ConditionFalse
+}
+
+// edits are what other writers did to routes and Service while the release ran, and a pause that nobody would otherwise see.
+func edits(shift *v1alpha1.TrafficShift) []Note {
+	var notes []Note
+	r := shift.Status.Release
+	runs := r != nil && !r.State.Ended()
+	if runs && r.Contested.Routes > 0 {
+		notes = append(notes, Note{Label: "ROUTES", Message: fmt.Sprintf("somebody else wrote the weights; put back %s in the last two minutes", times(r.Contested.Routes))})
+	}
+	if runs && r.Contested.Selector > 0 {
+		notes = append(notes, Note{Label: "SELECTOR", Message: fmt.Sprintf("somebody else wrote the Service's selector; put back %s in the last two minutes", times(r.Contested.Selector))})
+	}
+	if shift.Spec.Control == v1alpha1.ControlPaused && !runs {
+		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: "a release that starts stays at no traffic until control is Auto again"})
+	}
+	return notes
+}
+
+func times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	return count(int64(n)) + " times"
+}
+
+// meaning is the sentence of a reason that came without a message.
+func meaning(reason v1alpha1.Reason) string {
+	switch reason {
+	case v1alpha1.ReasonPrometheusUnreachable:
+		return "Prometheus does not answer"
+	case v1alpha1.ReasonNoData:
+		return "Prometheus has no series of the Service's callers"
+	case v1alpha1.ReasonStale:
+		return "the newest counts are too old"
+	case v1alpha1.ReasonNoTraffic:
+		return "no request reaches the Service"
+	case v1alpha1.ReasonNotShifted:
+		return "the measured share disagrees with the wanted one"
+	case v1alpha1.ReasonForeignEdit:
+		return "somebody else writes the weights"
+	case v1alpha1.ReasonNotCleared:
+		return "the counts do not clear the next weight yet"
+	case v1alpha1.ReasonSuspicious:
+		return "the evidence against the canary forbids a raise and does not suffice for an abort"
+	case v1alpha1.ReasonSharedBreach:
+		return "both versions break the objective, so the canary is not to blame"
+	case v1alpha1.ReasonWorkloadUnsupported:
+		return "behind the Service is not exactly one Deployment; nothing was touched"
+	case v1alpha1.ReasonPolicyNotFound:
+		return "no ShiftPolicy has the name"
+	}
+	return ""
+}

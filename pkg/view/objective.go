@@ -1,0 +1,66 @@
+package view
+
+import (
+	"strings"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Objective is one objective with the counts and the evidence of both sides.
+type Objective struct {
+	Name string
+	// Verdict is "healthy", "breach", "undetermined", or "" when nothing is known.
+	Verdict string
+	// Stable and Canary count the requests of each arm.
+	Stable, Canary Arm
+	// Against and For are the evidence, as people read it: "0.2", ">999", "-" when unknown.
+	Against, For string
+}
+
+// Arm counts one version's requests.
+type Arm struct{ Requests, Bad int64 }
+
+// Tone is how the verdict is meant.
+func (o Objective) Tone() Tone {
+	switch o.Verdict {
+	case "healthy":
+		return ToneGood
+	case "breach":
+		return ToneBad
+	}
+	return TonePlain
+}
+
+// objectivesOf follows the plan, so that an objective without counts is seen to have none; objectives that only the status
+// knows come after it.
+func objectivesOf(r *v1alpha1.Release) []Objective {
+	var objectives []Objective
+	given := map[string]v1alpha1.ObjectiveStatus{}
+	for _, o := range r.Objectives {
+		given[o.Name] = o
+	}
+	for _, planned := range r.Plan.Objectives {
+		o := given[planned.Name]
+		o.Name = planned.Name
+		objectives = append(objectives, objectiveOf(o))
+		delete(given, planned.Name)
+	}
+	for _, o := range r.Objectives {
+		if _, left := given[o.Name]; left {
+			objectives = append(objectives, objectiveOf(o))
+			delete(given, o.Name)
+		}
+	}
+	return objectives
+}
+
+func objectiveOf(o v1alpha1.ObjectiveStatus) Objective {
+	return Objective{
+		Name:    clean(o.Name),
+		Verdict: strings.ToLower(clean(o.Verdict)),
+		Stable:  Arm{max(o.Stable.Requests, 0), max(o.Stable.Bad, 0)},
+		Canary:  Arm{max(o.Canary.Requests, 0), max(o.Canary.Bad, 0)},
+		Against: evidence(o.Against),
+		For:     evidence(o.For),
+	}
+}

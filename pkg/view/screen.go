@@ -1,0 +1,207 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Screen is everything worth knowing about one Service under management, at one moment. Texts are clean: no control
+// characters, no line breaks.
+type Screen struct {
+	// Namespace and Name of the TrafficShift.
+	Namespace, Name string
+	// Policy is the name of the ShiftPolicy, "" when unknown.
+	Policy string
+	// Number of the release, 0 when there has been none.
+	Number int64
+	// Canary and Stable name the versions for people: images where they differ, revisions otherwise; "" when unknown.
+	// At rest only the stable is named.
+	Canary, Stable string
+	// State is where the Service is.
+	State State
+	// Step is the step the release is at, from 1; 0 before the first. Steps is how many the plan has, 0 when unknown.
+	Step, Steps int
+	// Weight is set while a release runs.
+	Weight *Weight
+	// Objectives are in the plan's order; empty when nothing is known of them.
+	Objectives []Objective
+	// AbortAt and PassAt are the evidence at which the release aborts, and at which an objective passes.
+	AbortAt, PassAt float64
+	// Exposed is set when requests met the canary, or a release runs.
+	Exposed *Exposed
+	// Notes are the conditions worth saying, most urgent first.
+	Notes []Note
+	// Outcome is set when the release has ended or is being taken back.
+	Outcome *Outcome
+	// Next says what happens next, "" when Weight says it.
+	Next string
+	// History holds the releases before this one, newest first.
+	History []Past
+}
+
+// Exposed is the blast radius of a release so far.
+type Exposed struct {
+	// Requests met the canary, Failed of them were bad.
+	Requests, Failed int64
+	// Expected is how many would have failed at the stable's rate; valid when Compared.
+	Expected float64
+	Compared bool
+}
+
+// Outcome is how and why a release ended or is being taken back.
+type Outcome struct {
+	// Result is Promoted or Aborted.
+	Result State
+	// Reason is machine-readable, Message says it to people with the numbers; either may be "".
+	Reason, Message string
+	// Ended is how long ago, negative while it has not. Took is from start to end, 0 when unknown.
+	Ended, Took time.Duration
+	// Peak is the largest weight that was written, "" when unknown.
+	Peak string
+	// Refused says that the template is not released again until it changes.
+	Refused bool
+}
+
+// Past is one line of history.
+type Past struct {
+	Number           int64
+	Version          string
+	Result           State
+	Reason           string
+	Peak             string
+	Requests, Failed int64
+	// Ended is how long ago, negative when unknown. Took is from start to end, 0 when unknown.
+	Ended, Took time.Duration
+}
+
+// Release is the screen of one TrafficShift as of now. It never fails: what the object does not say is missing from the screen.
+func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
+	if shift == nil {
+		return Screen{State: StatePending}
+	}
+	s := Screen{
+		Namespace: clean(shift.Namespace),
+		Name:      clean(cmp.Or(shift.Name, shift.Spec.Service.Name)),
+		Policy:    clean(shift.Spec.PolicyRef.Name),
+		State:     stateOf(shift),
+		AbortAt:   abortAt,
+		Notes:     notesOf(shift, now),
+		History:   historyOf(shift, now),
+	}
+	if r := shift.Status.Release; r != nil {
+		s.Number = r.Number
+		s.Canary, s.Stable = versions(shift)
+		s.Step, s.Steps = int(r.Step), len(r.Plan.Steps)
+		s.PassAt = passAt(r.Plan.Confidence)
+		s.Weight = weightOf(shift, s.State, now)
+		s.Objectives = objectivesOf(r)
+		s.Exposed = exposedOf(r)
+		s.Outcome = outcomeOf(r, now)
+	}
+	if s.Number == 0 || s.State == StateIdle {
+		s.Canary, s.Stable = "", newest(shift.Status.Stable)
+	}
+	s.Next = nextOf(shift, s, now)
+	return s
+}
+
+// Unseen is the screen of an annotated Service that has no TrafficShift yet.
+func Unseen(namespace, service, policy string) Screen {
+	s := Screen{Namespace: clean(namespace), Name: clean(service), Policy: clean(policy), State: StatePending}
+	s.Next = pendingSentence(s.Policy)
+	return s
+}
+
+// abortAt is where the evidence against a canary aborts it; the operator scales it so, whatever the policy's confidence.
+const abortAt = 100
+
+// passAt is where the evidence for an objective passes: one over falsePromote.
+func passAt(c v1alpha1.Confidence) float64 {
+	if share := c.FalsePromote.Fraction(); share > 0 {
+		return math.Round(1 / share)
+	}
+	return 20
+}
+
+func exposedOf(r *v1alpha1.Release) *Exposed {
+	if r.Exposed <= 0 && r.State.Ended() {
+		return nil
+	}
+	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0)}
+	most := int64(-1)
+	for _, o := range r.Objectives {
+		// The failures shown are those of the objective that failed most, so the same one gives the rate to compare with.
+		if o.Canary.Bad <= most || o.Stable.Requests <= 0 {
+			continue
+		}
+		most = o.Canary.Bad
+		e.Compared = true
+		e.Expected = float64(e.Requests) * ratio(o.Stable.Bad, o.Stable.Requests)
+	}
+	return e
+}
+
+func outcomeOf(r *v1alpha1.Release, now time.Time) *Outcome {
+	if r.Outcome == nil && !r.State.Ended() {
+		return nil
+	}
+	o := &Outcome{Result: StateAborted, Ended: -1, Peak: percent(r.PeakWeight)}
+	if r.State == v1alpha1.StatePromoted {
+		o.Result = StatePromoted
+	}
+	if given := r.Outcome; given != nil {
+		o.Result = cmp.Or(State(clean(string(given.Result))), o.Result)
+		o.Reason, o.Message = clean(string(given.Reason)), clean(given.Message)
+		o.Refused = given.Refuse == v1alpha1.RefuseTemplate
+	}
+	if r.FinishedAt != nil {
+		o.Ended = max(now.Sub(r.FinishedAt.Time), 0)
+		if !r.StartedAt.IsZero() {
+			o.Took = max(r.FinishedAt.Sub(r.StartedAt.Time), 0)
+		}
+	}
+	return o
+}
+
+func historyOf(shift *v1alpha1.TrafficShift, now time.Time) []Past {
+	var past []Past
+	for _, h := range shift.Status.History {
+		if r := shift.Status.Release; r != nil && r.Number == h.Number {
+			continue
+		}
+		p := Past{
+			Number:   h.Number,
+			Version:  newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images}),
+			Result:   State(clean(string(h.Outcome))),
+			Reason:   clean(string(h.Reason)),
+			Peak:     percent(h.PeakWeight),
+			Requests: max(h.Exposed, 0),
+			Failed:   max(h.Failed, 0),
+			Took:     max(h.Duration.Duration(), 0),
+			Ended:    -1,
+		}
+		if !h.StartedAt.IsZero() {
+			p.Ended = max(now.Sub(h.StartedAt.Time)-p.Took, 0)
+		}
+		past = append(past, p)
+	}
+	return past
+}
+
+// at says where on the plan the release is: "step 2 of 5".
+func (s Screen) at() string {
+	switch {
+	case s.Step <= 0 && s.Steps > 0 && s.Number > 0 && s.Weight != nil:
+		return "before step 1 of " + strconv.Itoa(s.Steps)
+	case s.Step > 0 && s.Steps >= s.Step:
+		return fmt.Sprintf("step %d of %d", s.Step, s.Steps)
+	case s.Step > 0:
+		return "step " + strconv.Itoa(s.Step)
+	}
+	return ""
+}

@@ -1,0 +1,180 @@
+package view
+
+import (
+	"cmp"
+	"strconv"
+	"unicode/utf8"
+)
+
+// column of a table; its cells follow the order of the rows.
+type column struct {
+	head  string
+	cells []piece
+	right bool
+	// rank says what goes first when the paper is narrow: the largest; columns of rank 0 stay.
+	rank int
+}
+
+func (c column) width() int {
+	n := utf8.RuneCountInString(c.head)
+	for _, cell := range c.cells {
+		n = max(n, utf8.RuneCountInString(cell.text))
+	}
+	return n
+}
+
+const gutter = 2
+
+// table writes columns side by side, leaving out the least needed ones until the rest fits. A column without any text is
+// left out. It says whether all columns that must stay do fit.
+func table(columns []column, before string, width int) (lines []line, fits bool) {
+	columns = filled(columns)
+	for tableWidth(columns, before) > width {
+		least := -1
+		for i, c := range columns {
+			if c.rank > 0 && (least < 0 || c.rank > columns[least].rank) {
+				least = i
+			}
+		}
+		if least < 0 {
+			break
+		}
+		columns = append(columns[:least:least], columns[least+1:]...)
+	}
+	if len(columns) == 0 {
+		return nil, true
+	}
+	head := line{plain(before)}
+	for i, c := range columns {
+		head = append(head, toned(c.fill(c.head, i == len(columns)-1), ToneFaint))
+	}
+	lines = append(lines, head)
+	for row := range columns[0].cells {
+		l := line{plain(before)}
+		for i, c := range columns {
+			cell := c.cells[row]
+			cell.text = c.fill(cell.text, i == len(columns)-1)
+			l = append(l, cell)
+		}
+		lines = append(lines, l)
+	}
+	return lines, tableWidth(columns, before) <= width
+}
+
+func (c column) fill(text string, last bool) string {
+	text = pad(text, c.width())
+	if c.right {
+		text = lead(trimBlank(text), c.width())
+	}
+	if last {
+		return text
+	}
+	return pad(text, c.width()+gutter)
+}
+
+func trimBlank(text string) string {
+	for len(text) > 0 && text[len(text)-1] == ' ' {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+func filled(columns []column) []column {
+	var kept []column
+	for _, c := range columns {
+		empty := true
+		for _, cell := range c.cells {
+			empty = empty && cell.text == ""
+		}
+		if !empty || c.rank == 0 {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func tableWidth(columns []column, before string) int {
+	n := utf8.RuneCountInString(before)
+	for i, c := range columns {
+		n += c.width()
+		if i > 0 {
+			n += gutter
+		}
+	}
+	return n
+}
+
+// Table writes rows as lines that end in a line feed; namespaces when rows of several may be among them.
+func Table(rows []Row, namespaces bool, p Paper) string {
+	columns := make([]column, 0, 10)
+	add := func(head string, rank int, cell func(Row) piece) {
+		c := column{head: head, rank: rank}
+		for _, r := range rows {
+			c.cells = append(c.cells, cell(r))
+		}
+		columns = append(columns, c)
+	}
+	text := func(of func(Row) string) func(Row) piece {
+		return func(r Row) piece { return plain(of(r)) }
+	}
+	if namespaces {
+		add("NAMESPACE", 0, text(func(r Row) string { return r.Namespace }))
+	}
+	add("SERVICE", 0, text(func(r Row) string { return r.Name }))
+	add("STATE", 0, func(r Row) piece {
+		return toned(r.State.Icon()+" "+cmp.Or(string(r.State), "Unknown"), r.State.Tone())
+	})
+	add("STEP", 3, text(func(r Row) string { return r.Step }))
+	add("WEIGHT", 1, text(func(r Row) string { return r.Weight }))
+	add("VERSION", 4, text(func(r Row) string { return r.Version }))
+	add("SINCE", 5, text(func(r Row) string {
+		if r.Since < 0 {
+			return ""
+		}
+		return span(r.Since)
+	}))
+	add("REASON", 2, text(func(r Row) string { return r.Why }))
+	if p.Wide {
+		add("POLICY", 6, text(func(r Row) string { return r.Policy }))
+		add("NEXT", 7, text(func(r Row) string { return r.Next }))
+	}
+	lines, _ := table(columns, "", p.width())
+	return p.write(lines)
+}
+
+// history shows the newest releases that ended before this one; all that are known on wide paper.
+func (w *writer) history(past []Past) {
+	shown := past
+	if !w.p.Wide {
+		shown = past[:min(len(past), 5)]
+	}
+	if len(shown) == 0 {
+		return
+	}
+	columns := []column{
+		{head: "HISTORY", right: true},
+		{head: "VERSION"},
+		{head: "OUTCOME"},
+		{head: "REASON", rank: 2},
+		{head: "PEAK", rank: 4, right: true},
+		{head: "FAILED", rank: 1, right: true},
+		{head: "TOOK", rank: 5, right: true},
+		{head: "ENDED", rank: 3},
+	}
+	for _, p := range shown {
+		cells := []piece{plain(strconv.FormatInt(p.Number, 10)), plain(p.Version),
+			toned(p.Result.Icon()+" "+string(p.Result), p.Result.Tone()), plain(p.Reason), plain(p.Peak),
+			plain(count(p.Failed) + " of " + count(p.Requests)), plain(""), plain("")}
+		if p.Took > 0 {
+			cells[6] = plain(span(p.Took))
+		}
+		if p.Ended >= 0 {
+			cells[7] = plain(span(p.Ended) + " ago")
+		}
+		for i, cell := range cells {
+			columns[i].cells = append(columns[i].cells, cell)
+		}
+	}
+	lines, _ := table(columns, indent, w.p.width())
+	w.lines = append(w.lines, lines...)
+}

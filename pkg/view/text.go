@@ -1,0 +1,207 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Text writes the screen as lines that end in a line feed.
+func (s Screen) Text(p Paper) string {
+	w := writer{p: p}
+	w.title(s)
+	w.weight(s)
+	for _, n := range s.Notes {
+		w.note(n)
+	}
+	if s.Outcome != nil {
+		w.outcome(s, *s.Outcome)
+	}
+	w.objectives(s)
+	w.exposed(s)
+	if s.Next != "" {
+		w.field("NEXT", TonePlain, s.Next)
+	}
+	if s.Weight == nil || p.Wide {
+		w.history(s.History)
+	}
+	return p.write(w.lines)
+}
+
+// labels are indented by two and as wide as the longest of them, with a blank between.
+const (
+	indent = "  "
+	margin = 13
+)
+
+type writer struct {
+	p     Paper
+	lines []line
+}
+
+// field writes a label and its text, wrapped beside the label, or below it where the paper is too narrow for both.
+func (w *writer) field(label string, tone Tone, text string) {
+	width := w.p.width()
+	if width < 2*margin+8 {
+		w.lines = append(w.lines, line{toned(indent+label, ToneFaint)})
+		for _, part := range wrap(text, width-4) {
+			w.lines = append(w.lines, line{toned(indent+indent+part, tone)})
+		}
+		return
+	}
+	for i, part := range wrap(text, width-margin) {
+		head := ""
+		if i == 0 {
+			head = indent + label
+		}
+		w.lines = append(w.lines, line{toned(pad(head, margin), ToneFaint), toned(part, tone)})
+	}
+}
+
+func (w *writer) title(s Screen) {
+	left := line{piece{text: cmp.Or(s.Name, "(no name)"), bold: true}}
+	if s.Number > 0 && s.State != StateIdle {
+		left = append(left, plain(fmt.Sprintf("  release %d", s.Number)))
+	}
+	if v := over(s.Canary, s.Stable); v != "" {
+		left = append(left, plain("  "+v))
+	}
+	right := line{toned(s.State.Icon()+" "+cmp.Or(string(s.State), "Unknown"), s.State.Tone())}
+	if detail := s.detail(); detail != "" {
+		right = append(right, plain("  "+detail))
+	}
+	room := min(w.p.width(), page)
+	gap := room - left.width() - right.width()
+	if gap < 2 && left.width()+2+right.width() <= w.p.width() {
+		gap = 2
+	}
+	if gap >= 2 {
+		w.lines = append(w.lines, append(append(left, plain(strings.Repeat(" ", gap))), right...))
+		return
+	}
+	w.fold(left)
+	w.lines = append(w.lines, append(line{plain(indent)}, right...))
+}
+
+// fold puts each piece that does not fit beside the ones before it on a line of its own, wrapped.
+func (w *writer) fold(l line) {
+	now := line{}
+	for _, part := range l {
+		if now.width()+utf8.RuneCountInString(part.text) <= w.p.width() {
+			now = append(now, part)
+			continue
+		}
+		if len(now) > 0 {
+			w.lines = append(w.lines, now)
+		}
+		now = line{}
+		for _, text := range wrap(part.text, w.p.width()-2) {
+			w.lines = append(w.lines, line{{indent + text, part.tone, part.bold}})
+		}
+	}
+	if len(now) > 0 {
+		w.lines = append(w.lines, now)
+	}
+}
+
+// detail stands beside the state.
+func (s Screen) detail() string {
+	if s.Weight != nil {
+		return s.at()
+	}
+	if o := s.Outcome; o != nil && o.Ended >= 0 && (s.State == StatePromoted || s.State == StateAborted) {
+		return span(o.Ended) + " ago"
+	}
+	return ""
+}
+
+func (w *writer) weight(s Screen) {
+	v := s.Weight
+	if v == nil {
+		return
+	}
+	parts := []string{"want " + cmp.Or(v.Wanted, "unknown")}
+	switch {
+	case v.Live != "":
+		parts = append(parts, "live "+v.Live)
+	case v.Wanted != "0%":
+		parts = append(parts, "live not measured")
+	}
+	switch {
+	case v.Settling:
+		parts = append(parts, "settling")
+	case v.Hold > 0 && v.Held >= v.Hold:
+		parts = append(parts, "held "+span(v.Held)+", at least "+span(v.Hold))
+	case v.Held >= 0 && v.Hold > 0:
+		parts = append(parts, "held "+span(v.Held)+" of "+span(v.Hold))
+	case v.Held >= 0:
+		parts = append(parts, "held "+span(v.Held))
+	}
+	if v.Next != "" {
+		parts = append(parts, "next "+v.Next+" in about "+span(v.In))
+	}
+	text := strings.TrimSpace(parts[0] + "  " + strings.Join(parts[1:], "   "))
+	if len(text)+margin > w.p.width() {
+		w.field("WEIGHT", TonePlain, strings.Join(parts, ", "))
+		return
+	}
+	w.lines = append(w.lines, line{toned(pad(indent+"WEIGHT", margin), ToneFaint), plain(text)})
+}
+
+func (w *writer) note(n Note) {
+	text := n.Reason
+	if n.For > 0 && n.Reason != "" {
+		text += " for " + span(n.For)
+	}
+	if n.Message != "" {
+		text = strings.TrimPrefix(text+": "+n.Message, ": ")
+	}
+	tone := ToneCareful
+	if n.Label == "STALLED" {
+		tone = ToneBad
+	}
+	w.field(n.Label, tone, text)
+}
+
+func (w *writer) outcome(s Screen, o Outcome) {
+	if o.Result != StatePromoted || o.Message != "" {
+		w.field("WHY", o.Result.Tone(), strings.TrimPrefix(strings.TrimSuffix(o.Reason+": "+o.Message, ": "), ": "))
+	}
+	if o.Ended < 0 {
+		return
+	}
+	text := fmt.Sprintf("release %d %s ", s.Number, strings.ToLower(string(o.Result)))
+	if s.State != StateIdle {
+		text = strings.ToLower(string(o.Result)) + " "
+	}
+	text += span(o.Ended) + " ago"
+	if s.Step > 0 {
+		text += " at " + s.at()
+	}
+	if o.Peak != "" {
+		text += ", peak weight " + o.Peak
+	}
+	if o.Took > 0 {
+		text += ", after " + span(o.Took)
+	}
+	w.field("ENDED", TonePlain, text)
+}
+
+func (w *writer) exposed(s Screen) {
+	e := s.Exposed
+	if e == nil {
+		return
+	}
+	if e.Requests == 0 && e.Failed == 0 {
+		w.field("EXPOSED", TonePlain, "no request has met the canary")
+		return
+	}
+	text := counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"
+	if e.Compared {
+		text += " (" + about(e.Expected) + " expected at the stable rate)"
+	} else {
+		text += " (no stable requests to compare with)"
+	}
+	w.field("EXPOSED", TonePlain, text)
+}

@@ -1,0 +1,321 @@
+package view_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(-d)} }
+
+func set(s *v1alpha1.TrafficShift, kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string, since time.Duration) {
+	c := metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: message, LastTransitionTime: *ago(since)}
+	for i := range s.Status.Conditions {
+		if s.Status.Conditions[i].Type == kind {
+			s.Status.Conditions[i] = c
+			return
+		}
+	}
+	s.Status.Conditions = append(s.Status.Conditions, c)
+}
+
+// idle is a Service at rest that was released twice.
+func idle() *v1alpha1.TrafficShift {
+	s := &v1alpha1.TrafficShift{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout", CreationTimestamp: *ago(90 * 24 * time.Hour)},
+		Spec: v1alpha1.TrafficShiftSpec{
+			PolicyRef: v1alpha1.PolicyReference{Name: "standard"},
+			Service:   v1alpha1.ServiceReference{Name: "checkout"},
+			Control:   v1alpha1.ControlAuto,
+		},
+	}
+	s.Status.Stable = v1alpha1.Version{Revision: "6c4f678748", Images: []string{"registry.example/shop/checkout:1.4.2"}}
+	s.Status.History = []v1alpha1.PastRelease{
+		{Number: 6, Revision: "6c4f678748", Images: []string{"registry.example/shop/checkout:1.4.2"}, Outcome: v1alpha1.StatePromoted,
+			Reason: v1alpha1.ReasonPromoted, PeakWeight: "100%", Exposed: 1204511, Failed: 1318, StartedAt: *ago(50 * time.Hour), Duration: "1500s"},
+		{Number: 5, Revision: "84d9c8d6f5", Images: []string{"registry.example/shop/checkout:1.4.1"}, Outcome: v1alpha1.StateAborted,
+			Reason: v1alpha1.ReasonCanaryWorseThanStable, PeakWeight: "1%", Exposed: 211, Failed: 9, StartedAt: *ago(75 * time.Hour), Duration: "72s"},
+	}
+	set(s, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonUpToDate, "", 49*time.Hour)
+	return s
+}
+
+// shifting is a release at its second step of five.
+func shifting() *v1alpha1.TrafficShift {
+	s := idle()
+	s.Status.Release = &v1alpha1.Release{
+		Number: 7, Revision: "59d8f6b7c4", Images: []string{"registry.example/shop/checkout:1.5.0"}, Stable: "6c4f678748",
+		State: v1alpha1.StateShifting, Policy: "standard",
+		Plan: v1alpha1.ShiftPolicySpec{
+			Steps: []v1alpha1.Step{{Weight: "1%", Hold: "2m"}, {Weight: "5%", Hold: "2m"}, {Weight: "25%", Hold: "5m"},
+				{Weight: "50%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}},
+			Objectives: []v1alpha1.Objective{{Name: "availability", Target: "99.5%"}, {Name: "latency", Target: "99%"}},
+			Confidence: v1alpha1.Confidence{FalseAbort: "1%", FalsePromote: "5%"},
+		},
+		Step: 2, Weight: "5%", LiveWeight: "4.93%", PeakWeight: "5%", Verdict: "Healthy", Exposed: 9571, Failed: 12,
+		StartedAt: *ago(5 * time.Minute), StepStartedAt: ago(80 * time.Second), SettledAt: ago(72 * time.Second),
+		Objectives: []v1alpha1.ObjectiveStatus{
+			{Name: "availability", Verdict: "Healthy", Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200},
+				Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 12}, Against: "0.2", For: "1000000000"},
+			{Name: "latency", Verdict: "Healthy", Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 747},
+				Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 42}, Against: "0.34", For: "1234.5"},
+		},
+	}
+	s.Status.Release.Failed = 42
+	set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReleasing, "", 5*time.Minute)
+	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonHolding, "", 5*time.Minute)
+	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionTrue, v1alpha1.ReasonCurrent, "", 5*time.Minute)
+	set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionTrue, v1alpha1.ReasonShifted, "", time.Minute)
+	return s
+}
+
+func preparing() *v1alpha1.TrafficShift {
+	s := shifting()
+	r := s.Status.Release
+	r.State, r.Step, r.Weight, r.LiveWeight, r.PeakWeight, r.Exposed, r.Failed = v1alpha1.StatePreparing, 0, "0%", "", "", 0, 0
+	r.Objectives, r.Verdict, r.SettledAt, r.StepStartedAt = nil, "", nil, nil
+	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonCanaryNotReady, "", 20*time.Second)
+	set(s, v1alpha1.ConditionWorkloadReady, metav1.ConditionFalse, v1alpha1.ReasonCanaryNotReady, "1 of 2 pods of the canary is available", 20*time.Second)
+	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionFalse, v1alpha1.ReasonNoData, "", 20*time.Second)
+	set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionUnknown, v1alpha1.ReasonPending, "", 20*time.Second)
+	return s
+}
+
+func holding() *v1alpha1.TrafficShift {
+	s := shifting()
+	r := s.Status.Release
+	r.SettledAt, r.StepStartedAt = ago(9*time.Minute), ago(9*time.Minute)
+	r.Next = "25% when 4,120 more clean requests of the canary are counted, in about 3m at the present traffic"
+	r.Objectives[1].For, r.Objectives[1].Verdict = "3.1", "Undetermined"
+	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonNotCleared, "latency is not proven for 25% yet", 7*time.Minute)
+	return s
+}
+
+func unreachable() *v1alpha1.TrafficShift {
+	s := shifting()
+	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionFalse, v1alpha1.ReasonPrometheusUnreachable,
+		"http://prometheus.monitoring:9090 did not answer: connection refused; check the address in the operator's configuration file and that Prometheus runs", 130*time.Second)
+	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonPrometheusUnreachable, "", 130*time.Second)
+	return s
+}
+
+func aborting() *v1alpha1.TrafficShift {
+	s := shifting()
+	r := s.Status.Release
+	r.State, r.Step, r.Weight, r.LiveWeight, r.PeakWeight, r.Verdict = v1alpha1.StateAborting, 1, "0%", "0.4%", "1%", "Breach"
+	r.Exposed, r.Failed = 212, 31
+	r.Objectives = []v1alpha1.ObjectiveStatus{
+		{Name: "availability", Verdict: "Breach", Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 23},
+			Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 31}, Against: "162.8", For: "0"},
+		{Name: "latency", Verdict: "Undetermined", Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 86},
+			Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 1}, Against: "0.04", For: "1.8"},
+	}
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable, Refuse: v1alpha1.RefuseTemplate,
+		Message: "availability: 14.6% of 212 canary requests failed, 0.11% of 20,988 beside them; evidence 162.8 of 100"}
+	return s
+}
+
+func aborted() *v1alpha1.TrafficShift {
+	s := aborting()
+	r := s.Status.Release
+	r.State, r.LiveWeight, r.FinishedAt = v1alpha1.StateAborted, "0%", ago(3*time.Minute)
+	set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAborted, r.Outcome.Message, 3*time.Minute)
+	set(s, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAborted, r.Outcome.Message, 3*time.Minute)
+	return s
+}
+
+func promoted() *v1alpha1.TrafficShift {
+	s := shifting()
+	r := s.Status.Release
+	r.State, r.Step, r.Weight, r.LiveWeight, r.PeakWeight = v1alpha1.StatePromoted, 5, "100%", "100%", "100%"
+	r.StartedAt, r.FinishedAt = *ago(40 * time.Minute), ago(11*time.Minute)
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted}
+	s.Status.Stable = v1alpha1.Version{Revision: r.Revision, Images: r.Images}
+	set(s, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPromoted, "", 11*time.Minute)
+	return s
+}
+
+func unsupported() *v1alpha1.TrafficShift {
+	s := idle()
+	s.Status.History, s.Status.Stable = nil, v1alpha1.Version{}
+	message := "Service checkout selects the pods of two Deployments (checkout, checkout-batch); make the selector fit one of them"
+	set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnsupported, message, 4*time.Minute)
+	set(s, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonWorkloadUnsupported, message, 4*time.Minute)
+	return s
+}
+
+func with(s *v1alpha1.TrafficShift, change func(*v1alpha1.TrafficShift)) *v1alpha1.TrafficShift {
+	change(s)
+	return s
+}
+
+func TestText(t *testing.T) {
+	cases := map[string]struct {
+		shift *v1alpha1.TrafficShift
+		paper view.Paper
+	}{
+		"idle":                   {idle(), view.Paper{}},
+		"preparing":              {preparing(), view.Paper{Width: 100}},
+		"shifting":               {shifting(), view.Paper{Width: 100}},
+		"shifting, narrow":       {shifting(), view.Paper{Width: 60}},
+		"shifting, very narrow":  {shifting(), view.Paper{Width: 30}},
+		"shifting, in colour":    {shifting(), view.Paper{Width: 100, Color: true}},
+		"shifting, wide":         {shifting(), view.Paper{Width: 140, Wide: true}},
+		"holding for evidence":   {holding(), view.Paper{Width: 100}},
+		"prometheus unreachable": {unreachable(), view.Paper{Width: 100}},
+		"aborting":               {aborting(), view.Paper{Width: 100}},
+		"aborted":                {aborted(), view.Paper{Width: 100}},
+		"aborted, narrow":        {aborted(), view.Paper{Width: 60}},
+		"promoted":               {promoted(), view.Paper{Width: 100}},
+		"unsupported workload":   {unsupported(), view.Paper{Width: 100}},
+		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+			view.Paper{Width: 100}},
+		"settling": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.SettledAt, s.Status.Release.LiveWeight = nil, ""
+		}), view.Paper{Width: 100}},
+		"last step": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 5 }), view.Paper{Width: 100}},
+		"contested": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, Selector: 3}
+		}), view.Paper{Width: 100}},
+		"draining": {with(aborting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.State, s.Status.Release.DrainUntil = v1alpha1.StateDraining, ago(-20*time.Second)
+		}), view.Paper{Width: 100}},
+		"reverted after an abort": {with(aborted(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Conditions = nil
+			set(s, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonUpToDate, "", time.Minute)
+		}), view.Paper{Width: 100}},
+		"the same images in another template": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Images = s.Status.Stable.Images
+		}), view.Paper{Width: 100}},
+		"nothing known but a release":   {&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 1}}}, view.Paper{Width: 100}},
+		"nothing known":                 {&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Name: "checkout"}}, view.Paper{Width: 100}},
+		"a state of a later version":    {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.State = "Orbiting" }), view.Paper{Width: 100}},
+		"a stable without any requests": {with(shifting(), func(s *v1alpha1.TrafficShift) { clearStable(s) }), view.Paper{Width: 100}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, view.Release(c.shift, now).Text(c.paper))
+		})
+	}
+}
+
+func clearStable(s *v1alpha1.TrafficShift) {
+	for i := range s.Status.Release.Objectives {
+		s.Status.Release.Objectives[i].Stable = v1alpha1.ArmCounts{}
+	}
+}
+
+func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
+	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Paper{Width: 100}))
+}
+
+func fleet() []v1alpha1.TrafficShift {
+	named := func(s *v1alpha1.TrafficShift, name string) v1alpha1.TrafficShift { s.Name = name; return *s }
+	return []v1alpha1.TrafficShift{
+		named(idle(), "accounts"), named(shifting(), "basket"), named(aborted(), "checkout"), named(unreachable(), "delivery"),
+		named(unsupported(), "emails"), named(promoted(), "frontend"),
+		named(with(aborted(), func(s *v1alpha1.TrafficShift) { s.Status.Release.FinishedAt = ago(time.Minute) }), "gateway"),
+	}
+}
+
+func TestTable(t *testing.T) {
+	cases := map[string]struct {
+		namespaces bool
+		paper      view.Paper
+	}{
+		"fleet":                {paper: view.Paper{Width: 120}},
+		"fleet, not a screen":  {namespaces: true},
+		"fleet, narrow":        {paper: view.Paper{Width: 60}},
+		"fleet, wide":          {paper: view.Paper{Width: 220, Wide: true}},
+		"fleet, in colour":     {paper: view.Paper{Width: 120, Color: true}},
+		"fleet, very narrow":   {paper: view.Paper{Width: 24}},
+		"fleet, all in colour": {namespaces: true, paper: view.Paper{Width: 160, Color: true, Wide: true}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, view.Table(view.Fleet(fleet(), now), c.namespaces, c.paper))
+		})
+	}
+}
+
+func TestFleetPutsTheNewestTroubleFirst(t *testing.T) {
+	var names []string
+	for _, row := range view.Fleet(fleet(), now) {
+		names = append(names, row.Name)
+	}
+	want := []string{"gateway", "checkout", "emails", "delivery", "basket", "frontend", "accounts"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", strings.NewReplacer(", ", "-", " ", "-").Replace(name)+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("reading the golden screen (write it with -update): %v", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzText feeds any object that JSON can express and demands a screen that fits its paper and cannot steer a terminal.
+func FuzzText(f *testing.F) {
+	for _, s := range []*v1alpha1.TrafficShift{idle(), preparing(), shifting(), holding(), unreachable(), aborted(), promoted(), unsupported()} {
+		data, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, 80)
+	}
+	f.Add([]byte(`{"metadata":{"name":"\u001b[2J\u202e\u0000a"},"status":{"release":{"number":-9223372036854775808,"step":2147483647,"weight":"9%%","images":["@","@sha256:é\u001b]0;x\u0007éééééééééééééé"],"exposed":-1,"objectives":[{"name":"\n","against":"NaN","for":"-Inf","stable":{"requests":1,"bad":9223372036854775807}}],"plan":{"steps":[{"weight":"","hold":"x"}]}}}}`), 0)
+	f.Fuzz(func(t *testing.T, data []byte, width int) {
+		var shift v1alpha1.TrafficShift
+		if json.Unmarshal(data, &shift) != nil {
+			t.Skip()
+		}
+		p := view.Paper{Width: width, Wide: width%2 == 0}
+		screen := view.Release(&shift, now)
+		for _, text := range []string{screen.Text(p), view.Table(view.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
+			check(t, text, max(width, 24))
+		}
+	})
+}
+
+func check(t *testing.T, text string, width int) {
+	t.Helper()
+	if !utf8.ValidString(text) {
+		t.Errorf("not UTF-8: %q", text)
+	}
+	for _, l := range strings.Split(text, "\n") {
+		if utf8.RuneCountInString(l) > width && width > 24 {
+			t.Errorf("wider than %d: %q", width, l)
+		}
+		if i := strings.IndexFunc(l, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("unprintable character at %d of %q", i, l)
+		}
+	}
+}

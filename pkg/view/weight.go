@@ -1,0 +1,56 @@
+package view
+
+import (
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Weight is the canary's share of traffic and what is to become of it.
+type Weight struct {
+	// Wanted is what is written in the routes, Live what is measured; "" when unknown.
+	Wanted, Live string
+	// Settling says that the wanted weight is not known to be live in the proxies yet.
+	Settling bool
+	// Held is how long the weight has been live, negative when it is not; Hold is the least time, 0 when unknown.
+	Held, Hold time.Duration
+	// Next is the weight after this one, or "promotion" after the last; "" when it is not to be said here.
+	Next string
+	// In is about how long until Next.
+	In time.Duration
+}
+
+func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight {
+	r := shift.Status.Release
+	if r.State.Ended() {
+		return nil
+	}
+	w := &Weight{Wanted: percent(r.Weight), Live: percent(r.LiveWeight), Held: -1}
+	if r.State != v1alpha1.StateShifting {
+		return w
+	}
+	if i := int(r.Step) - 1; i >= 0 && i < len(r.Plan.Steps) {
+		w.Hold = r.Plan.Steps[i].Hold.Duration()
+	}
+	w.Settling = r.SettledAt == nil
+	if !w.Settling {
+		w.Held = max(now.Sub(r.SettledAt.Time), 0)
+	}
+	if state == StateShifting && w.Held >= 0 && w.Held < w.Hold {
+		w.Next, w.In = nextWeight(r), w.Hold-w.Held
+	}
+	return w
+}
+
+// nextWeight is the move after the present step; "" when the plan does not say.
+func nextWeight(r *v1alpha1.Release) string {
+	switch i := int(r.Step); {
+	case len(r.Plan.Steps) == 0 || i < 0:
+		return ""
+	case i < len(r.Plan.Steps):
+		return percent(r.Plan.Steps[i].Weight)
+	}
+	return promotion
+}
+
+const promotion = "promotion"
