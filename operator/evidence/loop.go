@@ -1,0 +1,186 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+)
+
+const (
+	// DefaultSource is the name of the source that a Target without one is counted at.
+	DefaultSource = "default"
+	// DefaultBackfill is how far back is counted what was missed.
+	DefaultBackfill = time.Hour
+	// MinSlice and MaxSlice bound the length of a slice.
+	MinSlice = 100 * time.Millisecond
+	MaxSlice = time.Minute
+
+	eventBuffer = 1024
+)
+
+// Querier answers instant queries. An error with a method Incomplete says that the answer may lack something; any other
+// error is asked again.
+type Querier interface {
+	// Query evaluates the expression at a time and returns a vector without warnings.
+	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
+}
+
+// incomplete is a Querier's error for answers with warnings: the slice is void, and asking again would not help.
+type incomplete interface {
+	error
+	// Incomplete returns what Prometheus said is missing.
+	Incomplete() []string
+}
+
+// Source is a Prometheus, or what speaks like one.
+type Source struct {
+	// Name is how Targets and messages call it.
+	Name string
+	// Querier asks it.
+	Querier Querier
+	// Scope is what all questions to it have in common. A zero ScrapeInterval is measured; a Lookback too short for the
+	// scrape interval is lengthened.
+	Scope counting.Scope
+	// Lag is how far behind now is asked; zero: it is measured, from 1 to 15 seconds.
+	Lag time.Duration
+}
+
+// Settings are what a Loop needs.
+type Settings struct {
+	// Sources are asked; at least one.
+	Sources []Source
+	// Slice is the length of a slice: a divisor of a minute, from MinSlice to MaxSlice; zero: counting.DefaultStep.
+	Slice time.Duration
+	// Backfill is how far back what was missed is counted, at least a minute; what is older is void. Zero: DefaultBackfill.
+	Backfill time.Duration
+	// Clock tells the time; nil: the real one.
+	Clock clock.Clock
+	// Metrics is where the loop's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
+	// Log is told of every change of a source's state.
+	Log logr.Logger
+}
+
+// Loop counts. Make it with New, give it to a manager, and tell it of releases. All methods may be called at any time from
+// any goroutine.
+type Loop struct {
+	slice, backfill time.Duration
+	clock           clock.Clock
+	log             logr.Logger
+	metrics         *metrics
+	sources         map[string]*source
+	events          chan event.GenericEvent
+
+	mu       sync.Mutex
+	releases map[types.NamespacedName]*release
+}
+
+// New returns a Loop that counts nothing yet, or an error that names the setting that cannot be used.
+func New(s Settings) (*Loop, error) {
+	l := &Loop{
+		slice: s.Slice, backfill: s.Backfill, clock: s.Clock, log: s.Log,
+		sources:  map[string]*source{},
+		events:   make(chan event.GenericEvent, eventBuffer),
+		releases: map[types.NamespacedName]*release{},
+	}
+	if l.slice == 0 {
+		l.slice = counting.DefaultStep
+	}
+	if l.backfill == 0 {
+		l.backfill = DefaultBackfill
+	}
+	if l.clock == nil {
+		l.clock = clock.RealClock{}
+	}
+	if err := l.check(s.Sources); err != nil {
+		return nil, err
+	}
+	for _, from := range s.Sources {
+		l.sources[from.Name] = newSource(l, from)
+	}
+	var err error
+	if l.metrics, err = newMetrics(s.Metrics, l.age); err != nil {
+		return nil, fmt.Errorf("registering metrics of the evidence: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Loop) check(sources []Source) error {
+	switch {
+	case len(sources) == 0:
+		return errors.New("sources is empty; name at least one Prometheus")
+	case l.slice < MinSlice || l.slice > MaxSlice || time.Minute%l.slice != 0:
+		return fmt.Errorf("slice is %s; it must be from %s to %s and divide a minute, such as 5s", l.slice, MinSlice, MaxSlice)
+	case l.backfill < time.Minute:
+		return fmt.Errorf("backfill is %s; it must be at least 1m", l.backfill)
+	}
+	seen := map[string]bool{}
+	for i, s := range sources {
+		if s.Name == "" || seen[s.Name] {
+			return fmt.Errorf("sources[%d].name is %q; every source needs a name of its own", i, s.Name)
+		}
+		seen[s.Name] = true
+		if s.Querier == nil {
+			return fmt.Errorf("sources[%d] (%s) has nothing to ask", i, s.Name)
+		}
+		if err := scoped(s.Scope, s.Scope.ScrapeInterval, l.slice).Validate(); err != nil {
+			return fmt.Errorf("sources[%d] (%s): %w", i, s.Name, err)
+		}
+	}
+	return nil
+}
+
+// Start counts until the context ends. Each source has a goroutine of its own, so that one that hangs delays no other.
+func (l *Loop) Start(ctx context.Context) error {
+	var sources sync.WaitGroup
+	for _, s := range l.sources {
+		sources.Go(func() { s.run(ctx) })
+	}
+	sources.Wait()
+	return nil
+}
+
+// NeedLeaderElection is true: only the leader tracks releases.
+func (l *Loop) NeedLeaderElection() bool { return true }
+
+// Events wakes the TrafficShifts for which a slice was taken or whose evidence became fresh or stale. The events carry
+// namespace and name only. They must be received while the Loop runs, or it stops counting.
+func (l *Loop) Events() <-chan event.GenericEvent { return l.events }
+
+func (l *Loop) wake(ctx context.Context, keys []types.NamespacedName) {
+	for _, k := range keys {
+		shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: k.Namespace, Name: k.Name}}
+		select {
+		case l.events <- event.GenericEvent{Object: shift}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// age is how far behind now the release is that was counted least, 0 without releases.
+func (l *Loop) age() float64 {
+	now := l.clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	oldest := time.Duration(0)
+	for _, r := range l.releases {
+		if r.counted() {
+			oldest = max(oldest, now.Sub(r.through))
+		}
+	}
+	return oldest.Seconds()
+}

@@ -1,0 +1,86 @@
+package evidence
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// patience is how many slices the newest counts may be late.
+const patience = 3
+
+// Reading is what is known of a release.
+type Reading struct {
+	// Verdict answers the question.
+	Verdict pkgevidence.Verdict
+	// Checkpoint is what Target.Checkpoint takes after a restart; Through is the end of the last slice in it, the zero time
+	// before the first.
+	Checkpoint string
+	Through    time.Time
+	// Fresh says that everything up to now is counted and the scrapes are current. Reason and Message are those of the
+	// condition EvidenceCurrent: see the table of the package.
+	Fresh   bool
+	Reason  v1alpha1.Reason
+	Message string
+	// Since is the traffic of the fresh slices that began after the present weight was written, as far as this process has
+	// counted them. Lately is that of the last 30 seconds, or of two scrape intervals when that is more.
+	Since, Lately pkgevidence.Arms
+	// Seen says that this process has taken a fresh slice of this release.
+	Seen bool
+}
+
+// Reading returns what is known of the release of a TrafficShift; false when none is tracked.
+func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Reading, bool) {
+	now := l.clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.releases[key]
+	if !ok {
+		return Reading{}, false
+	}
+	reading := Reading{
+		Verdict:    r.tests.Verdict(q),
+		Checkpoint: r.checkpoint(),
+		Through:    r.tests.Through(),
+		Since:      r.since,
+		Seen:       r.seen,
+	}
+	for _, t := range r.lately {
+		if t.end.After(now.Add(-r.source.lag - r.source.window())) {
+			reading.Lately = plus(reading.Lately, t.arms)
+		}
+	}
+	c := r.currency(now, l.slice)
+	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
+		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.stable(), r.source.window())}
+		reading.Fresh = true
+	}
+	reading.Fresh = reading.Fresh || c.fresh()
+	reading.Reason, reading.Message = c.reason, c.message
+	return reading, true
+}
+
+// currency says whether the release's evidence is current now.
+func (r *release) currency(now time.Time, slice time.Duration) currency {
+	newest := r.looked
+	if r.counted() {
+		newest = r.through
+	}
+	late := now.Sub(newest) - r.source.lag
+	switch {
+	case r.source.state.reason == v1alpha1.ReasonPrometheusUnreachable:
+		return r.source.state
+	case r.looked.IsZero():
+		return currency{v1alpha1.ReasonPending, fmt.Sprintf("Prometheus (source %s) has not been asked yet", r.source.Name)}
+	case !r.current.fresh():
+		return r.current
+	case late > patience*slice:
+		return currency{v1alpha1.ReasonStale, fmt.Sprintf(
+			"Everything up to %s is counted; the %s since then are being caught up with", newest.UTC().Format(time.RFC3339), late.Round(time.Second))}
+	}
+	return currency{v1alpha1.ReasonCurrent, fmt.Sprintf("Everything up to %s is counted", newest.UTC().Format(time.RFC3339))}
+}

@@ -1,0 +1,136 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// Target is a release to count.
+type Target struct {
+	// Key names the TrafficShift.
+	Key types.NamespacedName
+	// Release is the release's number.
+	Release int64
+	// Source names the source to count at; empty: DefaultSource.
+	Source string
+	// Stable and Canary are the names of the arms' Services in the namespace of Key.
+	Stable, Canary string
+	// Config is what the tests tolerate.
+	Config pkgevidence.Config
+	// Checkpoint is what the last Reading before a restart said; empty: the tests begin.
+	Checkpoint string
+	// From is when the first weight was written. While it is zero nothing is counted, and only the freshness of the
+	// stable is watched.
+	From time.Time
+}
+
+// Weight is what the record of a release says about its weight now.
+type Weight struct {
+	// Share is the canary's wanted share of traffic, 0 to 1.
+	Share float64
+	// WrittenAt is when this weight was written into the routes.
+	WrittenAt time.Time
+	// SettledAt is since when it is live in the proxies; nil: not yet. Slices that begin earlier can only warn.
+	SettledAt *time.Time
+	// Alone says that no stable is beside the canary, as at a share of 1.
+	Alone bool
+	// Step and StepsBack tell moves apart: when one of them changes, the tests begin a new step at WrittenAt.
+	Step, StepsBack int32
+}
+
+// move is the part of a Weight that a checkpoint must remember, so that a restart neither misses a step nor takes it twice.
+type move struct {
+	step, back int32
+	alone      bool
+}
+
+// Track begins to count a release, or goes on from its checkpoint. The same release again changes nothing but a From that
+// was not known; another number replaces the release before. Counting waits for the first Weight. An error names what
+// cannot be used: a configuration, a source, a name, or a checkpoint that was altered; nothing is tracked for the key then.
+func (l *Loop) Track(t Target) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.releases[t.Key]; ok && r.Release == t.Release {
+		if r.From.IsZero() {
+			r.From = t.From
+		}
+		return nil
+	}
+	delete(l.releases, t.Key)
+	r, err := l.newRelease(t)
+	if err != nil {
+		return fmt.Errorf("tracking release %d of %s: %w", t.Release, t.Key, err)
+	}
+	l.releases[t.Key] = r
+	return nil
+}
+
+// Weight tells what the record says now. It is called before the proxies can know of a weight, or right after. A TrafficShift
+// that is not tracked and a Weight that was never written are ignored.
+func (l *Loop) Weight(key types.NamespacedName, w Weight) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.releases[key]; ok && !w.WrittenAt.IsZero() {
+		r.weigh(w, l.slice)
+	}
+}
+
+// Forget stops counting for a TrafficShift.
+func (l *Loop) Forget(key types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.releases, key)
+}
+
+func (l *Loop) newRelease(t Target) (*release, error) {
+	name := t.Source
+	if name == "" {
+		name = DefaultSource
+	}
+	s, ok := l.sources[name]
+	if !ok {
+		return nil, fmt.Errorf("no source is named %q; name it in the operator's configuration", name)
+	}
+	r := &release{Target: t, source: s}
+	if _, err := counting.NewBatch(s.scope, []counting.Service{r.stable(), r.canary()}); err != nil {
+		return nil, err
+	}
+	if t.Checkpoint == "" {
+		var err error
+		r.tests, err = pkgevidence.New(t.Config)
+		return r, err
+	}
+	head, tests, _ := strings.Cut(t.Checkpoint, " ")
+	if head != unweighed {
+		r.weighed = true
+		if _, err := fmt.Sscanf(head, moveFormat, &r.last.step, &r.last.back, &r.last.alone); err != nil {
+			return nil, fmt.Errorf("reading the step of the checkpoint %.20q: %w", head, err)
+		}
+	}
+	var err error
+	if r.tests, err = pkgevidence.Restore(t.Config, tests); err != nil {
+		return nil, err
+	}
+	r.through = r.tests.Through()
+	return r, nil
+}
+
+// A checkpoint begins with the last move, or with a dash before the first; what the tests themselves have to say follows.
+const (
+	moveFormat = "%d/%d/%t"
+	unweighed  = "-"
+)
+
+func (r *release) checkpoint() string {
+	head := unweighed
+	if r.weighed {
+		head = fmt.Sprintf(moveFormat, r.last.step, r.last.back, r.last.alone)
+	}
+	return head + " " + r.tests.Checkpoint()
+}
