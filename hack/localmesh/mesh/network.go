@@ -18,7 +18,8 @@ func setUpNetwork() error {
 		return fmt.Errorf("finding the loopback device: %w", err)
 	}
 	if err := netlink.LinkSetUp(lo); err != nil {
-		return fmt.Errorf("bringing the loopback device up: %w", err)
+		return fmt.Errorf("bringing the loopback device up (not root? some systems also want "+
+			"sysctl kernel.apparmor_restrict_unprivileged_userns=0): %w", err)
 	}
 	for _, cidr := range localNetworks {
 		_, dst, err := net.ParseCIDR(cidr)
