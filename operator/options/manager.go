@@ -1,0 +1,110 @@
+package options
+
+import (
+	"fmt"
+	"net"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// FieldOwner is the field manager of everything the operator writes.
+const FieldOwner = "stagger"
+
+// Limit sets the limits of calls to the API server.
+func (o Options) Limit(c *rest.Config) *rest.Config {
+	limited := rest.CopyConfig(c)
+	limited.QPS, limited.Burst = o.API.QPS, o.API.Burst
+	limited.UserAgent = FieldOwner
+	return limited
+}
+
+// Manager returns what the manager of the controllers is made with.
+func (o Options) Manager() (manager.Options, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, networking.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return manager.Options{}, fmt.Errorf("registering the API types: %w", err)
+		}
+	}
+	l := o.LeaderElection
+	return manager.Options{
+		Scheme:                        scheme,
+		Cache:                         o.cache(),
+		Client:                        client.Options{FieldOwner: FieldOwner},
+		Metrics:                       o.Metrics.server(),
+		HealthProbeBindAddress:        o.Health.Address,
+		LeaderElection:                l.Enabled,
+		LeaderElectionID:              l.ID,
+		LeaderElectionNamespace:       l.Namespace,
+		LeaseDuration:                 &l.Lease,
+		RenewDeadline:                 &l.Renew,
+		RetryPeriod:                   &l.Retry,
+		LeaderElectionReleaseOnCancel: true, // main returns as soon as the manager has stopped
+	}, nil
+}
+
+// cache keeps what decisions need. Who wrote a field matters where others write what we write: routes and selectors.
+func (o Options) cache() cache.Options {
+	c := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&networking.VirtualService{}: {Transform: whole},
+			&corev1.Service{}:            {Transform: whole},
+			&corev1.Pod{}:                {Transform: slimPod},
+		},
+	}
+	for _, n := range o.Namespaces {
+		if c.DefaultNamespaces == nil {
+			c.DefaultNamespaces = map[string]cache.Config{}
+		}
+		c.DefaultNamespaces[n] = cache.Config{}
+	}
+	return c
+}
+
+func whole(object any) (any, error) { return object, nil }
+
+// slimPod keeps of a pod whose it is, where it runs and how it fares: most of the memory of a cluster's cache is pod specs.
+func slimPod(object any) (any, error) {
+	if p, ok := object.(*corev1.Pod); ok {
+		p.ManagedFields, p.Annotations = nil, nil
+		p.Spec = corev1.PodSpec{
+			NodeName: p.Spec.NodeName, RestartPolicy: p.Spec.RestartPolicy,
+			InitContainers: slimContainers(p.Spec.InitContainers), Containers: slimContainers(p.Spec.Containers),
+		}
+	}
+	return object, nil
+}
+
+func slimContainers(full []corev1.Container) []corev1.Container {
+	slim := make([]corev1.Container, 0, len(full))
+	for _, c := range full {
+		slim = append(slim, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
+	}
+	return slim
+}
+
+func (m Metrics) server() metricsserver.Options {
+	s := metricsserver.Options{BindAddress: m.Address}
+	if m.Serving == ServeSecure || m.Serving == ServeAuto && !loopback(m.Address) {
+		s.SecureServing = true
+		s.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return s
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}

@@ -1,0 +1,127 @@
+package options
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+func TestMetricsAreOpenOnLoopbackOnly(t *testing.T) {
+	cases := map[string]struct {
+		metrics Metrics
+		secure  bool
+	}{
+		"all addresses":    {Metrics{Address: ":8443", Serving: ServeAuto}, true},
+		"an address":       {Metrics{Address: "10.0.0.1:8443", Serving: ServeAuto}, true},
+		"loopback":         {Metrics{Address: "127.0.0.1:8443", Serving: ServeAuto}, false},
+		"loopback by IPv6": {Metrics{Address: "[::1]:8443", Serving: ServeAuto}, false},
+		"localhost":        {Metrics{Address: "localhost:8443", Serving: ServeAuto}, false},
+		"another name":     {Metrics{Address: "stagger:8443", Serving: ServeAuto}, true},
+		"asked to be":      {Metrics{Address: "127.0.0.1:8443", Serving: ServeSecure}, true},
+		"asked not to be":  {Metrics{Address: ":8443", Serving: ServePlain}, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := c.metrics.server()
+			if s.SecureServing != c.secure || (s.FilterProvider != nil) != c.secure {
+				t.Errorf("TLS %v, callers authorized %v; want %v for both", s.SecureServing, s.FilterProvider != nil, c.secure)
+			}
+		})
+	}
+}
+
+func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
+	o := Default()
+	o.Namespaces = []string{"shop", "cart"}
+	m, err := o.Manager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Cache.DefaultNamespaces) != 2 || m.Client.FieldOwner != "stagger" || !m.LeaderElectionReleaseOnCancel {
+		t.Errorf("namespaces %v, field owner %q, releases its lease %v", m.Cache.DefaultNamespaces, m.Client.FieldOwner, m.LeaderElectionReleaseOnCancel)
+	}
+	if !m.Scheme.IsGroupRegistered(v1alpha1.GroupVersion.Group) || !m.Scheme.IsGroupRegistered("networking.istio.io") {
+		t.Error("API types are missing")
+	}
+	everywhere, err := Default().Manager()
+	if err != nil || everywhere.Cache.DefaultNamespaces != nil {
+		t.Errorf("without namespaces: %v, %v", everywhere.Cache.DefaultNamespaces, err)
+	}
+}
+
+func TestCachedPodsKeepWhatDecisionsNeed(t *testing.T) {
+	always := corev1.ContainerRestartPolicyAlways
+	status := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "app", RestartCount: 3}}}
+	labels := map[string]string{"pod-template-hash": "abc"}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels, Annotations: map[string]string{"x": "y"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}}},
+		Spec: corev1.PodSpec{
+			NodeName: "n", ServiceAccountName: "s", Volumes: []corev1.Volume{{Name: "v"}},
+			InitContainers: []corev1.Container{{Name: "istio-proxy", RestartPolicy: &always}},
+			Containers:     []corev1.Container{{Name: "app", Image: "app:1", Env: []corev1.EnvVar{{Name: "SECRET"}}}},
+		},
+		Status: status,
+	}
+	want := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels},
+		Spec: corev1.PodSpec{
+			NodeName:       "n",
+			InitContainers: []corev1.Container{{Name: "istio-proxy", RestartPolicy: &always}},
+			Containers:     []corev1.Container{{Name: "app", Image: "app:1"}},
+		},
+		Status: status,
+	}
+	got, err := slimPod(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +cached:\n%s", diff)
+	}
+}
+
+func TestLimitsLeaveTheGivenConfigAlone(t *testing.T) {
+	given := &rest.Config{Host: "https://api"}
+	limited := Default().Limit(given)
+	if limited.QPS != 50 || limited.Burst != 100 || limited.Host != given.Host || given.QPS != 0 {
+		t.Errorf("limited %v/%v at %s, given %v", limited.QPS, limited.Burst, limited.Host, given.QPS)
+	}
+}
+
+func TestLevelsAndFormatsOfTheLog(t *testing.T) {
+	cases := map[string]struct {
+		log       Log
+		has, lack []string
+	}{
+		"error":      {Log{LevelError, FormatJSON}, []string{`"msg":"Failed"`}, []string{"Moved", "Decided", "Called"}},
+		"info":       {Log{LevelInfo, FormatJSON}, []string{`"msg":"Failed"`, `"msg":"Moved"`}, []string{"Decided", "Called"}},
+		"debug text": {Log{LevelDebug, FormatText}, []string{"msg=Failed", "msg=Moved", "msg=Decided weight=5%"}, []string{"Called"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			l := c.log.Logger(&out)
+			l.Error(nil, "Failed")
+			l.Info("Moved")
+			l.V(1).Info("Decided", "weight", "5%")
+			l.V(4).Info("Called")
+			for _, s := range c.has {
+				if !strings.Contains(out.String(), s) {
+					t.Errorf("no %s in\n%s", s, out.String())
+				}
+			}
+			for _, s := range c.lack {
+				if strings.Contains(out.String(), s) {
+					t.Errorf("%s in\n%s", s, out.String())
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package options
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/stagger-dev/stagger/operator/evidence"
+)
+
+const disabled = "0"
+
+// Validate returns all that is wrong: a sentence for each field, with its name and what it may be.
+func (o Options) Validate() error {
+	return errors.Join(
+		o.validateSources(),
+		o.Evidence.validate(),
+		o.validatePlaces(),
+		within("settleBound", o.SettleBound, time.Second, 10*time.Minute),
+		oneOf("hold", o.Hold, HoldAuto, HoldOnChange, HoldAlways),
+		o.LeaderElection.validate(),
+		address("health.address", o.Health.Address),
+		address("metrics.address", o.Metrics.Address),
+		oneOf("metrics.serving", o.Metrics.Serving, ServeAuto, ServeSecure, ServePlain),
+		o.API.validate(),
+		oneOf("log.level", o.Log.Level, LevelError, LevelInfo, LevelDebug),
+		oneOf("log.format", o.Log.Format, FormatJSON, FormatText),
+	)
+}
+
+func (o Options) validateSources() error {
+	var errs []error
+	seen := map[string]bool{}
+	for i, s := range o.Sources {
+		field := fmt.Sprintf("sources[%d]", i)
+		if problems := validation.IsDNS1123Label(s.Name); len(problems) > 0 {
+			errs = append(errs, fmt.Errorf("%s.name is %q; it must be made of at most 63 small letters, digits and dashes", field, s.Name))
+		}
+		if seen[s.Name] {
+			errs = append(errs, fmt.Errorf("%s.name is %q, as another source's; every source needs a name of its own", field, s.Name))
+		}
+		seen[s.Name] = true
+		if u, err := url.Parse(s.Address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			errs = append(errs, fmt.Errorf("%s.address is %q; it must be a URL such as http://prometheus.monitoring.svc:9090", field, s.Address))
+		}
+		if err := s.HTTP.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+		}
+		errs = append(errs, asked(field, s.Lag, s.ScrapeInterval))
+	}
+	if errors.Join(errs...) == nil && !seen[evidence.DefaultSource] {
+		errs = append(errs, fmt.Errorf("sources has none named %q; name one so, for releases are counted there", evidence.DefaultSource))
+	}
+	return errors.Join(errs...)
+}
+
+func (e Evidence) validate() error {
+	if err := within("evidence.slice", e.Slice, evidence.MinSlice, evidence.MaxSlice); err != nil {
+		return err
+	}
+	if time.Minute%e.Slice != 0 {
+		return fmt.Errorf("evidence.slice is %s; it must divide a minute, such as 5s", e.Slice)
+	}
+	return errors.Join(
+		within("evidence.fastTick", e.FastTick, e.Slice, time.Hour),
+		within("evidence.slowTick", e.SlowTick, e.FastTick, time.Hour),
+		within("evidence.backfill", e.Backfill, time.Minute, 24*time.Hour),
+		asked("evidence", e.Lag, e.ScrapeInterval),
+	)
+}
+
+// asked checks what is measured when it is 0.
+func asked(field string, lag, interval time.Duration) error {
+	var errs []error
+	if lag != 0 {
+		errs = append(errs, within(field+".lag", lag, time.Second, 10*time.Minute))
+	}
+	if interval != 0 {
+		errs = append(errs, within(field+".scrapeInterval", interval, time.Second, 10*time.Minute))
+	}
+	return errors.Join(errs...)
+}
+
+func (o Options) validatePlaces() error {
+	var errs []error
+	for i, n := range o.Namespaces {
+		if problems := validation.IsDNS1123Label(n); len(problems) > 0 || slices.Index(o.Namespaces, n) != i {
+			errs = append(errs, fmt.Errorf("namespaces[%d] is %q; it must be the name of a namespace, each once", i, n))
+		}
+	}
+	if problems := validation.IsDNS1123Subdomain(o.ClusterDomain); len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("clusterDomain is %q; it must be a domain such as cluster.local", o.ClusterDomain))
+	}
+	return errors.Join(errs...)
+}
+
+// validate also keeps what client-go demands of the times, so that they are refused by their names.
+func (l LeaderElection) validate() error {
+	if !l.Enabled {
+		return nil
+	}
+	var errs []error
+	if problems := validation.IsDNS1123Subdomain(l.ID); len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("leaderElection.id is %q; it must be a name such as stagger", l.ID))
+	}
+	if problems := validation.IsDNS1123Label(l.Namespace); l.Namespace != "" && len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("leaderElection.namespace is %q; it must be the name of a namespace, or empty for the operator's own", l.Namespace))
+	}
+	if l.Retry < 100*time.Millisecond || l.Renew <= l.Retry*12/10 || l.Lease <= l.Renew {
+		errs = append(errs, fmt.Errorf("leaderElection.lease, renew and retry are %s, %s and %s; lease must be above renew, renew above 1.2 times retry, and retry at least 100ms",
+			l.Lease, l.Renew, l.Retry))
+	}
+	return errors.Join(errs...)
+}
+
+func (a API) validate() error {
+	if ok := a.QPS >= 1 && a.QPS <= 10_000 && float32(a.Burst) >= a.QPS; !ok { // also for NaN
+		return fmt.Errorf("api.qps and burst are %v and %d; qps must be from 1 to 10000 and burst at least as much", a.QPS, a.Burst)
+	}
+	return nil
+}
+
+func within(field string, d, least, most time.Duration) error {
+	if d < least || d > most {
+		return fmt.Errorf("%s is %s; it must be from %s to %s", field, d, least, most)
+	}
+	return nil
+}
+
+func oneOf[T ~string](field string, value T, allowed ...T) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	return fmt.Errorf("%s is %q; it must be one of %s", field, value, strings.Join(names, ", "))
+}
+
+func address(field, value string) error {
+	if value == disabled {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf(`%s is %q; it must be host:port, :port, or "0" for none`, field, value)
+	}
+	return nil
+}
