@@ -189,6 +189,13 @@ func forgets(p *store) {
 	}
 }
 
+// startsAnew leaves an arm without counts, as when its series come back after a gap longer than the look-back.
+func startsAnew(arm counting.Service) func(p *store) {
+	return func(p *store) {
+		p.hide = func(s counting.Service, at time.Time) bool { return s == arm && inGap(at) }
+	}
+}
+
 // adds makes the store add series to every answer in the gap.
 func adds(rogue model.Vector) func(p *store) {
 	return func(p *store) {
@@ -209,6 +216,8 @@ func TestSlicesThatCannotBeBelievedAreNoEvidence(t *testing.T) {
 		"the answer has a warning":            {warns, v1alpha1.ReasonStale, "store a did not answer"},
 		"Prometheus has no history":           {forgets, v1alpha1.ReasonNoData, "no scrapes from before"},
 		"the answer is huge":                  {adds(make(model.Vector, counting.MaxSeries+1)), v1alpha1.ReasonStale, "at most 50000 are read"},
+		"the stable's series begin anew":      {startsAnew(stable), v1alpha1.ReasonNoData, "no earlier sample of the callers of shop/checkout to"},
+		"the canary's series begin anew":      {startsAnew(canary), v1alpha1.ReasonNoData, "no earlier sample of the callers of shop/checkout-canary"},
 		"a count is no number":                {adds(notANumber), v1alpha1.ReasonStale, "NaN"},
 	}
 	for name, c := range cases {

@@ -34,11 +34,10 @@ type release struct {
 	source *source
 	tests  *pkgevidence.Tests
 
-	through     time.Time // end of the last slice; zero: none was asked for
-	weight      Weight    // zero until this process was told of one
-	weighed     bool      // there was a weight, also before a restart
-	last        move      // the tests' present step, when weighed
-	formerAlone bool      // the weight before had no stable beside it
+	through time.Time // end of the last slice; zero: none was asked for
+	weight  Weight    // zero until this process was told of one
+	weighed bool      // there was a weight, also before a restart
+	last    move      // the tests' present step, when weighed
 
 	looked  time.Time // when the scrapes were last looked at
 	current currency
@@ -66,15 +65,13 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
 func (r *release) weigh(w Weight, slice time.Duration) {
-	next := move{step: w.Step, back: w.StepsBack, alone: w.Alone}
-	if !r.weighed {
-		r.weighed, r.last = true, next
+	next := move{step: w.Step, back: w.StepsBack, alone: w.Alone, wasAlone: r.last.wasAlone}
+	if r.weighed && (r.last.step != next.step || r.last.back != next.back) {
+		next.wasAlone = r.last.alone
+		r.tests.NextStep(w.WrittenAt)
 	}
 	if !w.WrittenAt.Equal(r.weight.WrittenAt) {
-		r.formerAlone, r.since = r.last.alone, pkgevidence.Arms{}
-	}
-	if r.last.step != next.step || r.last.back != next.back {
-		r.tests.NextStep(w.WrittenAt)
+		r.since = pkgevidence.Arms{}
 	}
 	if r.From.IsZero() {
 		r.From = w.WrittenAt
@@ -83,37 +80,55 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		// The slice in which the first weight was written is counted too: its canary requests are of this release.
 		r.through = r.From.Truncate(slice)
 	}
-	r.last, r.weight = next, w
+	r.weighed, r.last, r.weight = true, next, w
 }
 
 // take takes one slice, fresh or void.
 func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	r.through = i.End
 	r.look(i.End, a)
+	before := i.Start.Before(r.weight.WrittenAt)
+	alone := r.last.alone
+	if before {
+		alone = r.last.wasAlone
+	}
+	if r.current.fresh() {
+		r.current = r.based(a, alone)
+	}
 	if !r.current.fresh() {
 		r.tests.Void(i.Start, i.End, r.current.message)
 		return
 	}
 	r.seen = true
-	stable, canary := countsOf(a, r.stable()), countsOf(a, r.canary())
-	before := i.Start.Before(r.weight.WrittenAt)
-	alone := r.weight.Alone
-	if before {
-		alone = r.formerAlone
-	}
+	arms := pkgevidence.Arms{Stable: countsOf(a, r.stable()), Canary: countsOf(a, r.canary())}
 	n := len(r.Config.Objectives)
 	r.tests.Add(pkgevidence.Slice{
 		From: i.Start, To: i.End,
-		Stable: slices.Repeat([]pkgevidence.Counts{stable}, n), Canary: slices.Repeat([]pkgevidence.Counts{canary}, n),
+		Stable: slices.Repeat([]pkgevidence.Counts{arms.Stable}, n), Canary: slices.Repeat([]pkgevidence.Counts{arms.Canary}, n),
 		Settled: !before && r.weight.SettledAt != nil && !i.Start.Before(*r.weight.SettledAt),
 		Alone:   alone,
 	})
-	arms := pkgevidence.Arms{Stable: stable, Canary: canary}
 	if !before {
 		r.since = plus(r.since, arms)
 	}
 	r.lately = append(r.lately, tally{end: i.End, arms: arms})
 	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-window)) })
+}
+
+// based is fresh when every arm that somebody has reported about has counts. One without has series that begin anew, after a
+// gap longer than the look-back: nobody knows how many requests it had, and none would be a guess.
+func (r *release) based(a answer, alone bool) currency {
+	arms := []counting.Service{r.canary()}
+	if !alone {
+		arms = append(arms, r.stable())
+	}
+	for _, arm := range arms {
+		if _, known := a.counts[arm]; !known && a.freshness[arm].Targets > 0 {
+			return currency{v1alpha1.ReasonNoData, fmt.Sprintf(
+				"Prometheus has no earlier sample of the callers of %s to count from; counting begins with the next", arm)}
+		}
+	}
+	return currency{reason: v1alpha1.ReasonCurrent}
 }
 
 // skip gives up everything before a time.

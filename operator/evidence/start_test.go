@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -163,7 +162,7 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 			b.store.lag, b.store.interval = c.lag, c.interval
 			c.source.Name, c.source.Querier = DefaultSource, b.store
 			var err error
-			if b.loop, err = New(Settings{Sources: []Source{c.source}, Clock: clock.Clock(b.clock)}); err != nil {
+			if b.loop, err = New(Settings{Sources: []Source{c.source}, Clock: b.clock}); err != nil {
 				t.Fatal(err)
 			}
 			b.track(target())

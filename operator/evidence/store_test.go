@@ -39,6 +39,8 @@ type store struct {
 	fresh func(at time.Time) int
 	// fail is asked before every answer; its error is the answer.
 	fail func(k kind, at time.Time) error
+	// hide keeps an arm out of the answers of requests.
+	hide func(s counting.Service, at time.Time) bool
 	// rogue are added to every answer of requests.
 	rogue model.Vector
 
@@ -132,7 +134,7 @@ func (p *store) counts(expr string, at time.Time) model.Vector {
 	length := sliceOf(expr)
 	var v model.Vector
 	for s := range arms(expr) {
-		if !p.carried(s, at) {
+		if !p.carried(s, at) || p.hide != nil && p.hide(s, at) {
 			continue
 		}
 		sums := p.increments(s, at.Add(-length), at)

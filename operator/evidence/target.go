@@ -48,6 +48,7 @@ type Weight struct {
 type move struct {
 	step, back int32
 	alone      bool
+	wasAlone   bool // at the step before
 }
 
 // Track begins to count a release, or goes on from its checkpoint. The same release again changes nothing but a From that
@@ -109,7 +110,7 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 	head, tests, _ := strings.Cut(t.Checkpoint, " ")
 	if head != unweighed {
 		r.weighed = true
-		if _, err := fmt.Sscanf(head, moveFormat, &r.last.step, &r.last.back, &r.last.alone); err != nil {
+		if _, err := fmt.Sscanf(head, moveFormat, &r.last.step, &r.last.back, &r.last.alone, &r.last.wasAlone); err != nil {
 			return nil, fmt.Errorf("reading the step of the checkpoint %.20q: %w", head, err)
 		}
 	}
@@ -123,14 +124,14 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 
 // A checkpoint begins with the last move, or with a dash before the first; what the tests themselves have to say follows.
 const (
-	moveFormat = "%d/%d/%t"
+	moveFormat = "%d/%d/%t/%t"
 	unweighed  = "-"
 )
 
 func (r *release) checkpoint() string {
 	head := unweighed
 	if r.weighed {
-		head = fmt.Sprintf(moveFormat, r.last.step, r.last.back, r.last.alone)
+		head = fmt.Sprintf(moveFormat, r.last.step, r.last.back, r.last.alone, r.last.wasAlone)
 	}
 	return head + " " + r.tests.Checkpoint()
 }

@@ -47,45 +47,52 @@ func TestAReleaseThatIsTrackedWaitsForItsWeight(t *testing.T) {
 	}
 }
 
-func TestAStepBeginsOnceAlsoOverRestarts(t *testing.T) {
-	run := func(restarts ...time.Time) Reading {
-		b := newBench(t)
-		b.traffic(noon, noon.Add(5*time.Minute))
-		weight := step(1, 0.05, noon)
-		b.track(target())
-		b.loop.Weight(shop, weight)
-		at := noon
-		for b.clock.Now().Before(noon.Add(4 * time.Minute)) {
-			if now := b.clock.Now(); weight.Step == 1 && !now.Before(noon.Add(2*time.Minute)) {
-				weight, at = step(2, 0.25, now), now
-				b.loop.Weight(shop, weight)
-				if c := b.reading().Verdict.Covered; c != 0 {
-					t.Errorf("a new step has already %s of its hold", c)
-				}
-			}
-			b.loop.Weight(shop, weight)
-			b.clock.SetTime(b.tick())
-			if len(restarts) > 0 && !b.clock.Now().Before(restarts[0]) {
-				restarts = restarts[1:]
-				again := target()
-				again.Checkpoint = b.reading().Checkpoint
-				b.restart()
-				b.track(again)
-				b.loop.Weight(shop, weight)
+// journey drives a release through four weights, the third without a stable, and replaces the process at the given times.
+func journey(t *testing.T, restarts ...time.Time) Reading {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(6*time.Minute))
+	b.track(target())
+	weights := []Weight{step(1, 0.05, noon), step(2, 0.25, noon.Add(2*time.Minute)), step(3, 1, noon.Add(3*time.Minute)), step(1, 0.05, noon.Add(4*time.Minute))}
+	weights[3].StepsBack = 1
+	var w Weight
+	for b.clock.Now().Before(noon.Add(5 * time.Minute)) {
+		if now := b.clock.Now(); len(weights) > 0 && !now.Before(weights[0].WrittenAt) {
+			w, weights = weights[0], weights[1:]
+			b.loop.Weight(shop, w)
+			if c := b.reading().Verdict.Covered; c != 0 {
+				t.Errorf("a new step has already %s of its hold", c)
 			}
 		}
-		b.tick()
-		r := b.reading()
-		// Slices that begin with or after the settling, ten seconds after the write, are held.
-		if want := r.Through.Sub(at.Add(10 * time.Second).Add(slice).Truncate(slice)); r.Verdict.Covered != want {
-			t.Errorf("%s of the second step are held, want %s", r.Verdict.Covered, want)
+		b.loop.Weight(shop, w)
+		if len(restarts) > 0 && !b.clock.Now().Before(restarts[0]) {
+			restarts = restarts[1:]
+			again := target()
+			again.Checkpoint = b.reading().Checkpoint
+			b.restart()
+			b.track(again)
+			b.loop.Weight(shop, w)
 		}
-		return r
+		b.clock.SetTime(b.tick())
 	}
-	want := run()
-	got := run(noon.Add(time.Minute), noon.Add(121*time.Second), noon.Add(126*time.Second), noon.Add(3*time.Minute))
+	b.tick()
+	r := b.reading()
+	// Slices that begin with or after the settling are held.
+	if want := r.Through.Sub(w.SettledAt.Add(slice - 1).Truncate(slice)); r.Verdict.Covered != want {
+		t.Errorf("%s of the last step are held, want %s", r.Verdict.Covered, want)
+	}
+	beside, _ := b.store.total(stable, noon, noon.Add(3*time.Minute))
+	after, _ := b.store.total(stable, noon.Add(4*time.Minute), r.Through)
+	if got := r.Verdict.Objectives[0].Release.Stable.Requests; got != beside+after {
+		t.Errorf("%v requests of the stable were counted, want the %v of when it stood beside the canary", got, beside+after)
+	}
+	return r
+}
+
+func TestAStepBeginsOnceAlsoOverRestarts(t *testing.T) {
+	want := journey(t)
+	got := journey(t, noon.Add(time.Minute), noon.Add(2*time.Minute), noon.Add(126*time.Second), noon.Add(3*time.Minute), noon.Add(4*time.Minute), noon.Add(4*time.Minute+5*time.Second))
 	if diff := cmp.Diff(want.Verdict, got.Verdict); diff != "" {
-		t.Errorf("verdict (-one process +five):\n%s", diff)
+		t.Errorf("verdict (-one process +seven):\n%s", diff)
 	}
 	if want.Checkpoint != got.Checkpoint {
 		t.Errorf("checkpoint %q, with restarts %q", want.Checkpoint, got.Checkpoint)
@@ -201,7 +208,7 @@ func TestAnotherReleaseReplacesTheOneBefore(t *testing.T) {
 		t.Errorf("a new release begins with %v", r.Verdict.Exposed)
 	}
 	bad := target()
-	bad.Release, bad.Checkpoint = 9, "1/0/false 1 altered"
+	bad.Release, bad.Checkpoint = 9, "1/0/false/false 1 altered"
 	if err := b.loop.Track(bad); err == nil {
 		t.Error("an altered checkpoint is taken")
 	}
