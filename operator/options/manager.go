@@ -1,8 +1,12 @@
 package options
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -20,6 +26,40 @@ import (
 
 // FieldOwner is the field manager of everything the operator writes.
 const FieldOwner = "stagger"
+
+// cacheSyncWait is how long a probe waits for caches; kubelets give it a second.
+const cacheSyncWait = 500 * time.Millisecond
+
+// NewManager returns the manager of the controllers, with its probes: alive always, ready when what is watched is known.
+func (o Options) NewManager() (manager.Manager, error) {
+	c, err := kubeconfig.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("finding the cluster: %w", err)
+	}
+	settings, err := o.Manager()
+	if err != nil {
+		return nil, err
+	}
+	m, err := manager.New(o.Limit(c), settings)
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("caches", synced(m.GetCache()))); err != nil {
+		return nil, fmt.Errorf("adding the probes: %w", err)
+	}
+	return m, nil
+}
+
+func synced(c cache.Informers) healthz.Checker {
+	return func(r *http.Request) error {
+		ctx, stop := context.WithTimeout(r.Context(), cacheSyncWait)
+		defer stop()
+		if !c.WaitForCacheSync(ctx) {
+			return errors.New("caches are not filled yet")
+		}
+		return nil
+	}
+}
 
 // Limit sets the limits of calls to the API server.
 func (o Options) Limit(c *rest.Config) *rest.Config {

@@ -2,6 +2,10 @@ package options
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -124,4 +129,58 @@ func TestLevelsAndFormatsOfTheLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReadyMeansThatCachesAreFilled(t *testing.T) {
+	for name, filled := range map[string]bool{"filled": true, "not filled": false} {
+		t.Run(name, func(t *testing.T) {
+			err := synced(&informertest.FakeInformers{Synced: &filled})(httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			if (err == nil) != filled {
+				t.Errorf("ready: %v", err)
+			}
+		})
+	}
+}
+
+func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	t.Setenv("KUBECONFIG", kubeconfig)
+	o := Default()
+	o.Health.Address, o.Metrics.Address, o.LeaderElection.Namespace = disabled, disabled, "stagger-system"
+	if _, err := o.NewManager(); err == nil || !strings.Contains(err.Error(), "finding the cluster") {
+		t.Errorf("without a cluster: %v", err)
+	}
+	api := discovery(t)
+	text := "{apiVersion: v1, kind: Config, current-context: a, clusters: [{name: a, cluster: {server: '" + api + "'}}], " +
+		"users: [{name: a, user: {token: t}}], contexts: [{name: a, context: {cluster: a, user: a}}]}"
+	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := o.NewManager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.GetConfig(); got.Host != api || got.QPS != 50 {
+		t.Errorf("the manager talks to %s with %v calls a second", got.Host, got.QPS)
+	}
+}
+
+// discovery serves what an API server says of the kinds whose caches have settings of their own.
+func discovery(t *testing.T) string {
+	answers := map[string]string{
+		"/api":  `{"kind": "APIVersions", "versions": ["v1"]}`,
+		"/apis": `{"kind": "APIGroupList", "groups": [{"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]}]}`,
+		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
+		"/apis/networking.istio.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.istio.io/v1", "resources": [
+			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}]}`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := w.Write([]byte(answers[r.URL.Path])); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
