@@ -1,0 +1,155 @@
+package counting
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+const (
+	// MaxArms is the largest number of arms in a Batch: both arms of 250 releases.
+	MaxArms = 500
+
+	labelReporter  = "reporter"
+	labelNamespace = "destination_service_namespace"
+	labelName      = "destination_service_name"
+	labelCode      = "response_code"
+	labelFlags     = "response_flags"
+	labelGRPC      = "grpc_response_status"
+
+	// remembered is how long a target is remembered that discovery has lost: when it comes back sooner it is not a new one.
+	remembered = time.Hour
+)
+
+// Batch is the arms asked for together at one source. Make it with NewBatch.
+type Batch struct {
+	scope Scope
+	arms  []Service
+}
+
+// NewBatch returns the Batch of 1 to MaxArms arms, or an error that names the arm or field that cannot be used.
+func NewBatch(scope Scope, arms []Service) (Batch, error) {
+	if err := scope.Validate(); err != nil {
+		return Batch{}, err
+	}
+	if len(arms) == 0 || len(arms) > MaxArms {
+		return Batch{}, fmt.Errorf("a batch of %d arms was asked for; it must have 1 to %d", len(arms), MaxArms)
+	}
+	for _, a := range arms {
+		err := errors.Join(checkLabelValue("namespace of "+a.String(), a.Namespace), checkLabelValue("name of "+a.String(), a.Name))
+		if err != nil {
+			return Batch{}, err
+		}
+	}
+	sorted := slices.Clone(arms)
+	slices.SortFunc(sorted, compareServices)
+	return Batch{scope: scope, arms: slices.Compact(sorted)}, nil
+}
+
+// Requests returns the expression of the Requests indicator: evaluated at T it gives, by service, response code, response
+// flags and gRPC status, how many requests were reported by clients' proxies and gateways in (T-slice, T]. slice is a whole
+// number of milliseconds and at most half of the look-back. Read the answer with Counts.
+func (b Batch) Requests(slice time.Duration) (string, error) {
+	if err := b.checkSlice(slice); err != nil {
+		return "", err
+	}
+	groups := strings.Join([]string{labelNamespace, labelName, labelCode, labelFlags, labelGRPC}, ", ")
+	return b.increments(groups, b.selector("istio_requests_total"), slice), nil
+}
+
+// Base returns the question whether counts of (T-slice, T] can be believed. It gives the number of targets that were known
+// long enough before the slice. No answer, or zero: Prometheus was empty, new or down for longer than the look-back; the
+// slice is void, and everything starts from a new base. It stays so for the time Scope.Settle returns after the first scrape.
+func (b Batch) Base(slice time.Duration) (string, error) {
+	if err := b.checkSlice(slice); err != nil {
+		return "", err
+	}
+	return "count(" + b.settled(slice) + ")", nil
+}
+
+// Lag returns the question for the longest scrape in the look-back, in seconds, of the jobs that carry the arms. Samples
+// have the time their scrape started and become visible when it has ended: T must lie that far behind now.
+func (b Batch) Lag() string {
+	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job) group by (job) (%s))",
+		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.selector("istio_requests_total"))
+}
+
+// ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms. It
+// counts the samples of five minutes at targets that were known before, so that a new Prometheus gives no answer, not a long interval.
+func (b Batch) ScrapeInterval() string {
+	return fmt.Sprintf(`max(
+  quantile by (job) (0.5,
+    300 / count_over_time(%[1]s[5m])
+      and on (job, instance) last_over_time(%[1]s[5m] offset 5m))
+  and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.selector("istio_requests_total"))
+}
+
+// Jobs returns the question for the scrape jobs that carry the arms. Read the answer with DecodeJobs.
+func (b Batch) Jobs() string {
+	return "group by (job) (" + b.selector("istio_requests_total") + ")"
+}
+
+// selector returns the series of a metric that clients' proxies and gateways reported about the arms. It also holds for
+// other services whose namespace is one arm's and whose name is another's; readers drop those.
+func (b Batch) selector(metric string) string {
+	namespaces, names := make([]string, len(b.arms)), make([]string, len(b.arms))
+	for i, a := range b.arms {
+		namespaces[i], names[i] = a.Namespace, a.Name
+	}
+	all := append([]string{
+		matcher(labelReporter, "source"),
+		matcher(labelNamespace, distinct(namespaces)...),
+		matcher(labelName, distinct(names)...),
+	}, b.scope.matchers()...)
+	return metric + "{" + strings.Join(all, ",") + "}"
+}
+
+// increments returns what the counters of selector x gained in (T-slice, T], added up by the groups; any other indicator is
+// one more caller of it. One row for each way a counter can be found:
+//
+//   - It was there at T-slice: the difference. A series that was not scraped for a while gives nothing and later all it missed.
+//   - It is smaller than it was: it was reset, and all it has came after.
+//   - It was not there: it was born, if its target was scraped at all in the look-back before T-slice, for that scrape would
+//     have found it; or if the target itself is new, in a job that is not. Otherwise its count is the base of later slices:
+//     a target may come back after a long gap, and a renamed job makes every target look new, with counts of whole lives.
+func (b Batch) increments(groups, x string, slice time.Duration) string {
+	up, back, ago := b.scope.target("up"), duration(b.scope.lookback()), duration(slice)
+	now := fmt.Sprintf("last_over_time(%s[%s])", x, back)
+	base := fmt.Sprintf("last_over_time(%s[%s] offset %s)", x, back, ago)
+	known := fmt.Sprintf("last_over_time(%s[%s] offset %s)", up, duration(remembered), duration(slice+2*b.scope.interval()))
+	return fmt.Sprintf(`sum by (%[1]s) (
+    (%[2]s
+       - %[3]s >= 0)
+  or (%[2]s
+       < %[3]s)
+  or ((%[2]s
+         unless %[3]s)
+       and on (job, instance) (
+            (max_over_time(%[4]s[%[5]s] offset %[6]s) == 1)
+         or ((last_over_time(%[4]s[%[5]s]) unless %[7]s)
+              and on (job) %[8]s)))
+)`, groups, now, base, up, back, ago, known, b.settled(slice))
+}
+
+// settled returns the targets that were scraped in the look-back before the slice, but not only just before it.
+func (b Batch) settled(slice time.Duration) string {
+	settle := b.scope.Settle()
+	return fmt.Sprintf("last_over_time(%s[%s] offset %s)",
+		b.scope.target("up"), duration(b.scope.lookback()-settle), duration(slice+settle))
+}
+
+func (b Batch) checkSlice(slice time.Duration) error {
+	switch longest := b.scope.lookback() / 2; {
+	case slice < time.Millisecond || slice > longest:
+		return fmt.Errorf("a slice of %s was asked for; it must be between 1ms and %s, half of the look-back", slice, longest)
+	case slice%time.Millisecond != 0:
+		return fmt.Errorf("a slice of %s was asked for; it must be a whole number of milliseconds", slice)
+	}
+	return nil
+}
+
+func duration(d time.Duration) string { return model.Duration(d).String() }

@@ -1,0 +1,140 @@
+package counting
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/prometheus/common/model"
+)
+
+const (
+	// MaxSeries is the largest number of series an answer may have.
+	MaxSeries = 50_000
+
+	// maxCount is far beyond what a slice or a clock in seconds can hold, and far below where a float64 skips whole numbers.
+	maxCount = 1e12
+	// fraction is how far a count may lie from a whole number.
+	fraction = 1e-6
+)
+
+// Counts is what one arm was asked and how it answered in one slice.
+type Counts struct {
+	// Requests is how many requests were answered, or failed on our side; whole, 0 or more.
+	Requests float64
+	// Bad is how many of them count against the version; at most Requests.
+	Bad float64
+	// Unclear is how many ended in a way that says nothing about the version, such as clients that went away before the
+	// answer. They are not in Requests: neither good nor bad.
+	Unclear float64
+}
+
+// Plus returns the sum of two slices of one arm.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{Requests: c.Requests + d.Requests, Bad: c.Bad + d.Bad, Unclear: c.Unclear + d.Unclear}
+}
+
+func (c *Counts) add(class Class, n float64) {
+	switch class {
+	case Good:
+		c.Requests += n
+	case Bad:
+		c.Requests += n
+		c.Bad += n
+	case Unclear:
+		c.Unclear += n
+	}
+}
+
+// Counts reads the answer to Requests. An arm without any series is not in the result: nothing is known about it, not even
+// that it had no requests. An error says what is wrong with the answer; the slice is void then, for every arm.
+func (b Batch) Counts(answer model.Vector, rules Rules) (map[Service]Counts, error) {
+	if len(answer) > MaxSeries {
+		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+	}
+	counts, seen := map[Service]Counts{}, make(map[model.Fingerprint]bool, len(answer))
+	for _, s := range answer {
+		arm, asked, err := b.arm(s.Metric, labelCode, labelFlags, labelGRPC)
+		if err != nil {
+			return nil, fmt.Errorf("counts: %w", err)
+		}
+		if id := s.Metric.Fingerprint(); seen[id] {
+			return nil, fmt.Errorf("counts: the answer has the series %s twice", s.Metric)
+		} else {
+			seen[id] = true
+		}
+		n, err := count(s.Value)
+		if err != nil {
+			return nil, fmt.Errorf("counts: series %s: %w", s.Metric, err)
+		}
+		if !asked {
+			continue
+		}
+		c := counts[arm]
+		c.add(rules.Classify(outcome(s.Metric)), n)
+		counts[arm] = c
+	}
+	return counts, nil
+}
+
+// arm returns the service of a series and whether it is an arm of the batch. It is not, without error, when its namespace is
+// one arm's and its name another's. A series with other labels than these is not an answer to our question.
+func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm Service, asked bool, err error) {
+	for name := range m {
+		if name != labelNamespace && name != labelName && !slices.Contains(others, name) {
+			return Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
+		}
+	}
+	arm = Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName])}
+	if _, asked = slices.BinarySearchFunc(b.arms, arm, compareServices); asked {
+		return arm, true, nil
+	}
+	inNamespace := slices.ContainsFunc(b.arms, func(a Service) bool { return a.Namespace == arm.Namespace })
+	inName := slices.ContainsFunc(b.arms, func(a Service) bool { return a.Name == arm.Name })
+	if !inNamespace || !inName {
+		return Service{}, false, fmt.Errorf("series %s is of a service that was not asked for", m)
+	}
+	return arm, false, nil
+}
+
+func count(v model.SampleValue) (float64, error) {
+	n := float64(v)
+	whole := math.Round(n)
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0) || n < 0 || n > maxCount:
+		return 0, fmt.Errorf("its value is %v; a count is a number from 0 to %v", n, float64(maxCount))
+	case math.Abs(n-whole) > fraction:
+		return 0, fmt.Errorf("its value is %v; a count is a whole number (is the source downsampled?)", n)
+	}
+	return whole, nil
+}
+
+// Single reads the answer to Base, Lag or ScrapeInterval: one finite number, 0 or more. found is false when the answer is empty.
+func Single(answer model.Vector) (value float64, found bool, err error) {
+	switch len(answer) {
+	case 0:
+		return 0, false, nil
+	case 1:
+	default:
+		return 0, false, fmt.Errorf("the answer has %d series; one was asked for", len(answer))
+	}
+	value = float64(answer[0].Value)
+	if math.IsNaN(value) || value < 0 || value > maxCount {
+		return 0, false, fmt.Errorf("the answer is %v; it must be a number from 0 to %v", value, float64(maxCount))
+	}
+	return value, true, nil
+}
+
+// DecodeJobs reads the answer to Jobs: sorted names for Scope.Jobs. It returns nil, for all jobs, when there are more than
+// MaxJobs or one of the samples names no job.
+func DecodeJobs(answer model.Vector) []string {
+	jobs := make([]string, 0, len(answer))
+	for _, s := range answer {
+		jobs = append(jobs, string(s.Metric[model.JobLabel]))
+	}
+	jobs = distinct(jobs)
+	if len(jobs) == 0 || len(jobs) > MaxJobs || jobs[0] == "" {
+		return nil
+	}
+	return jobs
+}
