@@ -1,0 +1,239 @@
+package release
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// stepsBack is how often a release may step back from full traffic before it is aborted.
+const stepsBack = 5
+
+// comparable is the largest weight to step back to: most of the traffic stays beside the canary, on the stable.
+const comparable = v1alpha1.Whole / 20
+
+// contestable is how often a foreign edit is put back within contestWindow before the release stops fighting.
+const (
+	contestable   = 5
+	contestWindow = 2 * time.Minute
+)
+
+// levers are the writes that take the canary's traffic away, in their order, as far as they are still open.
+func levers(o Observation) []Action {
+	var acts []Action
+	if o.Service.Narrowed == o.canary() {
+		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
+	}
+	if o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
+		acts = append([]Action{{Verb: AbortService, Hash: o.Release.Stable}}, acts...)
+	}
+	if o.Routes.Highest > 0 || o.Routes.AbortOpen {
+		acts = append(acts, Action{Verb: AbortRoutes})
+	}
+	return acts
+}
+
+// abort begins to take the running release back.
+func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, message string) (Decision, bool) {
+	r := o.Release.DeepCopy()
+	r.State = v1alpha1.StateAborting
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: message, Refuse: refuse}
+	r.Weight, r.SettledAt = v1alpha1.PercentageOf(0), nil
+	return Decision{Actions: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
+}
+
+func whenAborting(o Observation, now time.Time) (Decision, bool) {
+	marked := o.running() && o.Canary.Aborted && o.Canary.Number == o.Release.Number
+	if marked && !o.aborting() {
+		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on its canary Service")
+	}
+	if !o.aborting() {
+		return Decision{}, false
+	}
+	r := o.Release.DeepCopy()
+	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
+	switch open := levers(o); {
+	case len(open) > 0:
+		d.Actions = open
+	case r.DrainUntil == nil:
+		r.State, r.DrainUntil = v1alpha1.StateDraining, stamp(now.Add(r.Plan.Workload.Drain.Duration()))
+		d.After = r.Plan.Workload.Drain.Duration()
+	case now.Before(r.DrainUntil.Time):
+		d.After = r.DrainUntil.Sub(now)
+	case o.Workload.Canary.There():
+		d.Actions = []Action{{Verb: RemoveSet}}
+	case o.Workload.Canary.Pods > 0:
+		d.Message += "; the canary's pods are ending"
+	default:
+		return restored(o, d, now)
+	}
+	return d, true
+}
+
+// restored takes the last steps of an abort: no pod of the canary is left.
+func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
+	r := d.Release
+	if o.Routes.Marked || o.Routes.OneMade || o.Service.Marked || o.Service.Narrowed != "" {
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+		d.Actions = []Action{{Verb: RestoreRoutes}, {Verb: Widen}}
+		return d, true
+	}
+	if r.WaitingSince == nil || r.State != v1alpha1.StateRestoring {
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+	}
+	if wait := r.WaitingSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
+		d.After = wait
+		return d, true
+	}
+	if r.Outcome.Refuse == v1alpha1.RefuseTemplate {
+		d.Refused = r.Revision
+	}
+	r.State, r.FinishedAt, r.WaitingSince, r.DrainUntil = v1alpha1.StateAborted, stamp(now), nil, nil
+	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
+	return d, true
+}
+
+func whenNoLongerWanted(o Observation, _ time.Time) (Decision, bool) {
+	switch {
+	case o.Wanted.Managed:
+		return Decision{}, false
+	case o.running():
+		return abort(o, v1alpha1.ReasonLetGo, v1alpha1.RefuseNothing, "the Service is no longer managed")
+	}
+	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonUnmanaged, Message: "the Service is no longer managed; everything was put back"}
+	if rest := remains(o); len(rest) > 0 {
+		d.Actions = rest
+		return d, true
+	}
+	if o.Workload.Held {
+		d.Actions = append(d.Actions, Action{Verb: Unhold})
+		if o.Workload.Waits {
+			d.Message = "the Service is no longer managed; Deployment " + o.Workload.Deployment +
+				" stays paused, because its template was never released; unpause it to roll it out"
+		}
+	}
+	d.Actions = append(d.Actions, Action{Verb: Forget})
+	return d, true
+}
+
+func whenBreach(o Observation, now time.Time) (Decision, bool) {
+	v := o.Evidence.Verdict
+	switch {
+	case !o.running():
+		return Decision{}, false
+	case v.State == evidence.Breach:
+		return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
+	case v.AloneBreach && o.Routes.Highest > comparable:
+		return stepBack(o, now)
+	}
+	return Decision{}, false
+}
+
+// blame tells the numbers of a breach: the objective that says most against the canary.
+func blame(v evidence.Verdict) string {
+	worst := evidence.ObjectiveVerdict{}
+	for _, o := range v.Objectives {
+		if o.Against >= worst.Against {
+			worst = o
+		}
+	}
+	s, c := worst.Release.Stable, worst.Release.Canary
+	return fmt.Sprintf("%s: %.0f of %.0f requests to the canary were bad, %.0f of %.0f to the stable; evidence %.0f, the limit is 100",
+		worst.Name, c.Bad, c.Requests, s.Bad, s.Requests, v.Against)
+}
+
+// stepBack gives most of the traffic back to the stable, because at full traffic there is nothing to compare the canary with.
+func stepBack(o Observation, now time.Time) (Decision, bool) {
+	r := o.Release.DeepCopy()
+	step := int32(0)
+	for i, s := range r.Plan.Steps {
+		if s.Weight.Millionths() <= comparable {
+			step = int32(i + 1)
+		}
+	}
+	share := int64(comparable)
+	if step > 0 {
+		share = r.Plan.Steps[step-1].Weight.Millionths()
+	}
+	if r.StepsBack >= stepsBack {
+		return abort(o, v1alpha1.ReasonNoConcurrentControl, v1alpha1.RefuseTemplate,
+			fmt.Sprintf("the canary broke an objective at full traffic %d times, with no stable to compare with", stepsBack+1))
+	}
+	r.StepsBack++
+	r.State, r.Step, r.Weight = v1alpha1.StateShifting, step, v1alpha1.PercentageOf(share)
+	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
+		Message: "an objective is broken at full traffic, where nothing shows whether the version is to blame; stepping back to " + string(r.Weight)}
+	if o.Service.Narrowed == o.canary() {
+		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable})
+	}
+	d.Actions = append(d.Actions, Action{Verb: Lower, Share: share}, Action{Verb: Save})
+	return d, true
+}
+
+func whenCanaryFailing(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Workload.Crashing == "" {
+		return Decision{}, false
+	}
+	return abort(o, v1alpha1.ReasonCanaryCrashing, v1alpha1.RefuseTemplate, o.Workload.Crashing)
+}
+
+func whenGone(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Wanted.Problem == nil || !o.Wanted.Problem.Gone {
+		return Decision{}, false
+	}
+	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, o.Wanted.Problem.Message)
+	if o.Service.Narrowed != "" && !o.Workload.Stable.There() {
+		d.Actions = append([]Action{{Verb: Widen}}, d.Actions...) // a Service without pods helps nobody
+	}
+	return d, ok
+}
+
+func whenTemplateIsStableAgain(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Workload.Deployment == "" || o.Workload.Waits || o.Workload.Template == o.canary() {
+		return Decision{}, false
+	}
+	return abort(o, v1alpha1.ReasonReverted, v1alpha1.RefuseNothing, "the Deployment's template is the stable one again")
+}
+
+func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
+	switch {
+	case !o.running():
+		return Decision{}, false
+	case o.Workload.Rogue != "":
+		d, ok := abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing,
+			"Deployment "+o.Workload.Deployment+" was unpaused and began to roll out by itself: ReplicaSet "+o.Workload.Rogue)
+		d.Actions = append(d.Actions, Action{Verb: Pause}, Action{Verb: ScaleRogue})
+		return d, ok
+	case o.Workload.Template != "" && o.Workload.Template != o.canary():
+		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, "a newer template arrived; it is released next")
+	}
+	return Decision{}, false
+}
+
+func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || contested(o.Release, now).Selector <= contestable {
+		return Decision{}, false
+	}
+	return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseNothing,
+		"the selector of the Service was written back again and again, which lets callers past the routes meet the canary; "+
+			"exclude spec.selector of this Service from the tool that applies it")
+}
+
+// contested is the count of put-backs within the window.
+func contested(r *v1alpha1.Release, now time.Time) v1alpha1.Contested {
+	c := r.Contested
+	if c.Since == nil || now.Sub(c.Since.Time) > contestWindow {
+		return v1alpha1.Contested{Since: stamp(now)}
+	}
+	return c
+}
+
+func stamp(t time.Time) *metav1.Time {
+	m := metav1.NewTime(t)
+	return &m
+}

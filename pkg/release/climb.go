@@ -1,0 +1,204 @@
+package release
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// whenRouteContested obeys whoever lowers the canary, and puts back whoever raises it.
+func whenRouteContested(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 {
+		return Decision{}, false
+	}
+	want := o.Release.Weight.Millionths()
+	if o.Routes.Lowest == want && o.Routes.Highest == want {
+		return Decision{}, false
+	}
+	r := o.Release.DeepCopy()
+	r.Contested = contested(r, now)
+	if o.Routes.Foreign != nil {
+		r.Contested.Routes++
+	}
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
+	if o.Routes.Highest > want {
+		d.Actions = []Action{{Verb: Lower, Share: want}}
+		return d, true
+	}
+	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
+		d.Release = nil
+		d.Message += "; it is obeyed"
+		return d, true
+	}
+	if o.Routes.Highest == 0 {
+		r.Step, want = 1, r.Plan.Steps[0].Weight.Millionths()
+		r.Weight = v1alpha1.PercentageOf(want)
+		d.Message += "; beginning again at the first step"
+	}
+	r.StepStartedAt, r.SettledAt = stamp(now), nil
+	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Share: want}}
+	return d, true
+}
+
+func whoEdited(o Observation, want int64) string {
+	if f := o.Routes.Foreign; f != nil {
+		who := f.Manager
+		if who == "" {
+			who = "somebody"
+		}
+		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", who, f.Route, f.Kind)
+	}
+	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
+		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
+}
+
+// whenNotSettled waits until the weight is live in the proxies: the counts show it, or a bounded time has passed.
+func whenNotSettled(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.Release.SettledAt != nil || o.Release.StepStartedAt == nil {
+		return Decision{}, false
+	}
+	left := o.Release.StepStartedAt.Add(o.Bounds.Settle).Sub(now)
+	if o.Evidence.Agreement != AgreementYes && left > 0 {
+		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is written; waiting until the traffic shows it")
+		d.After = left
+		return d, true
+	}
+	r := o.Release.DeepCopy()
+	r.SettledAt = stamp(now)
+	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonHolding, Message: string(r.Weight) + " is live", After: time.Second}, true
+}
+
+func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.commanded(promote) {
+		return Decision{}, false
+	}
+	if o.Evidence.Fresh && (o.Evidence.Seen || o.Release.Step == 0) {
+		return Decision{}, false
+	}
+	reason := o.Evidence.Reason
+	if reason == "" || reason == v1alpha1.ReasonCurrent {
+		reason = v1alpha1.ReasonStale
+	}
+	return wait(o, reason, "nothing is raised without fresh counts: "+o.Evidence.Message), true
+}
+
+func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.commanded(promote) {
+		return Decision{}, false
+	}
+	hold := o.Release.Plan.Steps[o.Release.Step-1].Hold.Duration()
+	left := hold - o.Evidence.Verdict.Covered
+	if left <= 0 {
+		return Decision{}, false
+	}
+	return wait(o, v1alpha1.ReasonHolding, fmt.Sprintf("holding %s, %s of %s done", o.Release.Weight,
+		o.Evidence.Verdict.Covered.Round(time.Second), hold)), true
+}
+
+// whenNotCleared holds until the counts clear the next weight. Nobody is raised by a timer.
+func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 {
+		return Decision{}, false
+	}
+	v, plan := o.Evidence.Verdict, o.Release.Plan
+	switch {
+	case v.Suspicious:
+		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
+	case v.Cleared, o.commanded(promote):
+		return Decision{}, false
+	case v.Shared:
+		return holdShared(o, now)
+	}
+	message := fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", o.Release.Weight, v.Missing)
+	if plan.Undetermined.Action == v1alpha1.ActionAbort && v.Covered >= plan.Undetermined.After.Duration() {
+		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, message)
+	}
+	return wait(o, v1alpha1.ReasonNotCleared, message), true
+}
+
+// holdShared waits while the stable itself is beyond an objective: the version is not to blame, and not proven either.
+func holdShared(o Observation, now time.Time) (Decision, bool) {
+	r := o.Release.DeepCopy()
+	if r.WaitingSince == nil {
+		r.WaitingSince = stamp(now)
+	}
+	limit := r.Plan.SharedBreach
+	message := "the stable breaks an objective too; the version is not blamed, and not raised"
+	if limit.Action == v1alpha1.ActionAbort && now.Sub(r.WaitingSince.Time) >= limit.After.Duration() {
+		return abort(o, v1alpha1.ReasonSharedBreach, v1alpha1.RefuseNothing, message)
+	}
+	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSharedBreach, Message: message}, true
+}
+
+// whenCleared goes to the next step, once there are pods for it.
+func whenCleared(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() {
+		return Decision{}, false
+	}
+	next, ok := o.next()
+	if !ok {
+		return Decision{}, false
+	}
+	share := next.Weight.Millionths()
+	if d, short := podsFor(o, now, share); short {
+		return d, true
+	}
+	r := o.Release.DeepCopy()
+	r.Step++
+	r.State, r.Weight = v1alpha1.StateShifting, v1alpha1.PercentageOf(share)
+	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	if share > r.PeakWeight.Millionths() {
+		r.PeakWeight = r.Weight
+	}
+	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: share}}, Release: r, Refused: o.Refused,
+		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("step %d of %d: %s", r.Step, len(r.Plan.Steps), r.Weight)}
+	if o.commanded(promote) {
+		d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: d.Message}
+	}
+	return d, true
+}
+
+// podsFor scales the canary for a share and waits for its pods.
+func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
+	need := o.size(share)
+	switch {
+	case o.Workload.Canary.Replicas < need:
+		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods for %s", need, v1alpha1.PercentageOf(share)))
+		d.Actions = []Action{{Verb: ScaleSet, Replicas: need}}
+		return d, true
+	case o.Workload.Canary.Available < need:
+		return awaitPods(o, now, need)
+	}
+	return Decision{}, false
+}
+
+// whenLastStepCleared hands the judged pods to the Deployment: first the Service, then, when callers past the routes have moved,
+// the ReplicaSet.
+func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() {
+		return Decision{}, false
+	}
+	if o.Workload.Canary.Replicas != o.Workload.Replicas && o.Workload.Replicas > 0 {
+		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the Deployment wants %d pods", o.Workload.Replicas))
+		d.Actions = []Action{{Verb: ScaleSet, Replicas: o.Workload.Replicas}}
+		return d, true
+	}
+	if d, short := podsFor(o, now, v1alpha1.Whole); short {
+		return d, true
+	}
+	r := o.Release.DeepCopy()
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "every step is proven; handing the canary's pods over"}
+	if r.State != v1alpha1.StateHandover || r.WaitingSince == nil {
+		r.State, r.WaitingSince = v1alpha1.StateHandover, stamp(now)
+		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}
+		d.After = o.Bounds.Push
+		return d, true
+	}
+	if left := r.WaitingSince.Add(o.Bounds.Push).Sub(now); left > 0 {
+		d.After = left
+		return d, true
+	}
+	d.Actions = []Action{{Verb: GiveSet}}
+	return d, true
+}

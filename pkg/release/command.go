@@ -1,0 +1,110 @@
+package release
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// verb is what a command asks for.
+type verb string
+
+const (
+	abortNow verb = "abort"
+	retry    verb = "retry"
+	promote  verb = "promote"
+)
+
+// Command is a one-shot command of a person: "<verb> <release number> <token> [reason]".
+type Command struct {
+	verb   verb
+	number int64
+	// Token tells one command from the next.
+	Token string
+	// Why is the reason that was given; may be empty.
+	Why string
+	bad string
+}
+
+// ParseCommand reads the annotation. What cannot be read is a command too: it will be answered with what is wrong with it.
+func ParseCommand(text string) *Command {
+	words := strings.Fields(text)
+	if len(words) < 3 {
+		return &Command{Token: shorten(text), bad: "a command is \"<verb> <release number> <token> [reason]\""}
+	}
+	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: strings.Join(words[3:], " ")}
+	number, err := strconv.ParseInt(words[1], 10, 64)
+	if err != nil {
+		c.bad = fmt.Sprintf("release number %q is not a number", shorten(words[1]))
+	}
+	c.number = number
+	switch c.verb {
+	case abortNow, retry, promote:
+	default:
+		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry and promote", shorten(words[0]))
+	}
+	return c
+}
+
+func shorten(s string) string { return s[:min(len(s), 64)] }
+
+// commanded says whether a command with this verb was given for the present release, for promote with the reason it needs.
+func (o Observation) commanded(v verb) bool {
+	c := o.Wanted.Command
+	return c != nil && c.bad == "" && c.verb == v && o.Release != nil && c.number == o.Release.Number &&
+		(v != promote || c.Why != "" || o.Evidence.Verdict.Cleared)
+}
+
+func whenToldToAbort(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || !o.commanded(abortNow) {
+		return Decision{}, false
+	}
+	message := "aborted by command"
+	if o.Wanted.Command.Why != "" {
+		message += ": " + o.Wanted.Command.Why
+	}
+	d, ok := abort(o, v1alpha1.ReasonCommanded, v1alpha1.RefuseTemplate, message)
+	d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: message}
+	return d, ok
+}
+
+// answered refuses a command that no rule will ever carry out.
+func answered(o Observation, d Decision) Decision {
+	c := o.Wanted.Command
+	if c == nil || d.Answer != nil {
+		return d
+	}
+	if message := refusal(o, c); message != "" {
+		d.Answer = &Answer{Token: c.Token, Message: message}
+	}
+	return d
+}
+
+func refusal(o Observation, c *Command) string {
+	switch {
+	case c.bad != "":
+		return c.bad
+	case o.Release == nil:
+		return "there is no release yet"
+	case c.number != o.Release.Number:
+		return fmt.Sprintf("release %d is not the present one, which is %d", c.number, o.Release.Number)
+	case c.verb == retry && o.running():
+		return fmt.Sprintf("release %d is still running; retry is for a template that was taken back", c.number)
+	case c.verb == retry && (o.Refused == "" || o.Refused != o.Workload.Template):
+		return "no template is waiting to be tried again"
+	case c.verb != retry && !o.running():
+		return fmt.Sprintf("release %d is over", c.number)
+	case c.verb == promote && o.aborting():
+		return fmt.Sprintf("release %d is being taken back", c.number)
+	case c.verb == promote && o.Release.Step == 0:
+		return "the release has no traffic yet; promote leaves a step"
+	case c.verb == promote && c.Why == "" && !o.Evidence.Verdict.Cleared:
+		return "the evidence does not clear the next step; say why it is to be left all the same"
+	case c.verb == promote && int(o.Release.Step) >= len(o.Release.Plan.Steps):
+		return "the release is at its last step; only evidence hands it over"
+	}
+	return ""
+}

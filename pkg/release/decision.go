@@ -1,0 +1,126 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Verb is one kind of write.
+type Verb string
+
+// The writes a Decision may ask for.
+const (
+	// Save writes the record into the status now, before what follows it.
+	Save Verb = "save"
+	// Hold labels the Deployment as held; Pause and Unpause set its spec.paused; Unhold takes the label away.
+	Hold    Verb = "hold"
+	Pause   Verb = "pause"
+	Unpause Verb = "unpause"
+	Unhold  Verb = "unhold"
+	// MakeService and MakeRule make the canary's Service and the copy of the user's DestinationRule; RemoveService and RemoveRule
+	// delete them.
+	MakeService   Verb = "make canary service"
+	MakeRule      Verb = "make canary rule"
+	RemoveService Verb = "remove canary service"
+	RemoveRule    Verb = "remove canary rule"
+	// Narrow makes the user's Service select only pods of Hash; Widen makes it as the user wrote it.
+	Narrow Verb = "narrow service"
+	Widen  Verb = "widen service"
+	// RemoveTwin deletes the Deployment's empty ReplicaSet of the waiting template.
+	RemoveTwin Verb = "remove twin"
+	// MakeSet, ScaleSet and RemoveSet concern the release's ReplicaSet; ScaleStable the stable one, ScaleRogue one that the
+	// Deployment started by itself.
+	MakeSet     Verb = "make set"
+	ScaleSet    Verb = "scale set"
+	RemoveSet   Verb = "remove set"
+	ScaleStable Verb = "scale stable"
+	ScaleRogue  Verb = "scale rogue"
+	// Raise gives the canary Share in every route, and needs the routes to be those that were read. Lower takes traffic away and
+	// needs nothing. AbortRoutes lowers to nothing and leaves the mark of the abort.
+	Raise       Verb = "raise"
+	Lower       Verb = "lower"
+	AbortRoutes Verb = "abort routes"
+	// AbortService points the canary's Service at the pods of Hash and leaves the mark of the abort.
+	AbortService Verb = "abort service"
+	// GiveSet hands the release's ReplicaSet to the Deployment.
+	GiveSet Verb = "hand over set"
+	// RestoreRoutes takes everything of ours out of the routes.
+	RestoreRoutes Verb = "restore routes"
+	// Forget lets the TrafficShift go.
+	Forget Verb = "forget"
+)
+
+// Action is one write. Which fields count depends on the verb.
+type Action struct {
+	Verb     Verb
+	Share    int64
+	Replicas int32
+	Hash     string
+}
+
+// String is one phrase, as transcripts and logs show it.
+func (a Action) String() string {
+	switch a.Verb {
+	case Raise, Lower:
+		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Share))
+	case MakeSet, ScaleSet, ScaleStable, ScaleRogue:
+		return fmt.Sprintf("%s to %d", a.Verb, a.Replicas)
+	case Narrow, AbortService:
+		return fmt.Sprintf("%s to %s", a.Verb, a.Hash)
+	default:
+		return string(a.Verb)
+	}
+}
+
+// Raises says whether the write can give the canary more traffic than it has.
+func (a Action) Raises() bool { return a.Verb == Raise || a.Verb == GiveSet }
+
+// Decision is the next move.
+type Decision struct {
+	// Rule names the rule that decided.
+	Rule string
+	// Actions are carried out in order; the first that fails ends the pass.
+	Actions []Action
+	// Release is the record as it is to be after the pass; nil leaves it as it is.
+	Release *v1alpha1.Release
+	// Refused is the hash of the template that is not to be released again, after the pass.
+	Refused string
+	// Reason and Message say to people what happens or what is waited for.
+	Reason  v1alpha1.Reason
+	Message string
+	// After is when to look again at the latest; 0: when something changes.
+	After time.Duration
+	// Answer is the outcome of the command, nil while it is not handled.
+	Answer *Answer
+}
+
+// Answer is what became of a command.
+type Answer struct {
+	Token    string
+	Accepted bool
+	Message  string
+}
+
+// String is one line: rule, actions, reason, message.
+func (d Decision) String() string {
+	acts := make([]string, 0, len(d.Actions))
+	for _, a := range d.Actions {
+		acts = append(acts, a.String())
+	}
+	if len(acts) == 0 {
+		acts = append(acts, "-")
+	}
+	return fmt.Sprintf("%-18s %s | %s: %s", d.Rule, strings.Join(acts, ", "), d.Reason, d.Message)
+}
+
+// LogValues are the key-value pairs of a log line about the decision.
+func (d Decision) LogValues() []any {
+	acts := make([]string, 0, len(d.Actions))
+	for _, a := range d.Actions {
+		acts = append(acts, a.String())
+	}
+	return []any{"rule", d.Rule, "actions", acts, "reason", d.Reason, "message", d.Message}
+}

@@ -1,0 +1,220 @@
+package release
+
+import (
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// Observation is what is known of one Service at one moment. The zero value of every field is the careful one: nothing is there,
+// nothing is fresh, nothing is cleared.
+type Observation struct {
+	Wanted   Wanted
+	Workload Workload
+	Service  Service
+	Canary   Canary
+	Routes   Routes
+	Evidence Evidence
+	// Release is the record of the running release or of the last one; nil before the first.
+	Release *v1alpha1.Release
+	// Refused is the hash of the template that is not to be released again.
+	Refused string
+	// Bounds are times that depend on the mesh.
+	Bounds Bounds
+}
+
+// Wanted is what people want.
+type Wanted struct {
+	// Managed: the Service is annotated and its TrafficShift is not being deleted.
+	Managed bool
+	// Paused: no weight may be raised.
+	Paused bool
+	// Policy is the ShiftPolicy's name, Plan what it says now; nil when there is none.
+	Policy string
+	Plan   *v1alpha1.ShiftPolicySpec
+	// Problem is why no release can start or go on as things are; nil when nothing is in the way.
+	Problem *Problem
+	// Command is a one-shot command that was not yet handled; nil when there is none.
+	Command *Command
+}
+
+// Problem says what is in the way, and what to do about it, in one sentence.
+type Problem struct {
+	Reason  v1alpha1.Reason
+	Message string
+	// Passes says that it goes away by itself.
+	Passes bool
+	// Gone says that the Service, its Deployment or its stable ReplicaSet is not there any more.
+	Gone bool
+}
+
+// HoldMode is how a Deployment is kept from rolling out by itself.
+type HoldMode string
+
+const (
+	// HoldOnChange: the API server pauses the Deployment in the write that changes its template; at rest it is not paused.
+	HoldOnChange HoldMode = "OnChange"
+	// HoldAlways: the Deployment is paused at rest too.
+	HoldAlways HoldMode = "Always"
+)
+
+// Workload is the Deployment and its ReplicaSets.
+type Workload struct {
+	// Deployment is its name; empty when there is none.
+	Deployment string
+	// Replicas is what the Deployment wants now.
+	Replicas int32
+	// Template is the hash of the Deployment's template, Images its containers' images.
+	Template string
+	Images   []string
+	// Waits: the Deployment's template is not the one that runs.
+	Waits bool
+	// Held and Paused are what is written on the Deployment, PausedBefore that its owner had paused it before it was held.
+	Held, Paused, PausedBefore bool
+	// Mode is how it is held, proven by a dry run where it is HoldOnChange.
+	Mode HoldMode
+	// Stable is the ReplicaSet that serves; while a release runs, the one it is judged beside. StableImages are its images.
+	Stable       Set
+	StableImages []string
+	// Canary is the release's ReplicaSet.
+	Canary Set
+	// HandedOver: the Deployment owns the release's ReplicaSet. There is only forward from here.
+	HandedOver bool
+	// Rogue names a ReplicaSet that the Deployment started by itself while a release runs.
+	Rogue string
+	// Twin names an empty ReplicaSet of the Deployment that has the waiting template; it goes before the release's is made.
+	Twin string
+	// Crashing says which container of the canary fails, and how; empty when none does.
+	Crashing string
+	// Obstacle says what keeps pods of the canary from starting; it blames nobody.
+	Obstacle string
+}
+
+// Set is a ReplicaSet.
+type Set struct {
+	Name string
+	// Hash is the pod-template-hash of its pods.
+	Hash string
+	// Replicas are wanted, Available can serve, Pods exist and are not being deleted.
+	Replicas, Available, Pods int32
+}
+
+// There says whether the ReplicaSet exists.
+func (s Set) There() bool { return s.Name != "" }
+
+// Service is the user's Service.
+type Service struct {
+	Exists bool
+	// Narrowed is the pod-template-hash its selector is narrowed to; empty when it is as the user wrote it.
+	Narrowed string
+	// Marked: the Service bears the label of narrowing, whatever its selector says.
+	Marked bool
+	// Siblings are other Services that select the same pods.
+	Siblings []string
+}
+
+// Canary is what Stagger made for the canary arm besides its ReplicaSet.
+type Canary struct {
+	// Service is the canary Service's name, Exists whether it is there, Selects the pod-template-hash it selects.
+	Service string
+	Exists  bool
+	Selects string
+	// Aborted: it bears the mark of an abort.
+	Aborted bool
+	// Number is the release that it was made for; 0 when unknown.
+	Number int64
+	// RuleWanted: the user's DestinationRule for the Service asks for a copy; RuleExists: the copy is there and says the same.
+	RuleWanted, RuleExists bool
+}
+
+// Routes are the VirtualServices that route to the Service.
+type Routes struct {
+	// Names are those that will be or are written, as namespace/name.
+	Names []string
+	// MakeOne: no VirtualService of the mesh covers the Service; OneMade: Stagger has made one.
+	MakeOne, OneMade bool
+	// Lowest and Highest are the canary's shares as written now, in millionths.
+	Lowest, Highest int64
+	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort.
+	Marked, AbortOpen bool
+	// Foreign says who changed the canary's share, and how; nil when nobody did.
+	Foreign *Foreign
+}
+
+// Foreign is a change of the canary's weights by somebody else.
+type Foreign struct{ Route, Kind, Manager string }
+
+// Agreement says whether the measured share is the wanted one.
+type Agreement string
+
+const (
+	// AgreementUnknown: there was too little traffic to tell.
+	AgreementUnknown Agreement = ""
+	// AgreementYes: the measured share fits the wanted one.
+	AgreementYes Agreement = "Yes"
+	// AgreementNo: it does not.
+	AgreementNo Agreement = "No"
+)
+
+// Evidence is what the counts say.
+type Evidence struct {
+	// Fresh: everything up to now is counted and the scrapes are current. Reason and Message say it, or why not.
+	Fresh   bool
+	Reason  v1alpha1.Reason
+	Message string
+	// Seen: this process has taken a fresh slice of this release.
+	Seen bool
+	// Verdict answers Ask(o).
+	Verdict evidence.Verdict
+	// Agreement compares the measured share since the weight was written with the wanted one; Share is the measured one in
+	// millionths, -1 without traffic.
+	Agreement Agreement
+	Share     int64
+}
+
+// Bounds are times that depend on the mesh.
+type Bounds struct {
+	// Push is how long the mesh may take to tell its proxies of a change.
+	Push time.Duration
+	// Settle is how long a raised weight may take to show itself in the counts.
+	Settle time.Duration
+}
+
+// running says whether a release is neither absent nor over.
+func (o Observation) running() bool { return o.Release != nil && !o.Release.State.Ended() }
+
+// aborting says whether the running release is being taken back.
+func (o Observation) aborting() bool {
+	return o.running() && o.Release.Outcome != nil && o.Release.Outcome.Result == v1alpha1.StateAborted
+}
+
+// canary is the hash of the running release's pods.
+func (o Observation) canary() string { return o.Release.Revision }
+
+// next is the step after the present one; false at the last.
+func (o Observation) next() (v1alpha1.Step, bool) {
+	steps := o.Release.Plan.Steps
+	if int(o.Release.Step) >= len(steps) {
+		return v1alpha1.Step{}, false
+	}
+	return steps[o.Release.Step], true
+}
+
+// size is how many pods of the canary a share of the traffic needs: all that the Deployment wants at full traffic, and of the
+// replicas at the start before that, since an autoscaler counts the pods of both arms.
+func (o Observation) size(share int64) int32 {
+	base := o.Release.Workload.Base
+	if share >= v1alpha1.Whole {
+		return o.Workload.Replicas
+	}
+	return max(1, int32((int64(base)*share+v1alpha1.Whole-1)/v1alpha1.Whole))
+}
+
+// Ask is the question that the evidence has to answer for the present step of a running release.
+func Ask(r *v1alpha1.Release) evidence.Question {
+	if int(r.Step) >= len(r.Plan.Steps) {
+		return evidence.Question{NextWeight: 1, Promote: true}
+	}
+	return evidence.Question{NextWeight: r.Plan.Steps[r.Step].Weight.Fraction()}
+}

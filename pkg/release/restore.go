@@ -1,0 +1,102 @@
+package release
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// whenHandedOver goes on after the point of no return: the judged pods are the Deployment's, the rest is put back.
+func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || !o.Workload.HandedOver || o.aborting() {
+		return Decision{}, false
+	}
+	r := o.Release.DeepCopy()
+	if r.Outcome == nil {
+		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted,
+			Message: "every step was proven; the canary's own pods serve as the stable", Refuse: v1alpha1.RefuseNothing}
+	}
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
+	switch {
+	case o.Workload.Stable.Replicas > 0:
+		d.Actions = append(d.Actions, Action{Verb: ScaleStable})
+	case o.Workload.Stable.Pods > 0:
+		d.Message = "waiting for the former stable pods to end"
+	case o.Service.Marked || o.Service.Narrowed != "":
+		if r.State == v1alpha1.StateRestoring {
+			r.WaitingSince = stamp(now)
+			d.Actions = append(d.Actions, Action{Verb: Widen})
+		}
+	}
+	if o.Routes.Marked || o.Routes.OneMade {
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+		d.Actions = append(d.Actions, Action{Verb: Save}, Action{Verb: RestoreRoutes})
+	}
+	if len(d.Actions) > 0 || o.Workload.Stable.Pods > 0 {
+		return d, true
+	}
+	if r.State != v1alpha1.StateRestoring || r.WaitingSince == nil {
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+	}
+	if wait := r.WaitingSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
+		d.After = wait
+		return d, true
+	}
+	r.State, r.FinishedAt, r.WaitingSince = v1alpha1.StatePromoted, stamp(now), nil
+	r.Weight, r.Outcome.Result = v1alpha1.PercentageOf(v1alpha1.Whole), v1alpha1.StatePromoted
+	d.Reason, d.Message = v1alpha1.ReasonPromoted, r.Outcome.Message
+	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
+	return d, true
+}
+
+// remains are the writes that remove what a release has left behind, once no release runs and no traffic can be on it.
+func remains(o Observation) []Action {
+	var acts []Action
+	if o.Routes.Marked || o.Routes.OneMade {
+		acts = append(acts, Action{Verb: RestoreRoutes})
+	}
+	if o.Service.Marked || o.Service.Narrowed != "" {
+		acts = append(acts, Action{Verb: Widen})
+	}
+	if o.Canary.RuleExists {
+		acts = append(acts, Action{Verb: RemoveRule})
+	}
+	if o.Canary.Exists {
+		acts = append(acts, Action{Verb: RemoveService})
+	}
+	return acts
+}
+
+// whenUnknownRemains removes what a release left behind that no record speaks of. Where pods or traffic may be involved it
+// becomes an abort with a record of its own, so that the order of an abort is kept.
+func whenUnknownRemains(o Observation, now time.Time) (Decision, bool) {
+	if o.running() {
+		return Decision{}, false
+	}
+	if o.Workload.Canary.There() || o.Routes.Highest > 0 {
+		r := &v1alpha1.Release{
+			Number: max(1, o.Canary.Number), Revision: o.Workload.Canary.Hash, Stable: o.Workload.Stable.Hash, Policy: o.Wanted.Policy,
+			State: v1alpha1.StateAborting, StartedAt: metav1.NewTime(now), Workload: v1alpha1.ReleaseWorkload{Deployment: o.Workload.Deployment},
+			Plan: v1alpha1.ShiftPolicySpec{Workload: v1alpha1.WorkloadLimits{Drain: "30s"}},
+		}
+		if o.Wanted.Plan != nil {
+			r.Plan = *o.Wanted.Plan.DeepCopy()
+		}
+		if o.Release != nil {
+			r.Number = max(r.Number, o.Release.Number)
+		}
+		o.Release = r
+		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseNothing, "what a release left behind was found without a record of it")
+	}
+	acts := remains(o)
+	if len(acts) == 0 && o.Wanted.Managed && o.Workload.Held && o.Workload.Paused && !o.Workload.PausedBefore &&
+		o.Workload.Mode == HoldOnChange && !o.Workload.Waits {
+		acts = []Action{{Verb: Unpause}}
+	}
+	if len(acts) == 0 {
+		return Decision{}, false
+	}
+	return Decision{Actions: acts, Refused: o.Refused, Reason: v1alpha1.ReasonUpToDate, Message: "putting back what the last release left"}, true
+}

@@ -1,0 +1,65 @@
+package release
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
+	w := o.Workload
+	if o.running() || o.Wanted.Plan == nil || !w.Waits && w.Replicas > 0 {
+		return Decision{}, false
+	}
+	if w.Replicas == 0 {
+		if !w.Paused || !w.Held || w.PausedBefore {
+			return Decision{}, false
+		}
+		d := wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in")
+		d.Actions = []Action{{Verb: Unpause}}
+		return d, true
+	}
+	retrying := o.commanded(retry)
+	if o.Refused == w.Template && !retrying {
+		return Decision{}, false
+	}
+	number := int64(1)
+	if o.Release != nil {
+		number = o.Release.Number + 1
+	}
+	r := &v1alpha1.Release{
+		Number: number, Revision: w.Template, Images: w.Images, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
+		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), WaitingSince: stamp(now),
+		Weight:   v1alpha1.PercentageOf(0),
+		Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas},
+	}
+	d := Decision{Actions: []Action{{Verb: Save}}, Release: r, Reason: v1alpha1.ReasonReleasing,
+		Message: "a new template of Deployment " + w.Deployment + " is being released", After: time.Millisecond}
+	if o.Refused != w.Template {
+		d.Refused = o.Refused
+	}
+	if retrying {
+		d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: d.Message}
+	}
+	return d, true
+}
+
+// always says how things stand while nothing is to be done.
+func always(o Observation, _ time.Time) (Decision, bool) {
+	w := o.Workload
+	switch {
+	case w.Waits && o.Refused == w.Template:
+		message := "this template was taken back; it is tried again when it changes or a retry is commanded"
+		if r := o.Release; r != nil && r.Outcome != nil && r.Revision == w.Template {
+			message = string(r.Outcome.Reason) + ": " + r.Outcome.Message + "; " + message
+		}
+		return wait(o, v1alpha1.ReasonAborted, message), true
+	case o.Release != nil && o.Release.State == v1alpha1.StatePromoted && o.Release.Revision == w.Template:
+		return wait(o, v1alpha1.ReasonPromoted, o.Release.Outcome.Message), true
+	case w.Replicas == 0:
+		return wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in"), true
+	}
+	return wait(o, v1alpha1.ReasonUpToDate, "one version serves and nothing is waiting"), true
+}
