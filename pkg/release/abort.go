@@ -127,7 +127,7 @@ func whenBreach(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	case v.State == evidence.Breach:
 		return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
-	case v.AloneBreach && o.Routes.Highest > comparable:
+	case v.AloneBreach && o.Release.Weight.Millionths() > comparable && !o.aborting():
 		return stepBack(o, now)
 	}
 	return Decision{}, false

@@ -110,11 +110,15 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	case v.Shared:
 		return holdShared(o, now)
 	}
-	message := fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", o.Release.Weight, v.Missing)
+	d := wait(o, v1alpha1.ReasonNotCleared, fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", o.Release.Weight, v.Missing))
 	if plan.Undetermined.Action == v1alpha1.ActionAbort && v.Covered >= plan.Undetermined.After.Duration() {
-		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, message)
+		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, d.Message)
 	}
-	return wait(o, v1alpha1.ReasonNotCleared, message), true
+	if o.Release.WaitingSince != nil && o.Release.State == v1alpha1.StateShifting { // the shared breach is over
+		d.Release = o.Release.DeepCopy()
+		d.Release.WaitingSince = nil
+	}
+	return d, true
 }
 
 // holdShared waits while the stable itself is beyond an objective: the version is not to blame, and not proven either.
@@ -159,10 +163,12 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 	return d, true
 }
 
-// podsFor scales the canary for a share and waits for its pods.
+// podsFor scales the canary for a share and waits for its pods, and for the stable's, to which an abort would go back.
 func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
-	need := o.size(share)
+	need, stable := o.size(share), o.Workload.Stable
 	switch {
+	case stable.Available < stable.Replicas || stable.Replicas == 0:
+		return wait(o, v1alpha1.ReasonStableNotReady, fmt.Sprintf("%d of %d stable pods are available", stable.Available, stable.Replicas)), true
 	case o.Workload.Canary.Replicas < need:
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods for %s", need, v1alpha1.PercentageOf(share)))
 		d.Actions = []Action{{Verb: ScaleSet, Replicas: need}}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -59,12 +57,10 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 	if d, ok := missing(o, now, first); ok {
 		return d, true
 	}
-	share := o.Release.Weight.Millionths()
-	if first {
-		share = o.Release.Plan.Steps[0].Weight.Millionths()
+	if !first {
+		return Decision{}, false
 	}
-	r := o.Release.DeepCopy()
-	need := o.size(share)
+	need := o.size(o.Release.Plan.Steps[0].Weight.Millionths())
 	switch {
 	case o.Workload.Canary.Replicas < need:
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods", need))
@@ -72,20 +68,13 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 		return d, true
 	case o.Workload.Canary.Available < need:
 		return awaitPods(o, now, need)
-	case o.Workload.Stable.Available < o.Workload.Stable.Replicas || o.Workload.Stable.Replicas == 0:
-		return wait(o, v1alpha1.ReasonStableNotReady, fmt.Sprintf("%d of %d stable pods are available",
-			o.Workload.Stable.Available, o.Workload.Stable.Replicas)), true
-	case !first && r.WaitingSince != nil && r.State == v1alpha1.StateShifting && !o.Evidence.Verdict.Shared:
-		r.WaitingSince = nil
-		return Decision{}, false
-	case !first:
-		return Decision{}, false
-	case r.SettledAt == nil:
+	case o.Release.SettledAt == nil:
+		r := o.Release.DeepCopy()
 		r.SettledAt, r.WaitingSince = stamp(now), nil
 		return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSettling, After: o.Bounds.Push,
 			Message: "the canary's pods are available; the proxies are being told of them"}, true
 	}
-	if left := r.SettledAt.Add(o.Bounds.Push).Sub(now); left > 0 {
+	if left := o.Release.SettledAt.Add(o.Bounds.Push).Sub(now); left > 0 {
 		d := wait(o, v1alpha1.ReasonSettling, "the canary's pods are available; the proxies are being told of them")
 		d.After = left
 		return d, true
@@ -136,29 +125,24 @@ func missing(o Observation, now time.Time, first bool) (Decision, bool) {
 
 // awaitPods waits for pods of the canary: before its first traffic for readyWithin, later for as long as it takes.
 func awaitPods(o Observation, now time.Time, need int32) (Decision, bool) {
-	r := o.Release.DeepCopy()
-	if r.WaitingSince == nil {
-		r.WaitingSince = stamp(now)
-	}
 	message := fmt.Sprintf("%d of %d pods of the canary are available", o.Workload.Canary.Available, need)
 	if o.Workload.Obstacle != "" {
 		message += ": " + o.Workload.Obstacle
 	}
+	if o.Release.Step > 0 {
+		return wait(o, v1alpha1.ReasonCanaryNotReady, message), true
+	}
+	r := o.Release.DeepCopy()
+	r.SettledAt = nil
+	if r.WaitingSince == nil {
+		r.WaitingSince = stamp(now)
+	}
 	left := r.WaitingSince.Add(r.Plan.Workload.ReadyWithin.Duration()).Sub(now)
-	if left <= 0 && r.Step == 0 {
+	if left <= 0 {
 		return abort(o, v1alpha1.ReasonCanaryNotReady, v1alpha1.RefuseTemplate,
 			fmt.Sprintf("%s after %s", message, r.Plan.Workload.ReadyWithin))
 	}
-	r.SettledAt = settledUnless(r)
-	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonCanaryNotReady, Message: message, After: max(left, 0)}, true
-}
-
-// settledUnless forgets, before the first step, that the arms were ready.
-func settledUnless(r *v1alpha1.Release) *metav1.Time {
-	if r.Step == 0 {
-		return nil
-	}
-	return r.SettledAt
+	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonCanaryNotReady, Message: message, After: left}, true
 }
 
 // wait changes nothing and says why.

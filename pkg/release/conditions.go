@@ -1,0 +1,136 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Conditions are the TrafficShift's conditions after a decision; the times are left to whoever writes them. Reconciling and
+// Stalled are there only when they are True.
+func Conditions(o Observation, d Decision) []metav1.Condition {
+	ready := readiness(o, d)
+	all := []metav1.Condition{ready}
+	if ready.Status == metav1.ConditionFalse {
+		kind := v1alpha1.ConditionStalled
+		if underWay(o, d) {
+			kind = v1alpha1.ConditionReconciling
+		}
+		all = append(all, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: ready.Reason, Message: ready.Message})
+	}
+	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), evidenceCurrent(o))
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: cut(message)}
+}
+
+// cut keeps a message within what a condition holds.
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 2000)], "") }
+
+func record(o Observation, d Decision) *v1alpha1.Release {
+	if d.Release != nil {
+		return d.Release
+	}
+	return o.Release
+}
+
+func underWay(o Observation, d Decision) bool {
+	r := record(o, d)
+	return r != nil && !r.State.Ended() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
+}
+
+func readiness(o Observation, d Decision) metav1.Condition {
+	switch {
+	case d.Reason == v1alpha1.ReasonUpToDate || d.Reason == v1alpha1.ReasonPromoted:
+		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, d.Reason, d.Message)
+	case underWay(o, d):
+		r := record(o, d)
+		reason := v1alpha1.ReasonReleasing
+		if r == nil || r.State.Ended() {
+			reason = d.Reason
+		}
+		return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, d.Message)
+	}
+	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, d.Reason, d.Message)
+}
+
+func workloadReady(o Observation) metav1.Condition {
+	w := o.Workload
+	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
+	kind := v1alpha1.ConditionWorkloadReady
+	switch {
+	case w.Deployment == "":
+		return condition(kind, unknown, v1alpha1.ReasonPending, "no Deployment is known")
+	case w.Crashing != "":
+		return condition(kind, no, v1alpha1.ReasonCanaryCrashing, w.Crashing)
+	case w.Stable.Available < w.Stable.Replicas:
+		return condition(kind, no, v1alpha1.ReasonStableNotReady, fmt.Sprintf("%d of %d stable pods are available", w.Stable.Available, w.Stable.Replicas))
+	case w.Canary.Available < w.Canary.Replicas:
+		return condition(kind, no, v1alpha1.ReasonCanaryNotReady,
+			strings.TrimSuffix(fmt.Sprintf("%d of %d pods of the canary are available: %s", w.Canary.Available, w.Canary.Replicas, w.Obstacle), ": "))
+	}
+	return condition(kind, yes, v1alpha1.ReasonAvailable, "all pods wanted are available")
+}
+
+func trafficShifted(o Observation, d Decision) metav1.Condition {
+	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
+	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
+	if r == nil || r.State.Ended() || r.Step == 0 {
+		return condition(kind, yes, v1alpha1.ReasonShifted, "no traffic is shifted")
+	}
+	live := "nothing was measured"
+	if o.Evidence.Share >= 0 {
+		live = "measured " + string(v1alpha1.PercentageOf(o.Evidence.Share))
+	}
+	live = fmt.Sprintf("%s is wanted, %s", r.Weight, live)
+	switch {
+	case d.Reason == v1alpha1.ReasonForeignEdit:
+		return condition(kind, no, v1alpha1.ReasonForeignEdit, d.Message)
+	case o.Evidence.Agreement == AgreementYes:
+		return condition(kind, yes, v1alpha1.ReasonShifted, live)
+	case r.SettledAt == nil:
+		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
+	case o.Evidence.Agreement == AgreementNo:
+		return condition(kind, no, v1alpha1.ReasonNotShifted, live+
+			"; look for callers that do not pass the routes, another VirtualService of the same host, exportTo and Sidecar resources")
+	}
+	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
+}
+
+func isolated(o Observation) metav1.Condition {
+	kind := v1alpha1.ConditionIsolated
+	switch {
+	case !o.Service.Exists:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "the Service is not known")
+	case len(o.Service.Siblings) > 0:
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSiblingServices,
+			"also select these pods and meet the canary's in proportion to their number: "+strings.Join(o.Service.Siblings, ", "))
+	case o.running() && o.Workload.Canary.There() && o.Service.Narrowed == "":
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSelectorReverted, "the Service's selector was written back; callers past the routes may meet the canary")
+	}
+	return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonIsolated, "only routed traffic reaches a canary")
+}
+
+func evidenceCurrent(o Observation) metav1.Condition {
+	kind := v1alpha1.ConditionEvidenceCurrent
+	switch {
+	case !o.running() || o.aborting():
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is being counted: no release runs")
+	case o.Evidence.Fresh:
+		return condition(kind, metav1.ConditionTrue, reasonOr(o.Evidence.Reason, v1alpha1.ReasonCurrent), o.Evidence.Message)
+	case o.Evidence.Reason == "" || o.Evidence.Reason == v1alpha1.ReasonPending:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
+	}
+	return condition(kind, metav1.ConditionFalse, o.Evidence.Reason, o.Evidence.Message)
+}
+
+func reasonOr(r, other v1alpha1.Reason) v1alpha1.Reason {
+	if r == "" {
+		return other
+	}
+	return r
+}
