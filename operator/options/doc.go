@@ -14,6 +14,7 @@
 //	evidence.backfill               1h                                        how far back is counted what was missed
 //	namespaces                      all                                       where the operator works; it never writes elsewhere
 //	clusterDomain                   cluster.local                             what full names of Services end with
+//	pushBound                       12s                                       how long the mesh may take to tell its proxies of a change
 //	settleBound                     45s                                       after this time a written weight counts as live
 //	hold                            Auto                                      how Deployments are held: Auto, OnChange, Always
 //	leaderElection.enabled          true                                      one of several replicas works at a time

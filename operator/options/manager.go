@@ -81,7 +81,7 @@ func (o Options) Manager() (manager.Options, error) {
 	return manager.Options{
 		Scheme:                        scheme,
 		Cache:                         o.cache(),
-		Client:                        client.Options{FieldOwner: FieldOwner},
+		Client:                        client.Options{FieldOwner: FieldOwner, Cache: &client.CacheOptions{Unstructured: true, EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                       o.Metrics.server(),
 		HealthProbeBindAddress:        o.Health.Address,
 		LeaderElection:                l.Enabled,

@@ -28,6 +28,9 @@ type Options struct {
 	Namespaces []string `yaml:"namespaces"`
 	// ClusterDomain is what full names of Services end with, such as cluster.local.
 	ClusterDomain string `yaml:"clusterDomain"`
+	// PushBound is how long the mesh may take to tell its proxies of a change; istiod waits up to 10 s while other configuration
+	// keeps changing. What routes no longer name is removed after it. From 100ms to 10m.
+	PushBound time.Duration `yaml:"pushBound"`
 	// SettleBound is how long after its writing a weight counts as live even if traffic does not show it: the mesh's longest
 	// delay before it tells its proxies, a scrape interval and the lag. From 1s to 10m.
 	SettleBound time.Duration `yaml:"settleBound"`
@@ -160,6 +163,7 @@ func Default() Options {
 		Sources:        []Source{{Name: evidence.DefaultSource, Address: "http://prometheus.istio-system.svc:9090", HTTP: config.DefaultHTTPClientConfig}},
 		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour},
 		ClusterDomain:  "cluster.local",
+		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,
 		Hold:           HoldAuto,
 		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 15 * time.Second, Renew: 10 * time.Second, Retry: 2 * time.Second},

@@ -23,6 +23,7 @@ func (o Options) Validate() error {
 		o.validateSources(),
 		o.Evidence.validate(),
 		o.validatePlaces(),
+		within("pushBound", o.PushBound, 100*time.Millisecond, 10*time.Minute),
 		within("settleBound", o.SettleBound, time.Second, 10*time.Minute),
 		oneOf("hold", o.Hold, HoldAuto, HoldOnChange, HoldAlways),
 		o.LeaderElection.validate(),

@@ -1,0 +1,23 @@
+package controllers
+
+import (
+	"errors"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/stagger-dev/stagger/operator/controllers/shift"
+	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// Setup adds every controller to the manager.
+func Setup(m manager.Manager, o options.Options, l *evidence.Loop) error {
+	return errors.Join(
+		shift.Setup(m, shift.Settings{
+			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
+			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound}, Metrics: metrics.Registry,
+		}),
+	)
+}

@@ -1,0 +1,120 @@
+package shift
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// workers is how many Services are looked at side by side.
+const workers = 4
+
+// Settings are what the controller needs besides the manager.
+type Settings struct {
+	// Loop counts requests.
+	Loop *evidence.Loop
+	// Domain is the cluster's domain.
+	Domain string
+	// Bounds are the mesh's delays.
+	Bounds release.Bounds
+	// Hold is Auto, OnChange or Always.
+	Hold string
+	// FastTick and SlowTick are the lengths of the evidence ticks.
+	FastTick, SlowTick time.Duration
+	// Metrics is where the controller's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
+}
+
+// reconciler carries out passes.
+type reconciler struct {
+	Settings
+	client   client.Client
+	guard    *guard
+	recorder events.EventRecorder
+	metrics  *metrics
+	clock    clock.PassiveClock
+	live     *throttle
+}
+
+// Setup adds the controller to the manager.
+func Setup(m manager.Manager, s Settings) error {
+	_, err := m.GetRESTMapper().RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicy").GroupKind(), "v1")
+	r := &reconciler{
+		Settings: s, client: m.GetClient(), guard: newGuard(m.GetClient(), s.Hold, err == nil), recorder: m.GetEventRecorder("stagger"),
+		metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
+	}
+	enqueue := newMapper(m.GetClient(), s.Domain)
+	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
+		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod)).
+		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(virtualService(), handler.EnqueueRequestsFromMapFunc(enqueue.virtualService)).
+		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
+		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
+	if err == nil {
+		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
+			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
+	}
+	if err := b.Complete(r); err != nil {
+		return fmt.Errorf("setting up the shift controller: %w", err)
+	}
+	return nil
+}
+
+// Reconcile is one pass over one TrafficShift.
+func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	s := &v1alpha1.TrafficShift{}
+	if err := r.client.Get(ctx, req.NamespacedName, s); err != nil {
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if s.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(s, v1alpha1.Finalizer) {
+		return reconcile.Result{}, r.addFinalizer(ctx, s)
+	}
+	if !s.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(s, v1alpha1.Finalizer) {
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	f, err := r.observe(ctx, s)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	now := r.clock.Now()
+	d := release.Decide(f.o, now)
+	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
+	failure := r.act(ctx, f, d)
+	if failure == nil && forgets(d) {
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	return r.report(ctx, f, d, failure)
+}
+
+func forgets(d release.Decision) bool {
+	return len(d.Actions) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
+}

@@ -1,0 +1,77 @@
+package shift
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Reasons of events beside those of conditions.
+const (
+	eventStarted  = "ReleaseStarted"
+	eventWeight   = "WeightChanged"
+	eventAborting = "ReleaseAborting"
+	eventPromoted = "ReleasePromoted"
+	eventAborted  = "ReleaseAborted"
+	eventCommand  = "CommandHandled"
+)
+
+// tell makes events of what changed in the status, on the TrafficShift and on the Service people look at.
+func (r *reconciler) tell(f *facts, after *v1alpha1.TrafficShift) {
+	before := f.shift.Status
+	r.tellRelease(f, before.Release, after.Status.Release)
+	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled), meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionStalled)
+	if is != nil && (was == nil || was.Reason != is.Reason) {
+		r.event(f, corev1.EventTypeWarning, is.Reason, is.Message)
+	}
+	if c := after.Status.LastHandledCommand; c != before.LastHandledCommand {
+		r.event(f, corev1.EventTypeNormal, eventCommand, "command "+c+" was handled: "+nextOf(after.Status.Release))
+	}
+}
+
+func nextOf(rec *v1alpha1.Release) string {
+	if rec == nil {
+		return "there is no release"
+	}
+	return rec.Next
+}
+
+func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {
+	if is == nil {
+		return
+	}
+	if was == nil || was.Number != is.Number {
+		was = &v1alpha1.Release{}
+		r.event(f, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
+	}
+	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
+		r.event(f, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s, step %d of %d", is.Number, is.Weight, is.Step, len(is.Plan.Steps)))
+	}
+	if is.State == was.State || is.Outcome == nil {
+		return
+	}
+	message := fmt.Sprintf("release %d: %s: %s", is.Number, is.Outcome.Reason, is.Outcome.Message)
+	switch is.State {
+	case v1alpha1.StateAborting:
+		r.event(f, corev1.EventTypeWarning, eventAborting, message)
+	case v1alpha1.StateAborted:
+		r.event(f, corev1.EventTypeWarning, eventAborted, message)
+	case v1alpha1.StatePromoted:
+		r.event(f, corev1.EventTypeNormal, eventPromoted, message)
+	}
+}
+
+func (r *reconciler) event(f *facts, kind, reason, message string) {
+	message = message[:min(len(message), 1000)]
+	on := []runtime.Object{f.shift}
+	if f.service != nil {
+		on = append(on, f.service)
+	}
+	for _, o := range on {
+		r.recorder.Eventf(o, nil, kind, reason, "Release", "%s", message)
+	}
+}

@@ -1,0 +1,88 @@
+package shift
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// metrics are what the controller tells Prometheus. Series of a TrafficShift are there while a release of it runs.
+type metrics struct {
+	weight, step, evidence, badRatio *prometheus.GaugeVec
+	exposed, failed                  *prometheus.GaugeVec
+	releases                         *prometheus.CounterVec
+	duration                         prometheus.Histogram
+	routeWrites                      prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "stagger", Name: name, Help: help}, append([]string{"namespace", "name"}, labels...))
+	}
+	m := &metrics{
+		weight:   gauge("release_weight_ratio", "Share of the traffic for the canary, wanted and measured.", "kind"),
+		step:     gauge("release_step", "Step of the plan, from 1; 0 before the first."),
+		evidence: gauge("objective_evidence", "Evidence about the canary: against it (100 aborts) and for the next move.", "objective", "side"),
+		badRatio: gauge("objective_bad_ratio", "Share of bad requests in this release.", "objective", "arm"),
+		exposed:  gauge("release_exposed_requests", "Requests that met the canary in this release."),
+		failed:   gauge("release_failed_requests", "Requests that met the canary in this release and were bad."),
+		releases: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "stagger", Name: "releases_total",
+			Help: "Releases that ended."}, []string{"outcome", "reason"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "stagger", Name: "release_duration_seconds",
+			Help: "From the start of a release to its end.", Buckets: prometheus.ExponentialBuckets(30, 2, 14)}),
+		routeWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "stagger", Name: "route_writes_total",
+			Help: "Writes of VirtualServices."}),
+	}
+	if registry != nil {
+		registry.MustRegister(m.weight, m.step, m.evidence, m.badRatio, m.exposed, m.failed, m.releases, m.duration, m.routeWrites)
+	}
+	return m
+}
+
+// show sets the series of a running release.
+func (m *metrics) show(f *facts, d release.Decision) {
+	rec := f.o.Release
+	if d.Release != nil {
+		rec = d.Release
+	}
+	key := types.NamespacedName{Namespace: f.shift.Namespace, Name: f.shift.Name}
+	if rec == nil || rec.State.Ended() {
+		m.forget(key)
+		return
+	}
+	n := []string{key.Namespace, key.Name}
+	m.weight.WithLabelValues(append(n, "wanted")...).Set(rec.Weight.Fraction())
+	if f.o.Evidence.Share >= 0 {
+		m.weight.WithLabelValues(append(n, "live")...).Set(float64(f.o.Evidence.Share) / v1alpha1.Whole)
+	}
+	m.step.WithLabelValues(n...).Set(float64(rec.Step))
+	v := f.o.Evidence.Verdict
+	m.exposed.WithLabelValues(n...).Set(v.Exposed.Requests)
+	m.failed.WithLabelValues(n...).Set(v.Exposed.Bad)
+	for _, o := range v.Objectives {
+		m.evidence.WithLabelValues(append(n, o.Name, "against")...).Set(o.Against)
+		m.evidence.WithLabelValues(append(n, o.Name, "for")...).Set(o.For)
+		if c := o.Release.Canary; c.Requests > 0 {
+			m.badRatio.WithLabelValues(append(n, o.Name, "canary")...).Set(c.Bad / c.Requests)
+		}
+		if s := o.Release.Stable; s.Requests > 0 {
+			m.badRatio.WithLabelValues(append(n, o.Name, "stable")...).Set(s.Bad / s.Requests)
+		}
+	}
+}
+
+// ended counts a release that is over.
+func (m *metrics) ended(p v1alpha1.PastRelease) {
+	m.releases.WithLabelValues(string(p.Outcome), string(p.Reason)).Inc()
+	m.duration.Observe(p.Duration.Duration().Seconds())
+}
+
+// forget drops the series of a TrafficShift.
+func (m *metrics) forget(key types.NamespacedName) {
+	labels := prometheus.Labels{"namespace": key.Namespace, "name": key.Name}
+	for _, g := range []*prometheus.GaugeVec{m.weight, m.step, m.evidence, m.badRatio, m.exposed, m.failed} {
+		g.DeletePartialMatch(labels)
+	}
+}
