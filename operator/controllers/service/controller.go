@@ -1,0 +1,62 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// reconciler carries out passes.
+type reconciler struct {
+	client   client.Client
+	recorder events.EventRecorder
+}
+
+// Setup adds the controller to the manager.
+func Setup(m manager.Manager) error {
+	err := builder.ControllerManagedBy(m).Named("service").
+		For(&corev1.Service{}, builder.WithPredicates(managementChanged)).
+		Watches(&v1alpha1.TrafficShift{}, &handler.EnqueueRequestForObject{},
+			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Complete(&reconciler{client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+	if err != nil {
+		return fmt.Errorf("setting up the service controller: %w", err)
+	}
+	return nil
+}
+
+// managementChanged leaves out the many writes of Services that cannot change whether they are managed.
+var managementChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	was, wasThere := e.ObjectOld.GetAnnotations()[v1alpha1.PolicyAnnotation]
+	is, isThere := e.ObjectNew.GetAnnotations()[v1alpha1.PolicyAnnotation]
+	return was != is || wasThere != isThere || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+}}
+
+// Reconcile is one pass over a Service and the TrafficShift of its name.
+func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	f, err := r.observe(ctx, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	m := decide(f)
+	if err := r.act(ctx, f, m); err != nil {
+		return reconcile.Result{}, err
+	}
+	if m.verb != none {
+		log.FromContext(ctx).Info("Management changed", "move", m.verb, "policy", m.policy)
+	}
+	r.report(f, m)
+	return reconcile.Result{}, nil
+}
