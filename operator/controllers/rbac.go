@@ -22,7 +22,7 @@ package controllers
 // +kubebuilder:rbac:groups=networking.istio.io,resources=virtualservices;destinationrules,verbs=get;list;watch;create;patch;delete
 
 // One TrafficShift is made for each annotated Service, kept in step with it, and deleted with it.
-// +kubebuilder:rbac:groups=stagger.dev,resources=trafficshifts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=stagger.dev,resources=trafficshifts,verbs=get;list;watch;create;update;patch;delete
 // What a release does and has seen is recorded here.
 // +kubebuilder:rbac:groups=stagger.dev,resources=trafficshifts/status,verbs=get;update;patch
 // The finalizer keeps a TrafficShift until what it touched is restored.

@@ -21,9 +21,9 @@ type Duration string
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,categories=stagger,shortName=spol
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Steps",type=string,JSONPath=`.spec.steps[*].weight`
+// +kubebuilder:printcolumn:name="First",type=string,JSONPath=`.spec.steps[0].weight`
 // +kubebuilder:printcolumn:name="Pace",type=string,JSONPath=`.spec.pace.type`
-// +kubebuilder:printcolumn:name="Objectives",type=string,JSONPath=`.spec.objectives[*].name`
+// +kubebuilder:printcolumn:name="Tolerance",type=string,JSONPath=`.spec.tolerance`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ShiftPolicy struct {
 	metav1.TypeMeta `json:",inline"`
