@@ -1,10 +1,13 @@
 // Package prometheus asks a Prometheus, or what speaks like one, within limits of time and size.
 //
-//	what happens                              what the caller gets
-//	no answer in time, HTTP status, no JSON   Unreachable: the question may be asked again
-//	an answer larger than MaxAnswer           Unreachable
-//	warnings that something may be missing    Partial, with a method Incomplete
-//	anything but a vector                     an error that names the type
+//	what happens                                        what the caller gets
+//	a vector of numbers, for the time that was asked    the vector, NaN included
+//	no answer in time, another HTTP status than 2xx,    Unreachable, with the status: asking again may help
+//	no JSON, no vector
+//	warnings that something may be missing, more than   Partial, with a method Incomplete: asking again would not help
+//	MaxAnswer bytes, histograms, another time
+//	three Unreachable in a row                          the last of them at once; one question every 2 s goes through
 //
-// Requests go to the configured address only, by POST; redirects to other hosts are not followed.
+// Questions go to the configured address only, by POST. A redirect within the same scheme, host and port is followed when it
+// keeps the question; every other is an HTTP status like any other.
 package prometheus

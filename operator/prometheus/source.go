@@ -1,18 +1,17 @@
 package prometheus
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
+	"k8s.io/utils/clock"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
@@ -20,10 +19,8 @@ import (
 const (
 	// DefaultTimeout is how long an answer may take.
 	DefaultTimeout = 10 * time.Second
-	// DefaultMaxAnswer is how many bytes an answer may have: some fifty thousand series.
+	// DefaultMaxAnswer is how many bytes an answer may have: about those of counting.MaxSeries series.
 	DefaultMaxAnswer = 16 << 20
-	// maxRedirects is how often a redirect within the host is followed.
-	maxRedirects = 3
 )
 
 // Config says where and how to ask.
@@ -32,133 +29,98 @@ type Config struct {
 	Address string
 	// HTTP is Prometheus's own configuration of an HTTP client: credentials, TLS, proxy, headers.
 	HTTP config.HTTPClientConfig
-	// Timeout bounds one question; 0: DefaultTimeout. MaxAnswer bounds one answer in bytes; 0: DefaultMaxAnswer.
-	Timeout   time.Duration
+	// Timeout bounds one question; 0: DefaultTimeout.
+	Timeout time.Duration
+	// MaxAnswer bounds one answer, in bytes; 0: DefaultMaxAnswer.
 	MaxAnswer int64
+	// Clock tells when a source that does not answer is tried again; nil: the real one.
+	Clock clock.PassiveClock
 }
 
-// Source answers instant queries.
+// Source answers instant queries. It may be asked from any goroutine.
 type Source struct {
 	api     v1.API
+	address string
 	timeout time.Duration
+	breaker breaker
 }
 
-// Unreachable says that there was no usable answer.
-type Unreachable struct {
-	// Address is who was asked.
-	Address string
-	Err     error
-}
-
-// Error is one sentence.
-func (u *Unreachable) Error() string { return fmt.Sprintf("Prometheus at %s gave no answer: %v", u.Address, u.Err) }
-
-// Unwrap returns the cause.
-func (u *Unreachable) Unwrap() error { return u.Err }
-
-// Partial says that an answer may lack something.
-type Partial struct{ reasons []string }
-
-// Error is one sentence.
-func (p *Partial) Error() string { return "the answer may be incomplete: " + strings.Join(p.reasons, "; ") }
-
-// Incomplete returns what Prometheus said is missing.
-func (p *Partial) Incomplete() []string { return p.reasons }
-
-// New returns a Source, or an error that names what cannot be used. It sends nothing yet.
+// New returns a Source, or an error that names what cannot be used, such as a file of certificates. It sends nothing yet.
 func New(c Config) (*Source, error) {
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.MaxAnswer == 0 {
-		c.MaxAnswer = DefaultMaxAnswer
-	}
-	client, err := config.NewClientFromConfig(c.HTTP, "stagger")
+	to, err := url.Parse(c.Address)
 	if err != nil {
-		return nil, fmt.Errorf("configuring the HTTP client of %s: %w", c.Address, err)
+		return nil, fmt.Errorf("reading the address of a Prometheus: %w", err)
 	}
-	client.Transport = &limited{next: client.Transport, most: c.MaxAnswer}
-	client.CheckRedirect = stay
+	client, err := config.NewClientFromConfig(c.HTTP, "stagger", config.WithUserAgent("stagger"))
+	if err != nil {
+		return nil, fmt.Errorf("configuring the HTTP client for %s: %w", to.Redacted(), err)
+	}
+	client.Transport = &limited{next: client.Transport, most: cmp.Or(c.MaxAnswer, DefaultMaxAnswer)}
+	if c.HTTP.FollowRedirects {
+		client.CheckRedirect = within
+	}
 	asker, err := api.NewClient(api.Config{Address: c.Address, Client: client})
 	if err != nil {
-		return nil, fmt.Errorf("address %s: %w", c.Address, err)
+		return nil, fmt.Errorf("making the client for %s: %w", to.Redacted(), err)
 	}
-	return &Source{api: v1.NewAPI(&addressed{Client: asker, address: c.Address}), timeout: c.Timeout}, nil
+	s := &Source{address: to.Redacted(), timeout: cmp.Or(c.Timeout, DefaultTimeout), breaker: breaker{clock: c.Clock}}
+	if s.breaker.clock == nil {
+		s.breaker.clock = clock.RealClock{}
+	}
+	s.api = v1.NewAPI(&poster{Client: asker, address: s.address})
+	return s, nil
 }
 
-// stay follows redirects only within the host that was asked.
-func stay(next *http.Request, before []*http.Request) error {
-	if len(before) > maxRedirects {
-		return errors.New("too many redirects")
-	}
-	if next.URL.Host != before[0].URL.Host {
-		return fmt.Errorf("redirect to another host, %s", next.URL.Host)
-	}
-	return nil
-}
-
-// Query evaluates the expression at a time. Its errors are those of the package's table.
+// Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
 func (s *Source) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	ctx, stop := context.WithTimeout(ctx, s.timeout)
-	defer stop()
-	value, warnings, infos, err := s.api.Query(ctx, expr, at)
-	if err != nil {
+	if err := s.breaker.refuse(); err != nil {
 		return nil, err
+	}
+	v, err := s.ask(ctx, expr, at)
+	s.breaker.note(err, ctx.Err() != nil)
+	return v, err
+}
+
+func (s *Source) ask(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: %w", s.timeout, context.DeadlineExceeded))
+	defer stop()
+	value, warnings, infos, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.timeout))
+	if err != nil {
+		return nil, s.typed(ctx, err)
 	}
 	if reasons := counting.Partial(warnings, infos); len(reasons) > 0 {
-		return nil, &Partial{reasons}
+		return nil, newPartial(reasons...)
 	}
-	vector, ok := value.(model.Vector)
+	v, ok := value.(model.Vector)
 	if !ok {
-		return nil, fmt.Errorf("the answer is a %s where a vector was expected", value.Type())
+		return nil, &Unreachable{Address: s.address, Err: fmt.Errorf("the answer is no vector but %s", kindOf(value))}
 	}
-	return vector, nil
-}
-
-// addressed says who gave no answer, and keeps the HTTP status.
-type addressed struct {
-	api.Client
-	address string
-}
-
-// Do is api.Client's.
-func (a *addressed) Do(ctx context.Context, r *http.Request) (*http.Response, []byte, error) {
-	resp, body, err := a.Client.Do(ctx, r)
-	switch {
-	case err != nil:
-		return resp, body, &Unreachable{a.address, err}
-	case resp.StatusCode >= 300 && resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusMethodNotAllowed:
-		return resp, body, &Unreachable{a.address, errors.New(resp.Status)}
-	}
-	return resp, body, nil
-}
-
-// limited ends answers that are too large.
-type limited struct {
-	next http.RoundTripper
-	most int64
-}
-
-// RoundTrip is http.RoundTripper's.
-func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := l.next.RoundTrip(r)
-	if err != nil {
+	if err := check(v, at); err != nil {
 		return nil, err
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: l.most, most: l.most}
-	return resp, nil
+	return v, nil
 }
 
-type body struct {
-	io.ReadCloser
-	left, most int64
-}
-
-// Read is io.Reader's.
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("the answer has more than %d bytes", b.most)
+func kindOf(v model.Value) string {
+	if v == nil {
+		return "nothing"
 	}
-	return n, err
+	return "a " + v.Type().String()
+}
+
+// check refuses what would be read wrong further on: a histogram has no value of its own, and an answer about another time,
+// as caches give and servers that shift the times near now, would count a slice twice and skip another.
+func check(v model.Vector, at time.Time) error {
+	for _, s := range v {
+		if s == nil {
+			return newPartial("a series of it is null")
+		}
+		if s.Histogram != nil {
+			return newPartial(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
+		}
+		if off := s.Timestamp.Time().Sub(at).Abs(); off > time.Millisecond {
+			return newPartial(fmt.Sprintf("the answer is about a time %s away from the one that was asked for", off.Round(time.Millisecond)))
+		}
+	}
+	return nil
 }

@@ -1,0 +1,112 @@
+package prometheus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/prometheus/client_golang/api"
+)
+
+// mostRedirects is how often a redirect is followed.
+const mostRedirects = 3
+
+// within follows a redirect that keeps the question and stays where the credentials are meant for. What is not followed is
+// the answer, with its status.
+func within(next *http.Request, before []*http.Request) error {
+	asked := before[0]
+	if len(before) > mostRedirects || next.Method != asked.Method || next.URL.Scheme != asked.URL.Scheme || next.URL.Host != asked.URL.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// poster says who gave no answer and with which status. It hides the response of a question that failed, so that the API
+// client does not ask again by GET: a URL cannot hold the questions about hundreds of releases.
+type poster struct {
+	api.Client
+	address string
+}
+
+// Do is api.Client's.
+func (p *poster) Do(ctx context.Context, r *http.Request) (*http.Response, []byte, error) {
+	resp, body, err := p.Client.Do(ctx, r)
+	if resp != nil && resp.StatusCode/100 != 2 {
+		return nil, nil, &Unreachable{Address: p.address, Status: resp.StatusCode, Err: said(resp, body)}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return resp, body, nil
+}
+
+// said is what the other side explains, nil when it does not: Prometheus says what is wrong in JSON, and a redirect where to.
+// Anything else, such as the page of a proxy, is nothing for people.
+func said(resp *http.Response, body []byte) error {
+	if to := resp.Header.Get("Location"); to != "" {
+		return fmt.Errorf("a redirect to %q, which is not followed; set the address to where Prometheus is", to)
+	}
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
+		return nil
+	}
+	return errors.New(answer.Error)
+}
+
+// limited ends answers that are too large, and stops waiting for transports that do not heed the context, as that of OAuth 2
+// while it fetches a token.
+type limited struct {
+	next http.RoundTripper
+	most int64
+}
+
+type outcome struct {
+	resp *http.Response
+	err  error
+}
+
+// RoundTrip is http.RoundTripper's.
+func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	done := make(chan outcome, 1)
+	go func() {
+		resp, err := l.next.RoundTrip(r)
+		done <- outcome{resp, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, o.err
+		}
+		o.resp.Body = &body{ReadCloser: o.resp.Body, left: l.most, most: l.most}
+		return o.resp, nil
+	case <-r.Context().Done():
+		go discard(done)
+		return nil, r.Context().Err()
+	}
+}
+
+// discard closes a response that comes when nobody waits for it any more.
+func discard(done <-chan outcome) {
+	if o := <-done; o.resp != nil {
+		o.resp.Body.Close()
+	}
+}
+
+type body struct {
+	io.ReadCloser
+	left, most int64
+}
+
+// Read is io.Reader's.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, newPartial(fmt.Sprintf("it has more than %d bytes", b.most))
+	}
+	return n, err
+}
