@@ -5,50 +5,52 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager/signals"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/stagger-dev/stagger/operator/controllers"
-	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/options"
 )
 
 func main() {
-	if err := run(); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "stagger:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	o, err := options.Parse(os.Args[1:], os.Stderr)
+// run returns when the operator was told to end, or with what keeps it from working.
+func run(args []string, out, talk io.Writer) error {
+	o, err := options.Parse(args, talk)
 	if err != nil {
 		return err
 	}
 	if o.Version {
-		fmt.Println(options.Version())
-		return nil
+		_, err := fmt.Fprintln(out, options.Version())
+		return err
 	}
-	logger := o.Log.Logger(os.Stderr)
+	logger := o.Log.Logger(talk)
 	log.SetLogger(logger)
+	klog.SetLogger(logger)
 	m, err := o.NewManager()
 	if err != nil {
 		return err
 	}
-	settings, err := counting(o, logger)
-	if err != nil {
-		return err
-	}
-	settings.Metrics = metrics.Registry
-	loop, err := evidence.New(settings)
+	l, err := newLoop(o, logger.WithName("evidence"), metrics.Registry)
 	if err != nil {
 		return fmt.Errorf("setting up the evidence: %w", err)
 	}
-	if err := errors.Join(m.Add(loop), controllers.Setup(m, o, loop)); err != nil {
-		return err
+	if err := m.Add(l); err != nil {
+		return fmt.Errorf("adding the evidence to the manager: %w", err)
 	}
+	if err := controllers.Setup(m, o, l); err != nil {
+		return fmt.Errorf("setting up the controllers: %w", err)
+	}
+	logger.Info("Starting", "version", options.Version())
 	return m.Start(signals.SetupSignalHandler())
 }
