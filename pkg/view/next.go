@@ -66,7 +66,7 @@ func restSentence(s Screen) string {
 		if s.Outcome != nil && !s.Outcome.Refused {
 			return "the same template may be released again"
 		}
-		return "this template is not released again until it changes or a retry is commanded"
+		return "this template is not released again until it changes; release it as it is with: kubectl stagger retry " + s.Name
 	case StateIdle, StatePromoted:
 		return fmt.Sprintf("a change of the pod template starts release %d", max(s.Number, newestNumber(s.History))+1)
 	}

@@ -1,0 +1,133 @@
+package kubectl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// fieldManager is the name under which the plugin writes.
+const fieldManager = "kubectl-stagger"
+
+// cluster is the API server as one verb sees it. The dynamic client asks for nothing before the first request, and keeps
+// fields that a later operator writes.
+type cluster struct {
+	client    dynamic.Interface
+	versions  discovery.ServerGroupsInterface
+	namespace string
+}
+
+func connect(flags *genericclioptions.ConfigFlags) (cluster, error) {
+	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return cluster{}, err
+	}
+	config, err := flags.ToRESTConfig()
+	if err != nil {
+		return cluster{}, err
+	}
+	config.UserAgent = fieldManager
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return cluster{}, err
+	}
+	versions, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return cluster{}, err
+	}
+	return cluster{client: client, versions: versions, namespace: namespace}, nil
+}
+
+// line is what a person types next, in the namespace of this verb.
+func (c cluster) line(verb, service string) string {
+	return "kubectl stagger " + verb + " " + service + " -n " + c.namespace
+}
+
+func (c cluster) shifts() dynamic.ResourceInterface {
+	return c.client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts")).Namespace(c.namespace)
+}
+
+// find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
+func (c cluster) find(ctx context.Context, service string) (*unstructured.Unstructured, error) {
+	found, err := c.shifts().Get(ctx, service, metav1.GetOptions{})
+	if err == nil || !apierrors.IsNotFound(err) || notServed(err) {
+		return found, err
+	}
+	list, err := c.shifts().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range list.Items {
+		shift, err := typed(&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		if shift.Spec.Service.Name == service {
+			return &list.Items[i], nil // written by hand, under a name of its own
+		}
+		names = append(names, shift.Name)
+	}
+	return nil, c.missing(ctx, service, names)
+}
+
+// missing says why a Service has no TrafficShift.
+func (c cluster) missing(ctx context.Context, service string, managed []string) error {
+	services := c.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(c.namespace)
+	s, err := services.Get(ctx, service, metav1.GetOptions{})
+	a := absent{service: service, namespace: c.namespace}
+	switch {
+	case err == nil:
+		a.exists, a.policy = true, s.GetAnnotations()[v1alpha1.PolicyAnnotation]
+		return a
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("getting Service %s: %w", service, err)
+	}
+	if a.near = nearest(service, managed); a.near != "" {
+		return a
+	}
+	elsewhere, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts")).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("metadata.name", service).String()})
+	switch {
+	case apierrors.IsForbidden(err): // who may see one namespace only gets no hint about the others
+	case err != nil:
+		return fmt.Errorf("looking in other namespaces: %w", err)
+	case len(elsewhere.Items) > 0:
+		a.elsewhere = elsewhere.Items[0].GetNamespace()
+	}
+	return a
+}
+
+func (c cluster) names(ctx context.Context) ([]string, error) {
+	list, err := c.shifts().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, item := range list.Items {
+		names = append(names, item.GetName())
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// typed reads an object as this version knows it.
+func typed(object *unstructured.Unstructured) (*v1alpha1.TrafficShift, error) {
+	shift := &v1alpha1.TrafficShift{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, shift); err != nil {
+		return nil, fmt.Errorf("TrafficShift %s was written by another version of Stagger (%w); update the plugin, or look with -o yaml", object.GetName(), err)
+	}
+	return shift, nil
+}

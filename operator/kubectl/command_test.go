@@ -1,0 +1,280 @@
+package kubectl_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/operator/kubectl"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+const key = "shop/checkout"
+
+func TestCommandsWriteOneAnnotation(t *testing.T) {
+	cases := map[string]struct {
+		object *v1alpha1.TrafficShift
+		words  []string
+		want   map[string]string
+		patch  string
+		out    string
+	}{
+		"an abort of an object without annotations": {
+			object: shift("shop", "checkout"), words: []string{"abort", "checkout"},
+			want: map[string]string{"stagger.dev/command": "abort 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"replace","path":"/metadata/resourceVersion","value":"1"},` +
+				`{"op":"add","path":"/metadata/annotations","value":{"stagger.dev/command":"abort 7 t0ken"}}]`,
+			out: "checkout: abort of release 7 commanded\n",
+		},
+		"an abort with a reason keeps other annotations": {
+			object: as(shift("shop", "checkout"), annotated), words: []string{"abort", "checkout", "--reason", " orders\nare  booked twice "},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "abort 7 t0ken orders are booked twice"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 t0ken orders are booked twice"}]`,
+			out: "checkout: abort of release 7 commanded\n",
+		},
+		"a retry in place of the abort before": {
+			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) {
+				s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 7 old"}
+			}),
+			words: []string{"retry", "checkout"},
+			want:  map[string]string{"stagger.dev/command": "retry 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Aborted"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 old"},` +
+				`{"op":"replace","path":"/metadata/annotations/stagger.dev~1command","value":"retry 7 t0ken"}]`,
+			out: "checkout: retry of the version of release 7 commanded\n",
+		},
+		"a retry of a version that stayed refused while another was promoted": {
+			object: as(shift("shop", "checkout"), promoted, annotated, func(s *v1alpha1.TrafficShift) {
+				s.Status.Refused = "refused"
+				ready(s, metav1.ConditionFalse, v1alpha1.ReasonAborted)
+			}),
+			words: []string{"retry", "checkout"},
+			want:  map[string]string{"team": "payments", "stagger.dev/command": "retry 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Promoted"},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"retry 7 t0ken"}]`,
+			out: "checkout: retry of the version of release 7 commanded\n",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.object)
+			code, out, talk := typed(t, s.kubeconfig(), c.words...)
+			if code != kubectl.ExitOK {
+				t.Fatalf("exit code %d, talk %q", code, talk)
+			}
+			if diff := cmp.Diff(c.want, s.shifts[key].Annotations); diff != "" {
+				t.Errorf("annotations (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]any{decoded(t, c.patch)}, decodedAll(t, s.patches)); diff != "" {
+				t.Errorf("patches (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.out, out); diff != "" {
+				t.Errorf("output (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCommandsThatMakeNoSenseWriteNothing(t *testing.T) {
+	cases := map[string]struct {
+		object *v1alpha1.TrafficShift
+		verb   string
+		want   string
+	}{
+		"abort without any release": {
+			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }), verb: "abort",
+			want: "checkout has had no release yet, so there is nothing to abort; see: kubectl stagger status checkout -n shop",
+		},
+		"abort after the release": {
+			object: as(shift("shop", "checkout"), promoted), verb: "abort",
+			want: "no release of checkout is running, so there is nothing to abort: release 7 ended Promoted; see: kubectl stagger status checkout -n shop",
+		},
+		"abort after the handover": {
+			object: as(shift("shop", "checkout"), promoted, func(s *v1alpha1.TrafficShift) { s.Status.Release.State = v1alpha1.StateRestoring }), verb: "abort",
+			want: "release 7 of checkout is promoted already and only puts routes and Service back; to go back, release the version before it",
+		},
+		"retry without any release": {
+			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }), verb: "retry",
+			want: "checkout has had no release yet, so there is nothing to retry; see: kubectl stagger status checkout -n shop",
+		},
+		"retry in a release": {
+			object: shift("shop", "checkout"), verb: "retry",
+			want: "release 7 of checkout is still running, and retry is for a version that was taken back; see: kubectl stagger status checkout -n shop",
+		},
+		"retry of what is not refused": {
+			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) { s.Status.Refused = "" }), verb: "retry",
+			want: "no version of checkout is refused, so there is nothing to retry: release 7 ended Aborted; change the pod template to release again",
+		},
+		"retry after the template was put back": {
+			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) { ready(s, metav1.ConditionTrue, v1alpha1.ReasonUpToDate) }), verb: "retry",
+			want: "the refused version of checkout is no longer what its Deployment asks for, so there is nothing to retry; apply it again first",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.object)
+			code, out, talk := typed(t, s.kubeconfig(), c.verb, "checkout")
+			if code != kubectl.ExitError || out != "" {
+				t.Errorf("exit code %d and output %q, want %d and none", code, out, kubectl.ExitError)
+			}
+			if diff := cmp.Diff("error: "+c.want+"\n", talk); diff != "" {
+				t.Errorf("talk (-want +got):\n%s", diff)
+			}
+			if len(s.patches) > 0 {
+				t.Errorf("patches %q, want none", s.patches)
+			}
+		})
+	}
+}
+
+func TestAnAbortIsWrittenAgainWhenTheObjectHasChanged(t *testing.T) {
+	cases := map[string]struct {
+		object *v1alpha1.TrafficShift
+		change func(*v1alpha1.TrafficShift)
+	}{
+		"the state":                    {object: as(shift("shop", "checkout"), annotated), change: func(s *v1alpha1.TrafficShift) { s.Status.Release.State = v1alpha1.StateHandover }},
+		"the annotations, first":       {object: shift("shop", "checkout"), change: annotated},
+		"nothing but its own progress": {object: shift("shop", "checkout"), change: func(s *v1alpha1.TrafficShift) { s.Status.Release.Exposed++ }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.object)
+			s.beforePatch = func() {
+				s.beforePatch = nil
+				s.change(key, c.change)
+			}
+			code, _, talk := typed(t, s.kubeconfig(), "abort", "checkout")
+			if code != kubectl.ExitOK || len(s.patches) != 2 {
+				t.Errorf("exit code %d after %d patches, want 0 after 2; talk %q", code, len(s.patches), talk)
+			}
+			want := c.object.DeepCopy()
+			c.change(want)
+			metav1.SetMetaDataAnnotation(&want.ObjectMeta, v1alpha1.CommandAnnotation, "abort 7 t0ken")
+			if diff := cmp.Diff(want.Annotations, s.shifts[key].Annotations); diff != "" {
+				t.Errorf("annotations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnAbortNeverHitsALaterRelease(t *testing.T) {
+	s := newServer(t, as(shift("shop", "checkout"), annotated))
+	s.beforePatch = func() { s.change(key, func(s *v1alpha1.TrafficShift) { s.Status.Release.Number = 8 }) }
+	code, _, talk := typed(t, s.kubeconfig(), "abort", "checkout")
+	want := "error: release 8 of checkout has begun while the command for release 7 was written, so nothing was commanded; look first: kubectl stagger status checkout -n shop\n"
+	if diff := cmp.Diff(want, talk); diff != "" || code != kubectl.ExitError {
+		t.Errorf("exit code %d, talk (-want +got):\n%s", code, diff)
+	}
+	if got := s.shifts[key].Annotations[v1alpha1.CommandAnnotation]; got != "" {
+		t.Errorf("command %q was written, want none", got)
+	}
+}
+
+func TestAnAbortGivesUpWhenOthersKeepWriting(t *testing.T) {
+	s := newServer(t, shift("shop", "checkout"))
+	s.beforePatch = func() { s.change(key, func(s *v1alpha1.TrafficShift) { s.Status.Release.Exposed++ }) }
+	code, out, talk := typed(t, s.kubeconfig(), "abort", "checkout")
+	if code != kubectl.ExitError || out != "" || len(s.patches) != 5 || !strings.HasPrefix(talk, "error: commanding abort of release 7: ") {
+		t.Errorf("exit code %d, output %q, %d patches, talk %q; want 1, none, 5 and the cause", code, out, len(s.patches), talk)
+	}
+}
+
+func TestAnAbortWaitsForTheEnd(t *testing.T) {
+	number := func(n int64) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) { s.Status.Release.Number = n }
+	}
+	state := func(state v1alpha1.ReleaseState) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) { takeBack(s); s.Status.Release.State = state }
+	}
+	history := func(s *v1alpha1.TrafficShift) {
+		s.Status.History = []v1alpha1.PastRelease{{Number: 7, Outcome: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded}}
+		number(8)(s)
+	}
+	cases := map[string]struct {
+		object *v1alpha1.TrafficShift
+		// then is what the operator does after the patch, one write each.
+		then []func(*v1alpha1.TrafficShift)
+		gone bool
+		wait string
+	}{
+		"wait until aborted":                {then: []func(*v1alpha1.TrafficShift){takeBack, state(v1alpha1.StateDraining), state(v1alpha1.StateRestoring), aborted}},
+		"wait overtaken by the promotion":   {then: []func(*v1alpha1.TrafficShift){promoted}},
+		"wait and miss the end":             {then: []func(*v1alpha1.TrafficShift){takeBack, history}},
+		"wait and miss it all":              {then: []func(*v1alpha1.TrafficShift){number(30)}},
+		"wait while the object goes":        {then: []func(*v1alpha1.TrafficShift){takeBack}, gone: true},
+		"wait for an operator that is away": {wait: "50ms"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, shift("shop", "checkout"))
+			s.afterPatch = func() {
+				for _, change := range c.then {
+					s.change(key, change)
+				}
+				if c.gone {
+					s.remove(key)
+				}
+			}
+			words := []string{"abort", "checkout", "--wait"}
+			if c.wait != "" {
+				words = append(words, "--timeout", c.wait)
+			}
+			code, out, talk := typed(t, s.kubeconfig(), words...)
+			golden(t, name, code, out, talk)
+		})
+	}
+}
+
+func TestAWaitLooksAnewWhenTheAPIServerHasForgotten(t *testing.T) {
+	s := newServer(t, shift("shop", "checkout"))
+	s.forgotten = true
+	s.afterPatch = func() { s.change(key, aborted) }
+	code, out, talk := typed(t, s.kubeconfig(), "abort", "checkout", "--wait")
+	golden(t, "wait through forgotten events", code, out, talk)
+	if s.forgotten {
+		t.Error("no watch was answered with 410 Gone")
+	}
+}
+
+func TestAnAbortOfWhatIsBeingTakenBackOnlyWaits(t *testing.T) {
+	s := newServer(t, as(shift("shop", "checkout"), takeBack))
+	config := s.kubeconfig()
+	code, out, talk := typed(t, config, "abort", "checkout")
+	golden(t, "already taken back", code, out, talk)
+	if len(s.patches) > 0 {
+		t.Errorf("patches %q, want none", s.patches)
+	}
+}
+
+func TestAnAbortSaysThatItIsNotAllowed(t *testing.T) {
+	s := newServer(t, shift("shop", "checkout"))
+	s.denyPatch = failure(http.StatusForbidden, metav1.StatusReasonForbidden, "cannot patch")
+	code, out, talk := typed(t, s.kubeconfig(), "abort", "checkout")
+	want := "error: you may not do this (commanding abort of release 7: cannot patch); ask for the role view to look, or edit to command\n"
+	if diff := cmp.Diff(want, talk); diff != "" || code != kubectl.ExitError || out != "" {
+		t.Errorf("exit code %d, output %q, talk (-want +got):\n%s", code, out, diff)
+	}
+}
+
+func decodedAll(t *testing.T, texts []string) []any {
+	t.Helper()
+	var all []any
+	for _, text := range texts {
+		all = append(all, decoded(t, text))
+	}
+	return all
+}
+
+func decoded(t *testing.T, text string) (v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%s is no JSON: %v", text, err)
+	}
+	return v
+}

@@ -1,0 +1,11 @@
+// Package kubectl is the plugin kubectl-stagger: what people type, and what they see.
+//
+//	verb     file        reads                        writes
+//	status   status.go   TrafficShifts, Services      nothing
+//	abort    abort.go    TrafficShifts                the annotation stagger.dev/command of one TrafficShift
+//	retry    retry.go    TrafficShifts                the same
+//	version  version.go  the API groups served        nothing
+//
+// Data goes to the standard output, talk to the standard error. Each verb is parsed to a value with a method run; nothing is
+// kept in variables of the package. What the screens say is decided by package view.
+package kubectl

@@ -1,0 +1,79 @@
+package kubectl
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// paper is what the standard output is: as wide as the terminal, in colours unless it is told not to. Where it is no terminal,
+// COLUMNS and CLICOLOR_FORCE ask for the same.
+func paper(w World, wide bool) view.Paper {
+	p := view.Paper{Wide: wide}
+	if columns, err := strconv.Atoi(w.Getenv("COLUMNS")); err == nil && columns > 0 {
+		p.Width = columns
+	}
+	if file, ok := w.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		p.Color = w.Getenv("TERM") != "dumb"
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
+			p.Width = columns
+		}
+	}
+	if forced := w.Getenv("CLICOLOR_FORCE"); forced != "" && forced != "0" {
+		p.Color = true
+	}
+	if w.Getenv("NO_COLOR") != "" {
+		p.Color = false
+	}
+	return p
+}
+
+// output is the value of -o.
+type output string
+
+const (
+	outputText output = ""
+	outputWide output = "wide"
+)
+
+// check refuses what is not in the list.
+func (o output) check(allowed ...string) error {
+	if o == outputText || slices.Contains(allowed, string(o)) {
+		return nil
+	}
+	return fmt.Errorf("-o %s is not known; use one of %s", string(o), strings.Join(allowed, ", "))
+}
+
+// object says whether the objects themselves are asked for.
+func (o output) object() bool { return o != outputText && o != outputWide }
+
+// print writes the object as it is stored.
+func (o output) print(object runtime.Object, out io.Writer) error {
+	var printer printers.ResourcePrinter
+	switch o {
+	case "json":
+		printer = &printers.JSONPrinter{}
+	case "yaml":
+		printer = &printers.YAMLPrinter{}
+	default:
+		return (&printers.NamePrinter{}).PrintObj(object, out)
+	}
+	return (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, out)
+}
+
+// write puts data on the standard output.
+func write(out io.Writer, text string) error {
+	if _, err := io.WriteString(out, text); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return nil
+}

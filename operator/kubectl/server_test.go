@@ -1,0 +1,283 @@
+package kubectl_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// server is an API server for TrafficShifts and Services: it applies JSON patches for real, counts resource versions and sends watches.
+type server struct {
+	t  *testing.T
+	mu sync.Mutex
+	// shifts are the objects by namespace/name, services the ones that exist, in any state of management.
+	shifts   map[string]*v1alpha1.TrafficShift
+	services map[string]*corev1.Service
+	version  int
+	// events are what watches see, grown is closed and replaced when there is one more.
+	events []event
+	grown  chan struct{}
+	// beforePatch and afterPatch are what others do just then, with the lock held; they may be nil.
+	beforePatch, afterPatch func()
+	// deny answers every request, denyPatch every patch, with this status when it is not nil.
+	deny, denyPatch *metav1.Status
+	// forgotten makes the next watch answer that it is too late to begin where it wants to.
+	forgotten bool
+	// absent makes the server one without Stagger.
+	absent bool
+	// patches are the bodies that came.
+	patches []string
+}
+
+type event struct {
+	Type    string                 `json:"type"`
+	Object  *v1alpha1.TrafficShift `json:"object"`
+	version int
+}
+
+func newServer(t *testing.T, shifts ...*v1alpha1.TrafficShift) *server {
+	s := &server{t: t, shifts: map[string]*v1alpha1.TrafficShift{}, services: map[string]*corev1.Service{}, grown: make(chan struct{})}
+	for _, shift := range shifts {
+		s.put(shift)
+	}
+	return s
+}
+
+// put stores an object and tells watches of it.
+func (s *server) put(shift *v1alpha1.TrafficShift) {
+	s.version++
+	shift = shift.DeepCopy()
+	shift.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TrafficShift"}
+	shift.ResourceVersion = strconv.Itoa(s.version)
+	s.shifts[shift.Namespace+"/"+shift.Name] = shift
+	s.tell("MODIFIED", shift)
+}
+
+// change rewrites one object as the operator would.
+func (s *server) change(key string, with func(*v1alpha1.TrafficShift)) {
+	shift := s.shifts[key].DeepCopy()
+	with(shift)
+	s.put(shift)
+}
+
+func (s *server) remove(key string) {
+	s.version++
+	shift := s.shifts[key].DeepCopy()
+	shift.ResourceVersion = strconv.Itoa(s.version)
+	delete(s.shifts, key)
+	s.tell("DELETED", shift)
+}
+
+func (s *server) tell(kind string, shift *v1alpha1.TrafficShift) {
+	s.events = append(s.events, event{Type: kind, Object: shift, version: s.version})
+	close(s.grown)
+	s.grown = make(chan struct{})
+}
+
+// kubeconfig starts the server and writes the file that leads to it, with namespace shop.
+func (s *server) kubeconfig() string {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /apis", s.groups)
+	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
+	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
+	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts", s.list)
+	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.get)
+	mux.HandleFunc("PATCH /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.patch)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.deny != nil:
+			s.answer(w, int(s.deny.Code), s.deny)
+		case s.absent && strings.HasPrefix(r.URL.Path, "/apis/stagger.dev"):
+			http.NotFound(w, r)
+		default:
+			mux.ServeHTTP(w, r)
+		}
+	}))
+	s.t.Cleanup(web.Close)
+	return kubeconfig(s.t, web.URL)
+}
+
+func kubeconfig(t *testing.T, url string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	text := fmt.Sprintf("{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}], users: [{name: u}],"+
+		" contexts: [{name: c, context: {cluster: c, user: u, namespace: shop}}]}", url)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (s *server) answer(w http.ResponseWriter, code int, object any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	if err := json.NewEncoder(w).Encode(object); err != nil {
+		s.t.Errorf("answering: %v", err)
+	}
+}
+
+func (s *server) refuse(w http.ResponseWriter, code int, reason metav1.StatusReason, message string) {
+	s.answer(w, code, failure(code, reason, message))
+}
+
+func failure(code int, reason metav1.StatusReason, message string) *metav1.Status {
+	return &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
+		Code: int32(code), Reason: reason, Message: message}
+}
+
+func (s *server) groups(w http.ResponseWriter, _ *http.Request) {
+	list := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}}
+	if !s.absent {
+		v := metav1.GroupVersionForDiscovery{GroupVersion: v1alpha1.GroupVersion.String(), Version: v1alpha1.GroupVersion.Version}
+		list.Groups = []metav1.APIGroup{{Name: v1alpha1.GroupVersion.Group, Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v}}
+	}
+	s.answer(w, http.StatusOK, list)
+}
+
+func (s *server) service(w http.ResponseWriter, r *http.Request) {
+	found, ok := s.services[r.PathValue("ns")+"/"+r.PathValue("name")]
+	if !ok {
+		s.refuse(w, http.StatusNotFound, metav1.StatusReasonNotFound, "services not found")
+		return
+	}
+	s.answer(w, http.StatusOK, found)
+}
+
+func (s *server) get(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.shifts[r.PathValue("ns")+"/"+r.PathValue("name")]
+	if !ok {
+		s.refuse(w, http.StatusNotFound, metav1.StatusReasonNotFound, "trafficshifts not found")
+		return
+	}
+	s.answer(w, http.StatusOK, found)
+}
+
+func (s *server) list(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("watch") != "" {
+		s.watch(w, r)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := v1alpha1.TrafficShiftList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TrafficShiftList"},
+		ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(s.version)}, Items: []v1alpha1.TrafficShift{}}
+	for _, shift := range s.shifts {
+		if ns := r.PathValue("ns"); (ns == "" || ns == shift.Namespace) && selected(r, shift) {
+			list.Items = append(list.Items, *shift)
+		}
+	}
+	s.answer(w, http.StatusOK, list)
+}
+
+func selected(r *http.Request, shift *v1alpha1.TrafficShift) bool {
+	name, one := strings.CutPrefix(r.URL.Query().Get("fieldSelector"), "metadata.name=")
+	return !one || name == shift.Name
+}
+
+// watch sends what happened after the resource version asked for, until the client goes.
+func (s *server) watch(w http.ResponseWriter, r *http.Request) {
+	after, err := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
+	if err != nil {
+		s.t.Errorf("watch from %q", r.URL.Query().Get("resourceVersion"))
+	}
+	s.mu.Lock()
+	forgotten := s.forgotten
+	s.forgotten = false
+	s.mu.Unlock()
+	if forgotten {
+		s.answer(w, http.StatusOK, map[string]any{"type": "ERROR", "object": failure(http.StatusGone, metav1.StatusReasonExpired, "too old resource version")})
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	for {
+		s.mu.Lock()
+		news, grown := s.events, s.grown
+		s.mu.Unlock()
+		for _, e := range news {
+			if e.version <= after || !selected(r, e.Object) {
+				continue
+			}
+			if json.NewEncoder(w).Encode(e) != nil {
+				return // the client has seen enough
+			}
+			after = e.version
+		}
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-grown:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// patch answers as the real one does: 409 when the resource version is another, 422 when a test fails.
+func (s *server) patch(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got, want := r.Header.Get("Content-Type"), "application/json-patch+json"; got != want {
+		s.t.Errorf("patch of type %s, want %s", got, want)
+	}
+	if s.beforePatch != nil {
+		s.beforePatch()
+	}
+	if s.denyPatch != nil {
+		s.answer(w, int(s.denyPatch.Code), s.denyPatch)
+		return
+	}
+	var operations json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&operations); err != nil {
+		s.t.Errorf("reading the patch: %v", err)
+	}
+	s.patches = append(s.patches, string(operations))
+	key := r.PathValue("ns") + "/" + r.PathValue("name")
+	before := s.shifts[key]
+	after, err := patched(before, operations)
+	switch {
+	case err != nil:
+		s.refuse(w, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, err.Error())
+		return
+	case after.ResourceVersion != before.ResourceVersion:
+		s.refuse(w, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified")
+		return
+	}
+	s.put(after)
+	s.answer(w, http.StatusOK, s.shifts[key])
+	if s.afterPatch != nil {
+		s.afterPatch()
+	}
+}
+
+func patched(shift *v1alpha1.TrafficShift, operations []byte) (*v1alpha1.TrafficShift, error) {
+	p, err := jsonpatch.DecodePatch(operations)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(shift)
+	if err != nil {
+		return nil, err
+	}
+	if data, err = p.Apply(data); err != nil {
+		return nil, err
+	}
+	after := &v1alpha1.TrafficShift{}
+	return after, json.Unmarshal(data, after)
+}
