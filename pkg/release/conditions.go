@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -38,9 +39,10 @@ func record(o Observation, d Decision) *v1alpha1.Release {
 	return o.Release
 }
 
+// underWay says whether Stagger is at work by itself. The pass that ends a release is: what comes of it, the next one says.
 func underWay(o Observation, d Decision) bool {
 	r := record(o, d)
-	return r != nil && !r.State.Ended() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
+	return o.running() || r != nil && !r.State.Ended() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
 }
 
 func readiness(o Observation, d Decision) metav1.Condition {
@@ -48,9 +50,8 @@ func readiness(o Observation, d Decision) metav1.Condition {
 	case d.Reason == v1alpha1.ReasonUpToDate || d.Reason == v1alpha1.ReasonPromoted:
 		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, d.Reason, d.Message)
 	case underWay(o, d):
-		r := record(o, d)
 		reason := v1alpha1.ReasonReleasing
-		if r == nil || r.State.Ended() {
+		if r := record(o, d); !o.running() && (r == nil || r.State.Ended()) {
 			reason = d.Reason
 		}
 		return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, d.Message)
@@ -121,16 +122,9 @@ func evidenceCurrent(o Observation) metav1.Condition {
 	case !o.running() || o.aborting():
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is being counted: no release runs")
 	case o.Evidence.Fresh:
-		return condition(kind, metav1.ConditionTrue, reasonOr(o.Evidence.Reason, v1alpha1.ReasonCurrent), o.Evidence.Message)
+		return condition(kind, metav1.ConditionTrue, cmp.Or(o.Evidence.Reason, v1alpha1.ReasonCurrent), cmp.Or(o.Evidence.Message, "all requests up to now are counted"))
 	case o.Evidence.Reason == "" || o.Evidence.Reason == v1alpha1.ReasonPending:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
 	}
-	return condition(kind, metav1.ConditionFalse, o.Evidence.Reason, o.Evidence.Message)
-}
-
-func reasonOr(r, other v1alpha1.Reason) v1alpha1.Reason {
-	if r == "" {
-		return other
-	}
-	return r
+	return condition(kind, metav1.ConditionFalse, o.Evidence.Reason, cmp.Or(o.Evidence.Message, "the newest counts are too old"))
 }
