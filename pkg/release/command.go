@@ -51,11 +51,15 @@ func ParseCommand(text string) *Command {
 
 func shorten(s string) string { return s[:min(len(s), 64)] }
 
-// commanded says whether a command with this verb was given for the present release, for promote with the reason it needs.
+// commanded says whether a command with this verb was given for the present release and can be carried out.
 func (o Observation) commanded(v verb) bool {
 	c := o.Wanted.Command
-	return c != nil && c.bad == "" && c.verb == v && o.Release != nil && c.number == o.Release.Number &&
-		(v != promote || c.Why != "" || o.Evidence.Verdict.Cleared)
+	return c != nil && c.verb == v && refusal(o, c) == ""
+}
+
+// cleared says whether fresh counts of this process clear the next weight.
+func (o Observation) cleared() bool {
+	return o.Evidence.Fresh && o.Evidence.Seen && o.Evidence.Verdict.Cleared
 }
 
 func whenToldToAbort(o Observation, _ time.Time) (Decision, bool) {
@@ -83,6 +87,7 @@ func answered(o Observation, d Decision) Decision {
 	return d
 }
 
+// refusal says why a command will never be carried out; empty when it can be.
 func refusal(o Observation, c *Command) string {
 	switch {
 	case c.bad != "":
@@ -91,20 +96,38 @@ func refusal(o Observation, c *Command) string {
 		return "there is no release yet"
 	case c.number != o.Release.Number:
 		return fmt.Sprintf("release %d is not the present one, which is %d", c.number, o.Release.Number)
-	case c.verb == retry && o.running():
-		return fmt.Sprintf("release %d is still running; retry is for a template that was taken back", c.number)
-	case c.verb == retry && (o.Refused == "" || o.Refused != o.Workload.Template):
-		return "no template is waiting to be tried again"
-	case c.verb != retry && !o.running():
+	case c.verb == retry:
+		return refuseRetry(o)
+	case !o.running():
 		return fmt.Sprintf("release %d is over", c.number)
-	case c.verb == promote && o.aborting():
-		return fmt.Sprintf("release %d is being taken back", c.number)
-	case c.verb == promote && o.Release.Step == 0:
+	case o.aborting():
+		return fmt.Sprintf("release %d is being taken back already", c.number)
+	case o.Workload.HandedOver:
+		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.number)
+	case c.verb == promote:
+		return refusePromote(o, c)
+	}
+	return ""
+}
+
+func refuseRetry(o Observation) string {
+	switch {
+	case o.running():
+		return fmt.Sprintf("release %d is still running; retry is for a template that was taken back", o.Release.Number)
+	case o.Refused == "" || o.Refused != o.Workload.Template:
+		return "no template is waiting to be tried again"
+	}
+	return ""
+}
+
+func refusePromote(o Observation, c *Command) string {
+	switch {
+	case o.Release.Step == 0:
 		return "the release has no traffic yet; promote leaves a step"
-	case c.verb == promote && c.Why == "" && !o.Evidence.Verdict.Cleared:
-		return "the evidence does not clear the next step; say why it is to be left all the same"
-	case c.verb == promote && int(o.Release.Step) >= len(o.Release.Plan.Steps):
+	case int(o.Release.Step) >= len(o.Release.Plan.Steps):
 		return "the release is at its last step; only evidence hands it over"
+	case c.Why == "" && !o.cleared():
+		return "the evidence does not clear the next step; say why it is to be left all the same"
 	}
 	return ""
 }
