@@ -28,7 +28,8 @@ func levers(o Observation) []Action {
 	if o.Service.Narrowed == o.canary() {
 		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
 	}
-	if o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
+	known := o.Release.Stable != "" // else the canary's Service would select nothing: the routes have to do
+	if known && o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
 		acts = append([]Action{{Verb: AbortService, Hash: o.Release.Stable}}, acts...)
 	}
 	if o.Routes.Highest > 0 || o.Routes.AbortOpen {
@@ -97,12 +98,14 @@ func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
 	return d, true
 }
 
-func whenNoLongerWanted(o Observation, _ time.Time) (Decision, bool) {
+func whenNoLongerWanted(o Observation, now time.Time) (Decision, bool) {
 	switch {
 	case o.Wanted.Managed:
 		return Decision{}, false
 	case o.running():
 		return abort(o, v1alpha1.ReasonLetGo, v1alpha1.RefuseNothing, "the Service is no longer managed")
+	case unrecorded(o):
+		return abortUnrecorded(o, now)
 	}
 	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonUnmanaged, Message: "the Service is no longer managed; everything was put back"}
 	if rest := remains(o); len(rest) > 0 {

@@ -69,26 +69,45 @@ func remains(o Observation) []Action {
 	return acts
 }
 
+// unrecorded says whether pods or traffic of a release are there that is not running by the record.
+func unrecorded(o Observation) bool {
+	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0)
+}
+
+// abortUnrecorded takes such a release back with a record of its own.
+func abortUnrecorded(o Observation, now time.Time) (Decision, bool) {
+	r := &v1alpha1.Release{
+		Number: max(1, o.Canary.Number), Revision: o.Workload.Canary.Hash, Stable: o.Workload.Stable.Hash, Policy: o.Wanted.Policy,
+		State: v1alpha1.StateAborting, StartedAt: metav1.NewTime(now), Workload: v1alpha1.ReleaseWorkload{Deployment: o.Workload.Deployment},
+		Plan: leastPlan(),
+	}
+	if o.Wanted.Plan != nil {
+		r.Plan = *o.Wanted.Plan.DeepCopy()
+	}
+	if o.Release != nil {
+		r.Number = max(r.Number, o.Release.Number)
+	}
+	o.Release = r
+	return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseNothing, "what a release left behind was found without a record of it")
+}
+
+// leastPlan is a plan that says nothing, and that the API server accepts in a record.
+func leastPlan() v1alpha1.ShiftPolicySpec {
+	return v1alpha1.ShiftPolicySpec{
+		Steps:      []v1alpha1.Step{{Weight: v1alpha1.PercentageOf(v1alpha1.Whole), Hold: "0s"}},
+		Objectives: []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99%"}},
+		Workload:   v1alpha1.WorkloadLimits{Drain: "30s"},
+	}
+}
+
 // whenUnknownRemains removes what a release left behind that no record speaks of. Where pods or traffic may be involved it
 // becomes an abort with a record of its own, so that the order of an abort is kept.
 func whenUnknownRemains(o Observation, now time.Time) (Decision, bool) {
 	if o.running() {
 		return Decision{}, false
 	}
-	if o.Workload.Canary.There() || o.Routes.Highest > 0 {
-		r := &v1alpha1.Release{
-			Number: max(1, o.Canary.Number), Revision: o.Workload.Canary.Hash, Stable: o.Workload.Stable.Hash, Policy: o.Wanted.Policy,
-			State: v1alpha1.StateAborting, StartedAt: metav1.NewTime(now), Workload: v1alpha1.ReleaseWorkload{Deployment: o.Workload.Deployment},
-			Plan: v1alpha1.ShiftPolicySpec{Workload: v1alpha1.WorkloadLimits{Drain: "30s"}},
-		}
-		if o.Wanted.Plan != nil {
-			r.Plan = *o.Wanted.Plan.DeepCopy()
-		}
-		if o.Release != nil {
-			r.Number = max(r.Number, o.Release.Number)
-		}
-		o.Release = r
-		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseNothing, "what a release left behind was found without a record of it")
+	if unrecorded(o) {
+		return abortUnrecorded(o, now)
 	}
 	acts := remains(o)
 	if len(acts) == 0 && o.Wanted.Managed && o.Workload.Held && o.Workload.Paused && !o.Workload.PausedBefore &&
