@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
+	t.Parallel()
+	s := tell(t).gateway()
+	s.push("1.1.0-errors")
+	s.until("the abort has begun", func(x *v1alpha1.TrafficShift) bool {
+		return x.Status.Release != nil && x.Status.Release.Outcome != nil
+	})
+	gone := time.Now().Add(2 * time.Second) // the proxies have been told, and the second is over
+	x := s.ended(1, v1alpha1.StateAborted)
+	if reason := x.Status.Release.Outcome.Reason; reason != v1alpha1.ReasonCanaryBreachesSLO && reason != v1alpha1.ReasonCanaryWorseThanStable {
+		t.Errorf("the reason is %s", reason)
+	}
+	if x.Status.Refused != x.Status.Release.Revision || ready(x) != "False" {
+		t.Errorf("the template is not refused: %s", describe(x))
+	}
+	s.restored()
+	s.neverAgain("1.1.0-errors", gone)
+	if got := s.deployment(); got != "shop:1.1.0-errors paused=true" {
+		t.Errorf("the Deployment is %s", got)
+	}
+	n, by := s.lost()
+	if by["1.0.0"] > 0 || n != by["1.1.0-errors"] {
+		t.Errorf("%d requests failed: %v", n, by)
+	}
+	s.push("1.0.0") // the way back is not a release
+	s.until("the Service is up to date", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+	waitFor(t, "the Deployment is not paused", func() (bool, string) { got := s.deployment(); return got == "shop:1.0.0 paused=", got })
+}

@@ -1,0 +1,103 @@
+package bed
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Second is what clients saw in one second.
+type Second struct {
+	T          int64                    `json:"t"`
+	Sent       int                      `json:"sent"`
+	OK         int                      `json:"ok"`
+	Failed     int                      `json:"failed"`
+	NoUpstream int                      `json:"noUpstream"`
+	NoAnswer   int                      `json:"noAnswer"`
+	ByCode     map[string]int           `json:"byCode"`
+	ByVersion  map[string]VersionCounts `json:"byVersion"`
+}
+
+// VersionCounts are the answers of one version.
+type VersionCounts struct {
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
+}
+
+// Load is a load generator that runs.
+type Load struct {
+	cmd    *exec.Cmd
+	record string
+}
+
+// StartLoad sends requests to a host at a rate per second, by the mesh's gateway or by the client's sidecar, until Stop. The
+// record is a file, a JSON line a second.
+func StartLoad(ctx context.Context, record, by, host string, rate int) (*Load, error) {
+	l := &Load{record: record}
+	if err := os.WriteFile(l.record, nil, 0o644); err != nil {
+		return nil, fmt.Errorf("beginning the record of the load: %w", err)
+	}
+	l.cmd = exec.CommandContext(context.WithoutCancel(ctx), "localmesh", "load", "--addr", by, "--host", host, "--rate", strconv.Itoa(rate), "--record", l.record)
+	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := l.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the load: %w", err)
+	}
+	return l, nil
+}
+
+// Stop ends the load and waits until its record is complete.
+func (l *Load) Stop() error {
+	if err := l.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stopping the load: %w", err)
+	}
+	return l.cmd.Wait()
+}
+
+// Seconds reads the record from a time on.
+func (l *Load) Seconds(from time.Time) ([]Second, error) {
+	file, err := os.Open(l.record)
+	if err != nil {
+		return nil, fmt.Errorf("reading the record of the load: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	var all []Second
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var s Second
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			continue // a line that is being written
+		}
+		if s.T >= from.Unix() {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// Failed are the requests that failed from a time on, in all and by version ("" : no version answered).
+func Failed(seconds []Second) (int, map[string]int) {
+	n, by := 0, map[string]int{}
+	for _, s := range seconds {
+		n += s.Failed
+		for version, c := range s.ByVersion {
+			if c.Failed > 0 {
+				by[version] += c.Failed
+			}
+		}
+	}
+	return n, by
+}
+
+// Sent are the requests that were sent.
+func Sent(seconds []Second) int {
+	n := 0
+	for _, s := range seconds {
+		n += s.Sent
+	}
+	return n
+}

@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// programsVariable tells the tests inside the mesh where the programs are that were built outside, where modules can be fetched.
+const programsVariable = "STAGGER_E2E_PROGRAMS"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Fprintln(os.Stderr, "e2e: nothing runs with -short")
+		os.Exit(0)
+	}
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	programs := os.Getenv(programsVariable)
+	if programs == "" {
+		if programs, err = os.MkdirTemp("", "stagger-e2e-"); err != nil {
+			return 1, fmt.Errorf("making a folder for the programs: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(programs)) }()
+		if err := buildPrograms(programs); err != nil {
+			return 1, err
+		}
+	}
+	if os.Getenv("KUBECONFIG") == "" {
+		return insideMesh(programs)
+	}
+	if err := os.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		return 1, fmt.Errorf("setting PATH: %w", err)
+	}
+	if err := connect(programs); err != nil {
+		return 1, err
+	}
+	if err := install(context.Background()); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// buildPrograms makes the operator and the plugin; where no cluster is given also what raises the mesh.
+func buildPrograms(dir string) error {
+	builds := [][]string{{".", "stagger", "./operator"}, {".", "kubectl-stagger", "./operator/cmd/kubectl-stagger"}}
+	if os.Getenv("KUBECONFIG") == "" {
+		builds = append(builds, []string{"hack/localmesh", "localmesh", "."})
+	}
+	for _, b := range builds {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, b[1]), b[2])
+		cmd.Dir, cmd.Stderr, cmd.Env = filepath.Join("..", b[0]), os.Stderr, append(os.Environ(), "CGO_ENABLED=0")
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("building %s: %w", b[1], err)
+		}
+	}
+	return nil
+}
+
+// insideMesh raises a mesh, runs this test binary again inside its network, and takes the mesh down.
+func insideMesh(programs string) (code int, err error) {
+	localmesh := filepath.Join(programs, "localmesh")
+	state, err := os.MkdirTemp("", "stagger-mesh-")
+	if err != nil {
+		return 1, fmt.Errorf("making a folder for the mesh: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+	mesh := exec.Command(localmesh, "--state", state, "up", "--foreground", "--audit")
+	mesh.Stdout, mesh.Stderr = os.Stderr, os.Stderr
+	if err := mesh.Start(); err != nil {
+		return 1, fmt.Errorf("raising the mesh: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mesh.Wait() }()
+	defer func() { err = errors.Join(err, takeDown(mesh, ended)) }()
+	if err := untilReady(localmesh, state, ended); err != nil {
+		return 1, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 1, fmt.Errorf("finding this program: %w", err)
+	}
+	again := exec.Command(localmesh, append([]string{"--state", state, "exec", "--", self}, os.Args[1:]...)...)
+	again.Stdout, again.Stderr, again.Env = os.Stdout, os.Stderr, append(os.Environ(), programsVariable+"="+programs)
+	if err := again.Run(); err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			return max(1, exit.ExitCode()), nil
+		}
+		return 1, fmt.Errorf("running the tests inside the mesh: %w", err)
+	}
+	return 0, nil
+}
+
+// untilReady waits for the mesh. It sets no bound of its own: the first time it is built, which says how far it is.
+func untilReady(localmesh, state string, ended <-chan error) error {
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(context.Context) (bool, error) {
+		select {
+		case err := <-ended:
+			return false, fmt.Errorf("the mesh ended before it was ready: %w", err)
+		default:
+		}
+		out, err := exec.Command(localmesh, "--state", state, "status", "--json").Output()
+		var report struct {
+			Ready bool `json:"ready"`
+		}
+		return err == nil && json.Unmarshal(out, &report) == nil && report.Ready, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the mesh: %w", err)
+	}
+	return nil
+}
+
+func takeDown(mesh *exec.Cmd, ended <-chan error) error {
+	if err := mesh.Process.Signal(syscall.SIGTERM); err != nil {
+		return nil // it has ended, and untilReady or a test has said why
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(30 * time.Second):
+		return errors.Join(errors.New("the mesh did not end within 30 s"), mesh.Process.Kill())
+	}
+}
+
+// install applies the manifests as they ship. The operator's pods have no image here: it runs as a process beside the cluster.
+func install(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"apply", "-k", "../manifests/kustomize"},
+		{"-n", operatorNamespace, "scale", "deployment/stagger", "--replicas=0"},
+		{"wait", "--for=condition=Established", "crd/shiftpolicies.stagger.dev", "crd/trafficshifts.stagger.dev", "--timeout=30s"},
+		{"apply", "-k", "../manifests/policies"},
+	} {
+		if out, err := exec.CommandContext(ctx, "kubectl", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("installing: kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// shop is what an application team has: a Deployment, a Service, and a VirtualService with settings of its own.
+const shop = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: checkout, labels: {team: payments}}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: checkout}}
+  template:
+    metadata: {labels: {app: checkout}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - name: app
+        image: shop:1.0.0
+        ports: [{name: http, containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checkout, labels: {team: payments}}
+spec: {selector: {app: checkout}, ports: [{name: http, port: 80, targetPort: http}]}
+`
+
+// route is the team's VirtualService at the gateway, for a host of the namespace's own.
+const route = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: checkout, annotations: {team: payments}}
+spec:
+  hosts: [%[1]s.example.com]
+  gateways: [istio-ingress/gw]
+  http:
+  - name: checkout
+    timeout: 3s
+    headers: {response: {add: {x-shop: "yes"}}}
+    route:
+    - destination: {host: checkout, port: {number: 80}}
+`
+
+// policy is quick: small objectives and short holds, for a load of a few dozen requests per second.
+const policy = `
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: %[1]s}
+spec:
+  steps:
+  - {weight: "10%%", hold: 5s}
+  - {weight: "50%%", hold: 5s}
+  - {weight: "100%%", hold: 5s}
+  objectives: [{name: availability, indicator: Requests, target: "95%%"}]
+  warmup: 1s
+  workload: {readyWithin: %[2]s, drain: 2s}
+`
+
+// perSecond is the load of a story.
+const perSecond = 60
+
+// story is one team's Service on the mesh, under load and under management.
+type story struct {
+	t      *testing.T
+	ns     string
+	op     *operator
+	load   *bed.Load
+	began  time.Time
+	before bed.Snapshot
+}
+
+// tell sets the story up: the objects as a team applies them, load, the annotation, and the operator that takes charge.
+func tell(t *testing.T, extra ...string) *story {
+	t.Helper()
+	s := &story{t: t, ns: newNamespace(t)}
+	apply(t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
+	t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
+	if len(extra) == 0 {
+		extra = []string{fmt.Sprintf(route, s.ns)}
+	}
+	apply(t, s.ns, shop+"\n---\n"+strings.Join(extra, "\n---\n"))
+	waitFor(t, "the stable pods are ready", func() (bool, string) {
+		out := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.status.availableReplicas}")
+		return out == "4", out
+	})
+	return s
+}
+
+// under sends the story's load, by the gateway or by the client's sidecar, and waits until it is answered.
+func (s *story) under(by, host string) {
+	s.t.Helper()
+	load, err := bed.StartLoad(s.t.Context(), filepath.Join(s.t.TempDir(), "load.jsonl"), by, host, perSecond)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.load = load
+	s.t.Cleanup(func() {
+		if err := load.Stop(); err != nil {
+			s.t.Errorf("stopping the load: %v", err)
+		}
+	})
+	waitFor(s.t, "the load is answered", func() (bool, string) {
+		all := s.seconds(time.Now().Add(-3 * time.Second))
+		return len(all) > 1 && all[len(all)-1].OK >= perSecond/2, fmt.Sprint(all)
+	})
+}
+
+// manage annotates the Service and waits until the operator has taken charge.
+func (s *story) manage(settings ...string) {
+	s.t.Helper()
+	s.before = s.snapshot()
+	s.op = startOperator(s.t, s.ns, settings...)
+	kubectl(s.t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy="+s.ns)
+	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+	s.before = s.snapshot()
+	s.began = time.Now()
+}
+
+// gateway is the usual beginning: load by the gateway, then the annotation.
+func (s *story) gateway(settings ...string) *story {
+	s.t.Helper()
+	s.under("gateway", s.ns+".example.com")
+	s.manage(settings...)
+	return s
+}
+
+// push changes the image, as a team ships.
+func (s *story) push(tag string) {
+	s.t.Helper()
+	kubectl(s.t, "-n", s.ns, "set", "image", "deployment/checkout", "app=shop:"+tag)
+}
+
+func (s *story) snapshot() bed.Snapshot {
+	s.t.Helper()
+	all, err := bed.TakeSnapshot(s.t.Context(), s.ns)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+func (s *story) seconds(from time.Time) []bed.Second {
+	s.t.Helper()
+	all, err := s.load.Seconds(from)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// until waits for a fact of the TrafficShift.
+func (s *story) until(what string, fact func(*v1alpha1.TrafficShift) bool) *v1alpha1.TrafficShift {
+	s.t.Helper()
+	x := &v1alpha1.TrafficShift{}
+	waitWithin(s.t, 3*time.Minute, what, func() (bool, string) {
+		x = &v1alpha1.TrafficShift{}
+		if err := adm.client.Get(s.t.Context(), client.ObjectKey{Namespace: s.ns, Name: "checkout"}, x); err != nil {
+			return false, err.Error()
+		}
+		return fact(x), describe(x)
+	})
+	return x
+}
+
+// ended waits for the end of a release.
+func (s *story) ended(number int64, state v1alpha1.ReleaseState) *v1alpha1.TrafficShift {
+	s.t.Helper()
+	return s.until(fmt.Sprintf("release %d is %s", number, state), func(x *v1alpha1.TrafficShift) bool {
+		r := x.Status.Release
+		if r != nil && r.Number == number && r.State.Ended() && r.State != state {
+			s.t.Fatalf("release %d ended %s", number, describe(x))
+		}
+		return r != nil && r.Number == number && r.State == state
+	})
+}
+
+// step waits until a release has reached a step.
+func (s *story) step(number int64, step int32) *v1alpha1.TrafficShift {
+	s.t.Helper()
+	return s.until(fmt.Sprintf("release %d is at step %d", number, step), func(x *v1alpha1.TrafficShift) bool {
+		r := x.Status.Release
+		return r != nil && r.Number == number && r.Step >= step
+	})
+}
+
+func ready(x *v1alpha1.TrafficShift) string {
+	for _, c := range x.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady {
+			return string(c.Status)
+		}
+	}
+	return ""
+}
+
+func describe(x *v1alpha1.TrafficShift) string {
+	out := "ready " + ready(x)
+	for _, c := range x.Status.Conditions {
+		out += fmt.Sprintf("; %s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message)
+	}
+	if r := x.Status.Release; r != nil {
+		out += fmt.Sprintf("; release %d %s step %d %s outcome %+v", r.Number, r.State, r.Step, r.Weight, r.Outcome)
+	}
+	return out
+}
+
+// restored checks that everything but the Deployment is as the user wrote it, and that nothing of ours is left.
+func (s *story) restored() {
+	s.t.Helper()
+	waitFor(s.t, "the user's objects are as before", func() (bool, string) {
+		now, was := s.snapshot(), s.before
+		delete(now, "Deployment/checkout")
+		was = clone(was)
+		delete(was, "Deployment/checkout")
+		diff := was.Diff(now)
+		return diff == "", diff
+	})
+}
+
+func clone(a bed.Snapshot) bed.Snapshot {
+	out := bed.Snapshot{}
+	for k, v := range a {
+		out[k] = v
+	}
+	return out
+}
+
+// deployment is the Deployment's image and whether it is paused.
+func (s *story) deployment() string {
+	s.t.Helper()
+	return kubectl(s.t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.template.spec.containers[0].image} paused={.spec.paused}")
+}
+
+// pods are the names of the pods that are there.
+func (s *story) pods() map[string]bool {
+	s.t.Helper()
+	var pods corev1.PodList
+	if err := adm.client.List(s.t.Context(), &pods, client.InNamespace(s.ns)); err != nil {
+		s.t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for _, p := range pods.Items {
+		if p.DeletionTimestamp == nil {
+			out[p.Name] = true
+		}
+	}
+	return out
+}
+
+// lost is how many requests failed since the operator took charge, of which versions.
+func (s *story) lost() (int, map[string]int) {
+	s.t.Helper()
+	return bed.Failed(s.seconds(s.began))
+}
+
+// neverAgain checks, from the clients' own record, that a version got no traffic from a time on.
+func (s *story) neverAgain(version string, from time.Time) {
+	s.t.Helper()
+	for _, second := range s.seconds(from) {
+		if c, met := second.ByVersion[version]; met && c.OK+c.Failed > 0 {
+			s.t.Errorf("%d requests met version %s at %d, after its abort", c.OK+c.Failed, version, second.T)
+		}
+	}
+}
