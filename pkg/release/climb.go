@@ -7,35 +7,47 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// whenRouteContested obeys whoever lowers the canary, and puts back whoever raises it.
-func whenRouteContested(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.Release.Step == 0 {
+// whenTooHigh puts back whoever raises the canary. Nothing can stand in its way.
+func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Routes.Highest <= o.Release.Weight.Millionths() {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	if o.Routes.Lowest == want && o.Routes.Highest == want {
-		return Decision{}, false
-	}
+	return Decision{Actions: []Action{{Verb: Lower, Share: want}}, Release: putBack(o, now), Refused: o.Refused,
+		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
+}
+
+// putBack is the record with one more foreign edit of the routes in it.
+func putBack(o Observation, now time.Time) *v1alpha1.Release {
 	r := o.Release.DeepCopy()
 	r.Contested = contested(r, now)
 	if o.Routes.Foreign != nil {
 		r.Contested.Routes++
 	}
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
-	if o.Routes.Highest > want {
-		d.Actions = []Action{{Verb: Lower, Share: want}}
-		return d, true
+	return r
+}
+
+// whenTooLow obeys whoever lowers the canary until fresh counts speak for it again.
+func whenTooLow(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.Routes.Lowest >= o.Release.Weight.Millionths() {
+		return Decision{}, false
 	}
+	want := o.Release.Weight.Millionths()
+	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
-		d.Release = nil
 		d.Message += "; it is obeyed"
 		return d, true
 	}
+	r := putBack(o, now)
 	if o.Routes.Highest == 0 {
 		r.Step, want = 1, r.Plan.Steps[0].Weight.Millionths()
 		r.Weight = v1alpha1.PercentageOf(want)
 		d.Message += "; beginning again at the first step"
 	}
+	if d, short := podsFor(o, now, want); short {
+		return d, true
+	}
+	d.Release = r
 	r.StepStartedAt, r.SettledAt = stamp(now), nil
 	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Share: want}}
 	return d, true
@@ -195,7 +207,7 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "every step is proven; handing the canary's pods over"}
-	if r.State != v1alpha1.StateHandover || r.WaitingSince == nil {
+	if r.State != v1alpha1.StateHandover || r.WaitingSince == nil || o.Service.Narrowed != r.Revision {
 		r.State, r.WaitingSince = v1alpha1.StateHandover, stamp(now)
 		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}
 		d.After = o.Bounds.Push

@@ -23,8 +23,8 @@ func whenInvalid(o Observation, _ time.Time) (Decision, bool) {
 // whenNotHeld sees to it that a template change cannot roll out by itself.
 func whenNotHeld(o Observation, _ time.Time) (Decision, bool) {
 	w := o.Workload
-	if w.Replicas == 0 && !o.running() {
-		return Decision{}, false // nobody is at risk: changes go straight in
+	if !o.running() && (w.Replicas == 0 || o.Wanted.Problem != nil) || w.Deployment == "" {
+		return Decision{}, false // at 0 replicas nobody is at risk; what cannot be released is not touched
 	}
 	var acts []Action
 	if !w.Held {
@@ -53,12 +53,11 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() {
 		return Decision{}, false
 	}
-	first := o.Release.Step == 0
-	if d, ok := missing(o, now, first); ok {
-		return d, true
+	if o.Release.Step > 0 {
+		return ruleChanged(o)
 	}
-	if !first {
-		return Decision{}, false
+	if d, ok := missing(o, now); ok {
+		return d, true
 	}
 	need := o.size(o.Release.Plan.Steps[0].Weight.Millionths())
 	switch {
@@ -82,9 +81,43 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 	return Decision{}, false
 }
 
-// missing makes what is not there. After the first step what is not there was taken away: the selector is put back, the rest
-// ends the release.
-func missing(o Observation, now time.Time, first bool) (Decision, bool) {
+// whenArmLost puts back what keeps callers past the routes from the canary, and ends a release whose canary arm was taken away.
+// Neither waits for a person or a policy.
+func whenArmLost(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() {
+		return Decision{}, false
+	}
+	r, at := o.Release, o.Service.Narrowed
+	switch there := o.Canary.Exists && o.Workload.Canary.There(); {
+	case r.Step > 0 && !there:
+		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
+	case there && o.Canary.Selects != r.Revision:
+		return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
+			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary")
+	case !o.Workload.Canary.There() || !o.Service.Exists:
+		return Decision{}, false
+	case o.Service.Marked && (at == r.Stable || at == r.Revision && r.State == v1alpha1.StateHandover):
+		return Decision{}, false
+	}
+	r = r.DeepCopy()
+	r.Contested = contested(r, now)
+	r.Contested.Selector++
+	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
+		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+}
+
+// ruleChanged carries a change of the user's DestinationRule over to the canary's copy.
+func ruleChanged(o Observation) (Decision, bool) {
+	if !o.Canary.RuleWanted || o.Canary.RuleExists {
+		return Decision{}, false
+	}
+	d := wait(o, v1alpha1.ReasonReleasing, "copying the DestinationRule for the canary")
+	d.Actions = []Action{{Verb: MakeRule}}
+	return d, true
+}
+
+// missing makes what the canary arm needs before its first traffic.
+func missing(o Observation, now time.Time) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	var acts []Action
 	if !o.Canary.Exists {
@@ -93,16 +126,8 @@ func missing(o Observation, now time.Time, first bool) (Decision, bool) {
 	if o.Canary.RuleWanted && !o.Canary.RuleExists {
 		acts = append(acts, Action{Verb: MakeRule})
 	}
-	arm := r.Stable
-	if r.State == v1alpha1.StateHandover {
-		arm = r.Revision
-	}
-	if o.Service.Narrowed != arm || !o.Service.Marked {
-		acts = append(acts, Action{Verb: Narrow, Hash: arm})
-		if o.Workload.Canary.There() {
-			r.Contested = contested(r, now)
-			r.Contested.Selector++
-		}
+	if o.Service.Narrowed != r.Stable || !o.Service.Marked {
+		acts = append(acts, Action{Verb: Narrow, Hash: r.Stable})
 	}
 	if !o.Workload.Canary.There() {
 		if o.Workload.Twin != "" {
@@ -113,10 +138,7 @@ func missing(o Observation, now time.Time, first bool) (Decision, bool) {
 	if len(acts) == 0 {
 		return Decision{}, false
 	}
-	if !first && (!o.Canary.Exists || !o.Workload.Canary.There()) {
-		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
-	}
-	if r.WaitingSince == nil && first {
+	if r.WaitingSince == nil {
 		r.WaitingSince = stamp(now)
 	}
 	return Decision{Actions: acts, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "making the canary's Service and pods",
