@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +26,7 @@ const (
 // levers are the writes that take the canary's traffic away, in their order, as far as they are still open.
 func levers(o Observation) []Action {
 	var acts []Action
-	if o.Service.Narrowed == o.canary() {
+	if o.Service.Narrowed == o.canary() && o.Release.Stable != "" {
 		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
 	}
 	known := o.Release.Stable != "" // else the canary's Service would select nothing: the routes have to do
@@ -48,18 +49,24 @@ func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, messa
 }
 
 func whenAborting(o Observation, now time.Time) (Decision, bool) {
-	marked := o.running() && o.Canary.Aborted && o.Canary.Number == o.Release.Number
-	if marked && !o.aborting() {
+	switch {
+	case o.aborting():
+	case o.running() && o.Canary.Aborted && o.Canary.Number == o.Release.Number:
 		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on its canary Service")
-	}
-	if !o.aborting() {
+	case o.running() && !o.Workload.HandedOver && o.Routes.Marked && !o.Routes.AbortOpen:
+		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on the routes")
+	default:
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
-	switch open := levers(o); {
+	open, stop := levers(o), stopRollout(o.Workload)
+	switch {
 	case len(open) > 0:
 		d.Actions = open
+		return d, true
+	case len(stop) > 0:
+		d.Actions = stop
 	case r.DrainUntil == nil:
 		r.State, r.DrainUntil = v1alpha1.StateDraining, stamp(now.Add(r.Plan.Workload.Drain.Duration()))
 		d.After = r.Plan.Workload.Drain.Duration()
@@ -72,7 +79,22 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	default:
 		return restored(o, d, now)
 	}
+	if o.Workload.Canary.There() && o.Workload.Stable.There() && o.Service.Exists && o.Service.Narrowed != r.Stable {
+		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable}) // last: somebody who keeps reverting it must not keep the pods
+	}
 	return d, true
+}
+
+// stopRollout ends a native rollout that somebody has let loose.
+func stopRollout(w Workload) []Action {
+	var acts []Action
+	if w.Deployment != "" && !w.Paused {
+		acts = append(acts, Action{Verb: Pause})
+	}
+	if w.Rogue != "" {
+		acts = append(acts, Action{Verb: ScaleRogue})
+	}
+	return acts
 }
 
 // restored takes the last steps of an abort: no pod of the canary is left.
@@ -185,13 +207,27 @@ func whenCanaryFailing(o Observation, _ time.Time) (Decision, bool) {
 	return abort(o, v1alpha1.ReasonCanaryCrashing, v1alpha1.RefuseTemplate, o.Workload.Crashing)
 }
 
+// whenGone ends a release that has nothing left to go back or on to.
 func whenGone(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || o.Wanted.Problem == nil || !o.Wanted.Problem.Gone {
+	if !o.running() {
 		return Decision{}, false
 	}
-	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, o.Wanted.Problem.Message)
-	if o.Service.Narrowed != "" && !o.Workload.Stable.There() {
-		d.Actions = append([]Action{{Verb: Widen}}, d.Actions...) // a Service without pods helps nobody
+	w, p := o.Workload, o.Wanted.Problem
+	message := ""
+	switch {
+	case p != nil && p.Gone:
+		message = p.Message
+	case w.Deployment != "" && !w.Stable.There():
+		message = "the stable ReplicaSet was deleted"
+	case w.Deployment != "" && w.Replicas == 0:
+		message = "Deployment " + w.Deployment + " was scaled to 0"
+	default:
+		return Decision{}, false
+	}
+	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, message)
+	if o.Service.Narrowed != "" && !w.Stable.There() { // a Service without pods helps nobody
+		widened := []Action{{Verb: Widen}}
+		d.Actions = append(widened, slices.DeleteFunc(d.Actions, func(a Action) bool { return a.Verb == Narrow })...)
 	}
 	return d, ok
 }
@@ -210,7 +246,7 @@ func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
 	case o.Workload.Rogue != "":
 		d, ok := abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing,
 			"Deployment "+o.Workload.Deployment+" was unpaused and began to roll out by itself: ReplicaSet "+o.Workload.Rogue)
-		d.Actions = append(d.Actions, Action{Verb: Pause}, Action{Verb: ScaleRogue})
+		d.Actions = append(d.Actions, stopRollout(o.Workload)...)
 		return d, ok
 	case o.Workload.Template != "" && o.Workload.Template != o.canary():
 		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, "a newer template arrived; it is released next")
@@ -222,7 +258,7 @@ func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() || contested(o.Release, now).Selector <= contestable {
 		return Decision{}, false
 	}
-	return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseNothing,
+	return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
 		"the selector of the Service was written back again and again, which lets callers past the routes meet the canary; "+
 			"exclude spec.selector of this Service from the tool that applies it")
 }

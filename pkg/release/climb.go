@@ -67,10 +67,13 @@ func whoEdited(o Observation, want int64) string {
 
 // whenNotSettled waits until the weight is live in the proxies: the counts show it, or a bounded time has passed.
 func whenNotSettled(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.Release.Step == 0 || o.Release.SettledAt != nil || o.Release.StepStartedAt == nil {
+	if !o.running() || o.Release.Step == 0 || o.Release.SettledAt != nil {
 		return Decision{}, false
 	}
-	left := o.Release.StepStartedAt.Add(o.Bounds.Settle).Sub(now)
+	left := o.Bounds.Settle
+	if at := o.Release.StepStartedAt; at != nil {
+		left -= now.Sub(at.Time)
+	}
 	if o.Evidence.Agreement != AgreementYes && left > 0 {
 		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is written; waiting until the traffic shows it")
 		d.After = left
@@ -92,7 +95,12 @@ func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
 	if reason == "" || reason == v1alpha1.ReasonCurrent {
 		reason = v1alpha1.ReasonStale
 	}
-	return wait(o, reason, "nothing is raised without fresh counts: "+o.Evidence.Message), true
+	d := wait(o, reason, "nothing is raised without fresh counts: "+o.Evidence.Message)
+	if o.Release.WaitingSince != nil && o.Release.State == v1alpha1.StateShifting { // the clock of a shared breach runs on fresh counts only
+		d.Release = o.Release.DeepCopy()
+		d.Release.WaitingSince = nil
+	}
+	return d, true
 }
 
 func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
@@ -110,14 +118,14 @@ func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
 
 // whenNotCleared holds until the counts clear the next weight. Nobody is raised by a timer.
 func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.Release.Step == 0 {
+	if !o.running() {
 		return Decision{}, false
 	}
 	v, plan := o.Evidence.Verdict, o.Release.Plan
 	switch {
 	case v.Suspicious:
 		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
-	case v.Cleared, o.commanded(promote):
+	case o.Release.Step == 0, v.Cleared, o.commanded(promote):
 		return Decision{}, false
 	case v.Shared:
 		return holdShared(o, now)
