@@ -17,6 +17,9 @@ const stepsBack = 5
 // comparable is the largest weight to step back to: most of the traffic stays beside the canary, on the stable.
 const comparable = v1alpha1.Whole / 20
 
+// mostSteps is how many steps the API server accepts in a record's plan.
+const mostSteps = 20
+
 // contestable is how often a foreign edit is put back within contestWindow before the release stops fighting.
 const (
 	contestable   = 5
@@ -174,16 +177,8 @@ func blame(v evidence.Verdict) string {
 // stepBack gives most of the traffic back to the stable, because at full traffic there is nothing to compare the canary with.
 func stepBack(o Observation, now time.Time) (Decision, bool) {
 	r := o.Release.DeepCopy()
-	step := int32(0)
-	for i, s := range r.Plan.Steps {
-		if s.Weight.Millionths() <= comparable {
-			step = int32(i + 1)
-		}
-	}
-	share := int64(comparable)
-	if step > 0 {
-		share = r.Plan.Steps[step-1].Weight.Millionths()
-	}
+	step := smallStep(&r.Plan)
+	share := r.Plan.Steps[step-1].Weight.Millionths()
 	if r.StepsBack >= stepsBack {
 		return abort(o, v1alpha1.ReasonNoConcurrentControl, v1alpha1.RefuseTemplate,
 			fmt.Sprintf("the canary broke an objective at full traffic %d times, with no stable to compare with", stepsBack+1))
@@ -198,6 +193,27 @@ func stepBack(o Observation, now time.Time) (Decision, bool) {
 	}
 	d.Actions = append(d.Actions, Action{Verb: Lower, Share: share}, Action{Verb: Save})
 	return d, true
+}
+
+// smallStep is the last step, from 1, that leaves most of the traffic beside the canary. Where the plan has none it gets one: what is
+// stepped back to is judged like any other step.
+func smallStep(p *v1alpha1.ShiftPolicySpec) int32 {
+	step := int32(0)
+	for i, s := range p.Steps {
+		if s.Weight.Millionths() <= comparable {
+			step = int32(i + 1)
+		}
+	}
+	if step > 0 {
+		return step
+	}
+	first := v1alpha1.Step{Weight: v1alpha1.PercentageOf(comparable), Hold: p.Steps[0].Hold}
+	if len(p.Steps) == mostSteps {
+		p.Steps[0] = first
+	} else {
+		p.Steps = slices.Insert(p.Steps, 0, first)
+	}
+	return 1
 }
 
 func whenCanaryFailing(o Observation, _ time.Time) (Decision, bool) {
