@@ -16,8 +16,8 @@ const (
 	pause = 2 * time.Second
 )
 
-// breaker spares a Prometheus in trouble, and those who wait for it, the questions that would fail too. Answers of any kind
-// close it.
+// breaker spares a Prometheus in trouble, and those who wait for it, the questions that would fail too. Answers of any kind,
+// and a refusal of what was asked, close it.
 type breaker struct {
 	clock clock.PassiveClock
 
@@ -49,7 +49,7 @@ func (b *breaker) note(err error, givenUp bool) {
 	b.probing = false
 	u, down := errors.AsType[*Unreachable](err)
 	switch {
-	case !down:
+	case !down || u.refused():
 		b.failed = 0
 	case !givenUp:
 		b.failed++

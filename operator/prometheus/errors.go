@@ -42,6 +42,11 @@ func (u *Unreachable) Error() string {
 // Unwrap returns the cause.
 func (u *Unreachable) Unwrap() error { return u.Err }
 
+// refused tells whether Prometheus is well and does not like the question: it cannot be read, or costs too much.
+func (u *Unreachable) refused() bool {
+	return u.Status == http.StatusBadRequest || u.Status == http.StatusUnprocessableEntity
+}
+
 // Partial says that an answer may lack something, or is not what it should be, and would be the same if it were asked for again.
 type Partial struct{ reasons []string }
 

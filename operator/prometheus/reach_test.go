@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,9 +19,6 @@ import (
 	"github.com/prometheus/common/config"
 	testclock "k8s.io/utils/clock/testing"
 )
-
-func nan() float64 { return math.NaN() }
-func inf() float64 { return math.Inf(1) }
 
 // stuck answers begins and never comes to an end while the client waits.
 func stuck(begin string) http.HandlerFunc {
@@ -250,6 +246,18 @@ func TestOneQuestionAtATimeFindsOutWhetherASourceIsBack(t *testing.T) {
 	for range 2 {
 		if err := b.refuse(); err != nil {
 			t.Errorf("after an answer, though a partial one: %v", err)
+		}
+	}
+}
+
+func TestQuestionsThatAreRefusedAreNoTroubleOfTheSource(t *testing.T) {
+	for _, status := range []int{http.StatusBadRequest, http.StatusUnprocessableEntity} {
+		b := &breaker{clock: testclock.NewFakePassiveClock(noon)}
+		for range tolerated + 1 {
+			b.note(&Unreachable{Address: "http://prometheus:9090", Status: status}, false)
+		}
+		if err := b.refuse(); err != nil {
+			t.Errorf("after refusals with status %d nothing is asked: %v", status, err)
 		}
 	}
 }
