@@ -29,11 +29,11 @@ const (
 // levers are the writes that take the canary's traffic away, in their order, as far as they are still open.
 func levers(o Observation) []Action {
 	var acts []Action
-	if o.Service.Narrowed == o.canary() && o.Release.Stable != "" {
+	if o.Service.Narrowed == o.canary() && o.Workload.Stable.There() {
 		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
 	}
-	known := o.Release.Stable != "" // else the canary's Service would select nothing: the routes have to do
-	if known && o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
+	there := o.Workload.Stable.There() // else the canary's Service would select nothing: the routes have to do
+	if there && o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
 		acts = append([]Action{{Verb: AbortService, Hash: o.Release.Stable}}, acts...)
 	}
 	if o.Routes.Highest > 0 || o.Routes.AbortOpen {
@@ -52,13 +52,7 @@ func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, messa
 }
 
 func whenAborting(o Observation, now time.Time) (Decision, bool) {
-	switch {
-	case o.aborting():
-	case o.running() && o.Canary.Aborted && o.Canary.Number == o.Release.Number:
-		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on its canary Service")
-	case o.running() && !o.Workload.HandedOver && o.Routes.Marked && !o.Routes.AbortOpen:
-		return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on the routes")
-	default:
+	if !o.aborting() {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
@@ -75,6 +69,8 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		d.After = r.Plan.Workload.Drain.Duration()
 	case now.Before(r.DrainUntil.Time):
 		d.After = r.DrainUntil.Sub(now)
+	case o.Workload.Canary.There() && o.Workload.Deployment != "" && o.Workload.Replicas > 0 && !o.Workload.Stable.There():
+		d.Message += "; the canary's pods stay, because no others serve: scale the Deployment to 0 and up again to roll it out"
 	case o.Workload.Canary.There():
 		d.Actions = []Action{{Verb: RemoveSet}}
 	case o.Workload.Canary.Pods > 0:
@@ -86,6 +82,28 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable}) // last: somebody who keeps reverting it must not keep the pods
 	}
 	return d, true
+}
+
+// abortFound says where an abort of the running release was found that its record does not know of; empty when nowhere.
+func abortFound(o Observation) string {
+	switch {
+	case !o.running() || o.aborting() || o.Workload.HandedOver:
+		return ""
+	case o.Canary.Aborted && o.Canary.Number == o.Release.Number:
+		return "its canary Service"
+	case o.Routes.Marked && !o.Routes.AbortOpen:
+		return "the routes"
+	}
+	return ""
+}
+
+// whenAbortFound goes on with an abort of a process that died before it could record why.
+func whenAbortFound(o Observation, _ time.Time) (Decision, bool) {
+	where := abortFound(o)
+	if where == "" {
+		return Decision{}, false
+	}
+	return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on "+where)
 }
 
 // stopRollout ends a native rollout that somebody has let loose.
@@ -155,7 +173,7 @@ func whenBreach(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	case v.State == evidence.Breach:
 		return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
-	case v.AloneBreach && o.Release.Weight.Millionths() > comparable && !o.aborting():
+	case v.AloneBreach && o.Release.Weight.Millionths() > comparable && !o.aborting() && abortFound(o) == "":
 		return stepBack(o, now)
 	}
 	return Decision{}, false
@@ -242,8 +260,7 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 	}
 	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, message)
 	if o.Service.Narrowed != "" && !w.Stable.There() { // a Service without pods helps nobody
-		widened := []Action{{Verb: Widen}}
-		d.Actions = append(widened, slices.DeleteFunc(d.Actions, func(a Action) bool { return a.Verb == Narrow })...)
+		d.Actions = append([]Action{{Verb: Widen}}, d.Actions...)
 	}
 	return d, ok
 }

@@ -96,6 +96,8 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary")
 	case !o.Workload.Canary.There() || !o.Service.Exists:
 		return Decision{}, false
+	case at == r.Revision && r.State == v1alpha1.StateHandover && o.Routes.Lowest < v1alpha1.Whole:
+		return takeBack(o)
 	case o.Service.Marked && (at == r.Stable || at == r.Revision && r.State == v1alpha1.StateHandover):
 		return Decision{}, false
 	}
@@ -104,6 +106,14 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r.Contested.Selector++
 	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+}
+
+// takeBack makes that a weight lowered during the handover means something: the Service selects the stable again.
+func takeBack(o Observation) (Decision, bool) {
+	r := o.Release.DeepCopy()
+	r.State, r.WaitingSince = v1alpha1.StateShifting, nil
+	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
+		Message: "the canary's weight was lowered during the handover; the Service goes back to the stable"}, true
 }
 
 // ruleChanged carries a change of the user's DestinationRule over to the canary's copy.

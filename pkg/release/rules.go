@@ -21,6 +21,7 @@ func rules() []rule {
 		{"reverted", whenTemplateIsStableAgain},
 		{"superseded", whenNewerTemplate},
 		{"contested", whenSelectorContested},
+		{"abort found", whenAbortFound},
 		{"too high", whenTooHigh},
 		{"arm lost", whenArmLost},
 		{"leftovers", whenUnknownRemains},
