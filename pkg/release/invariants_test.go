@@ -1,0 +1,238 @@
+package release
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// watch looks over a world and fails the test when a promise to users is broken.
+type watch struct {
+	number  int64           // the release it speaks of
+	proven  int64           // the largest share of it that was cleared, in millionths
+	pulled  int64           // the release whose abort has written something
+	freedAt time.Time       // when routes or Service were last changed
+	downAt  time.Time       // when the canary last lost its routes
+	judged  map[string]bool // templates that may serve
+	rogue   bool            // people let a template roll out by themselves
+}
+
+func (x *watch) begin(w *world) { x.judged = map[string]bool{w.dep.template: true} }
+
+// native is told of pods that the Deployment starts by itself.
+func (x *watch) native(w *world) {
+	if w.managed && w.dep.replicas > 0 && w.dep.held {
+		x.rogue = true
+	}
+	x.judged[w.dep.template] = true
+}
+
+// cause says whether the facts ask for an abort, so that the next write has to take traffic away.
+func cause(o Observation) bool {
+	r := o.Release
+	return o.running() && !o.aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
+		o.commanded(abortNow) || o.Canary.Aborted && o.Canary.Number == r.Number ||
+		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed)
+}
+
+// decided checks a decision before anything is written.
+func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
+	t.Helper()
+	x.follow(t, w, o, d)
+	aborts := d.Release != nil && d.Release.Outcome != nil && d.Release.Outcome.Result == v1alpha1.StateAborted
+	if cause(o) {
+		if !aborts {
+			x.fail(t, w, "the facts ask for an abort and rule %q does something else", d.Rule)
+		}
+		reached := o.Routes.Highest > 0 && o.Canary.Exists && !o.Canary.Aborted
+		if reached && (len(d.Actions) == 0 || !takesAway(d.Actions[0])) {
+			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Actions)
+		}
+	}
+	if aborts && slices.ContainsFunc(d.Actions, Action.Raises) {
+		x.fail(t, w, "an abort raises: %v", d.Actions)
+	}
+	if aborts && !o.aborting() && !o.Evidence.Fresh {
+		switch d.Release.Outcome.Reason {
+		case v1alpha1.ReasonUndetermined, v1alpha1.ReasonSharedBreach:
+			x.fail(t, w, "aborted as %s without fresh counts", d.Release.Outcome.Reason)
+		}
+	}
+	ended := d.Release != nil && d.Release.State.Ended()
+	if d.Refused != o.Refused && !ended && !(o.commanded(retry) && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
+		x.fail(t, w, "rule %q changes the refused template from %q to %q", d.Rule, o.Refused, d.Refused)
+	}
+}
+
+func takesAway(a Action) bool {
+	return a.Verb == AbortService || a.Verb == AbortRoutes || a.Verb == Lower || a.Verb == Narrow || a.Verb == Widen
+}
+
+// follow keeps account of what was cleared, and fails when a step is taken without.
+func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
+	t.Helper()
+	r := d.Release
+	if r == nil {
+		return
+	}
+	if r.Number != x.number {
+		x.number, x.proven = r.Number, 0
+	}
+	share := r.Weight.Millionths()
+	switch {
+	case !o.running():
+		return
+	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack:
+		x.proven = share
+		return
+	case r.Step == o.Release.Step:
+		return
+	}
+	if r.Step > o.Release.Step+1 {
+		x.fail(t, w, "steps %d to %d at once", o.Release.Step, r.Step)
+	}
+	if o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.commanded(promote) {
+		x.fail(t, w, "leaves step %d without clearance", o.Release.Step)
+	}
+	x.proven = share
+}
+
+// writes checks a write before it is made.
+func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Action) {
+	t.Helper()
+	switch a.Verb {
+	case Raise:
+		x.raises(t, w, o, d, a.Share)
+	case GiveSet:
+		x.raises(t, w, o, d, v1alpha1.Whole)
+		x.proves(t, w, o)
+	case Narrow:
+		if o.Release != nil && a.Hash == o.Release.Revision && w.service.narrowed != a.Hash {
+			x.raises(t, w, o, d, v1alpha1.Whole)
+			x.proves(t, w, o)
+		}
+	case Widen:
+		gone := !w.dep.exists || !w.service.exists || w.set(w.service.narrowed, "deployment") == nil
+		if !gone && !o.Workload.HandedOver && o.Release != nil && w.set(o.Release.Revision, "release") != nil {
+			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
+		}
+	case RemoveSet:
+		if x.share(w) > 0 || w.now.Sub(x.downAt) < 30*time.Second && x.pulled == x.number {
+			x.fail(t, w, "the canary's pods go before they are drained: %s", w.now.Sub(x.downAt))
+		}
+	case RemoveService:
+		if x.share(w) > 0 || slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked }) || w.now.Sub(x.freedAt) < w.bounds.Push {
+			x.fail(t, w, "the canary Service goes before the proxies know better")
+		}
+	}
+}
+
+func (x *watch) share(w *world) int64 {
+	var most int64
+	for _, r := range w.routes {
+		most = max(most, r.share)
+	}
+	return most
+}
+
+// raises are the rules for any write that can give the canary more traffic than it has.
+func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share int64) {
+	t.Helper()
+	r, said := d.Release, o.commanded(promote)
+	number := o.Release.Number
+	switch {
+	case r != nil && r.Outcome != nil && !o.Workload.HandedOver:
+		x.fail(t, w, "raises in an abort")
+	case x.pulled == number:
+		x.fail(t, w, "raises after a lever of release %d was pulled", number)
+	case o.Wanted.Paused || o.Wanted.Problem != nil:
+		x.fail(t, w, "raises while paused or with a problem: %v", o.Wanted)
+	case o.Workload.Crashing != "" || o.Evidence.Verdict.Suspicious || o.Evidence.Verdict.State == evidence.Breach:
+		x.fail(t, w, "raises while pods fail or the canary is suspected")
+	case !said && (!o.Evidence.Fresh || !o.Evidence.Seen && o.Release.Step > 0):
+		x.fail(t, w, "raises without fresh counts of this process")
+	case share > x.proven:
+		x.fail(t, w, "raises to %d where %d is proven", share, x.proven)
+	case o.Workload.Canary.Available < o.size(share):
+		x.fail(t, w, "raises to %d with %d pods", share, o.Workload.Canary.Available)
+	case o.Workload.Stable.Available < o.Workload.Stable.Replicas:
+		x.fail(t, w, "raises while the stable is not ready")
+	case !w.canary.exists || w.canary.selects != o.Release.Revision || w.rule && !w.copied:
+		x.fail(t, w, "raises before the canary's Service and rule are there")
+	case contested(o.Release, w.now).Routes > contestable:
+		x.fail(t, w, "raises contested routes")
+	}
+}
+
+// proves are the rules for the handover.
+func (x *watch) proves(t *testing.T, w *world, o Observation) {
+	t.Helper()
+	switch {
+	case int(o.Release.Step) != len(o.Release.Plan.Steps) || x.share(w) != v1alpha1.Whole:
+		x.fail(t, w, "hands over before the last step")
+	case !o.Evidence.Verdict.Cleared || !o.Evidence.Fresh || !o.Evidence.Seen || o.Release.SettledAt == nil:
+		x.fail(t, w, "hands over without evidence")
+	}
+}
+
+// written checks the world after a write.
+func (x *watch) written(t *testing.T, w *world, o Observation, d Decision, a Action) {
+	t.Helper()
+	switch a.Verb {
+	case AbortService, AbortRoutes:
+		x.pulled, x.downAt = d.Release.Number, w.now
+	case RestoreRoutes, Widen, Lower:
+		x.freedAt = w.now
+	}
+	if n := w.service.narrowed; n != "" && w.dep.exists && w.dep.replicas > 0 && o.Workload.Stable.Replicas > 0 && w.serving(n) == 0 {
+		x.fail(t, w, "the Service selects %s, which has no pods", n)
+	}
+	x.served(t, w)
+}
+
+// served checks that only templates that were judged serve as the Deployment's.
+func (x *watch) served(t *testing.T, w *world) {
+	t.Helper()
+	for _, s := range w.owned() {
+		if len(s.pods) > 0 && !x.judged[s.template] {
+			x.fail(t, w, "the Deployment serves %s, which nobody has judged", s.template)
+		}
+	}
+}
+
+// atRest checks a world in which a pass found nothing to do.
+func (x *watch) atRest(t *testing.T, w *world) {
+	t.Helper()
+	x.served(t, w)
+	r := w.status.release
+	if r != nil && !r.State.Ended() && r.Outcome == nil && w.service.narrowed == r.Revision && w.set(r.Revision, "release") != nil && x.share(w) < v1alpha1.Whole {
+		x.fail(t, w, "the Service selects the canary while routes are lower")
+	}
+	if w.forgotten || r == nil || !r.State.Ended() || len(w.faults) > 0 && slices.Max(values(w.faults)) > 0 {
+		return
+	}
+	if w.canary.exists || w.copied || x.share(w) > 0 || slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked || r.made }) ||
+		w.service.marked || w.service.narrowed != "" || slices.ContainsFunc(w.sets, func(s *podSet) bool { return s.owner == "release" }) {
+		x.fail(t, w, "release %d is over and this is left: %s", r.Number, w.facts())
+	}
+	if w.dep.exists && w.dep.paused && !w.waits() && !w.dep.pausedBefore && w.dep.mode == HoldOnChange && w.problem == nil {
+		x.fail(t, w, "the Deployment is left paused for no reason")
+	}
+}
+
+func values(m map[Verb]int) []int {
+	var out []int
+	for _, v := range m {
+		out = append(out, v)
+	}
+	return out
+}
+
+func (x *watch) fail(t *testing.T, w *world, format string, args ...any) {
+	t.Helper()
+	t.Errorf("%s: "+format, append([]any{w.since()}, args...)...)
+	t.Fatalf("%s\n%s", w.facts(), w.out.tail())
+}
