@@ -108,11 +108,22 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	d := release.Decide(f.o, now)
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
 	failure := r.act(ctx, f, d)
+	r.timeAbort(ctx, f, d, failure)
 	if failure == nil && forgets(d) {
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
 	return r.report(ctx, f, d, failure)
+}
+
+// timeAbort measures how long it took from the counts that decided an abort to its writes.
+func (r *reconciler) timeAbort(ctx context.Context, f *facts, d release.Decision, failure *failed) {
+	if failure != nil || d.Rule != "breach" || d.Release == nil || d.Release.Outcome == nil {
+		return
+	}
+	took := r.clock.Since(f.reading.Through)
+	r.metrics.abortLatency.Observe(took.Seconds())
+	log.FromContext(ctx).Info("Release aborted", "release", d.Release.Number, "reason", d.Reason, "message", d.Message, "sinceCounts", took.String())
 }
 
 func forgets(d release.Decision) bool {

@@ -13,7 +13,7 @@ type metrics struct {
 	weight, step, evidence, badRatio *prometheus.GaugeVec
 	exposed, failed                  *prometheus.GaugeVec
 	releases                         *prometheus.CounterVec
-	duration                         prometheus.Histogram
+	duration, abortLatency           prometheus.Histogram
 	routeWrites                      prometheus.Counter
 }
 
@@ -32,11 +32,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Releases that ended."}, []string{"outcome", "reason"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "stagger", Name: "release_duration_seconds",
 			Help: "From the start of a release to its end.", Buckets: prometheus.ExponentialBuckets(30, 2, 14)}),
+		abortLatency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "stagger", Name: "abort_latency_seconds",
+			Help:    "From the end of the slice whose counts decided an abort to the last of its writes; the lag of Prometheus is in it.",
+			Buckets: prometheus.ExponentialBuckets(0.25, 1.5, 14)}),
 		routeWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "stagger", Name: "route_writes_total",
 			Help: "Writes of VirtualServices."}),
 	}
 	if registry != nil {
-		registry.MustRegister(m.weight, m.step, m.evidence, m.badRatio, m.exposed, m.failed, m.releases, m.duration, m.routeWrites)
+		registry.MustRegister(m.weight, m.step, m.evidence, m.badRatio, m.exposed, m.failed, m.releases, m.duration, m.abortLatency, m.routeWrites)
 	}
 	return m
 }
