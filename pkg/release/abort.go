@@ -29,7 +29,7 @@ const (
 // levers are the writes that take the canary's traffic away, in their order, as far as they are still open.
 func levers(o Observation) []Action {
 	var acts []Action
-	if o.Service.Narrowed == o.canary() && o.Workload.Stable.There() {
+	if o.Service.Narrowed == o.canary() && o.canary() != "" && o.Workload.Stable.There() {
 		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
 	}
 	there := o.Workload.Stable.There() // else the canary's Service would select nothing: the routes have to do
@@ -57,10 +57,13 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
-	open, stop := levers(o), stopRollout(o.Workload)
+	open, stop := levers(o), stopRollout(o)
 	switch {
 	case len(open) > 0:
 		d.Actions = open
+		if o.Canary.Exists && o.Canary.Selects == r.Revision {
+			r.DrainUntil = nil // requests may have reached its pods until now
+		}
 		return d, true
 	case len(stop) > 0:
 		d.Actions = stop
@@ -69,7 +72,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		d.After = r.Plan.Workload.Drain.Duration()
 	case now.Before(r.DrainUntil.Time):
 		d.After = r.DrainUntil.Sub(now)
-	case o.Workload.Canary.There() && o.Workload.Deployment != "" && o.Workload.Replicas > 0 && !o.Workload.Stable.There():
+	case o.Workload.Canary.There() && o.Workload.Replicas > 0 && !o.Workload.Stable.There() && o.Workload.Rogue == "":
 		d.Message += "; the canary's pods stay, because no others serve: scale the Deployment to 0 and up again to roll it out"
 	case o.Workload.Canary.There():
 		d.Actions = []Action{{Verb: RemoveSet}}
@@ -106,13 +109,15 @@ func whenAbortFound(o Observation, _ time.Time) (Decision, bool) {
 	return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on "+where)
 }
 
-// stopRollout ends a native rollout that somebody has let loose.
-func stopRollout(w Workload) []Action {
+// stopRollout ends a native rollout that somebody has let loose. Where it is not known which ReplicaSet is the stable one, none is
+// a stranger.
+func stopRollout(o Observation) []Action {
+	w := o.Workload
 	var acts []Action
 	if w.Deployment != "" && !w.Paused {
 		acts = append(acts, Action{Verb: Pause})
 	}
-	if w.Rogue != "" {
+	if w.Rogue != "" && o.Release.Stable != "" {
 		acts = append(acts, Action{Verb: ScaleRogue})
 	}
 	return acts
@@ -279,7 +284,7 @@ func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
 	case o.Workload.Rogue != "":
 		d, ok := abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing,
 			"Deployment "+o.Workload.Deployment+" was unpaused and began to roll out by itself: ReplicaSet "+o.Workload.Rogue)
-		d.Actions = append(d.Actions, stopRollout(o.Workload)...)
+		d.Actions = append(d.Actions, stopRollout(o)...)
 		return d, ok
 	case o.Workload.Template != "" && o.Workload.Template != o.canary():
 		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, "a newer template arrived; it is released next")

@@ -69,9 +69,10 @@ func remains(o Observation) []Action {
 	return acts
 }
 
-// unrecorded says whether pods or traffic of a release are there that is not running by the record.
+// unrecorded says whether pods of a release are there that is not running by the record, or traffic, or a Service that proxies may
+// still know.
 func unrecorded(o Observation) bool {
-	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0)
+	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0 || o.Canary.Exists && (o.Release == nil || o.Routes.Marked))
 }
 
 // abortUnrecorded takes such a release back with a record of its own.
