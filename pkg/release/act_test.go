@@ -141,6 +141,7 @@ func (w *world) write(d Decision, a Action) error {
 		w.store(d.Release, d)
 	case Hold:
 		w.dep.held, w.dep.pausedBefore = true, w.dep.paused
+		w.watch.pausedBefore = w.dep.paused
 	case Pause:
 		w.dep.paused = true
 	case Unpause:

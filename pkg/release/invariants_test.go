@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -11,13 +12,15 @@ import (
 
 // watch looks over a world and fails the test when a promise to users is broken.
 type watch struct {
-	number  int64           // the release it speaks of
+	release string          // the release it speaks of
 	proven  int64           // the largest share of it that was cleared, in millionths
-	pulled  int64           // the release whose abort has written something
+	pulled  bool            // its abort has written something
 	freedAt time.Time       // when routes or Service were last changed
 	downAt  time.Time       // when the canary last lost its routes
 	judged  map[string]bool // templates that may serve
 	rogue   bool            // people let a template roll out by themselves
+
+	pausedBefore bool // the Deployment was paused when it was first held
 }
 
 func (x *watch) begin(w *world) { x.judged = map[string]bool{w.dep.template: true} }
@@ -78,8 +81,8 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 	if r == nil {
 		return
 	}
-	if r.Number != x.number {
-		x.number, x.proven = r.Number, 0
+	if id := fmt.Sprint(r.Number, r.StartedAt); id != x.release {
+		x.release, x.proven, x.pulled = id, 0, false
 	}
 	share := r.Weight.Millionths()
 	switch {
@@ -120,7 +123,7 @@ func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Acti
 			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
 		}
 	case RemoveSet:
-		if x.share(w) > 0 || w.now.Sub(x.downAt) < 30*time.Second && x.pulled == x.number {
+		if x.share(w) > 0 || w.now.Sub(x.downAt) < 30*time.Second && x.pulled {
 			x.fail(t, w, "the canary's pods go before they are drained: %s", w.now.Sub(x.downAt))
 		}
 	case RemoveService:
@@ -142,12 +145,11 @@ func (x *watch) share(w *world) int64 {
 func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share int64) {
 	t.Helper()
 	r, said := d.Release, o.commanded(promote)
-	number := o.Release.Number
 	switch {
 	case r != nil && r.Outcome != nil && !o.Workload.HandedOver:
 		x.fail(t, w, "raises in an abort")
-	case x.pulled == number:
-		x.fail(t, w, "raises after a lever of release %d was pulled", number)
+	case x.pulled:
+		x.fail(t, w, "raises after a lever was pulled")
 	case o.Wanted.Paused || o.Wanted.Problem != nil:
 		x.fail(t, w, "raises while paused or with a problem: %v", o.Wanted)
 	case o.Workload.Crashing != "" || o.Evidence.Verdict.Suspicious || o.Evidence.Verdict.State == evidence.Breach:
@@ -183,7 +185,12 @@ func (x *watch) written(t *testing.T, w *world, o Observation, d Decision, a Act
 	t.Helper()
 	switch a.Verb {
 	case AbortService, AbortRoutes:
-		x.pulled, x.downAt = d.Release.Number, w.now
+		x.pulled = true
+		if a.Verb == AbortService || w.canary.selects == d.Release.Revision {
+			x.downAt = w.now
+		}
+	case Unhold:
+		x.pausedBefore = w.dep.paused
 	case RestoreRoutes, Widen, Lower:
 		x.freedAt = w.now
 	}

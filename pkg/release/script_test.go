@@ -90,7 +90,7 @@ func events() []event {
 		{"replicas N in the instant of the handover", number(func(w *world, n int64) { w.onGive = func(w *world) { w.resize(n) } })},
 		{"hold mode MODE", text(func(w *world, s string) { w.dep.mode = HoldMode(s) })},
 		{"unpause deployment", set(func(w *world) { w.dep.paused = false })},
-		{"pause deployment", set(func(w *world) { w.dep.paused = true })},
+		{"pause deployment", set((*world).pauseDeployment)},
 		{"delete deployment", set(func(w *world) { w.dep.exists = false })},
 		{"delete service", set(func(w *world) { w.service.exists, w.service.narrowed, w.service.marked = false, "", false })},
 		{"delete canary service", set(func(w *world) { w.canary.exists, w.canary.aborted = false, false })},
@@ -207,6 +207,12 @@ func (w *world) push(template string) {
 		w.dep.paused = true
 	}
 	w.dep.template = template
+}
+
+// pauseDeployment is its owner's pause, which is there to stay where Stagger does not hold the Deployment.
+func (w *world) pauseDeployment() {
+	w.dep.paused = true
+	w.watch.pausedBefore = w.watch.pausedBefore || w.forgotten
 }
 
 func (w *world) resize(n int64) { w.dep.replicas = int32(n) }
