@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -61,8 +62,12 @@ type reconciler struct {
 // Setup adds the controller to the manager.
 func Setup(m manager.Manager, s Settings) error {
 	_, err := m.GetRESTMapper().RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicy").GroupKind(), "v1")
+	if err != nil && !meta.IsNoMatchError(err) {
+		return fmt.Errorf("asking whether the cluster has mutating admission policies: %w", err)
+	}
+	guarded := err == nil
 	r := &reconciler{
-		Settings: s, client: m.GetClient(), guard: newGuard(m.GetClient(), s.Hold, err == nil), recorder: m.GetEventRecorder("stagger"),
+		Settings: s, client: m.GetClient(), guard: newGuard(m.GetClient(), s.Hold, guarded), recorder: m.GetEventRecorder("stagger"),
 		metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
@@ -76,7 +81,7 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(virtualService(), handler.EnqueueRequestsFromMapFunc(enqueue.virtualService)).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
-	if err == nil {
+	if guarded {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
 	}

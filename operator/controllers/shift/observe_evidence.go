@@ -2,6 +2,7 @@ package shift
 
 import (
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,6 +13,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
 )
+
+// driftAfter is how long a weight must have been live before the traffic of the last half minute alone is compared with it.
+const driftAfter = 45 * time.Second
 
 // evidence tells the loop what the record says, and takes what the counts say. A release that cannot be counted has no evidence.
 func (r *reconciler) evidence(f *facts) {
@@ -47,7 +51,11 @@ func (r *reconciler) evidence(f *facts) {
 	if rec.Step == 0 {
 		return
 	}
-	canary, total := reading.Since.Canary.Requests, reading.Since.Canary.Requests+reading.Since.Stable.Requests
+	seen := reading.Since
+	if rec.SettledAt != nil && r.clock.Since(rec.SettledAt.Time) > driftAfter {
+		seen = reading.Lately // what came before the weight was live says nothing about it any more
+	}
+	canary, total := seen.Canary.Requests, seen.Canary.Requests+seen.Stable.Requests
 	switch routing.Agrees(rec.Weight.Fraction(), canary, total) {
 	case routing.Yes:
 		f.o.Evidence.Agreement = release.AgreementYes
