@@ -1,9 +1,75 @@
-.PHONY: help test unit
+# make help lists what there is. More than three lines of shell belong into hack/.
+MAKEFLAGS += --no-print-directory --warn-undefined-variables
+.DEFAULT_GOAL := help
+FAULT ?= errors
+# STORIES chooses end-to-end tests by name: make e2e STORIES=Promote
+STORIES ?= .
+TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
+PACKAGES := ./pkg/... ./operator/...
+export CGO_ENABLED ?= 0
+say = @printf '\n==> %s\n' "$(1)"
+
+.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool e2e bench clean
+
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
-test: ## Run every test
-	go vet ./pkg/... ./operator/...
-	go test -race ./pkg/... ./operator/...
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+demo: build mesh ## A release on a real mesh, from one annotation: make demo FAULT=errors|crash|slow-start|none
+	@FAULT=$(FAULT) hack/demo.sh
+
+shell: build mesh ## A mesh with Stagger and a sample service, and a shell inside it
+	@hack/shell.sh
+
+build: ## bin/stagger and bin/kubectl-stagger
+	$(call say,building the operator and the plugin)
+	go build -trimpath -o bin/stagger ./operator
+	go build -trimpath -o bin/kubectl-stagger ./operator/cmd/kubectl-stagger
+
+mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, nothing after it
+	$(call say,building the mesh (step i of n is shown when something is to be built))
+	go -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
+	bin/localmesh build
+
+generate: ## CRDs, deepcopy and RBAC from their sources
+	$(call say,generating)
+	hack/generate.sh
+
+test: ## Everything: what CI runs
+	$(call say,1 of 6: lint) && $(MAKE) lint
+	$(call say,2 of 6: generated files) && $(MAKE) verify
+	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
+	$(call say,4 of 6: the counting expressions on Prometheus) && $(MAKE) mesh promtool
+	$(call say,5 of 6: the mesh itself) && $(MAKE) mesh-test
+	$(call say,6 of 6: the API and the user stories on the mesh) && $(MAKE) e2e
+	$(call say,all is well)
+
+unit: ## The fast loop: units and scenarios
+	go test $(PACKAGES)
+
+race: ## The same with the race detector, where there is the C compiler it needs
+	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 go test -race $(PACKAGES); \
+	else echo "no C compiler here: the race detector is left out" >&2; go test $(PACKAGES); fi
+
+lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
+	$(TOOL) golangci-lint run $(PACKAGES) ./e2e/...
+	cd hack/localmesh && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...
+	hack/purity.sh
+	hack/lengths.sh
+
+verify: ## Fail when generated files have drifted
+	hack/verify.sh
+
+promtool: ## The counting expressions on Prometheus's own engine
+	hack/promtool.sh
+
+mesh-test: ## The tests of hack/localmesh
 	go -C hack/localmesh test ./...
-unit: ## The fast loop
-	go test ./pkg/... ./operator/...
+
+e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
+	go test -count=1 -timeout=60m -v -run '$(STORIES)' ./e2e/...
+
+bench: ## Benchmarks of the core
+	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+clean: ## Remove what was built here; the mesh's programs stay in the cache
+	rm -rf bin

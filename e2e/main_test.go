@@ -133,8 +133,8 @@ func untilReady(localmesh, state string, ended <-chan error) error {
 }
 
 func takeDown(mesh *exec.Cmd, ended <-chan error) error {
-	if err := mesh.Process.Signal(syscall.SIGTERM); err != nil {
-		return nil // it has ended, and untilReady or a test has said why
+	if err := mesh.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("ending the mesh: %w", err)
 	}
 	select {
 	case <-ended:

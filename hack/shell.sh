@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Raises a mesh with Stagger and the sample service, and opens a shell inside its network. All ends with the shell.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export STAGGER_MESH
+STAGGER_MESH=$(mktemp -d "${TMPDIR:-/tmp}/stagger-shell-XXXXXX")
+export PATH="$PWD/bin:$PATH"
+operator=
+finish() {
+	[ -z "$operator" ] || kill "$operator" 2>/dev/null || true
+	bin/localmesh down >/dev/null 2>&1 || true
+	rm -rf "$STAGGER_MESH"
+}
+trap finish EXIT
+bin/localmesh up
+inside() { bin/localmesh exec -- "$@"; }
+inside kubectl apply -k manifests/kustomize >/dev/null
+inside kubectl -n stagger-system scale deployment/stagger --replicas=0 >/dev/null # it runs beside the cluster, from bin/
+inside kubectl wait --for=condition=Established crd/shiftpolicies.stagger.dev crd/trafficshifts.stagger.dev --timeout=30s >/dev/null
+inside kubectl apply -k manifests/policies >/dev/null
+inside kubectl apply -f hack/localmesh/samples/shop.yaml >/dev/null
+# The operator has the rights it ships with, and no others.
+cat >"$STAGGER_MESH/operator.yaml" <<YAML
+sources: [{name: default, address: "http://127.0.0.1:9090"}]
+leaderElection: {namespace: stagger-system}
+health: {address: "127.0.0.1:8081"}
+metrics: {address: "127.0.0.1:8443"}
+log: {format: text}
+YAML
+cp "$STAGGER_MESH/kubeconfig" "$STAGGER_MESH/operator.kubeconfig"
+token=$(inside kubectl -n stagger-system create token stagger --duration=24h)
+inside kubectl --kubeconfig="$STAGGER_MESH/operator.kubeconfig" config set-credentials stagger --token="$token" >/dev/null
+inside kubectl --kubeconfig="$STAGGER_MESH/operator.kubeconfig" config set-context --current --user=stagger >/dev/null
+bin/localmesh exec -- stagger --config "$STAGGER_MESH/operator.yaml" --kubeconfig "$STAGGER_MESH/operator.kubeconfig" >"$STAGGER_MESH/operator.log" 2>&1 &
+operator=$!
+cat <<TEXT
+
+You are inside the mesh. The operator's log is $STAGGER_MESH/operator.log; all ends with this shell.
+  kubectl -n shop annotate service checkout stagger.dev/policy=fast
+  localmesh load --host checkout.example.com --rate 50 --record /dev/null >/dev/null &
+  kubectl -n shop set image deployment/checkout app=shop:1.1.0
+  kubectl stagger -n shop status checkout
+TEXT
+inside "${SHELL:-bash}" -i || true
