@@ -24,8 +24,9 @@ const (
 	DefaultSource = "default"
 	// DefaultBackfill is how far back is counted what was missed.
 	DefaultBackfill = time.Hour
-	// MinSlice and MaxSlice bound the length of a slice.
+	// MinSlice is the shortest a slice may be.
 	MinSlice = 100 * time.Millisecond
+	// MaxSlice is the longest a slice may be.
 	MaxSlice = time.Minute
 
 	eventBuffer = 1024

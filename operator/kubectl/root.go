@@ -60,7 +60,7 @@ func newRoot(w World) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Args = cobra.ArbitraryArgs // the sentence about an unknown verb is this plugin's own
 	root.SuggestionsMinimumDistance = 2
-	root.RunE = func(c *cobra.Command, args []string) error { return unknown(c, args) }
+	root.RunE = unknown
 	root.SetIn(w.Streams.In)
 	root.SetOut(w.Streams.Out)
 	root.SetErr(w.Streams.ErrOut)

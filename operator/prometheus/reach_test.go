@@ -25,7 +25,7 @@ func stuck(begin string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if begin != "" {
 			fmt.Fprint(w, begin)
-			w.(http.Flusher).Flush()
+			_ = http.NewResponseController(w).Flush()
 		}
 		<-r.Context().Done()
 	}

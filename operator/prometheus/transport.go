@@ -52,10 +52,10 @@ func said(resp *http.Response, body []byte) error {
 	var answer struct {
 		Error string `json:"error"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
-		return nil
+	if json.Unmarshal(body, &answer) == nil && answer.Error != "" {
+		return errors.New(answer.Error)
 	}
-	return errors.New(answer.Error)
+	return nil
 }
 
 // limited ends answers that are too large, and stops waiting for transports that do not heed the context, as that of OAuth 2
@@ -93,7 +93,7 @@ func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 // discard closes a response that comes when nobody waits for it any more.
 func discard(done <-chan outcome) {
 	if o := <-done; o.resp != nil {
-		o.resp.Body.Close()
+		_ = o.resp.Body.Close()
 	}
 }
 

@@ -58,11 +58,11 @@ func (b Batch) Counts(answer model.Vector, rules Rules) (map[Service]Counts, err
 		if err != nil {
 			return nil, fmt.Errorf("counts: %w", err)
 		}
-		if id := s.Metric.Fingerprint(); seen[id] {
+		id := s.Metric.Fingerprint()
+		if seen[id] {
 			return nil, fmt.Errorf("counts: the answer has the series %s twice", s.Metric)
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 		n, err := count(s.Value)
 		if err != nil {
 			return nil, fmt.Errorf("counts: series %s: %w", s.Metric, err)

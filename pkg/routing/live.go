@@ -132,7 +132,7 @@ func (r *route) edited(want int64, forgotten bool) EditKind {
 // lastWriter returns the field manager, not ours, that wrote the http routes last. They are one field to the API server.
 func lastWriter(vs *unstructured.Unstructured, ours string) (manager string, at time.Time) {
 	for _, f := range vs.GetManagedFields() {
-		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.Raw) {
+		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.GetRawBytes()) {
 			continue
 		}
 		if manager == "" || f.Time.After(at) {

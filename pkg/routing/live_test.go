@@ -104,7 +104,7 @@ func TestForeign(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	writer := func(manager, fields string, seconds int) metav1.ManagedFieldsEntry {
 		when := metav1.NewTime(at.Add(time.Duration(seconds) * time.Second))
-		return metav1.ManagedFieldsEntry{Manager: manager, Time: &when, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &when, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	const routes, annotations = `{"f:spec":{".":{},"f:hosts":{},"f:http":{}}}`, `{"f:metadata":{"f:annotations":{}}}`
 	cases := map[string]struct {

@@ -117,7 +117,7 @@ func (r *route) divide(t Target, share int64, raising bool) ([]any, memo, error)
 	}
 	var out []any
 	for i, k := range r.kept() {
-		whole, given := int64(0), int64(0)
+		var whole, given int64
 		if err == nil {
 			whole, given = units[i]*Whole, units[i]*share
 		} else {

@@ -26,10 +26,7 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	case StatePreparing:
 		return when(move, "the canary's pods are ready and only routed traffic can reach them")
 	case StateShifting:
-		if s.Weight != nil && s.Weight.Settling {
-			return when(move, "this weight is live, has been held and the evidence clears it")
-		}
-		return when(move, "the evidence clears it")
+		return when(move, clearance(s))
 	case StatePaused:
 		return when(move, "control is Auto again and the evidence clears it; aborts still work")
 	case StateHeld:
@@ -39,14 +36,27 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	case StateAborting:
 		return "all traffic goes to the stable, then the canary's pods go"
 	case StateDraining:
-		if r.DrainUntil != nil && r.DrainUntil.After(now) {
-			return "the canary's pods go in " + span(r.DrainUntil.Sub(now))
-		}
-		return "the canary's pods go"
+		return "the canary's pods go" + drain(r, now)
 	case StateRestoring:
 		return "routes and Service are put back as they were"
 	}
 	return ""
+}
+
+// clearance is what a weight waits for.
+func clearance(s Screen) string {
+	if s.Weight != nil && s.Weight.Settling {
+		return "this weight is live, has been held and the evidence clears it"
+	}
+	return "the evidence clears it"
+}
+
+// drain is how long requests in flight may still take.
+func drain(r *v1alpha1.Release, now time.Time) string {
+	if r.DrainUntil == nil || !r.DrainUntil.After(now) {
+		return ""
+	}
+	return " in " + span(r.DrainUntil.Sub(now))
 }
 
 func when(move, then string) string {

@@ -64,12 +64,7 @@ func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		// Why a release was aborted is told by its outcome, with the numbers.
 		return c.Status == metav1.ConditionTrue && c.Reason != string(v1alpha1.ReasonAborted)
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
-		reason, waits := waitingFor(shift)
-		if runs {
-			return waits && c.Reason == string(reason)
-		}
-		normal := []v1alpha1.Reason{v1alpha1.ReasonAborted, v1alpha1.ReasonReleasing, v1alpha1.ReasonPending}
-		return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
+		return tellingReadiness(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted:
 		return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonNoTraffic))
 	case v1alpha1.ConditionEvidenceCurrent:
@@ -77,6 +72,15 @@ func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		return c.Status == metav1.ConditionFalse && !early && (runs || c.Reason == string(v1alpha1.ReasonPrometheusUnreachable))
 	}
 	return runs && c.Status == metav1.ConditionFalse
+}
+
+func tellingReadiness(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bool) bool {
+	if runs {
+		reason, waits := waitingFor(shift)
+		return waits && c.Reason == string(reason)
+	}
+	normal := []v1alpha1.Reason{v1alpha1.ReasonAborted, v1alpha1.ReasonReleasing, v1alpha1.ReasonPending}
+	return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
 }
 
 // edits are what other writers did to routes and Service while the release ran, and a pause that nobody would otherwise see.

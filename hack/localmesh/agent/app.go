@@ -44,7 +44,7 @@ func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) 
 		l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
 		if err != nil {
 			for _, open := range out {
-				open.Close()
+				_ = open.Close()
 			}
 			return nil, fmt.Errorf("listening: %w", err)
 		}

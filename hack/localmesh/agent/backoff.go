@@ -19,8 +19,8 @@ func (b *backOff) wait(ran time.Duration) time.Duration {
 		b.next = 0
 	}
 	now := b.next
-	switch {
-	case b.next == 0:
+	switch b.next {
+	case 0:
 		b.next = firstBackOff
 	default:
 		b.next = min(2*b.next, maxBackOff)

@@ -74,7 +74,7 @@ func check(ctx context.Context, p *corev1.Probe, ip string, c corev1.Container) 
 		if err != nil {
 			return false
 		}
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return resp.StatusCode >= 200 && resp.StatusCode < 400
 	case p.TCPSocket != nil:
 		var d net.Dialer
@@ -82,7 +82,7 @@ func check(ctx context.Context, p *corev1.Probe, ip string, c corev1.Container) 
 		if err != nil {
 			return false
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	return true
 }

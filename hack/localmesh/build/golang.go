@@ -81,7 +81,7 @@ func runGo(ctx context.Context, dir string, args []string, s *step) error {
 		}
 	}()
 	err := cmd.Run()
-	w.Close()
+	_ = w.Close() // a pipe's writing end has no errors
 	<-read
 	if err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, tail(output.Bytes()))

@@ -58,7 +58,7 @@ func extract(archive, name, to string) error {
 		return fmt.Errorf("creating %s: %w", to, err)
 	}
 	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
+		_ = out.Close()
 		return fmt.Errorf("unpacking %s: %w", name, err)
 	}
 	return out.Close()

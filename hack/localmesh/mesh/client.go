@@ -107,12 +107,12 @@ func hold(ctx context.Context, dir state.Dir) (*os.File, error) {
 			return f, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("locking %s: %w", f.Name(), err)
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("a mesh is up in %s (end it with: localmesh down --state %s)", dir, dir)
 		case <-time.After(50 * time.Millisecond):
 		}

@@ -59,7 +59,7 @@ func (s *supervisor) listen() (end func(), err error) {
 			log.Printf("Serving commands: %v", err)
 		}
 	}()
-	return func() { server.Close() }, nil
+	return func() { _ = server.Close() }, nil
 }
 
 // peerKey is the context key of the process that sent a command.

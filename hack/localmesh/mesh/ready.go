@@ -52,7 +52,7 @@ func answers(address, host string, wanted int) func(context.Context) bool {
 		if err != nil {
 			return false
 		}
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return wanted == 0 || resp.StatusCode == wanted
 	}
 }

@@ -38,7 +38,7 @@ func Up(ctx context.Context, dir state.Dir, o Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := spawn(dir, self, o, l)
+	s, err := spawn(dir, self, l)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func copySelf(to string) error {
 		return fmt.Errorf("copying this program: %w", err)
 	}
 	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
+		_ = out.Close()
 		return fmt.Errorf("copying this program: %w", err)
 	}
 	return out.Close()
@@ -109,7 +109,7 @@ type spawned struct {
 
 // spawn starts the supervisor in a network namespace of its own; where this is not root, in a user namespace too, which makes it
 // root over that network only. The lock goes with it.
-func spawn(dir state.Dir, self string, o Options, lock *os.File) (*spawned, error) {
+func spawn(dir state.Dir, self string, lock *os.File) (*spawned, error) {
 	log, err := os.OpenFile(dir.Log("supervisor"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening the supervisor's log: %w", err)
