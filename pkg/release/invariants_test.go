@@ -19,6 +19,7 @@ type watch struct {
 	downAt  time.Time       // when the canary last lost its routes
 	judged  map[string]bool // templates that may serve
 	rogue   bool            // people let a template roll out by themselves
+	lit     bool            // before a write the Service selected pods
 
 	pausedBefore bool // the Deployment was paused when it was first held
 }
@@ -106,12 +107,17 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 // writes checks a write before it is made.
 func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Action) {
 	t.Helper()
+	x.lit = x.reached(w)
 	switch a.Verb {
 	case Raise:
 		x.raises(t, w, o, d, a.Share)
 	case GiveSet:
 		x.raises(t, w, o, d, v1alpha1.Whole)
 		x.proves(t, w, o)
+	case AbortService, AbortRoutes:
+		if w.canary.selects == d.Release.Revision {
+			x.downAt = w.now
+		}
 	case Narrow:
 		if o.Release != nil && a.Hash == o.Release.Revision && w.service.narrowed != a.Hash {
 			x.raises(t, w, o, d, v1alpha1.Whole)
@@ -186,18 +192,21 @@ func (x *watch) written(t *testing.T, w *world, o Observation, d Decision, a Act
 	switch a.Verb {
 	case AbortService, AbortRoutes:
 		x.pulled = true
-		if a.Verb == AbortService || w.canary.selects == d.Release.Revision {
-			x.downAt = w.now
-		}
 	case Unhold:
 		x.pausedBefore = w.dep.paused
 	case RestoreRoutes, Widen, Lower:
 		x.freedAt = w.now
 	}
-	if n := w.service.narrowed; n != "" && w.dep.exists && w.dep.replicas > 0 && o.Workload.Stable.Replicas > 0 && w.serving(n) == 0 {
-		x.fail(t, w, "the Service selects %s, which has no pods", n)
+	if a.Verb != GiveSet && x.lit && !x.reached(w) { // a revert in the instant of the handover can scale the judged pods away
+		x.fail(t, w, "%s makes the Service select %s, which has no pods", a, w.service.narrowed)
 	}
 	x.served(t, w)
+}
+
+// reached says whether the Service selects pods, if there are any.
+func (x *watch) reached(w *world) bool {
+	n := w.service.narrowed
+	return n == "" || !w.dep.exists || w.serving(n) > 0 || !slices.ContainsFunc(w.owned(), func(s *podSet) bool { return len(s.pods) > 0 })
 }
 
 // served checks that only templates that were judged serve as the Deployment's.
@@ -214,6 +223,9 @@ func (x *watch) served(t *testing.T, w *world) {
 func (x *watch) atRest(t *testing.T, w *world) {
 	t.Helper()
 	x.served(t, w)
+	if !x.rogue && !x.reached(w) {
+		x.fail(t, w, "the Service selects %s, which has no pods", w.service.narrowed)
+	}
 	r := w.status.release
 	if r != nil && !r.State.Ended() && r.Outcome == nil && w.service.narrowed == r.Revision && w.set(r.Revision, "release") != nil && x.share(w) < v1alpha1.Whole {
 		x.fail(t, w, "the Service selects the canary while routes are lower")

@@ -73,7 +73,7 @@ type podSet struct {
 	template          string // hash of the template without the pods' own hash
 	replicas, sick    int32
 	pods              []time.Time // since when each exists
-	desired           int32       // the Deployment's replicas when it was handed over: what makes it saturated
+	desired           int32       // the Deployment's replicas as its controller noted them: what makes it saturated
 }
 
 type route struct {
@@ -114,7 +114,7 @@ func newWorld() *world {
 		routes: []*route{{name: "shop/web"}},
 	}
 	w.service.exists = true
-	w.sets = []*podSet{{name: "web-v1", hash: "v1", template: "v1", owner: "deployment", replicas: 4}}
+	w.sets = []*podSet{{name: "web-v1", hash: "v1", template: "v1", owner: "deployment", replicas: 4, desired: 4}}
 	w.kubelet()
 	w.now = w.now.Add(startup)
 	w.watch.begin(w)
@@ -224,9 +224,9 @@ func (w *world) whilePaused() {
 			}
 		}
 	case len(active) == 1:
-		active[0].replicas = w.dep.replicas
+		active[0].replicas, active[0].desired = w.dep.replicas, w.dep.replicas
 	case len(active) == 0 && len(w.owned()) > 0:
-		w.owned()[0].replicas = w.dep.replicas
+		w.owned()[0].replicas, w.owned()[0].desired = w.dep.replicas, w.dep.replicas
 	}
 }
 
@@ -246,7 +246,7 @@ func (w *world) rollOut() {
 	if current.replicas < w.dep.replicas {
 		w.watch.native(w)
 	}
-	current.replicas = w.dep.replicas
+	current.replicas, current.desired = w.dep.replicas, w.dep.replicas
 	if w.available(current) < w.dep.replicas {
 		return
 	}
