@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,17 +16,19 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// operator is the real program as a process of the test.
+// operator is the real program as a process of the test, which starts it again when it ends by itself, as a kubelet does.
 type operator struct {
-	t      *testing.T
-	dir    string
+	t   *testing.T
+	dir string
+
+	mu     sync.Mutex
 	cmd    *exec.Cmd
-	ended  chan struct{} // closed when the process has ended
-	wanted bool          // the test ended it
+	wanted bool          // the test ends it
+	ended  chan struct{} // closed when it has ended and stays so
 }
 
 // startOperator runs the operator on one namespace with the rights it ships with and a quick clock. A setting is the dotted name of one
-// of the configuration file and its value, such as "evidence.slice=1s". It ends with the test, which fails if it ends before.
+// of the configuration file and its value, such as "evidence.slice=1s". It ends with the test.
 func startOperator(t *testing.T, namespace string, settings ...string) *operator {
 	t.Helper()
 	o := &operator{t: t, dir: t.TempDir()}
@@ -56,7 +59,7 @@ func configuration(t *testing.T, namespace string, settings []string) map[string
 		"evidence":       map[string]any{"slice": "1s", "fastTick": "1s", "slowTick": "5s", "lag": "2s", "scrapeInterval": "1s"},
 		"pushBound":      "3s",
 		"settleBound":    "10s",
-		"leaderElection": map[string]any{"id": fmt.Sprintf("e2e-%x", sha256.Sum256([]byte(t.Name())))[:20], "namespace": operatorNamespace, "lease": "3s", "renew": "2s", "retry": "500ms"},
+		"leaderElection": map[string]any{"id": fmt.Sprintf("e2e-%x", sha256.Sum256([]byte(t.Name())))[:20], "namespace": operatorNamespace, "lease": "6s", "renew": "5s", "retry": "1s"},
 		"health":         map[string]any{"address": "127.0.0.1:0"},
 		"metrics":        map[string]any{"address": "127.0.0.1:0"},
 		"log":            map[string]any{"level": "debug", "format": "text"},
@@ -92,22 +95,43 @@ func (o *operator) path(name string) string { return filepath.Join(o.dir, name) 
 // start runs the operator, which must not be running. Its log goes on in the same file.
 func (o *operator) start() {
 	o.t.Helper()
-	log, err := os.OpenFile(o.path("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(adm.programs, "stagger"), "--config", o.path("config.yaml"), "--kubeconfig", o.path("kubeconfig"))
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wanted, o.ended = false, make(chan struct{})
+	if err := o.run(); err != nil {
 		o.t.Fatalf("starting the operator: %v", err)
 	}
-	ended := make(chan struct{})
-	o.cmd, o.ended, o.wanted = cmd, ended, false
-	go func() {
-		defer close(ended)
+	go o.keep(o.ended)
+}
+
+// run starts the process; the lock is held.
+func (o *operator) run() error {
+	log, err := os.OpenFile(o.path("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the process has its own handle
+	o.cmd = exec.Command(filepath.Join(adm.programs, "stagger"), "--config", o.path("config.yaml"), "--kubeconfig", o.path("kubeconfig"))
+	o.cmd.Stdout, o.cmd.Stderr = log, log
+	o.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return o.cmd.Start()
+}
+
+// keep starts the operator again until the test ends it.
+func (o *operator) keep(ended chan<- struct{}) {
+	defer close(ended)
+	for {
+		o.mu.Lock()
+		cmd := o.cmd
+		o.mu.Unlock()
 		_ = cmd.Wait() // how it ended is told by its log
-		_ = log.Close()
-	}()
+		o.mu.Lock()
+		done := o.wanted || o.run() != nil
+		o.mu.Unlock()
+		if done {
+			return
+		}
+	}
 }
 
 // stop ends the operator as a kubelet does.
@@ -118,24 +142,16 @@ func (o *operator) kill() { o.end(syscall.SIGKILL) }
 
 func (o *operator) end(signal syscall.Signal) {
 	o.t.Helper()
-	if o.wanted {
-		return
-	}
+	o.mu.Lock()
 	o.wanted = true
+	cmd, ended := o.cmd, o.ended
+	o.mu.Unlock()
+	_ = cmd.Process.Signal(signal) // it may have ended
 	select {
-	case <-o.ended:
-		o.t.Errorf("the operator ended by itself; its log ends with:\n%s", tail(o.log(), 20))
-		return
-	default:
-	}
-	if err := o.cmd.Process.Signal(signal); err != nil {
-		o.t.Errorf("ending the operator: %v", err)
-	}
-	select {
-	case <-o.ended:
+	case <-ended:
 	case <-time.After(40 * time.Second):
 		o.t.Error("the operator did not end within 40 s")
-		_ = o.cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 	}
 }
 
