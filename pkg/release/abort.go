@@ -171,17 +171,12 @@ func whenNoLongerWanted(o Observation, now time.Time) (Decision, bool) {
 	return d, true
 }
 
-func whenBreach(o Observation, now time.Time) (Decision, bool) {
+func whenBreach(o Observation, _ time.Time) (Decision, bool) {
 	v := o.Evidence.Verdict
-	switch {
-	case !o.running():
+	if !o.running() || v.State != evidence.Breach {
 		return Decision{}, false
-	case v.State == evidence.Breach:
-		return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
-	case v.AloneBreach && o.Release.Weight.Millionths() > comparable && !o.aborting() && abortFound(o) == "":
-		return stepBack(o, now)
 	}
-	return Decision{}, false
+	return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
 }
 
 // blame tells the numbers of a breach: the objective that says most against the canary.
@@ -197,8 +192,11 @@ func blame(v evidence.Verdict) string {
 		worst.Name, c.Bad, c.Requests, s.Bad, s.Requests, v.Against)
 }
 
-// stepBack gives most of the traffic back to the stable, because at full traffic there is nothing to compare the canary with.
-func stepBack(o Observation, now time.Time) (Decision, bool) {
+// whenAlone gives most of the traffic back to the stable, because at full traffic there is nothing to compare the canary with.
+func whenAlone(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.aborting() || !o.Evidence.Verdict.AloneBreach || o.Release.Weight.Millionths() <= comparable {
+		return Decision{}, false
+	}
 	r := o.Release.DeepCopy()
 	step := smallStep(&r.Plan)
 	share := r.Plan.Steps[step-1].Weight.Millionths()

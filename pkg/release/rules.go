@@ -22,6 +22,7 @@ func rules() []rule {
 		{"superseded", whenNewerTemplate},
 		{"contested", whenSelectorContested},
 		{"abort found", whenAbortFound},
+		{"alone", whenAlone},
 		{"too high", whenTooHigh},
 		{"arm lost", whenArmLost},
 		{"leftovers", whenUnknownRemains},
