@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// reconciler carries out passes.
+type reconciler struct {
+	client   client.Client
+	recorder events.EventRecorder
+}
+
+// Setup adds the controller to the manager.
+func Setup(m manager.Manager) error {
+	err := builder.ControllerManagedBy(m).Named("policy").
+		For(&v1alpha1.ShiftPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(&reconciler{client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+	if err != nil {
+		return fmt.Errorf("setting up the policy controller: %w", err)
+	}
+	return nil
+}
+
+// Reconcile is one pass over one ShiftPolicy.
+func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	p := &v1alpha1.ShiftPolicy{}
+	if err := r.client.Get(ctx, req.NamespacedName, p); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !p.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	problem := contradiction(p.Spec)
+	after := p.DeepCopy()
+	after.Status = status(p, problem)
+	if equality.Semantic.DeepEqual(p.Status, after.Status) {
+		return reconcile.Result{}, nil
+	}
+	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(p, client.MergeFromWithOptimisticLock{})); err != nil {
+		return reconcile.Result{}, fmt.Errorf("writing the status of ShiftPolicy %s: %w", p.Name, err)
+	}
+	log.FromContext(ctx).V(1).Info("Policy looked at", "accepted", problem == "", "message", problem)
+	if problem != "" {
+		r.recorder.Eventf(p, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonInvalid), "Accept", "%s", problem)
+	}
+	return reconcile.Result{}, nil
+}

@@ -1,0 +1,178 @@
+package policy
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// sound is a plan that can be followed, changed as a case wants it.
+func sound(changes ...func(*v1alpha1.ShiftPolicySpec)) v1alpha1.ShiftPolicySpec {
+	s := v1alpha1.ShiftPolicySpec{
+		Steps:        []v1alpha1.Step{{Weight: "1%", Hold: "2m"}, {Weight: "25%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}},
+		Objectives:   []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99.5%"}},
+		Undetermined: v1alpha1.Deadline{After: "30m", Action: v1alpha1.ActionHold},
+		Workload:     v1alpha1.WorkloadLimits{ReadyWithin: "10m", Drain: "30s"},
+	}
+	for _, change := range changes {
+		change(&s)
+	}
+	return s
+}
+
+func TestContradictions(t *testing.T) {
+	type spec = v1alpha1.ShiftPolicySpec
+	cases := map[string]struct {
+		change func(*spec)
+		want   string // a part of the sentence; empty: the plan can be followed
+	}{
+		"a sound plan":                     {func(*spec) {}, ""},
+		"no step":                          {func(s *spec) { s.Steps = nil }, "spec.steps ends below 100%"},
+		"an end below the whole":           {func(s *spec) { s.Steps = s.Steps[:2] }, "spec.steps ends below 100%"},
+		"weights that fall":                {func(s *spec) { s.Steps[1].Weight = "0.5%" }, "spec.steps[1].weight is 0.5%, not above 1%"},
+		"weights that stay":                {func(s *spec) { s.Steps[1].Weight = "1.0%" }, "spec.steps[1].weight is 1.0%, not above 1%"},
+		"a first step of nothing":          {func(s *spec) { s.Steps[0].Weight = "0%" }, "spec.steps[0].weight is 0%, not above 0%"},
+		"a hold that is no time":           {func(s *spec) { s.Steps[0].Hold = "soon" }, `spec.steps[0].hold is "soon"`},
+		"no objective":                     {func(s *spec) { s.Objectives = nil }, "spec.objectives is empty"},
+		"two objectives of one name":       {func(s *spec) { s.Objectives = append(s.Objectives, s.Objectives[0]) }, "spec.objectives[1].name is availability"},
+		"an objective without a budget":    {func(s *spec) { s.Objectives[0].Target = "100%" }, "spec.objectives[0].target is 100%"},
+		"an objective of bad requests":     {func(s *spec) { s.Objectives[0].Target = "0.5%" }, "spec.objectives[0].target is 0.5%"},
+		"a deadline within a hold":         {func(s *spec) { s.Undetermined = v1alpha1.Deadline{After: "5m", Action: v1alpha1.ActionAbort} }, "spec.undetermined.after is 5m and spec.steps[1].hold is 5m"},
+		"the same deadline where it holds": {func(s *spec) { s.Undetermined.After = "5m" }, ""},
+		"a deadline beyond every hold":     {func(s *spec) { s.Undetermined = v1alpha1.Deadline{After: "6m", Action: v1alpha1.ActionAbort} }, ""},
+		"pods without any time":            {func(s *spec) { s.Workload.ReadyWithin = "0s" }, `spec.workload.readyWithin is "0s"`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := contradiction(sound(c.change))
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q in it", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheShippedPoliciesAreAccepted(t *testing.T) {
+	files, err := filepath.Glob("../../../manifests/policies/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p v1alpha1.ShiftPolicy
+		if err := yaml.UnmarshalStrict(text, &p); filepath.Base(file) == "kustomization.yaml" {
+			continue
+		} else if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		found++
+		if problem := contradiction(p.Spec); problem != "" {
+			t.Errorf("%s: %s", file, problem)
+		}
+	}
+	if found < 3 {
+		t.Errorf("%d policies were found, want at least 3", found)
+	}
+}
+
+type world struct {
+	client   client.Client
+	recorder *events.FakeRecorder
+	writes   int
+}
+
+func newWorld(t *testing.T, p *v1alpha1.ShiftPolicy) *world {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{recorder: events.NewFakeRecorder(16)}
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(p).WithStatusSubresource(p).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			w.writes++
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	}).Build()
+	return w
+}
+
+// pass returns the policy after a pass over it.
+func (w *world) pass(t *testing.T, name string) *v1alpha1.ShiftPolicy {
+	t.Helper()
+	r := &reconciler{client: w.client, recorder: w.recorder}
+	key := types.NamespacedName{Name: name}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+		t.Fatalf("a pass failed: %v", err)
+	}
+	var p v1alpha1.ShiftPolicy
+	if err := w.client.Get(t.Context(), key, &p); err != nil {
+		t.Fatal(err)
+	}
+	return &p
+}
+
+func verdicts(p *v1alpha1.ShiftPolicy) map[string]string {
+	out := map[string]string{}
+	for _, c := range p.Status.Conditions {
+		out[c.Type] = string(c.Status) + " " + c.Reason
+	}
+	return out
+}
+
+func TestStatusFollowsThePlan(t *testing.T) {
+	p := &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine", Generation: 1}, Spec: sound(func(s *v1alpha1.ShiftPolicySpec) { s.Steps = s.Steps[:1] })}
+	w := newWorld(t, p)
+	got := w.pass(t, "mine")
+	if diff := cmp.Diff(map[string]string{"Accepted": "False Invalid", "Ready": "False Invalid", "Stalled": "True Invalid"}, verdicts(got)); diff != "" {
+		t.Errorf("a plan that ends at 1%% (-want +got):\n%s", diff)
+	}
+	if len(w.recorder.Events) != 1 {
+		t.Errorf("%d events, want 1", len(w.recorder.Events))
+	}
+	w.pass(t, "mine")
+	if w.writes != 1 {
+		t.Errorf("%d writes after two passes over one plan, want 1", w.writes)
+	}
+
+	got.Spec, got.Generation = sound(), 2
+	if err := w.client.Update(t.Context(), got); err != nil {
+		t.Fatal(err)
+	}
+	got = w.pass(t, "mine")
+	if diff := cmp.Diff(map[string]string{"Accepted": "True Accepted", "Ready": "True Accepted"}, verdicts(got)); diff != "" {
+		t.Errorf("a sound plan (-want +got):\n%s", diff)
+	}
+	ready := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.ConditionReady)
+	if got.Status.ObservedGeneration != 2 || ready == nil || ready.ObservedGeneration != 2 {
+		t.Errorf("observed generation is %d, of Ready %v; want 2", got.Status.ObservedGeneration, ready)
+	}
+}
+
+func TestAPolicyThatIsGoneIsNoError(t *testing.T) {
+	w := newWorld(t, &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "other"}})
+	r := &reconciler{client: w.client, recorder: w.recorder}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Name: "mine"}}); err != nil {
+		t.Errorf("a pass over a policy that is gone failed: %v", err)
+	}
+}
