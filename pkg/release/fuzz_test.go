@@ -1,0 +1,185 @@
+package release
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// dice makes facts of bytes; when they have run out everything is the first choice.
+type dice []byte
+
+func (d *dice) n(of int) int {
+	if len(*d) == 0 {
+		return 0
+	}
+	b := (*d)[0]
+	*d = (*d)[1:]
+	return int(b) % of
+}
+
+func (d *dice) yes() bool { return d.n(2) == 1 }
+
+func pick[T any](d *dice, from ...T) T { return from[d.n(len(from))] }
+
+func (d *dice) time() *metav1.Time {
+	if d.yes() {
+		return nil
+	}
+	return stamp(epoch.Add(-time.Duration(d.n(200)) * 7 * time.Second))
+}
+
+func (d *dice) set(names ...string) Set {
+	hash := pick(d, names...)
+	if hash == "" {
+		return Set{}
+	}
+	return Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.n(6)), Available: int32(d.n(6)), Pods: int32(d.n(6))}
+}
+
+// observation is any combination of facts, possible or not.
+func (d *dice) observation() Observation {
+	o := Observation{Refused: pick(d, "", "v2", "v3"), Bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute}}
+	o.Wanted = Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), nil)}
+	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
+	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
+		o.Wanted.Command = ParseCommand(text)
+	}
+	o.Workload = Workload{
+		Deployment: pick(d, "web", "web", ""), Replicas: int32(d.n(6)), Template: pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),
+		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, HoldOnChange, HoldAlways), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
+		HandedOver: d.n(5) == 1, Rogue: pick(d, "", "", "web-x"), Twin: pick(d, "", "web-old"), Crashing: pick(d, "", "", "", "app crashes"),
+		Obstacle: pick(d, "", "quota"),
+	}
+	o.Service = Service{Exists: d.n(8) > 0, Narrowed: pick(d, "v1", "v2", ""), Marked: d.yes()}
+	o.Canary = Canary{Service: "web-canary", Exists: d.n(6) > 0, Selects: pick(d, "v2", "v1", ""), Aborted: d.n(6) == 1, Number: int64(d.n(3)),
+		RuleWanted: d.yes(), RuleExists: d.yes()}
+	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
+	o.Routes = Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: pick(d, shares...), Highest: pick(d, shares...), Marked: d.yes(), AbortOpen: d.n(3) > 0}
+	o.Routes.Foreign = pick(d, nil, &Foreign{Route: "VirtualService web", Kind: "raised"})
+	o.Evidence = Evidence{Fresh: d.n(4) > 0, Reason: pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.n(4) > 0,
+		Agreement: pick(d, AgreementYes, AgreementUnknown, AgreementNo), Share: pick(d, shares...)}
+	o.Evidence.Verdict = evidence.Verdict{State: pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
+		Reason:     pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
+		Suspicious: d.n(5) == 1, Shared: d.n(5) == 1, Cleared: d.yes(), AloneBreach: d.n(8) == 1, Covered: time.Duration(d.n(100)) * time.Minute}
+	if d.n(8) > 0 {
+		o.Release = d.release()
+	}
+	return o
+}
+
+func (d *dice) release() *v1alpha1.Release {
+	p := pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), plan("1%/0s", "50%/1m", "100%/10m"))
+	p.Undetermined.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
+	p.SharedBreach.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
+	r := &v1alpha1.Release{
+		Number: int64(1 + d.n(2)), Revision: pick(d, "v2", "v2", "v3"), Stable: pick(d, "v1", "v1", ""), Plan: *p, Step: int32(d.n(len(p.Steps) + 1)),
+		State: pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
+			v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted),
+		StepStartedAt: d.time(), SettledAt: d.time(), WaitingSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.n(7)),
+		Contested: v1alpha1.Contested{Routes: int32(d.n(8)), Selector: int32(d.n(8)), Since: d.time()},
+		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.n(6))},
+	}
+	r.Weight = v1alpha1.PercentageOf(0)
+	if r.Step > 0 {
+		r.Weight = p.Steps[r.Step-1].Weight
+	}
+	switch {
+	case r.State == v1alpha1.StatePromoted:
+		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted, Message: "done"}
+	case r.State == v1alpha1.StateAborted || r.State == v1alpha1.StateAborting || r.State == v1alpha1.StateDraining || r.State == v1alpha1.StateRestoring:
+		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded, Message: "so be it",
+			Refuse: pick(d, v1alpha1.RefuseNothing, v1alpha1.RefuseTemplate)}
+	}
+	return r
+}
+
+// FuzzDecide feeds Decide with facts that need not fit together. Whatever they are, it decides, twice the same, changes nothing it was
+// given, and raises only when nothing speaks against it.
+func FuzzDecide(f *testing.F) {
+	for i := range 64 {
+		seed := make([]byte, 160)
+		for j := range seed {
+			seed[j] = byte(i * (j + 3) * 7)
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		d, again := dice(bytes), dice(bytes)
+		o, same := d.observation(), again.observation()
+		got := Decide(o, epoch)
+		if !reflect.DeepEqual(o, same) {
+			t.Fatalf("rule %q changed the facts", got.Rule)
+		}
+		if !reflect.DeepEqual(got, Decide(same, epoch)) {
+			t.Fatalf("rule %q decides otherwise the second time", got.Rule)
+		}
+		if got.Rule == "" || got.Reason == "" || got.Message == "" || got.String() == "" || len(got.LogValues())%2 != 0 {
+			t.Fatalf("says nothing: %+v", got)
+		}
+		checkDecision(t, o, got)
+		checkConditions(t, newWorld(), o, got)
+	})
+}
+
+// checkDecision are the promises that one decision alone can break.
+func checkDecision(t *testing.T, o Observation, d Decision) {
+	t.Helper()
+	aborts := d.Release != nil && d.Release.Outcome != nil && d.Release.Outcome.Result == v1alpha1.StateAborted
+	if cause(o) && !aborts {
+		t.Fatalf("the facts ask for an abort: %s", d)
+	}
+	toCanary := func(a Action) bool {
+		return a.Verb == Narrow && o.Release != nil && a.Hash == o.Release.Revision && o.Service.Narrowed != a.Hash
+	}
+	raises := slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Raises() || toCanary(a) })
+	if !raises {
+		return
+	}
+	e, said, first := o.Evidence, o.commanded(promote), o.Release != nil && o.Release.Step == 0
+	switch {
+	case aborts || !o.running() || o.aborting():
+		t.Fatalf("raises without a running release: %s", d)
+	case !o.Wanted.Managed || o.Wanted.Paused || o.Wanted.Problem != nil:
+		t.Fatalf("raises against people's will: %s", d)
+	case e.Verdict.State == evidence.Breach || e.Verdict.Suspicious || e.Verdict.AloneBreach && d.Release.Weight == "100%" || o.Workload.Crashing != "":
+		t.Fatalf("raises a suspect: %s", d)
+	case !said && (!e.Fresh || !e.Seen && !first):
+		t.Fatalf("raises without fresh counts: %s", d)
+	case !o.Canary.Exists || !o.Workload.Canary.There() || o.Canary.Selects != o.Release.Revision || o.Canary.Aborted && o.Canary.Number == o.Release.Number:
+		t.Fatalf("raises where no canary is: %s", d)
+	case o.Workload.Stable.Available < o.Workload.Stable.Replicas || o.Workload.Canary.Available < 1:
+		t.Fatalf("raises without pods: %s", d)
+	case d.Rule == "hand over" && (!e.Verdict.Cleared || !e.Fresh || !e.Seen || o.Release.SettledAt == nil || o.Routes.Lowest != v1alpha1.Whole):
+		t.Fatalf("hands over without proof: %s", d)
+	case d.Rule == "next step" && !first && !said && !e.Verdict.Cleared:
+		t.Fatalf("steps up without clearance: %s", d)
+	case d.Actions[0].Verb != Save && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Verb == GiveSet }):
+		t.Fatalf("raises before its record is stored: %s", d)
+	}
+}
+
+// BenchmarkDecide decides about a release that is holding, as every tick does.
+func BenchmarkDecide(b *testing.B) {
+	w := newWorld()
+	t := &testing.T{}
+	for _, line := range []string{"wait 5s", "push v2", "wait 1m"} {
+		if err := w.play(t, line); err != nil {
+			b.Fatal(err)
+		}
+	}
+	o := w.observe()
+	if d := Decide(o, w.now); d.Rule != "hold" {
+		b.Fatalf("not holding: %s", d)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		Decide(o, w.now)
+	}
+}

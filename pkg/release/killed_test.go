@@ -1,0 +1,88 @@
+package release
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestKilledAtEveryWrite plays releases once for each write they make, and kills the operator right after that write: its memory
+// and what the pass had not yet recorded are gone. The end is the same, the promises to users hold at every write.
+func TestKilledAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		script []string
+		least  int // writes that the release makes at least, so that the test cannot become empty
+	}{
+		"promoted": {
+			script: []string{"destination rule", "second route", "empty set of v2", "wait 5s", "push v2", "wait 15m"}, least: 25,
+		},
+		"promoted without a route of the user": {
+			script: []string{"no routes", "wait 5s", "push v2", "wait 15m"}, least: 20,
+		},
+		"promoted after a step back": {
+			script: []string{"policy 1%/30s 5%/30s 100%/1m", "push v2", "wait 2m30s", "counts alone", "wait 30s", "counts good", "wait 15m"}, least: 25,
+		},
+		"aborted by a breach": {
+			script: []string{"destination rule", "second route", "wait 5s", "push v2", "wait 1m", "counts bad", "wait 10m"}, least: 15,
+		},
+		"aborted in the handover": {
+			script: []string{"wait 5s", "push v2", "wait 3m30s", "pods of v2 crash", "wait 15m"}, least: 15,
+		},
+		"reverted": {
+			script: []string{"wait 5s", "push v2", "wait 2m", "push v1", "wait 5m"}, least: 15,
+		},
+		"superseded": {
+			script: []string{"wait 5s", "push v2", "wait 2m", "push v3", "wait 15m"}, least: 30,
+		},
+		"let go": {
+			script: []string{"hold mode Always", "wait 5s", "push v2", "wait 2m", "let go", "wait 5m"}, least: 15,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := newWorld()
+			whole.playAll(t, c.script)
+			if whole.death.made < c.least {
+				t.Fatalf("only %d writes were made:\n%s", whole.death.made, whole.out.tail())
+			}
+			for k := 1; k <= whole.death.made; k++ {
+				w := newWorld()
+				w.death.writes = k
+				w.playAll(t, c.script)
+				if diff := cmp.Diff(whole.end(), w.end()); diff != "" {
+					t.Errorf("killed after write %d (-whole +killed):\n%s\n%s", k, diff, w.out.tail())
+				}
+			}
+		})
+	}
+}
+
+func (w *world) playAll(t *testing.T, script []string) {
+	t.Helper()
+	for _, line := range script {
+		w.out.printf("> %s", line)
+		if err := w.play(t, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// end is what is left of a release for its owner, and how it ended.
+func (w *world) end() map[string]string {
+	e := map[string]string{"deployment": fmt.Sprintf("%+v", w.dep), "service": fmt.Sprintf("%+v", w.service), "refused": w.status.refused}
+	for _, r := range w.routes {
+		e["route "+r.name] = fmt.Sprintf("%+v", *r)
+	}
+	for _, s := range w.sets {
+		if s.replicas > 0 {
+			e["set of "+s.template] = fmt.Sprint(s.owner, s.replicas, w.available(s))
+		}
+	}
+	if r := w.status.release; r != nil {
+		e["release"] = fmt.Sprint(r.Number, r.State, r.Outcome.Result)
+	}
+	return e
+}
