@@ -46,7 +46,7 @@ func levers(o Observation) []Action {
 func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, message string) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	r.State = v1alpha1.StateAborting
-	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: message, Refuse: refuse}
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: cut(message), Refuse: refuse}
 	r.Weight, r.SettledAt = v1alpha1.PercentageOf(0), nil
 	return Decision{Actions: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
 }

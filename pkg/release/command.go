@@ -35,7 +35,7 @@ func ParseCommand(text string) *Command {
 	if len(words) < 3 {
 		return &Command{Token: shorten(text), bad: "a command is \"<verb> <release number> <token> [reason]\""}
 	}
-	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: strings.Join(words[3:], " ")}
+	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: cut(strings.Join(words[3:], " "))}
 	number, err := strconv.ParseInt(words[1], 10, 64)
 	if err != nil {
 		c.bad = fmt.Sprintf("release number %q is not a number", shorten(words[1]))
@@ -49,7 +49,8 @@ func ParseCommand(text string) *Command {
 	return c
 }
 
-func shorten(s string) string { return s[:min(len(s), 64)] }
+// shorten keeps text of people within what a status holds.
+func shorten(s string) string { return strings.ToValidUTF8(s[:min(len(s), 64)], "") }
 
 // commanded says whether a command with this verb was given for the present release and can be carried out.
 func (o Observation) commanded(v verb) bool {
