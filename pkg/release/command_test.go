@@ -1,0 +1,100 @@
+package release
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+func TestACommandIsReadFromItsAnnotation(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	cases := map[string]struct {
+		text string
+		want Command
+	}{
+		"with a reason":           {"promote 7 t1 known to be good", Command{verb: promote, number: 7, Token: "t1", Why: "known to be good"}},
+		"without one":             {"abort 7 t1", Command{verb: abortNow, number: 7, Token: "t1"}},
+		"with spaces around":      {"  retry   7\tt1\n", Command{verb: retry, number: 7, Token: "t1"}},
+		"too short":               {"abort 7", Command{Token: "abort 7", bad: `a command is "<verb> <release number> <token> [reason]"`}},
+		"of an unknown verb":      {"explode 7 t1", Command{verb: "explode", number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry and promote`}},
+		"of no release":           {"abort seven t1", Command{verb: abortNow, Token: "t1", bad: `release number "seven" is not a number`}},
+		"of a release too far":    {"abort 99999999999999999999 t1", Command{verb: abortNow, number: 1<<63 - 1, Token: "t1", bad: `release number "99999999999999999999" is not a number`}},
+		"of a megabyte":           {long, Command{Token: long[:64], bad: `a command is "<verb> <release number> <token> [reason]"`}},
+		"with a token too long":   {"abort 7 " + long, Command{verb: abortNow, number: 7, Token: long[:64]}},
+		"with a reason too long":  {"abort 7 t1 " + long, Command{verb: abortNow, number: 7, Token: "t1", Why: long[:2000]}},
+		"with a rune cut in half": {"abort 7 " + strings.Repeat("x", 63) + "é", Command{verb: abortNow, number: 7, Token: strings.Repeat("x", 63)}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, *ParseCommand(c.text), cmp.AllowUnexported(Command{})); diff != "" {
+				t.Errorf("ParseCommand (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheQuestionForTheEvidence(t *testing.T) {
+	t.Parallel()
+	p := plan("1%/1m", "25%/1m", "100%/1m")
+	cases := map[string]struct {
+		step int32
+		want evidence.Question
+	}{
+		"before the first step it is the first weight": {0, evidence.Question{NextWeight: 0.01}},
+		"in between it is the next weight":             {1, evidence.Question{NextWeight: 0.25}},
+		"before full traffic it is full traffic":       {2, evidence.Question{NextWeight: 1}},
+		"at the last step it is promotion":             {3, evidence.Question{NextWeight: 1, Promote: true}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, Ask(&v1alpha1.Release{Plan: *p, Step: c.step})); diff != "" {
+				t.Errorf("Ask (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARefusedCommandIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		before  []string
+		command string
+		want    string
+	}{
+		"before any release":       {nil, "abort 1 t", "there is no release yet"},
+		"for another release":      {[]string{"push v2"}, "abort 2 t", "release 2 is not the present one, which is 1"},
+		"retry while it runs":      {[]string{"push v2"}, "retry 1 t", "release 1 is still running; retry is for a template that was taken back"},
+		"promote before traffic":   {[]string{"push v2"}, "promote 1 t why", "the release has no traffic yet; promote leaves a step"},
+		"promote unproven":         {[]string{"push v2", "wait 30s"}, "promote 1 t", "the evidence does not clear the next step; say why it is to be left all the same"},
+		"promote at the last step": {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over"},
+		"abort twice":              {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already"},
+		"abort after the handover": {
+			[]string{"policy 100%/30s", "push v2", "wait 1m10s"}, "abort 1 t", "release 1 was handed over; to go back, give the Deployment the template it had",
+		},
+		"abort when it is over": {[]string{"push v2", "wait 15m"}, "abort 1 t", "release 1 is over"},
+		"retry of nothing":      {[]string{"push v2", "wait 15m"}, "retry 1 t", "no template is waiting to be tried again"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.playAll(t, append([]string{"wait 5s"}, c.before...))
+			w.command = c.command
+			d := Decide(w.observe(), w.now)
+			if diff := cmp.Diff(&Answer{Token: "t", Message: c.want}, d.Answer); diff != "" {
+				t.Errorf("answer (-want +got):\n%s\n%s", diff, w.out.tail())
+			}
+			w.settle(t)
+			if d := Decide(w.observe(), w.now); d.Answer != nil {
+				t.Errorf("answered again: %+v", d.Answer)
+			}
+		})
+	}
+}
