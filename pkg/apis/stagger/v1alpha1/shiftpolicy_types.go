@@ -173,10 +173,10 @@ const (
 
 // Deadline is a time and what happens after it. Its clock runs only while evidence is fresh.
 type Deadline struct {
-	// after is how long the release waits first, from 1m to 168h.
-	// +optional
+	// after is how long the release waits first, from 1m to 168h. There is no deadline without it, least of all one at once.
+	// +required
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="after must be from 1m to 168h"
-	After Duration `json:"after,omitempty"`
+	After Duration `json:"after"`
 	// action is Hold or Abort.
 	// +optional
 	// +kubebuilder:default=Hold
