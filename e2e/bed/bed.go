@@ -64,18 +64,19 @@ func Open(root, dir string) (*Bed, error) {
 	return b, nil
 }
 
-// Install applies the manifests: CRDs, roles, admission policies and the shipped policies.
+// Install applies the manifests as they ship. The operator's pods have no image here: it runs as a process beside the cluster.
 func (b *Bed) Install(ctx context.Context) error {
-	for _, folder := range []string{"crd", "rbac", "admission"} {
-		if _, err := b.Kubectl(ctx, "", "apply", "--server-side", "-f", filepath.Join(b.Root, "manifests", folder)); err != nil {
-			return err
+	for _, args := range [][]string{
+		{"apply", "-k", filepath.Join(b.Root, "manifests/kustomize")},
+		{"-n", "stagger-system", "scale", "deployment/stagger", "--replicas=0"},
+		{"wait", "--for=condition=Established", "crd/shiftpolicies.stagger.dev", "crd/trafficshifts.stagger.dev", "--timeout=30s"},
+		{"apply", "-k", filepath.Join(b.Root, "manifests/policies")},
+	} {
+		if _, err := b.Kubectl(ctx, "", args...); err != nil {
+			return fmt.Errorf("installing: %w", err)
 		}
 	}
-	if _, err := b.Kubectl(ctx, "", "wait", "--for=condition=Established", "crd/shiftpolicies.stagger.dev", "crd/trafficshifts.stagger.dev"); err != nil {
-		return err
-	}
-	_, err := b.Kubectl(ctx, "", "apply", "--server-side", "-f", filepath.Join(b.Root, "manifests", "policies"))
-	return err
+	return nil
 }
 
 // Build makes a program of the repository, once, in the folder of the Bed.
