@@ -14,7 +14,7 @@ say = @printf '\n==> %s\n' "$(1)"
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-demo: build mesh ## A release on a real mesh, from one annotation: make demo FAULT=errors|crash|slow-start|none
+demo: ## A release on a real mesh, from one annotation: make demo FAULT=errors|crash|slow-start|none
 	@FAULT=$(FAULT) hack/demo.sh
 
 shell: build mesh ## A mesh with Stagger and a sample service, and a shell inside it

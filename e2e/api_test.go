@@ -217,3 +217,7 @@ func TestTheShippedPoliciesAreThere(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSamplesAreAccepted(t *testing.T) {
+	feed(t, "", "apply", "--dry-run=server", "-k", "../manifests/samples")
+}
