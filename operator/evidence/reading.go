@@ -26,7 +26,7 @@ type Reading struct {
 	Fresh   bool
 	Reason  v1alpha1.Reason
 	Message string
-	// Since is the traffic of the fresh slices that began after the present weight was written, as far as this process has
+	// Since is the traffic of the fresh slices that began when proxies can follow the present weight, as far as this process has
 	// counted them. Lately is that of the last 30 seconds, or of two scrape intervals when that is more.
 	Since, Lately pkgevidence.Arms
 	// Seen says that this process has taken a fresh slice of this release.

@@ -83,6 +83,9 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 	r.weighed, r.last, r.weight = true, next, w
 }
 
+// spread is how long the mesh takes at the least until its proxies follow a write: what is counted before shows the old weight.
+const spread = 500 * time.Millisecond
+
 // take takes one slice, fresh or void.
 func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	r.through = i.End
@@ -108,7 +111,7 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 		Settled: !before && r.weight.SettledAt != nil && !i.Start.Before(*r.weight.SettledAt),
 		Alone:   alone,
 	})
-	if !before {
+	if !i.Start.Before(r.weight.WrittenAt.Add(spread)) {
 		r.since = plus(r.since, arms)
 	}
 	r.lately = append(r.lately, tally{end: i.End, arms: arms})

@@ -308,7 +308,9 @@ func contested(r *v1alpha1.Release, now time.Time) v1alpha1.Contested {
 	return c
 }
 
+// stamp is a time as the API stores it, in whole seconds: the next one, so that nothing counted before the moment is taken for
+// what came after it.
 func stamp(t time.Time) *metav1.Time {
-	m := metav1.NewTime(t)
+	m := metav1.NewTime(t.Add(time.Second - 1).Truncate(time.Second))
 	return &m
 }
