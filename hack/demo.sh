@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Tells the demo on a mesh of its own. FAULT is errors, crash, slow-start or none; with SHELL_AFTER=1 the mesh stays and a shell
-# in it is opened instead, with kubectl, the plugin and the operator's program.
+# Tells the demo on a mesh of its own. FAULT is errors, crash, slow-start or none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,10 +21,4 @@ go -C hack/localmesh build -trimpath -o "$dir/bin/localmesh" .
 echo "▸ the mesh: etcd, kube-apiserver, controllers, istiod, Envoy, Prometheus (the first time it is built, for some ten minutes)"
 "$dir/bin/localmesh" up
 export PATH=$dir/bin:$PATH
-if [ "${SHELL_AFTER:-}" ]; then
-	"$dir/bin/localmesh" exec -- "$dir/bin/demo" -fault none -root "$PWD" -dir "$dir/demo" || true
-	echo "▸ you are inside the mesh: kubectl -n shop get all, kubectl stagger -n shop status checkout, localmesh load --help"
-	"$dir/bin/localmesh" exec -- "${SHELL:-bash}"
-else
-	"$dir/bin/localmesh" exec -- "$dir/bin/demo" -fault "${FAULT:-errors}" -root "$PWD" -dir "$dir/demo"
-fi
+"$dir/bin/localmesh" exec -- "$dir/bin/demo" -fault "${FAULT:-errors}" -root "$PWD" -dir "$dir/demo"

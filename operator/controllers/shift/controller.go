@@ -9,6 +9,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,12 @@ import (
 
 // workers is how many Services are looked at side by side.
 const workers = 4
+
+// A pass that failed is tried again after retryFirst, then ever later up to retryLast: an abort must not wait for minutes.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryLast  = 3 * time.Second
+)
 
 // Settings are what the controller needs besides the manager.
 type Settings struct {
@@ -72,7 +79,10 @@ func Setup(m manager.Manager, s Settings) error {
 	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
+		}).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
