@@ -23,8 +23,8 @@ inside kubectl apply -f hack/localmesh/samples/shop.yaml >/dev/null
 cat >"$STAGGER_MESH/operator.yaml" <<YAML
 sources: [{name: default, address: "http://127.0.0.1:9090"}]
 leaderElection: {namespace: stagger-system}
-health: {address: "127.0.0.1:8081"}
-metrics: {address: "127.0.0.1:8443"}
+health: {address: "127.0.0.1:9403"}
+metrics: {address: "127.0.0.1:9402"}
 log: {format: text}
 YAML
 cp "$STAGGER_MESH/kubeconfig" "$STAGGER_MESH/operator.kubeconfig"

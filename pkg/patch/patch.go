@@ -24,7 +24,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 // Patch is applied whole or not at all, in order.
 type Patch []Operation
 
-// Test demands that the value at the path equals value.
+// Test demands that the value at the path equals value; nil also when nothing is there.
 func Test(path string, value any) Operation { return Operation{Op: "test", Path: path, Value: value} }
 
 // Add sets the member, or inserts the element, at the path.
@@ -43,12 +43,15 @@ func Version(resourceVersion string) Operation {
 	return Replace("/metadata/resourceVersion", resourceVersion)
 }
 
+// escapes are the two characters that a token of a JSON Pointer may not hold as they are.
+var escapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // Pointer joins the tokens to a JSON Pointer; tokens are strings or ints and are escaped.
 func Pointer(tokens ...any) string {
 	var b strings.Builder
 	for _, t := range tokens {
 		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(fmt.Sprint(t)))
+		b.WriteString(escapes.Replace(fmt.Sprint(t)))
 	}
 	return b.String()
 }
@@ -57,7 +60,7 @@ func Pointer(tokens ...any) string {
 // current is the map as read, nil when the object has none.
 func SetIn(path string, current map[string]string, key, value string) Patch {
 	if len(current) == 0 {
-		return Patch{Add(path, map[string]string{key: value})}
+		return Patch{Test(path, nil), Add(path, map[string]string{key: value})}
 	}
 	old, found := current[key]
 	switch {
@@ -66,7 +69,7 @@ func SetIn(path string, current map[string]string, key, value string) Patch {
 	case found:
 		return Patch{Test(path+Pointer(key), old), Replace(path+Pointer(key), value)}
 	}
-	return Patch{Add(path+Pointer(key), value)}
+	return Patch{Test(path+Pointer(key), nil), Add(path+Pointer(key), value)}
 }
 
 // UnsetIn removes key from the string map at path, and the map itself when nothing else is in it; nil when the key is not there.

@@ -42,7 +42,7 @@ func Hold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 	if d.Spec.Paused && judged(d, running) {
 		return setBoth(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
 	}
-	return set(labelsPath, d.Labels, HeldLabel, yes)
+	return patch.SetIn(labelsPath, d.Labels, HeldLabel, yes)
 }
 
 // Pause stops rollouts but not scaling. It needs no guard, since it can only hold back. Nil when the Deployment is paused.
@@ -102,7 +102,7 @@ func Undo(d *appsv1.Deployment, stable *appsv1.ReplicaSet) patch.Patch {
 func Probe(d *appsv1.Deployment) patch.Patch {
 	p := patch.SetIn(templatePath+annotationsPath, d.Spec.Template.Annotations, probeAnnotation, d.ResourceVersion)
 	p = append(p, patch.Add(pausedPath, false))
-	return append(p, set(labelsPath, d.Labels, HeldLabel, yes)...)
+	return append(p, patch.SetIn(labelsPath, d.Labels, HeldLabel, yes)...)
 }
 
 // Guarded tells whether the answer to a Probe shows that the API server holds template changes: paused and labelled.
@@ -134,17 +134,8 @@ func maxReplicas(d *appsv1.Deployment) (int32, error) {
 	return Replicas(d) + int32(n), nil
 }
 
-// set is patch.SetIn where a map that is not there yet must still not be there: another writer's first label must not be lost.
-func set(path string, current map[string]string, key, value string) patch.Patch {
-	p := patch.SetIn(path, current, key, value)
-	if len(current) == 0 {
-		return append(patch.Patch{patch.Test(path, nil)}, p...)
-	}
-	return p
-}
-
 func setBoth(path string, current map[string]string, first, second string) patch.Patch {
-	p := set(path, current, first, yes)
+	p := patch.SetIn(path, current, first, yes)
 	return append(p, patch.SetIn(path, map[string]string{first: yes}, second, yes)...)
 }
 

@@ -82,7 +82,7 @@ func Narrow(svc *corev1.Service, hash string, hashes ...string) (patch.Patch, er
 		return nil, problem(NoSelector, "spec.selector of Service %s/%s is empty: give it the labels of the Deployment's pod template", svc.Namespace, svc.Name)
 	}
 	p := patch.SetIn(selectorPath, svc.Spec.Selector, HashLabel, hash)
-	return append(p, set(labelsPath, svc.Labels, NarrowedLabel, hash)...), nil
+	return append(p, patch.SetIn(labelsPath, svc.Labels, NarrowedLabel, hash)...), nil
 }
 
 // MoveNarrowing moves the narrowing from one arm to the other: to the canary as the first step of the handover, back to the stable as
