@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/stagger-dev/stagger/operator/controllers/policy"
 	"github.com/stagger-dev/stagger/operator/controllers/service"
 	"github.com/stagger-dev/stagger/operator/controllers/shift"
 	"github.com/stagger-dev/stagger/operator/evidence"
@@ -16,6 +17,7 @@ import (
 // Setup adds every controller to the manager.
 func Setup(m manager.Manager, o options.Options, l *evidence.Loop) error {
 	return errors.Join(
+		policy.Setup(m),
 		service.Setup(m),
 		shift.Setup(m, shift.Settings{
 			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,

@@ -44,6 +44,7 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 			f.route(vs)
 		}
 	}
+	f.unrouted(others)
 	f.o.Routes.OneMade = f.made != nil
 	f.o.Routes.MakeOne = f.made == nil && !routing.Covers(others, f.target)
 	if f.o.Routes.MakeOne {
@@ -70,6 +71,15 @@ func (r *reconciler) list(ctx context.Context, kind *unstructured.Unstructured, 
 		out = append(out, &list.Items[i])
 	}
 	return out, nil
+}
+
+// unrouted refuses a Service whose host is covered by VirtualServices none of which could be written.
+func (f *facts) unrouted(others []*unstructured.Unstructured) {
+	if len(f.routes) > 0 || !f.beforeTraffic() || !routing.Covers(others, f.target) {
+		return
+	}
+	f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("a VirtualService covers the host %s, but none in namespace %s has an http route to Service %s: "+
+		"give the Service a VirtualService of its own there", f.target.Host(), f.target.Namespace, f.target.Service))
 }
 
 // marked is our mark on the VirtualService; nil when there is none.
