@@ -65,6 +65,8 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 			r.DrainUntil = nil // requests may have reached its pods until now
 		}
 		return d, true
+	case deserted(o):
+		d.Actions = []Action{{Verb: Widen}}
 	case len(stop) > 0:
 		d.Actions = stop
 	case r.DrainUntil == nil:
@@ -109,16 +111,19 @@ func whenAbortFound(o Observation, _ time.Time) (Decision, bool) {
 	return abort(o, v1alpha1.ReasonNotRecorded, v1alpha1.RefuseTemplate, "the abort of this release was found on "+where)
 }
 
-// stopRollout ends a native rollout that somebody has let loose. Where it is not known which ReplicaSet is the stable one, none is
-// a stranger.
+// stopRollout ends a native rollout that somebody has let loose. Without a stable ReplicaSet to go back to, the paused Deployment
+// would scale up again what is scaled away.
 func stopRollout(o Observation) []Action {
 	w := o.Workload
 	var acts []Action
 	if w.Deployment != "" && !w.Paused {
 		acts = append(acts, Action{Verb: Pause})
 	}
-	if w.Rogue != "" && o.Release.Stable != "" {
+	if w.Rogue != "" && w.Stable.There() {
 		acts = append(acts, Action{Verb: ScaleRogue})
+		if w.Stable.Replicas < w.Replicas { // a paused Deployment keeps at their size those that have pods, and gives a stable none
+			acts = append(acts, Action{Verb: ScaleStable, Replicas: w.Replicas})
+		}
 	}
 	return acts
 }
@@ -127,7 +132,7 @@ func stopRollout(o Observation) []Action {
 func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
 	r := d.Release
 	if o.Routes.Marked || o.Routes.OneMade || o.Service.Marked || o.Service.Narrowed != "" {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, nil // its time begins when all of it is written
 		d.Actions = []Action{{Verb: RestoreRoutes}, {Verb: Widen}}
 		return d, true
 	}
@@ -244,6 +249,11 @@ func whenCanaryFailing(o Observation, _ time.Time) (Decision, bool) {
 	return abort(o, v1alpha1.ReasonCanaryCrashing, v1alpha1.RefuseTemplate, o.Workload.Crashing)
 }
 
+// deserted says whether the Service selects pods of a stable that is gone: an empty Service helps nobody.
+func deserted(o Observation) bool {
+	return o.Service.Narrowed != "" && o.Release.Stable != "" && !o.Workload.Stable.There()
+}
+
 // whenGone ends a release that has nothing left to go back or on to.
 func whenGone(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() {
@@ -262,7 +272,7 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, message)
-	if o.Service.Narrowed != "" && !w.Stable.There() { // a Service without pods helps nobody
+	if deserted(o) {
 		d.Actions = append([]Action{{Verb: Widen}}, d.Actions...)
 	}
 	return d, ok
