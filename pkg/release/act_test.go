@@ -52,6 +52,7 @@ func (w *world) pass(t *testing.T) bool {
 	stored := w.report(d, failed)
 	w.controllers()
 	checkConditions(t, w, o, d)
+	w.failed = failed
 	return failed || len(d.Actions) == 0 && !stored
 }
 
@@ -105,6 +106,9 @@ func (w *world) dies(v Verb) bool {
 // restart begins with an empty memory and what the status remembers.
 func (w *world) restart() {
 	w.memory = memory{covered: w.status.covered, step: w.status.step}
+	if r := w.status.release; r != nil && r.Outcome == nil {
+		w.watch.proven = max(w.watch.proven, r.Weight.Millionths())
+	}
 }
 
 // report stores the record of a pass, and tells whether anything changed. What was not done is not recorded; the beginning of
@@ -120,6 +124,9 @@ func (w *world) report(d Decision, failed bool) bool {
 	before := w.status
 	w.store(r, d)
 	changed := !reflect.DeepEqual(before.release, w.status.release) || before.refused != w.status.refused || before.handled != w.status.handled
+	if !changed {
+		w.status.covered, w.status.step = before.covered, before.step // numbers alone are written only now and then
+	}
 	w.death.made += btoi(changed)
 	return changed
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -110,22 +111,38 @@ func FuzzDecide(f *testing.F) {
 		}
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, bytes []byte) {
-		d, again := dice(bytes), dice(bytes)
-		o, same := d.observation(), again.observation()
-		got := Decide(o, epoch)
-		if !reflect.DeepEqual(o, same) {
-			t.Fatalf("rule %q changed the facts", got.Rule)
+	f.Fuzz(decideAnything)
+}
+
+// TestAnyFacts is FuzzDecide with dice of its own, so that every run throws some.
+func TestAnyFacts(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 20_000 {
+		bytes := make([]byte, 120)
+		for i := range bytes {
+			bytes[i] = byte(r.Uint32())
 		}
-		if !reflect.DeepEqual(got, Decide(same, epoch)) {
-			t.Fatalf("rule %q decides otherwise the second time", got.Rule)
-		}
-		if got.Rule == "" || got.Reason == "" || got.Message == "" || got.String() == "" || len(got.LogValues())%2 != 0 {
-			t.Fatalf("says nothing: %+v", got)
-		}
-		checkDecision(t, o, got)
-		checkConditions(t, newWorld(), o, got)
-	})
+		decideAnything(t, bytes)
+	}
+}
+
+func decideAnything(t *testing.T, bytes []byte) {
+	t.Helper()
+	d, again := dice(bytes), dice(bytes)
+	o, same := d.observation(), again.observation()
+	got := Decide(o, epoch)
+	if !reflect.DeepEqual(o, same) {
+		t.Fatalf("rule %q changed the facts", got.Rule)
+	}
+	if !reflect.DeepEqual(got, Decide(same, epoch)) {
+		t.Fatalf("rule %q decides otherwise the second time", got.Rule)
+	}
+	if got.Rule == "" || got.Reason == "" || got.Message == "" || got.String() == "" || len(got.LogValues())%2 != 0 {
+		t.Fatalf("says nothing: %+v", got)
+	}
+	checkDecision(t, o, got)
+	checkConditions(t, &world{now: epoch}, o, got)
 }
 
 // checkDecision are the promises that one decision alone can break.

@@ -19,6 +19,7 @@ type watch struct {
 	downAt  time.Time       // when the canary last lost its routes
 	judged  map[string]bool // templates that may serve
 	rogue   bool            // people let a template roll out by themselves
+	anew    bool            // pods of a template were started that has pods
 	lit     bool            // before a write the Service selected pods
 
 	pausedBefore bool // the Deployment was paused when it was first held
@@ -27,7 +28,8 @@ type watch struct {
 func (x *watch) begin(w *world) { x.judged = map[string]bool{w.dep.template: true} }
 
 // native is told of pods that the Deployment starts by itself.
-func (x *watch) native(w *world) {
+func (x *watch) native(w *world, started *podSet) {
+	x.anew = x.anew || slices.ContainsFunc(w.owned(), func(s *podSet) bool { return s != started && s.template == started.template && s.replicas > 0 })
 	if w.managed && w.dep.replicas > 0 && w.dep.held {
 		x.rogue = true
 	}
@@ -36,10 +38,11 @@ func (x *watch) native(w *world) {
 
 // cause says whether the facts ask for an abort, so that the next write has to take traffic away.
 func cause(o Observation) bool {
-	r := o.Release
+	r, p := o.Release, o.Wanted.Problem
 	return o.running() && !o.aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
 		o.commanded(abortNow) || o.Canary.Aborted && o.Canary.Number == r.Number ||
-		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed)
+		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed || p != nil && p.Gone ||
+		o.Workload.Deployment != "" && (o.Workload.Replicas == 0 || !o.Workload.Stable.There()))
 }
 
 // decided checks a decision before anything is written.
@@ -111,9 +114,15 @@ func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Acti
 	switch a.Verb {
 	case Raise:
 		x.raises(t, w, o, d, a.Share)
+		if w.status.release.Weight.Millionths() != a.Share {
+			x.fail(t, w, "raises to %d before the record says so", a.Share)
+		}
 	case GiveSet:
 		x.raises(t, w, o, d, v1alpha1.Whole)
 		x.proves(t, w, o)
+		if w.service.narrowed != o.Release.Revision {
+			x.fail(t, w, "hands over before callers past the routes have moved")
+		}
 	case AbortService, AbortRoutes:
 		if w.canary.selects == d.Release.Revision {
 			x.downAt = w.now
@@ -125,7 +134,7 @@ func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Acti
 		}
 	case Widen:
 		gone := !w.dep.exists || !w.service.exists || w.set(w.service.narrowed, "deployment") == nil
-		if !gone && !o.Workload.HandedOver && o.Release != nil && w.set(o.Release.Revision, "release") != nil {
+		if !gone && !o.Workload.HandedOver && o.Release != nil && w.serving(o.Release.Revision) > 0 {
 			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
 		}
 	case RemoveSet:
@@ -213,7 +222,7 @@ func (x *watch) reached(w *world) bool {
 func (x *watch) served(t *testing.T, w *world) {
 	t.Helper()
 	for _, s := range w.owned() {
-		if len(s.pods) > 0 && !x.judged[s.template] {
+		if len(s.pods) > 0 && !x.judged[s.template] && !x.rogue && !w.forgotten {
 			x.fail(t, w, "the Deployment serves %s, which nobody has judged", s.template)
 		}
 	}
@@ -223,31 +232,29 @@ func (x *watch) served(t *testing.T, w *world) {
 func (x *watch) atRest(t *testing.T, w *world) {
 	t.Helper()
 	x.served(t, w)
+	if x.anew && !x.rogue {
+		x.fail(t, w, "pods that were judged are started anew")
+	}
 	if !x.rogue && !x.reached(w) {
 		x.fail(t, w, "the Service selects %s, which has no pods", w.service.narrowed)
 	}
 	r := w.status.release
+	if r != nil && !r.State.Ended() && !w.forgotten && x.share(w) > r.Weight.Millionths() && !w.failed {
+		x.fail(t, w, "the routes give the canary more than %s", r.Weight)
+	}
 	if r != nil && !r.State.Ended() && r.Outcome == nil && w.service.narrowed == r.Revision && w.set(r.Revision, "release") != nil && x.share(w) < v1alpha1.Whole {
 		x.fail(t, w, "the Service selects the canary while routes are lower")
 	}
-	if w.forgotten || r == nil || !r.State.Ended() || len(w.faults) > 0 && slices.Max(values(w.faults)) > 0 {
+	if w.forgotten || r == nil || !r.State.Ended() || w.failed {
 		return
 	}
 	if w.canary.exists || w.copied || x.share(w) > 0 || slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked || r.made }) ||
 		w.service.marked || w.service.narrowed != "" || slices.ContainsFunc(w.sets, func(s *podSet) bool { return s.owner == "release" }) {
 		x.fail(t, w, "release %d is over and this is left: %s", r.Number, w.facts())
 	}
-	if w.dep.exists && w.dep.paused && !w.waits() && !w.dep.pausedBefore && w.dep.mode == HoldOnChange && w.problem == nil {
+	if w.dep.exists && w.dep.paused && !w.waits() && !w.dep.pausedBefore && w.dep.mode == HoldOnChange && w.problem == nil && w.service.exists {
 		x.fail(t, w, "the Deployment is left paused for no reason")
 	}
-}
-
-func values(m map[Verb]int) []int {
-	var out []int
-	for _, v := range m {
-		out = append(out, v)
-	}
-	return out
 }
 
 func (x *watch) fail(t *testing.T, w *world, format string, args ...any) {

@@ -37,7 +37,7 @@ func (w *world) refuse(o *Observation, p Problem) {
 }
 
 func (w *world) observeWorkload(o *Observation) {
-	known := w.service.exists && w.dep.exists
+	known := w.dep.exists // without its Service too: somebody has to let it go
 	switch {
 	case !w.service.exists:
 		w.refuse(o, Problem{Reason: v1alpha1.ReasonServiceNotFound, Message: "Service web does not exist", Gone: true})

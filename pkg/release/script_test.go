@@ -199,7 +199,12 @@ func repeatEvents(t *testing.T, w *world, a []string) error {
 }
 
 // manage annotates the Service, anew where it was let go.
-func (w *world) manage() { w.managed, w.forgotten = true, false }
+func (w *world) manage() {
+	w.managed, w.forgotten = true, false
+	for _, s := range w.owned() {
+		w.watch.judged[s.template] = w.watch.judged[s.template] || s.replicas > 0
+	}
+}
 
 // push changes the Deployment's template. The API server holds it in the same write where it guards the Deployment.
 func (w *world) push(template string) {
@@ -212,7 +217,7 @@ func (w *world) push(template string) {
 // pauseDeployment is its owner's pause, which is there to stay where Stagger does not hold the Deployment.
 func (w *world) pauseDeployment() {
 	w.dep.paused = true
-	w.watch.pausedBefore = w.watch.pausedBefore || w.forgotten
+	w.watch.pausedBefore = w.watch.pausedBefore || !w.dep.held
 }
 
 func (w *world) resize(n int64) { w.dep.replicas = int32(n) }

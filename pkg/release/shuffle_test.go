@@ -23,7 +23,7 @@ var happenings = []string{
 	"command abort 1 aN", "command abort 2 aN", "command retry 1 rN", "command retry 2 rN", "command promote 1 pN", "command promote 1 pN why not",
 	"command promote 2 pN why not", "command nonsense",
 	"routes 0%", "routes 1%", "routes 60%", "revert selector", "unpause deployment", "pause deployment",
-	"delete canary service", "point canary service at v1", "problem a route cannot be shifted", "problem passes", "problem passes",
+	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem a route cannot be shifted", "problem passes", "problem passes",
 	"policy missing", "policy 1%/30s 25%/30s 100%/30s", "policy 50%/30s 100%/1m", "policy 100%/30s",
 	"undetermined Abort after 2m", "shared breach Abort after 2m",
 	"pods of v2 crash", "pods of v2 unready", "pods of v2 quota", "pods of v2 heal", "pods of v2 fail", "pods of v1 fail", "pods of v1 heal",
@@ -74,6 +74,9 @@ func shuffle(t *testing.T, w *world, r *rand.Rand, calm string) {
 			t.Fatal(err)
 		}
 	}
+	if !w.forgotten { // only the canary's pods serve: they stay until nobody is to be served
+		w.playAll(t, []string{"replicas 0", "wait 2m"})
+	}
 	w.untouched(t)
 }
 
@@ -95,7 +98,7 @@ func (w *world) untouched(t *testing.T) {
 		slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked || r.made }) ||
 		slices.ContainsFunc(w.sets, func(s *podSet) bool { return s.owner == "release" }):
 		w.watch.fail(t, w, "something is left behind")
-	case w.dep.held || w.dep.exists && w.dep.paused && !w.waits() && !w.watch.pausedBefore:
+	case w.dep.exists && (w.dep.held || w.dep.paused && !w.waits() && !w.watch.pausedBefore):
 		w.watch.fail(t, w, "the Deployment is not as its owner had it")
 	}
 }

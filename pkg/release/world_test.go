@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ type world struct {
 	memory        memory
 	status        status
 
+	failed bool         // a write of the last pass was refused
 	faults map[Verb]int // how many writes of a verb are going to be refused
 	death  death
 	onGive func(*world) // what happens in the instant of the handover
@@ -226,7 +228,8 @@ func (w *world) whilePaused() {
 	case len(active) == 1:
 		active[0].replicas, active[0].desired = w.dep.replicas, w.dep.replicas
 	case len(active) == 0 && len(w.owned()) > 0:
-		w.owned()[0].replicas, w.owned()[0].desired = w.dep.replicas, w.dep.replicas
+		latest := cmp.Or(current, w.owned()[len(w.owned())-1])
+		latest.replicas, latest.desired = w.dep.replicas, w.dep.replicas
 	}
 }
 
@@ -243,8 +246,8 @@ func (w *world) rollOut() {
 		current = &podSet{name: "web-" + hash, hash: hash, template: w.dep.template, owner: "deployment"}
 		w.sets = append(w.sets, current)
 	}
-	if current.replicas < w.dep.replicas {
-		w.watch.native(w)
+	if current.replicas < w.dep.replicas || w.dep.replicas == 0 {
+		w.watch.native(w, current)
 	}
 	current.replicas, current.desired = w.dep.replicas, w.dep.replicas
 	if w.available(current) < w.dep.replicas {
