@@ -14,8 +14,8 @@ import (
 // stepsBack is how often a release may step back from full traffic before it is aborted.
 const stepsBack = 5
 
-// comparable is the largest weight to step back to: most of the traffic stays beside the canary, on the stable.
-const comparable = v1alpha1.Whole / 20
+// sideBySide is the largest weight to step back to: most of the traffic stays beside the canary, on the stable.
+const sideBySide = v1alpha1.Whole / 20
 
 // mostSteps is how many steps the API server accepts in a record's plan.
 const mostSteps = 20
@@ -57,14 +57,26 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
-	open, stop := levers(o), stopRollout(o)
-	switch {
-	case len(open) > 0:
+	if open := levers(o); len(open) > 0 {
 		d.Actions = open
 		if o.Canary.Exists && o.Canary.Selects == r.Revision {
 			r.DrainUntil = nil // requests may have reached its pods until now
 		}
 		return d, true
+	}
+	if emptied(o, &d, now) {
+		return restored(o, d, now)
+	}
+	if o.Workload.Canary.There() && o.Workload.Stable.There() && o.Service.Exists && o.Service.Narrowed != r.Stable {
+		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable}) // last: somebody who keeps reverting it must not keep the pods
+	}
+	return d, true
+}
+
+// emptied says whether no pod of the aborted canary is left, and else puts the next step towards it into the decision.
+func emptied(o Observation, d *Decision, now time.Time) bool {
+	r, stop := d.Release, stopRollout(o)
+	switch {
 	case deserted(o):
 		d.Actions = []Action{{Verb: Widen}}
 	case len(stop) > 0:
@@ -81,12 +93,9 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	case o.Workload.Canary.Pods > 0:
 		d.Message += "; the canary's pods are ending"
 	default:
-		return restored(o, d, now)
+		return true
 	}
-	if o.Workload.Canary.There() && o.Workload.Stable.There() && o.Service.Exists && o.Service.Narrowed != r.Stable {
-		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable}) // last: somebody who keeps reverting it must not keep the pods
-	}
-	return d, true
+	return false
 }
 
 // abortFound says where an abort of the running release was found that its record does not know of; empty when nowhere.
@@ -199,7 +208,7 @@ func blame(v evidence.Verdict) string {
 
 // whenAlone gives most of the traffic back to the stable, because at full traffic there is nothing to compare the canary with.
 func whenAlone(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.aborting() || !o.Evidence.Verdict.AloneBreach || o.Release.Weight.Millionths() <= comparable {
+	if !o.running() || o.aborting() || !o.Evidence.Verdict.AloneBreach || o.Release.Weight.Millionths() <= sideBySide {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
@@ -226,14 +235,14 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 func smallStep(p *v1alpha1.ShiftPolicySpec) int32 {
 	step := int32(0)
 	for i, s := range p.Steps {
-		if s.Weight.Millionths() <= comparable {
+		if s.Weight.Millionths() <= sideBySide {
 			step = int32(i + 1)
 		}
 	}
 	if step > 0 {
 		return step
 	}
-	first := v1alpha1.Step{Weight: v1alpha1.PercentageOf(comparable), Hold: p.Steps[0].Hold}
+	first := v1alpha1.Step{Weight: v1alpha1.PercentageOf(sideBySide), Hold: p.Steps[0].Hold}
 	if len(p.Steps) == mostSteps {
 		p.Steps[0] = first
 	} else {
@@ -260,7 +269,7 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	w, p := o.Workload, o.Wanted.Problem
-	message := ""
+	var message string
 	switch {
 	case p != nil && p.Gone:
 		message = p.Message

@@ -26,7 +26,11 @@ var knownReasons = sync.OnceValues(func() (map[string]bool, error) {
 		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
 			return true
 		}
-		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		literal, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok {
+			return true
+		}
+		value, err := strconv.Unquote(literal.Value)
 		known[value] = err == nil
 		return true
 	})

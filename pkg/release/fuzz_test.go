@@ -91,10 +91,10 @@ func (d *dice) release() *v1alpha1.Release {
 	if r.Step > 0 {
 		r.Weight = p.Steps[r.Step-1].Weight
 	}
-	switch {
-	case r.State == v1alpha1.StatePromoted:
+	switch r.State {
+	case v1alpha1.StatePromoted:
 		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted, Message: "done"}
-	case r.State == v1alpha1.StateAborted || r.State == v1alpha1.StateAborting || r.State == v1alpha1.StateDraining || r.State == v1alpha1.StateRestoring:
+	case v1alpha1.StateAborted, v1alpha1.StateAborting, v1alpha1.StateDraining, v1alpha1.StateRestoring:
 		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded, Message: "so be it",
 			Refuse: pick(d, v1alpha1.RefuseNothing, v1alpha1.RefuseTemplate)}
 	}

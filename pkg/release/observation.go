@@ -53,9 +53,9 @@ type Problem struct {
 type HoldMode string
 
 const (
-	// HoldOnChange: the API server pauses the Deployment in the write that changes its template; at rest it is not paused.
+	// HoldOnChange is used where the API server pauses the Deployment in the write that changes its template; at rest it is not paused.
 	HoldOnChange HoldMode = "OnChange"
-	// HoldAlways: the Deployment is paused at rest too.
+	// HoldAlways is the fallback: the Deployment is paused at rest too.
 	HoldAlways HoldMode = "Always"
 )
 
@@ -149,11 +149,11 @@ type Foreign struct{ Route, Kind, Manager string }
 type Agreement string
 
 const (
-	// AgreementUnknown: there was too little traffic to tell.
+	// AgreementUnknown says that there was too little traffic to tell.
 	AgreementUnknown Agreement = ""
-	// AgreementYes: the measured share fits the wanted one.
+	// AgreementYes says that the measured share fits the wanted one.
 	AgreementYes Agreement = "Yes"
-	// AgreementNo: it does not.
+	// AgreementNo says that it does not.
 	AgreementNo Agreement = "No"
 )
 

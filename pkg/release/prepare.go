@@ -87,7 +87,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() {
 		return Decision{}, false
 	}
-	r, at := o.Release, o.Service.Narrowed
+	r := o.Release
 	switch there := o.Canary.Exists && o.Workload.Canary.There(); {
 	case r.Step > 0 && !there:
 		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
@@ -96,9 +96,9 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary")
 	case !o.Workload.Canary.There() || !o.Service.Exists:
 		return Decision{}, false
-	case at == r.Revision && r.State == v1alpha1.StateHandover && o.Routes.Lowest < v1alpha1.Whole:
+	case movedOver(o) && o.Routes.Lowest < v1alpha1.Whole:
 		return takeBack(o)
-	case o.Service.Marked && (at == r.Stable || at == r.Revision && r.State == v1alpha1.StateHandover):
+	case o.Service.Marked && (o.Service.Narrowed == r.Stable || movedOver(o)):
 		return Decision{}, false
 	}
 	r = r.DeepCopy()
@@ -106,6 +106,11 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r.Contested.Selector++
 	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+}
+
+// movedOver says whether the Service selects the canary because the handover has begun.
+func movedOver(o Observation) bool {
+	return o.Release.State == v1alpha1.StateHandover && o.Service.Narrowed == o.Release.Revision
 }
 
 // takeBack makes that a weight lowered during the handover means something: the Service selects the stable again.

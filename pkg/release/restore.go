@@ -19,21 +19,7 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 			Message: "every step was proven; the canary's own pods serve as the stable", Refuse: v1alpha1.RefuseNothing}
 	}
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
-	switch {
-	case o.Workload.Stable.Replicas > 0:
-		d.Actions = append(d.Actions, Action{Verb: ScaleStable})
-	case o.Workload.Stable.Pods > 0:
-		d.Message = "waiting for the former stable pods to end"
-	case o.Service.Marked || o.Service.Narrowed != "":
-		if r.State == v1alpha1.StateRestoring {
-			r.WaitingSince = stamp(now)
-			d.Actions = append(d.Actions, Action{Verb: Widen})
-		}
-	}
-	if o.Routes.Marked || o.Routes.OneMade {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
-		d.Actions = append(d.Actions, Action{Verb: Save}, Action{Verb: RestoreRoutes})
-	}
+	tidyUp(o, &d, now)
 	if len(d.Actions) > 0 || o.Workload.Stable.Pods > 0 {
 		return d, true
 	}
@@ -49,6 +35,24 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 	d.Reason, d.Message = v1alpha1.ReasonPromoted, r.Outcome.Message
 	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
 	return d, true
+}
+
+// tidyUp ends the former stable's pods, and puts routes and Service back, in this order.
+func tidyUp(o Observation, d *Decision, now time.Time) {
+	r := d.Release
+	switch {
+	case o.Workload.Stable.Replicas > 0:
+		d.Actions = append(d.Actions, Action{Verb: ScaleStable})
+	case o.Workload.Stable.Pods > 0:
+		d.Message = "waiting for the former stable pods to end"
+	case r.State == v1alpha1.StateRestoring && (o.Service.Marked || o.Service.Narrowed != ""):
+		r.WaitingSince = stamp(now)
+		d.Actions = append(d.Actions, Action{Verb: Widen})
+	}
+	if o.Routes.Marked || o.Routes.OneMade {
+		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+		d.Actions = append(d.Actions, Action{Verb: Save}, Action{Verb: RestoreRoutes})
+	}
 }
 
 // remains are the writes that remove what a release has left behind, once no release runs and no traffic can be on it.

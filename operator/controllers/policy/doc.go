@@ -1,8 +1,8 @@
 // Package policy says in the status of each ShiftPolicy whether releases can go by it.
 //
-//	plan                  Accepted   Ready    Stalled
-//	can be followed       True       True     absent
-//	contradicts itself    False      False    True; the message names the field and the fix
+//	plan                  Accepted and Ready   Stalled
+//	can be followed       both True            absent
+//	contradicts itself    both False           True; the message names the field and the fix
 //
 // The API server refuses what one field can show to be wrong. Here is found what only several fields together show, and what was
 // stored before the API server knew the rule. No release starts by a policy that is not accepted; one that runs keeps the plan it

@@ -37,14 +37,7 @@ func (r *reconciler) evidence(f *facts) {
 		return
 	}
 	if rec.Step > 0 && rec.StepStartedAt != nil {
-		w := evidence.Weight{
-			Share: rec.Weight.Fraction(), WrittenAt: rec.StepStartedAt.Time, Step: rec.Step, StepsBack: rec.StepsBack,
-			Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
-		}
-		if rec.SettledAt != nil {
-			w.SettledAt = &rec.SettledAt.Time
-		}
-		r.Loop.Weight(key, w)
+		r.Loop.Weight(key, weightOf(rec))
 	}
 	reading, ok := r.Loop.Reading(key, release.Ask(rec))
 	if !ok {
@@ -54,12 +47,16 @@ func (r *reconciler) evidence(f *facts) {
 	f.o.Evidence = release.Evidence{
 		Fresh: reading.Fresh, Reason: reading.Reason, Message: reading.Message, Seen: reading.Seen, Verdict: reading.Verdict, Share: -1,
 	}
-	if rec.Step == 0 {
-		return
+	if rec.Step > 0 {
+		r.share(f)
 	}
-	seen := reading.Since
+}
+
+// share compares the canary's part of the counted requests with the weight.
+func (r *reconciler) share(f *facts) {
+	rec, seen := f.o.Release, f.reading.Since
 	if rec.SettledAt != nil && r.clock.Since(rec.SettledAt.Time) > driftAfter {
-		seen = reading.Lately // what came before the weight was live says nothing about it any more
+		seen = f.reading.Lately // what came before the weight was live says nothing about it any more
 	}
 	canary, total := seen.Canary.Requests, seen.Canary.Requests+seen.Stable.Requests
 	switch routing.Agrees(rec.Weight.Fraction(), canary, total) {
@@ -71,6 +68,18 @@ func (r *reconciler) evidence(f *facts) {
 	if total > 0 {
 		f.o.Evidence.Share = int64(canary / total * v1alpha1.Whole)
 	}
+}
+
+// weightOf is the weight of the record as the loop knows it.
+func weightOf(rec *v1alpha1.Release) evidence.Weight {
+	w := evidence.Weight{
+		Share: rec.Weight.Fraction(), WrittenAt: rec.StepStartedAt.Time, Step: rec.Step, StepsBack: rec.StepsBack,
+		Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
+	}
+	if rec.SettledAt != nil {
+		w.SettledAt = &rec.SettledAt.Time
+	}
+	return w
 }
 
 // counted is the release as the loop knows it.

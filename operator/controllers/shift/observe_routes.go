@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,10 +32,9 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 	}
 	others := make([]*unstructured.Unstructured, 0, len(all))
 	for _, vs := range all {
-		switch {
-		case vs.GetNamespace() == f.shift.Namespace && vs.GetName() == f.target.Canary && ours(vs):
+		if f.namedLikeOurs(vs) && ours(vs) {
 			f.made = vs
-		default:
+		} else {
 			others = append(others, vs)
 		}
 	}
@@ -49,11 +49,7 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 	f.o.Routes.MakeOne = f.made == nil && !routing.Covers(others, f.target)
 	if f.o.Routes.MakeOne {
 		f.o.Routes.Lowest = 0
-		for _, vs := range others {
-			if vs.GetNamespace() == f.shift.Namespace && vs.GetName() == f.target.Canary {
-				f.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("VirtualService %s exists and is not Stagger's: rename it", vs.GetName()))
-			}
-		}
+		f.nameTaken(others)
 	}
 	return r.rules(ctx, f)
 }
@@ -71,6 +67,18 @@ func (r *reconciler) list(ctx context.Context, kind *unstructured.Unstructured, 
 		out = append(out, &list.Items[i])
 	}
 	return out, nil
+}
+
+// namedLikeOurs says whether the VirtualService has the name that ours would have.
+func (f *facts) namedLikeOurs(vs *unstructured.Unstructured) bool {
+	return vs.GetNamespace() == f.shift.Namespace && vs.GetName() == f.target.Canary
+}
+
+// nameTaken refuses a Service for which a VirtualService had to be made under a name that is somebody else's.
+func (f *facts) nameTaken(others []*unstructured.Unstructured) {
+	if i := slices.IndexFunc(others, f.namedLikeOurs); i >= 0 {
+		f.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("VirtualService %s exists and is not Stagger's: rename it", others[i].GetName()))
+	}
 }
 
 // unrouted refuses a Service whose host is covered by VirtualServices none of which could be written.

@@ -96,26 +96,16 @@ func (r *reconciler) pods(ctx context.Context, namespace string, labels map[stri
 
 // arms tells the ReplicaSets of the release apart, by the hashes of the record and by who owns them.
 func (f *facts) arms() {
-	rec, w := f.o.Release, &f.o.Workload
+	w := &f.o.Workload
 	if f.running() {
 		f.stable = nil
 	}
 	for i := range f.sets {
 		rs := &f.sets[i]
-		mark, ours := workload.MarkOf(rs)
-		ours = ours && mark.Namespace == f.shift.Namespace && mark.Shift == f.shift.Name
-		owned := f.deployment != nil && metav1.IsControlledBy(rs, f.deployment)
-		switch hash := workload.HashOf(rs); {
-		case ours:
+		if mark, ok := workload.MarkOf(rs); ok && mark.Namespace == f.shift.Namespace && mark.Shift == f.shift.Name {
 			f.canary = rs
-		case f.running() && owned && hash == rec.Revision && given(rec) && workload.Replicas(f.deployment) > 0 && ptrOr(rs.Spec.Replicas) > 0:
-			f.canary, w.HandedOver = rs, true
-		case f.running() && hash == rec.Stable && (owned || f.deployment == nil):
-			f.stable = rs
-		case f.running() && owned && hash == rec.Revision:
-			f.twin = rs
-		case f.running() && owned && ptrOr(rs.Spec.Replicas) > 0:
-			f.rogue = rs
+		} else if f.running() {
+			f.arm(rs)
 		}
 	}
 	f.twins()
@@ -128,6 +118,23 @@ func (f *facts) arms() {
 	}
 	if f.running() && f.deployment != nil && !w.HandedOver {
 		w.Waits = f.stable == nil || !workload.SameTemplate(&f.deployment.Spec.Template, &f.stable.Spec.Template)
+	}
+}
+
+// arm tells what a ReplicaSet that is not the canary of our making is to the running release.
+func (f *facts) arm(rs *appsv1.ReplicaSet) {
+	rec, hash := f.o.Release, workload.HashOf(rs)
+	owned, pods := f.deployment != nil && metav1.IsControlledBy(rs, f.deployment), ptrOr(rs.Spec.Replicas) > 0
+	switch {
+	case owned && pods && hash == rec.Revision && given(rec) && workload.Replicas(f.deployment) > 0:
+		f.canary, f.o.Workload.HandedOver = rs, true
+	case hash == rec.Stable && (owned || f.deployment == nil):
+		f.stable = rs
+	case !owned:
+	case hash == rec.Revision:
+		f.twin = rs
+	case pods:
+		f.rogue = rs
 	}
 }
 
