@@ -28,6 +28,7 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 			want: map[string]string{"stagger.dev/command": "abort 7 t0ken"},
 			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
 				`{"op":"replace","path":"/metadata/resourceVersion","value":"1"},` +
+				`{"op":"test","path":"/metadata/annotations","value":null},` +
 				`{"op":"add","path":"/metadata/annotations","value":{"stagger.dev/command":"abort 7 t0ken"}}]`,
 			out: "checkout: abort of release 7 commanded\n",
 		},
@@ -35,6 +36,7 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 			object: as(shift("shop", "checkout"), annotated), words: []string{"abort", "checkout", "--reason", " orders\nare  booked twice "},
 			want: map[string]string{"team": "payments", "stagger.dev/command": "abort 7 t0ken orders are booked twice"},
 			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 t0ken orders are booked twice"}]`,
 			out: "checkout: abort of release 7 commanded\n",
 		},
@@ -57,6 +59,7 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 			words: []string{"retry", "checkout"},
 			want:  map[string]string{"team": "payments", "stagger.dev/command": "retry 7 t0ken"},
 			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Promoted"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"retry 7 t0ken"}]`,
 			out: "checkout: retry of the version of release 7 commanded\n",
 		},
