@@ -32,7 +32,7 @@ var faults = map[string]struct {
 	"none":       {},
 	"errors":     {"1.2.0-errors", v1alpha1.StateAborted, "answers a part of its requests with errors"},
 	"crash":      {"1.2.0-crash", v1alpha1.StateAborted, "crashes some seconds after its start"},
-	"slow-start": {"1.2.0-late", v1alpha1.StatePromoted, "is good, and takes its time to become ready"},
+	"slow-start": {"1.2.0-slow-start", v1alpha1.StatePromoted, "is good, and takes its time to become ready"},
 }
 
 func main() {

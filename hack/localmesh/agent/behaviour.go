@@ -41,6 +41,7 @@ var byTag = [...]struct {
 	{"-oom", []string{"--oom-after=10s"}},
 	{"-never-ready", []string{"--never-ready"}},
 	{"-late", []string{"--error-rate=0.3", "--error-after=60s"}},
+	{"-slow-start", []string{"--ready-after=15s"}},
 }
 
 // ParseBehaviour reads a container's image, environment and arguments; later ones win in this order. The error says which
