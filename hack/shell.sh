@@ -33,6 +33,11 @@ inside kubectl --kubeconfig="$STAGGER_MESH/operator.kubeconfig" config set-crede
 inside kubectl --kubeconfig="$STAGGER_MESH/operator.kubeconfig" config set-context --current --user=stagger >/dev/null
 bin/localmesh exec -- stagger --config "$STAGGER_MESH/operator.yaml" --kubeconfig "$STAGGER_MESH/operator.kubeconfig" >"$STAGGER_MESH/operator.log" 2>&1 &
 operator=$!
+for _ in $(seq 60); do # it serves its probes once it works
+	if inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9403' 2>/dev/null; then break; fi
+	kill -0 "$operator" || { cat "$STAGGER_MESH/operator.log" >&2; exit 1; }
+	sleep 0.5
+done
 cat <<TEXT
 
 You are inside the mesh. The operator's log is $STAGGER_MESH/operator.log; all ends with this shell.
