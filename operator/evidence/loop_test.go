@@ -216,8 +216,8 @@ func TestSlicesThatCannotBeBelievedAreNoEvidence(t *testing.T) {
 		"the answer has a warning":            {warns, v1alpha1.ReasonStale, "store a did not answer"},
 		"Prometheus has no history":           {forgets, v1alpha1.ReasonNoData, "no scrapes from before"},
 		"the answer is huge":                  {adds(make(model.Vector, counting.MaxSeries+1)), v1alpha1.ReasonStale, "at most 50000 are read"},
-		"the stable's series begin anew":      {startsAnew(stable), v1alpha1.ReasonNoData, "no earlier sample of the callers of shop/checkout to"},
-		"the canary's series begin anew":      {startsAnew(canary), v1alpha1.ReasonNoData, "no earlier sample of the callers of shop/checkout-canary"},
+		"the stable's series begin anew":      {startsAnew(stable), v1alpha1.ReasonNoData, "no earlier sample of istio_requests_total of the callers of shop/checkout to"},
+		"the canary's series begin anew":      {startsAnew(canary), v1alpha1.ReasonNoData, "no earlier sample of istio_requests_total of the callers of shop/checkout-canary"},
 		"a count is no number":                {adds(notANumber), v1alpha1.ReasonStale, "NaN"},
 	}
 	for name, c := range cases {

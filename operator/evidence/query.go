@@ -68,19 +68,17 @@ func (s *source) measure(ctx context.Context) error {
 		lag, interval float64
 	}
 	err := s.loop.tracked(s).each(func(part round) error {
-		b, err := s.batch(part)
-		if err != nil {
+		return s.by(part, answer{by: map[counting.Indicator]said{}}, counting.Indicator.Carrier, func(b counting.Batch, _ *said) error {
+			lag, err := s.largest(ctx, b.Lag(), now)
+			if err != nil {
+				return err
+			}
+			interval, err := s.largest(ctx, b.ScrapeInterval(), now)
+			m.Lock()
+			defer m.Unlock()
+			m.lag, m.interval = max(m.lag, lag), max(m.interval, interval)
 			return err
-		}
-		lag, err := s.largest(ctx, b.Lag(), now)
-		if err != nil {
-			return err
-		}
-		interval, err := s.largest(ctx, b.ScrapeInterval(), now)
-		m.Lock()
-		defer m.Unlock()
-		m.lag, m.interval = max(m.lag, lag), max(m.interval, interval)
-		return err
+		})
 	})
 	if err == nil {
 		s.loop.measured(s, now, seconds(m.lag), seconds(m.interval))

@@ -21,13 +21,6 @@ type currency struct {
 
 func (c currency) fresh() bool { return c.reason == v1alpha1.ReasonCurrent }
 
-// answer is what a source says of one slice. When void is set, nothing else is.
-type answer struct {
-	void      *currency
-	freshness map[counting.Service]counting.Freshness
-	counts    map[counting.Service]counting.Counts
-}
-
 // release is the bookkeeping of one tracked release. The Loop's mutex guards it.
 type release struct {
 	Target
@@ -95,22 +88,28 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	if before {
 		alone = r.last.wasAlone
 	}
-	if r.current.fresh() {
-		r.current = r.based(a, alone)
+	for _, x := range r.Indicators {
+		if r.current.fresh() {
+			r.current = r.based(a, x, alone)
+		}
 	}
 	if !r.current.fresh() {
 		r.tests.Void(i.Start, i.End, r.current.message)
 		return
 	}
 	r.seen = true
-	arms := pkgevidence.Arms{Stable: countsOf(a, r.stable()), Canary: countsOf(a, r.canary())}
-	n := len(r.Config.Objectives)
-	r.tests.Add(pkgevidence.Slice{
+	s := pkgevidence.Slice{
 		From: i.Start, To: i.End,
-		Stable: slices.Repeat([]pkgevidence.Counts{arms.Stable}, n), Canary: slices.Repeat([]pkgevidence.Counts{arms.Canary}, n),
 		Settled: !before && r.weight.SettledAt != nil && !i.Start.Before(*r.weight.SettledAt),
 		Alone:   alone,
-	})
+	}
+	for _, x := range r.Indicators {
+		s.Stable = append(s.Stable, countsOf(a, x, r.stable()))
+		s.Canary = append(s.Canary, countsOf(a, x, r.canary()))
+	}
+	r.tests.Add(s)
+	traffic := max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x == counting.Indicator{} }))
+	arms := pkgevidence.Arms{Stable: s.Stable[traffic], Canary: s.Canary[traffic]}
 	if !i.Start.Before(r.weight.WrittenAt.Add(spread)) {
 		r.since = plus(r.since, arms)
 	}
@@ -118,20 +117,32 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-window)) })
 }
 
-// based is fresh when every arm that somebody has reported about has counts. One without has series that begin anew, after a
-// gap longer than the look-back: nobody knows how many requests it had, and none would be a guess.
-func (r *release) based(a answer, alone bool) currency {
+// based is fresh when every arm that somebody has reported about has counts by the indicator. One without has series that begin
+// anew, after a gap longer than the look-back, or that contradict each other: nobody knows how many requests it had, and none
+// would be a guess.
+func (r *release) based(a answer, by counting.Indicator, alone bool) currency {
+	said := a.by[by]
+	if said.void != nil {
+		return *said.void
+	}
 	arms := []counting.Service{r.canary()}
 	if !alone {
 		arms = append(arms, r.stable())
 	}
 	for _, arm := range arms {
-		if _, known := a.counts[arm]; !known && a.freshness[arm].Targets > 0 {
-			return currency{v1alpha1.ReasonNoData, fmt.Sprintf(
-				"Prometheus has no earlier sample of the callers of %s to count from; counting begins with the next", arm)}
+		if _, known := said.counts[arm]; !known && a.by[by.Carrier()].freshness[arm].Targets > 0 {
+			return currency{v1alpha1.ReasonNoData, uncounted(by, arm)}
 		}
 	}
 	return currency{reason: v1alpha1.ReasonCurrent}
+}
+
+func uncounted(by counting.Indicator, arm counting.Service) string {
+	if by.Kind == counting.Duration {
+		return fmt.Sprintf("Prometheus has no bucket of %s at %s of the callers of %s; make the objective's threshold an edge of that histogram, and see that it is scraped",
+			by, by.Threshold, arm)
+	}
+	return fmt.Sprintf("Prometheus has no earlier sample of %s of the callers of %s to count from; counting begins with the next", by, arm)
 }
 
 // skip gives up everything before a time.
@@ -147,23 +158,36 @@ func (r *release) look(at time.Time, a answer) {
 		r.current = *a.void
 		return
 	}
-	stable, canary := a.freshness[r.stable()], a.freshness[r.canary()]
-	switch {
-	case r.weight.Alone && canary.Targets > 0:
-		r.current = scrapes(r.canary(), canary)
-	case stable.Current() && canary.Targets > 0:
-		r.current = scrapes(r.canary(), canary)
-	default:
-		// A canary that nobody has reported about had no requests: the same callers' proxies report both arms.
-		r.current = scrapes(r.stable(), stable)
+	for _, x := range r.Indicators {
+		if r.current = r.scraped(a, x.Carrier()); !r.current.fresh() {
+			return
+		}
 	}
 }
 
-func scrapes(of counting.Service, f counting.Freshness) currency {
+// scraped says how current the scrapes of one carrier are.
+func (r *release) scraped(a answer, by counting.Indicator) currency {
+	said := a.by[by]
+	if said.void != nil {
+		return *said.void
+	}
+	stable, canary := said.freshness[r.stable()], said.freshness[r.canary()]
+	switch {
+	case r.weight.Alone && canary.Targets > 0:
+		return scrapes(by, r.canary(), canary)
+	case stable.Current() && canary.Targets > 0:
+		return scrapes(by, r.canary(), canary)
+	default:
+		// A canary that nobody has reported about had no requests: the same callers' proxies report both arms.
+		return scrapes(by, r.stable(), stable)
+	}
+}
+
+func scrapes(by counting.Indicator, of counting.Service, f counting.Freshness) currency {
 	switch {
 	case f.Targets == 0:
 		return currency{v1alpha1.ReasonNoData, fmt.Sprintf(
-			"Prometheus has no istio_requests_total of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", of)}
+			"Prometheus has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", by, of)}
 	case !f.Current():
 		return currency{v1alpha1.ReasonStale, fmt.Sprintf(
 			"Only %d of %d proxies that call %s are scraped with success; nothing is counted until nine tenths are", f.Fresh, f.Targets, of)}
@@ -171,8 +195,8 @@ func scrapes(of counting.Service, f counting.Freshness) currency {
 	return currency{reason: v1alpha1.ReasonCurrent}
 }
 
-func countsOf(a answer, arm counting.Service) pkgevidence.Counts {
-	c := a.counts[arm]
+func countsOf(a answer, by counting.Indicator, arm counting.Service) pkgevidence.Counts {
+	c := a.by[by].counts[arm]
 	return pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad}
 }
 

@@ -127,8 +127,8 @@ func (r round) sorted() round {
 func (l *Loop) take(ctx context.Context, r round, a answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
-	if a.void != nil {
-		r.releases[0].source.trouble = *a.void
+	if t := a.trouble(); t.reason != "" {
+		r.releases[0].source.trouble = t
 	}
 	for _, x := range r.releases {
 		if l.releases[x.Key] == x && x.through.Equal(r.Start) {
@@ -144,8 +144,8 @@ func (l *Loop) take(ctx context.Context, r round, a answer) {
 func (l *Loop) look(ctx context.Context, r round, a answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
-	if a.void != nil {
-		r.releases[0].source.trouble = *a.void
+	if t := a.trouble(); t.reason != "" {
+		r.releases[0].source.trouble = t
 	}
 	for _, x := range r.releases {
 		before := x.current.reason

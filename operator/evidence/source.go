@@ -144,7 +144,7 @@ func (s *source) watch(ctx context.Context) (asked bool, err error) {
 
 // base is an error when counts of the round's slice cannot be believed.
 func (s *source) base(ctx context.Context, r round) error {
-	b, err := s.batch(round{releases: r.releases[:1]})
+	b, err := s.batch(r.releases[:1], counting.Indicator{})
 	if err != nil {
 		return err
 	}
@@ -158,51 +158,4 @@ func (s *source) base(ctx context.Context, r round) error {
 			"Prometheus (source %s) has no scrapes from before %s; counting begins anew when it has some", s.Name, r.Start.UTC().Format(time.RFC3339))}}
 	}
 	return err
-}
-
-func (s *source) answer(ctx context.Context, r round) (answer, error) {
-	a, err := s.freshness(ctx, r)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := s.batch(r)
-	if err != nil {
-		return answer{}, err
-	}
-	expr, err := b.Requests(r.Length())
-	if err != nil {
-		return answer{}, err
-	}
-	v, err := s.query(ctx, expr, r.End)
-	if err != nil {
-		return answer{}, err
-	}
-	if a.counts, err = b.Counts(v, counting.Rules{}); err != nil {
-		return answer{}, s.unusable(err)
-	}
-	return a, nil
-}
-
-func (s *source) freshness(ctx context.Context, r round) (answer, error) {
-	b, err := s.batch(r)
-	if err != nil {
-		return answer{}, err
-	}
-	v, err := s.query(ctx, b.Freshness(), r.End)
-	if err != nil {
-		return answer{}, err
-	}
-	f, err := b.DecodeFreshness(v)
-	if err != nil {
-		return answer{}, s.unusable(err)
-	}
-	return answer{freshness: f}, nil
-}
-
-func (s *source) batch(r round) (counting.Batch, error) {
-	arms := make([]counting.Service, 0, 2*len(r.releases))
-	for _, x := range r.releases {
-		arms = append(arms, x.stable(), x.canary())
-	}
-	return counting.NewBatch(s.scope, arms)
 }

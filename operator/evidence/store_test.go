@@ -26,6 +26,8 @@ const (
 	asksBase      kind = "base"
 	asksLag       kind = "lag"
 	asksInterval  kind = "interval"
+	asksDurations kind = "durations"
+	asksCustom    kind = "custom"
 )
 
 // store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
@@ -49,7 +51,8 @@ type store struct {
 	times []time.Time // of the questions for requests
 }
 
-// observation is n requests with one code, sampled at a time.
+// observation is n requests with one code, sampled at a time. The code "late" is a 200 that came too late for the histogram's
+// edge.
 type observation struct {
 	at   time.Time
 	code string
@@ -126,6 +129,10 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	case asksRequests:
 		p.times = append(p.times, at)
 		return append(p.counts(expr, at), p.rogue...), nil
+	case asksDurations:
+		return p.pairs(expr, at, "within", func(code string) bool { return code != "late" }), nil
+	case asksCustom:
+		return p.pairs(expr, at, "bad", func(code string) bool { return code == "500" }), nil
 	}
 	return nil, fmt.Errorf("unexpected question: %s", expr)
 }
@@ -138,9 +145,32 @@ func (p *store) counts(expr string, at time.Time) model.Vector {
 			continue
 		}
 		sums := p.increments(s, at.Add(-length), at)
-		sums["200"] += 0 // the series is there, also when nothing was added to it
+		sums["200"] += sums["late"] // the series is there, also when nothing was added to it
+		delete(sums, "late")
 		for code, n := range sums {
-			v = append(v, &model.Sample{Metric: labels(s, "response_code", code), Value: model.SampleValue(n)})
+			v = append(v, &model.Sample{Metric: labels(s, "response_code", model.LabelValue(code)), Value: model.SampleValue(n)})
+		}
+	}
+	return v
+}
+
+// pairs are all requests of each arm, and those of the second fact.
+func (p *store) pairs(expr string, at time.Time, second string, counts func(code string) bool) model.Vector {
+	var v model.Vector
+	for s := range arms(expr) {
+		if !p.carried(s, at) {
+			continue
+		}
+		all, some := 0.0, 0.0
+		for code, n := range p.increments(s, at.Add(-sliceOf(expr)), at) {
+			all += n
+			if counts(code) {
+				some += n
+			}
+		}
+		v = append(v, &model.Sample{Metric: labels(s, "fact", "all"), Value: model.SampleValue(all)})
+		if p.hide == nil || !p.hide(s, at) {
+			v = append(v, &model.Sample{Metric: labels(s, "fact", model.LabelValue(second)), Value: model.SampleValue(some)})
 		}
 	}
 	return v
@@ -164,10 +194,10 @@ func (p *store) freshness(expr string, at time.Time) model.Vector {
 	return v
 }
 
-func labels(s counting.Service, name model.LabelName, value string) model.Metric {
+func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
 	return model.Metric{
 		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
-		name: model.LabelValue(value),
+		name: value,
 	}
 }
 
@@ -175,11 +205,17 @@ func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleVa
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"sum by": asksRequests, "label_replace(": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+		"sum by": asksRequests, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k
 		}
+	}
+	switch {
+	case strings.Contains(expr, "_bucket{"):
+		return asksDurations
+	case strings.Contains(expr, `"bad"`):
+		return asksCustom
 	}
 	return kind(expr)
 }
@@ -187,7 +223,7 @@ func kindOf(expr string) kind {
 var (
 	namespaces = regexp.MustCompile(`destination_service_namespace=~?"([^"]*)"`)
 	names      = regexp.MustCompile(`destination_service_name=~?"([^"]*)"`)
-	offsets    = regexp.MustCompile(`istio_requests_total[^\[]*\[\w+\] offset (\w+)`)
+	offsets    = regexp.MustCompile(`(?:_total|_count)\{[^\[]*\[\w+\] offset (\w+)`)
 )
 
 // arms are the services an expression asks about: the product of its namespaces and names.
@@ -233,11 +269,11 @@ func (p partial) Incomplete() []string { return p.warnings }
 
 func TestStoreKnowsEveryQuestion(t *testing.T) {
 	s := counting.Service{Namespace: "shop", Name: "checkout"}
-	b, err := counting.NewBatch(counting.Scope{}, []counting.Service{s, s.Canary()})
+	b, err := counting.NewBatch(counting.Scope{}, counting.Indicator{}, []counting.Service{s, s.Canary()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	requests, err := b.Requests(15 * time.Second)
+	requests, err := b.Increments(15 * time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

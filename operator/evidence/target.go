@@ -21,8 +21,10 @@ type Target struct {
 	Source string
 	// Stable and Canary are the names of the arms' Services in the namespace of Key.
 	Stable, Canary string
-	// Config is what the tests tolerate.
-	Config pkgevidence.Config
+	// Config is what the tests tolerate. Indicators say, for each of its objectives, which requests are bad; where there are
+	// fewer, the rest is counted by the zero Indicator.
+	Config     pkgevidence.Config
+	Indicators []counting.Indicator
 	// Checkpoint is what the last Reading before a restart said; empty: the tests begin.
 	Checkpoint string
 	// From is when the first weight was written. While it is zero nothing is counted, and only the freshness of the
@@ -99,8 +101,12 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 		return nil, fmt.Errorf("no source is named %q; name it in the operator's configuration", name)
 	}
 	r := &release{Target: t, source: s}
-	if _, err := counting.NewBatch(s.scope, []counting.Service{r.stable(), r.canary()}); err != nil {
-		return nil, err
+	r.Indicators = make([]counting.Indicator, len(t.Config.Objectives))
+	copy(r.Indicators, t.Indicators)
+	for _, i := range append(r.Indicators, counting.Indicator{}) {
+		if _, err := counting.NewBatch(s.scope, i, []counting.Service{r.stable(), r.canary()}); err != nil {
+			return nil, err
+		}
 	}
 	if t.Checkpoint == "" {
 		var err error

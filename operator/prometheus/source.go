@@ -37,7 +37,7 @@ type Config struct {
 	Clock clock.PassiveClock
 }
 
-// Source answers instant queries. It may be asked from any goroutine.
+// Source answers instant and range queries. It may be asked from any goroutine.
 type Source struct {
 	api     v1.API
 	address string
@@ -73,30 +73,53 @@ func New(c Config) (*Source, error) {
 
 // Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
 func (s *Source) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	if err := s.breaker.refuse(); err != nil {
-		return nil, err
-	}
-	v, err := s.ask(ctx, expr, at)
-	s.breaker.note(err, ctx.Err() != nil)
-	return v, err
+	return guarded(ctx, s, func(ctx context.Context) (model.Vector, error) {
+		value, warnings, infos, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.timeout))
+		if err != nil {
+			return nil, s.typed(ctx, err)
+		}
+		v, err := whole[model.Vector](s, value, warnings, infos)
+		return v, cmp.Or(err, check(v, at))
+	})
 }
 
-func (s *Source) ask(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	ctx, stop := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: %w", s.timeout, context.DeadlineExceeded))
+// QueryRange evaluates the expression at all times from first to last, a step apart. The error is an Unreachable or a Partial.
+func (s *Source) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
+	return guarded(ctx, s, func(ctx context.Context) (model.Matrix, error) {
+		value, warnings, infos, err := s.api.QueryRange(ctx, expr, v1.Range{Start: first, End: last, Step: step}, v1.WithTimeout(s.timeout))
+		if err != nil {
+			return nil, s.typed(ctx, err)
+		}
+		m, err := whole[model.Matrix](s, value, warnings, infos)
+		return m, cmp.Or(err, checkRange(m))
+	})
+}
+
+// guarded asks within the time limit, and not at all while the breaker refuses.
+func guarded[T any](ctx context.Context, s *Source, do func(context.Context) (T, error)) (T, error) {
+	var nothing T
+	if err := s.breaker.refuse(); err != nil {
+		return nothing, err
+	}
+	limited, stop := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: %w", s.timeout, context.DeadlineExceeded))
 	defer stop()
-	value, warnings, infos, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.timeout))
+	v, err := do(limited)
+	s.breaker.note(err, ctx.Err() != nil)
 	if err != nil {
-		return nil, s.typed(ctx, err)
+		return nothing, err
 	}
+	return v, nil
+}
+
+// whole returns the answer if it is one of the kind T and nothing is missing in it.
+func whole[T model.Value](s *Source, value model.Value, warnings v1.Warnings, infos v1.Infos) (T, error) {
+	var nothing T
 	if reasons := counting.Partial(warnings, infos); len(reasons) > 0 {
-		return nil, newPartial(reasons...)
+		return nothing, newPartial(reasons...)
 	}
-	v, ok := value.(model.Vector)
+	v, ok := value.(T)
 	if !ok {
-		return nil, &Unreachable{Address: s.address, Err: fmt.Errorf("the answer is no vector but %s", kindOf(value))}
-	}
-	if err := check(v, at); err != nil {
-		return nil, err
+		return nothing, &Unreachable{Address: s.address, Err: fmt.Errorf("the answer is no %s but %s", nothing.Type(), kindOf(value))}
 	}
 	return v, nil
 }
@@ -120,6 +143,18 @@ func check(v model.Vector, at time.Time) error {
 		}
 		if off := s.Timestamp.Time().Sub(at).Abs(); off > time.Millisecond {
 			return newPartial(fmt.Sprintf("the answer is about a time %s away from the one that was asked for", off.Round(time.Millisecond)))
+		}
+	}
+	return nil
+}
+
+func checkRange(m model.Matrix) error {
+	for _, s := range m {
+		if s == nil {
+			return newPartial("a series of it is null")
+		}
+		if len(s.Histograms) > 0 {
+			return newPartial(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
 		}
 	}
 	return nil

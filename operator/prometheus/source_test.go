@@ -266,3 +266,35 @@ func FuzzAnswersNeverSurprise(f *testing.F) {
 		}
 	})
 }
+
+func TestARangeIsAsked(t *testing.T) {
+	matrix := func(series ...string) string {
+		return `{"status":"success","data":{"resultType":"matrix","result":[` + strings.Join(series, ",") + `]}}`
+	}
+	one := fmt.Sprintf(`{"metric":{"code":"200"},"values":[[%d,"3"],[%d,"4"]]}`, noon.Unix(), noon.Unix()+60)
+	s := newServer(t, says(http.StatusOK, matrix(one)))
+	got, err := source(t, Config{Address: s.URL}).QueryRange(t.Context(), "x", noon, noon.Add(time.Minute), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := model.Matrix{{Metric: model.Metric{"code": "200"}, Values: []model.SamplePair{
+		{Timestamp: model.TimeFromUnix(noon.Unix()), Value: 3}, {Timestamp: model.TimeFromUnix(noon.Unix() + 60), Value: 4}}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"POST /api/v1/query_range"}, s.asked()); diff != "" {
+		t.Error(diff)
+	}
+	for body, reason := range map[string]string{
+		vector(number("1")): "the answer is no matrix but a vector",
+		`{"status":"success","warnings":["cut"],"data":{"resultType":"matrix","result":[]}}`: "cut",
+		matrix(`null`): "a series of it is null",
+		matrix(`{"metric":{},"histograms":[[1,{"count":"1","sum":"1"}]]}`): "is a histogram",
+	} {
+		s := newServer(t, says(http.StatusOK, body))
+		got, err := source(t, Config{Address: s.URL}).QueryRange(t.Context(), "x", noon, noon, time.Minute)
+		if err == nil || !strings.Contains(err.Error(), reason) || got != nil {
+			t.Errorf("%v, error %v, want one with %q", got, err, reason)
+		}
+	}
+}

@@ -20,20 +20,25 @@ const (
 	labelCode      = "response_code"
 	labelFlags     = "response_flags"
 	labelGRPC      = "grpc_response_status"
+	labelEdge      = "le"
 
 	// remembered is how long a target is remembered that discovery has lost: when it comes back sooner it is not a new one.
 	remembered = time.Hour
 )
 
-// Batch is the arms asked for together at one source. Make it with NewBatch.
+// Batch is the arms asked for together at one source, by one indicator. Make it with NewBatch.
 type Batch struct {
-	scope Scope
-	arms  []Service
+	scope     Scope
+	indicator Indicator
+	arms      []Service
 }
 
 // NewBatch returns the Batch of 1 to MaxArms arms, or an error that names the arm or field that cannot be used.
-func NewBatch(scope Scope, arms []Service) (Batch, error) {
+func NewBatch(scope Scope, indicator Indicator, arms []Service) (Batch, error) {
 	if err := scope.Validate(); err != nil {
+		return Batch{}, err
+	}
+	if err := indicator.Validate(); err != nil {
 		return Batch{}, err
 	}
 	if len(arms) == 0 || len(arms) > MaxArms {
@@ -47,18 +52,30 @@ func NewBatch(scope Scope, arms []Service) (Batch, error) {
 	}
 	sorted := slices.Clone(arms)
 	slices.SortFunc(sorted, compareServices)
-	return Batch{scope: scope, arms: slices.Compact(sorted)}, nil
+	return Batch{scope: scope, indicator: indicator, arms: slices.Compact(sorted)}, nil
 }
 
-// Requests returns the expression of the Requests indicator: evaluated at T it gives, by service, response code, response
-// flags and gRPC status, how many requests were reported by clients' proxies and gateways in (T-slice, T]. slice is a whole
-// number of milliseconds and at most half of the look-back. Read the answer with Counts.
-func (b Batch) Requests(slice time.Duration) (string, error) {
+// Increments returns the expression of the indicator: evaluated at T it says how many requests each arm had in (T-slice, T].
+// slice is a whole number of milliseconds and at most half of the look-back. Read the answer with Counts. What it groups by:
+//
+//	Requests  service, response code, response flags, gRPC status
+//	Duration  service; all requests, and those within the threshold
+//	Custom    service; all requests, and the bad ones
+func (b Batch) Increments(slice time.Duration) (string, error) {
 	if err := b.checkSlice(slice); err != nil {
 		return "", err
 	}
-	groups := strings.Join([]string{labelNamespace, labelName, labelCode, labelFlags, labelGRPC}, ", ")
-	return b.increments(groups, b.selector("istio_requests_total"), slice), nil
+	arm := labelNamespace + ", " + labelName
+	switch i := b.indicator; i.kind() {
+	case Duration:
+		within := b.selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
+		return pair(factAll, b.increments(arm, b.selector(i.String()+"_count"), slice), factWithin, b.increments(arm, within, slice)), nil
+	case Custom:
+		return pair(factAll, b.increments(arm, b.custom(i.Total), slice), factBad, b.increments(arm, b.custom(i.Bad), slice)), nil
+	default:
+		groups := strings.Join([]string{arm, labelCode, labelFlags, labelGRPC}, ", ")
+		return b.increments(groups, b.carrier(), slice), nil
+	}
 }
 
 // Base returns the question whether counts of (T-slice, T] can be believed. It gives the number of targets that were known
@@ -75,7 +92,7 @@ func (b Batch) Base(slice time.Duration) (string, error) {
 // have the time their scrape started and become visible when it has ended: T must lie that far behind now.
 func (b Batch) Lag() string {
 	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job) group by (job) (%s))",
-		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.selector("istio_requests_total"))
+		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carrier())
 }
 
 // ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms. It
@@ -85,27 +102,41 @@ func (b Batch) ScrapeInterval() string {
   quantile by (job) (0.5,
     300 / count_over_time(%[1]s[5m])
       and on (job, instance) last_over_time(%[1]s[5m] offset 5m))
-  and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.selector("istio_requests_total"))
+  and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.carrier())
 }
 
 // Jobs returns the question for the scrape jobs that carry the arms. Read the answer with DecodeJobs.
 func (b Batch) Jobs() string {
-	return "group by (job) (" + b.selector("istio_requests_total") + ")"
+	return "group by (job) (" + b.carrier() + ")"
 }
 
-// selector returns the series of a metric that clients' proxies and gateways reported about the arms. It also holds for
-// other services whose namespace is one arm's and whose name is another's; readers drop those.
-func (b Batch) selector(metric string) string {
+// carrier returns the series whose targets carry the arms.
+func (b Batch) carrier() string {
+	if i := b.indicator; i.kind() == Custom {
+		return b.custom(i.Total)
+	}
+	return b.selector(Indicator{}.String())
+}
+
+// selector returns the series of a metric that clients' proxies and gateways reported about the arms.
+func (b Batch) selector(metric string, others ...string) string {
+	all := append([]string{matcher(labelReporter, "source")}, b.labels()...)
+	return metric + "{" + strings.Join(append(all, others...), ",") + "}"
+}
+
+// custom returns the user's series about the arms.
+func (b Batch) custom(selector string) string {
+	return strings.Replace(selector, Placeholder, strings.Join(b.labels(), ","), 1)
+}
+
+// labels are the matchers of the arms and of the scope. They also hold for other services whose namespace is one arm's and
+// whose name is another's; readers drop those.
+func (b Batch) labels() []string {
 	namespaces, names := make([]string, len(b.arms)), make([]string, len(b.arms))
 	for i, a := range b.arms {
 		namespaces[i], names[i] = a.Namespace, a.Name
 	}
-	all := append([]string{
-		matcher(labelReporter, "source"),
-		matcher(labelNamespace, distinct(namespaces)...),
-		matcher(labelName, distinct(names)...),
-	}, b.scope.matchers()...)
-	return metric + "{" + strings.Join(all, ",") + "}"
+	return append([]string{matcher(labelNamespace, distinct(namespaces)...), matcher(labelName, distinct(names)...)}, b.scope.matchers()...)
 }
 
 // increments returns what the counters of selector x gained in (T-slice, T], added up by the groups; any other indicator is

@@ -49,7 +49,7 @@ func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewBatch(c.scope, c.arms)
+			_, err := NewBatch(c.scope, Indicator{}, c.arms)
 			if err == nil {
 				t.Fatal("the batch was made")
 			}
@@ -61,7 +61,7 @@ func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
 }
 
 func TestASliceMustFitIntoTheLookback(t *testing.T) {
-	b, err := NewBatch(Scope{}, []Service{shop})
+	b, err := NewBatch(Scope{}, Indicator{}, []Service{shop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestASliceMustFitIntoTheLookback(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			for _, question := range []func(time.Duration) (string, error){b.Requests, b.Base} {
+			for _, question := range []func(time.Duration) (string, error){b.Increments, b.Base} {
 				got := ""
 				if _, err := question(c.slice); err != nil {
 					got = err.Error()
@@ -91,11 +91,11 @@ func TestASliceMustFitIntoTheLookback(t *testing.T) {
 }
 
 func TestTheSameQuestionIsTheSameText(t *testing.T) {
-	first, err := NewBatch(scope, []Service{shop, shop.Canary(), shop})
+	first, err := NewBatch(scope, Indicator{}, []Service{shop, shop.Canary(), shop})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := NewBatch(scope, []Service{shop.Canary(), shop})
+	second, err := NewBatch(scope, Indicator{}, []Service{shop.Canary(), shop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func FuzzNamesCannotLeaveTheirString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
 		build := func(name, value string) (Batch, error) {
-			return NewBatch(Scope{Matchers: map[string]string{"cluster": value}, Jobs: []string{value, "job"}},
+			return NewBatch(Scope{Matchers: map[string]string{"cluster": value}, Jobs: []string{value, "job"}}, Indicator{},
 				[]Service{{"shop", "a name no fuzzer makes"}, {"shop", name}})
 		}
 		hostile, err := build(name, value)
@@ -136,7 +136,7 @@ func FuzzNamesCannotLeaveTheirString(f *testing.F) {
 
 func questions(t *testing.T, b Batch) []string {
 	t.Helper()
-	requests, err := b.Requests(slice)
+	requests, err := b.Increments(slice)
 	if err != nil {
 		t.Fatal(err)
 	}

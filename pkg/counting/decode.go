@@ -46,32 +46,49 @@ func (c *Counts) add(class Class, n float64) {
 	}
 }
 
-// Counts reads the answer to Requests. An arm without any series is not in the result: nothing is known about it, not even
-// that it had no requests. An error says what is wrong with the answer; the slice is void then, for every arm.
-func (b Batch) Counts(answer model.Vector, rules Rules) (map[Service]Counts, error) {
+// Counts reads the answer to Increments. An arm of which nothing is known, not even that it had no requests, is not in the
+// result: it has no series, or its series contradict each other. An error says what is wrong with the answer; the slice is
+// void then, for every arm.
+func (b Batch) Counts(answer model.Vector) (counts map[Service]Counts, err error) {
 	if len(answer) > MaxSeries {
 		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
 	}
+	switch b.indicator.kind() {
+	case Duration:
+		counts, err = b.durations(answer)
+	case Custom:
+		counts, err = b.customs(answer)
+	default:
+		counts, err = b.outcomes(answer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("counts: %w", err)
+	}
+	return counts, nil
+}
+
+// outcomes reads the answer about Istio's counter of requests.
+func (b Batch) outcomes(answer model.Vector) (map[Service]Counts, error) {
 	counts, seen := map[Service]Counts{}, make(map[model.Fingerprint]bool, len(answer))
 	for _, s := range answer {
 		arm, asked, err := b.arm(s.Metric, labelCode, labelFlags, labelGRPC)
 		if err != nil {
-			return nil, fmt.Errorf("counts: %w", err)
+			return nil, err
 		}
 		id := s.Metric.Fingerprint()
 		if seen[id] {
-			return nil, fmt.Errorf("counts: the answer has the series %s twice", s.Metric)
+			return nil, fmt.Errorf("the answer has the series %s twice", s.Metric)
 		}
 		seen[id] = true
 		n, err := count(s.Value)
 		if err != nil {
-			return nil, fmt.Errorf("counts: series %s: %w", s.Metric, err)
+			return nil, fmt.Errorf("series %s: %w", s.Metric, err)
 		}
 		if !asked {
 			continue
 		}
 		c := counts[arm]
-		c.add(rules.Classify(outcome(s.Metric)), n)
+		c.add(b.indicator.Rules.Classify(outcome(s.Metric)), n)
 		counts[arm] = c
 	}
 	return counts, nil

@@ -13,7 +13,7 @@ import (
 
 func batch(t *testing.T) Batch {
 	t.Helper()
-	b, err := NewBatch(scope, []Service{shop, shop.Canary(), {Namespace: "bank", Name: "pay"}})
+	b, err := NewBatch(scope, Indicator{}, []Service{shop, shop.Canary(), {Namespace: "bank", Name: "pay"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestAnswersBecomeCounts(t *testing.T) {
 		answer(5, shop, labelCode, "0", labelFlags, "DC"),
 		answer(0, shop.Canary(), labelCode, "200", labelFlags, "-"),
 		answer(7, Service{Namespace: "bank", Name: "checkout"}, labelCode, "200", labelFlags, "-"),
-	}, Rules{})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := batch(t).Counts(c.answer, Rules{})
+			got, err := batch(t).Counts(c.answer)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
@@ -210,12 +210,12 @@ func TestPartialAnswersAreTold(t *testing.T) {
 func FuzzCountsNeverPanicAndNeverLie(f *testing.F) {
 	f.Add("shop", "checkout", "200", "-", "", 10.0)
 	f.Add("shop", "checkout", "0", ",,", "99999999999999999999", math.Inf(-1))
-	b, err := NewBatch(scope, []Service{shop})
+	b, err := NewBatch(scope, Indicator{}, []Service{shop})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, namespace, name, code, flags, grpc string, value float64) {
-		counts, err := b.Counts(model.Vector{answer(value, Service{namespace, name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)}, Rules{})
+		counts, err := b.Counts(model.Vector{answer(value, Service{namespace, name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)})
 		if err != nil {
 			return
 		}

@@ -96,7 +96,12 @@ type asker struct {
 
 func newAsker(t *testing.T, s Scope, arms ...Service) asker {
 	t.Helper()
-	b, err := NewBatch(s, arms)
+	return newIndicatorAsker(t, s, Indicator{}, arms...)
+}
+
+func newIndicatorAsker(t *testing.T, s Scope, i Indicator, arms ...Service) asker {
+	t.Helper()
+	b, err := NewBatch(s, i, arms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +109,7 @@ func newAsker(t *testing.T, s Scope, arms ...Service) asker {
 }
 
 func (a asker) requests(at string, slice time.Duration, want ...sample) asked {
-	return a.slice(at, slice, a.b.Requests, want)
+	return a.slice(at, slice, a.b.Increments, want)
 }
 
 func (a asker) base(at string, slice time.Duration, want ...sample) asked {
@@ -129,7 +134,7 @@ func ask(expr, at string, want ...sample) asked {
 
 func TestTheFixtureForPrometheusHoldsTheExpressionsOfToday(t *testing.T) {
 	all := fixture{EvaluationInterval: "5s"}
-	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, settings} {
+	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, settings, durations, customs} {
 		for _, s := range group(t) {
 			s.Interval = "5s"
 			all.Tests = append(all.Tests, s)

@@ -43,7 +43,7 @@ func (f Freshness) Share() float64 {
 // a proxy that was restarted carries no series of the service until its next request, and is known all the same to have
 // counted nothing. A target that discovery has lost is no longer waited for. Read the answer with DecodeFreshness.
 func (b Batch) Freshness() string {
-	x, up := b.selector("istio_requests_total"), b.scope.target("up")
+	x, up := b.carrier(), b.scope.target("up")
 	carriers := fmt.Sprintf("(group by (job, instance, %s, %s) (last_over_time(%s[%s])) and on (job, instance) %s)",
 		labelNamespace, labelName, x, duration(b.scope.lookback()), up)
 	fact := func(name, value string) string {
