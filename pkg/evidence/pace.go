@@ -55,29 +55,24 @@ func (p Pace) limit(limit, weight float64, phis []float64) float64 {
 		least = min(least, p.phi(phi))
 	}
 	spend := p.Failures * least / (p.Rate * or(p.Reaction, defaultReaction).Seconds())
-	if !within(spend, 0, math.Inf(1)) || !within(weight, math.SmallestNonzeroFloat64, 1) {
-		return limit
+	if !within(spend, 0, math.Inf(1)) || p.Failures <= 0 {
+		return limit // no budget: the canary has to meet its objective
 	}
 	return min(0.5, max(limit, min(limit, spend)/weight))
 }
 
-// NextWeight is the largest weight the evidence of this step clears the canary for, at most five times the present one and
-// at most stop, the plan's next weight; 0 when none is cleared that is at least three times the present one or is stop. It
-// looks at clearance only: whether the step was held long enough and nothing is suspicious is in the Verdict.
-func (t *Tests) NextWeight(p Pace, stop float64) float64 {
-	if !within(p.Weight, math.SmallestNonzeroFloat64, 1) || !within(stop, p.Weight, 1) {
-		return 0
+// largest is the largest weight the evidence of this step clears the canary for, when it clears that of the question: at most
+// five times the present one, and at most most.
+func (t *Tests) largest(q Question, most float64) float64 {
+	if q.Pace == nil || q.Promote {
+		return most
 	}
-	high := min(growth*p.Weight, stop)
-	low := min(smallestMove*p.Weight, stop)
-	if t.clears(p, high) {
+	low, high := q.NextWeight, max(q.NextWeight, min(growth*q.Pace.Weight, most))
+	if t.clears(q, high) {
 		return high
 	}
-	if !t.clears(p, low) || low == stop {
-		return 0
-	}
 	for range 20 { // a millionth of the way
-		if mid := (low + high) / 2; t.clears(p, mid) {
+		if mid := (low + high) / 2; t.clears(q, mid) {
 			low = mid
 		} else {
 			high = mid
@@ -86,10 +81,11 @@ func (t *Tests) NextWeight(p Pace, stop float64) float64 {
 	return low
 }
 
-func (t *Tests) clears(p Pace, weight float64) bool {
+func (t *Tests) clears(q Question, weight float64) bool {
+	q.NextWeight = weight
 	for i := range t.objectives {
 		o := &t.objectives[i]
-		limit, phi := t.limit(i, Question{NextWeight: weight, Pace: &p})
+		limit, phi := t.limit(i, q)
 		if cleared(o.all, o.kept, limit, phi) < 1/t.c.FalsePromote {
 			return false
 		}

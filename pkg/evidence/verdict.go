@@ -45,13 +45,26 @@ const (
 
 // Question is the move a verdict is asked about.
 type Question struct {
-	// NextWeight is the canary's share of traffic after the move, above 0 and at most 1. Anything else counts as 1, which
-	// asks for most.
+	// NextWeight is the canary's share of traffic after the move, or with a Pace the largest that may be, above 0 and at most 1.
+	// Anything else counts as 1, which asks for most.
 	NextWeight float64
 	// Promote asks about promotion, which needs the objectives' own limits whatever NextWeight is.
 	Promote bool
-	// Pace, if not nil, also limits the requests the move may cost; see Pace.
+	// Pace, if not nil, leaves the weight to the evidence: the verdict is about the smallest move that is worth its settling, and
+	// Verdict.NextWeight is the largest that is proven.
 	Pace *Pace
+}
+
+// asked is the question about the smallest move, and the largest that may be.
+func (q Question) asked() (Question, float64) {
+	if !within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
+		q.NextWeight = 1
+	}
+	most := q.NextWeight
+	if q.Pace != nil && !q.Promote {
+		q.NextWeight = min(smallestMove*q.Pace.Weight, most)
+	}
+	return q, most
 }
 
 // Arms are the counts of both arms.
@@ -68,6 +81,8 @@ type Verdict struct {
 	// Suspicious forbids a raise, Shared tells that the stable itself is beyond a limit, Cleared that every objective is
 	// proven for the move. AloneBreach asks to step back to a weight with a stable beside it, and not to blame.
 	Suspicious, Shared, Cleared, AloneBreach bool
+	// NextWeight is the largest weight every objective is proven for, at most that of the question; 0 when Cleared is false.
+	NextWeight float64
 	// Covered is the time of this step that counts as held: fresh, settled slices after the warm-up.
 	Covered time.Duration
 	// Missing is how many more clean canary requests clear every objective; 0 when they are cleared.
@@ -93,6 +108,7 @@ type ObjectiveVerdict struct {
 
 // Verdict says what the evidence of all slices taken so far says about a move. It changes nothing.
 func (t *Tests) Verdict(q Question) Verdict {
+	q, most := q.asked()
 	v := Verdict{Covered: t.covered, AloneBreach: t.stepsBack, Cleared: true}
 	fast, slow := t.against(false)
 	v.Against = max(fast, slow)
@@ -115,6 +131,9 @@ func (t *Tests) Verdict(q Question) Verdict {
 		v.Shared = v.Shared || t.objectives[i].stable.breached(t.c.Objectives[i].Limit)
 		v.Exposed.Requests = max(v.Exposed.Requests, o.Release.Canary.Requests)
 		v.Exposed.Bad = max(v.Exposed.Bad, o.Release.Canary.Bad)
+	}
+	if v.Cleared {
+		v.NextWeight = t.largest(q, most)
 	}
 	v.State, v.Reason = t.conclude(v)
 	return v
@@ -180,10 +199,8 @@ func (t *Tests) limit(i int, q Question) (limit, phi float64) {
 		return limit, phi
 	case q.Pace != nil:
 		return q.Pace.limit(limit, q.NextWeight, t.c.Phi), q.Pace.phi(phi)
-	case within(q.NextWeight, math.SmallestNonzeroFloat64, 1):
-		limit = min(0.5, limit/q.NextWeight)
 	}
-	return limit, phi
+	return min(0.5, limit/q.NextWeight), phi
 }
 
 // against is the evidence of the fast and of the slow lane, summed over the objectives: 100 is the threshold.

@@ -219,6 +219,7 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 			fmt.Sprintf("the canary broke an objective at full traffic %d times, with no stable to compare with", stepsBack+1))
 	}
 	r.StepsBack++
+	r.Moves++
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, step, v1alpha1.PercentageOf(share)
 	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,

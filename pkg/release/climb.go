@@ -40,9 +40,10 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := putBack(o, now)
 	if o.Routes.Highest == 0 {
-		r.Step, want = 1, r.Plan.Steps[0].Weight.Millionths()
+		r.Step, want = 1, first(r, o.Evidence.Rate)
 		r.Weight = v1alpha1.PercentageOf(want)
-		d.Message += "; beginning again at the first step"
+		r.Moves++
+		d.Message += "; beginning again at the first weight"
 	}
 	if d, short := podsFor(o, now, want); short {
 		return d, true
@@ -107,7 +108,7 @@ func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() || o.Release.Step == 0 || o.commanded(promote) {
 		return Decision{}, false
 	}
-	hold := o.Release.Plan.Steps[o.Release.Step-1].Hold.Duration()
+	hold := o.hold()
 	left := hold - o.Evidence.Verdict.Covered
 	if left <= 0 {
 		return Decision{}, false
@@ -125,12 +126,12 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	switch {
 	case v.Suspicious:
 		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
-	case o.Release.Step == 0, v.Cleared, o.commanded(promote):
+	case o.Release.Step == 0, o.proven(), o.commanded(promote), o.unproven() > 0:
 		return Decision{}, false
 	case v.Shared:
 		return holdShared(o, now)
 	}
-	d := wait(o, v1alpha1.ReasonNotCleared, fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", o.Release.Weight, v.Missing))
+	d := wait(o, v1alpha1.ReasonNotCleared, o.wanting())
 	if plan.Undetermined.Action == v1alpha1.ActionAbort && v.Covered >= plan.Undetermined.After.Duration() {
 		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, d.Message)
 	}
@@ -155,7 +156,7 @@ func holdShared(o Observation, now time.Time) (Decision, bool) {
 	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSharedBreach, Message: message}, true
 }
 
-// whenCleared goes to the next step, once there are pods for it.
+// whenCleared goes to the next weight, once there are pods for it.
 func whenCleared(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() {
 		return Decision{}, false
@@ -164,19 +165,22 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 	if !ok {
 		return Decision{}, false
 	}
-	share := next.Weight.Millionths()
-	if d, short := podsFor(o, now, share); short {
+	if o.baseline() == nil {
+		return wait(o, v1alpha1.ReasonWaiting, "asking Prometheus for the stable's past, from which the first weight is chosen"), true
+	}
+	if d, short := podsFor(o, now, next.stop); short {
 		return d, true
 	}
 	r := o.Release.DeepCopy()
-	r.Step++
-	r.State, r.Weight = v1alpha1.StateShifting, v1alpha1.PercentageOf(share)
+	r.Baseline = o.baseline()
+	r.Step, r.State, r.Weight = next.step, v1alpha1.StateShifting, v1alpha1.PercentageOf(next.share)
+	r.Moves++
 	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
-	if share > r.PeakWeight.Millionths() {
+	if next.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}
-	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: share}}, Release: r, Refused: o.Refused,
-		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("step %d of %d: %s", r.Step, len(r.Plan.Steps), r.Weight)}
+	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: next.share}}, Release: r, Refused: o.Refused,
+		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("%s: %s", r.Weight, next.why)}
 	if o.commanded(promote) {
 		d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: d.Message}
 	}
@@ -203,6 +207,9 @@ func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
 // the ReplicaSet.
 func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() {
+		return Decision{}, false
+	}
+	if _, more := stopAfter(o.Release); more {
 		return Decision{}, false
 	}
 	if o.Workload.Canary.Replicas != o.Workload.Replicas && o.Workload.Replicas > 0 {

@@ -60,7 +60,7 @@ func (o Observation) commanded(v verb) bool {
 
 // cleared says whether fresh counts of this process clear the next weight.
 func (o Observation) cleared() bool {
-	return o.Evidence.Fresh && o.Evidence.Seen && o.Evidence.Verdict.Cleared
+	return o.Evidence.Fresh && o.Evidence.Seen && o.proven()
 }
 
 func whenToldToAbort(o Observation, _ time.Time) (Decision, bool) {
@@ -122,10 +122,11 @@ func refuseRetry(o Observation) string {
 }
 
 func refusePromote(o Observation, c *Command) string {
+	_, more := stopAfter(o.Release)
 	switch {
 	case o.Release.Step == 0:
 		return "the release has no traffic yet; promote leaves a step"
-	case int(o.Release.Step) >= len(o.Release.Plan.Steps):
+	case !more:
 		return "the release is at its last step; only evidence hands it over"
 	case c.Why == "" && !o.cleared():
 		return "the evidence does not clear the next step; say why it is to be left all the same"

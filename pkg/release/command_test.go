@@ -41,20 +41,29 @@ func TestACommandIsReadFromItsAnnotation(t *testing.T) {
 
 func TestTheQuestionForTheEvidence(t *testing.T) {
 	t.Parallel()
-	p := plan("1%/1m", "25%/1m", "100%/1m")
+	paced := func(weight float64) *evidence.Pace { return &evidence.Pace{Weight: weight, Failures: 10} }
 	cases := map[string]struct {
-		step int32
-		want evidence.Question
+		pace   v1alpha1.PaceType
+		step   int32
+		weight v1alpha1.Percentage
+		want   evidence.Question
 	}{
-		"before the first step it is the first weight": {0, evidence.Question{NextWeight: 0.01}},
-		"in between it is the next weight":             {1, evidence.Question{NextWeight: 0.25}},
-		"before full traffic it is full traffic":       {2, evidence.Question{NextWeight: 1}},
-		"at the last step it is promotion":             {3, evidence.Question{NextWeight: 1, Promote: true}},
+		"before the first step it is the first weight": {v1alpha1.PaceFixed, 0, "0%", evidence.Question{NextWeight: 0.01}},
+		"in between it is the next weight":             {v1alpha1.PaceFixed, 1, "1%", evidence.Question{NextWeight: 0.25}},
+		"before full traffic it is full traffic":       {v1alpha1.PaceFixed, 2, "25%", evidence.Question{NextWeight: 1}},
+		"at the last step it is promotion":             {v1alpha1.PaceFixed, 3, "100%", evidence.Question{NextWeight: 1, Promote: true}},
+		"by proof: nothing is asked before traffic":    {v1alpha1.PaceProof, 0, "0%", evidence.Question{NextWeight: 0.01}},
+		"by proof: on the way it is the same step":     {v1alpha1.PaceProof, 1, "0.1%", evidence.Question{NextWeight: 0.01, Pace: paced(0.001)}},
+		"by proof: at a step it is the next":           {v1alpha1.PaceProof, 1, "1%", evidence.Question{NextWeight: 0.25, Pace: paced(0.01)}},
+		"by proof: on the way to full traffic":         {v1alpha1.PaceProof, 3, "60%", evidence.Question{NextWeight: 1, Pace: paced(0.6)}},
+		"by proof: at full traffic it is promotion":    {v1alpha1.PaceProof, 3, "100%", evidence.Question{NextWeight: 1, Promote: true}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, Ask(&v1alpha1.Release{Plan: *p, Step: c.step})); diff != "" {
+			p := plan("1%/1m", "25%/1m", "100%/1m")
+			p.Pace.Type = c.pace
+			if diff := cmp.Diff(c.want, Ask(&v1alpha1.Release{Plan: *p, Step: c.step, Weight: c.weight})); diff != "" {
 				t.Errorf("Ask (-want +got):\n%s", diff)
 			}
 		})

@@ -68,7 +68,9 @@ func (d *dice) observation() Observation {
 		Agreement: pick(d, AgreementYes, AgreementUnknown, AgreementNo), Share: pick(d, shares...)}
 	o.Evidence.Verdict = evidence.Verdict{State: pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
 		Reason:     pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
-		Suspicious: d.n(5) == 1, Shared: d.n(5) == 1, Cleared: d.yes(), AloneBreach: d.n(8) == 1, Covered: time.Duration(d.n(100)) * time.Minute}
+		Suspicious: d.n(5) == 1, Shared: d.n(5) == 1, Cleared: d.yes(), NextWeight: pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.n(8) == 1, Covered: time.Duration(d.n(100)) * time.Minute}
+	o.Evidence.Rate = pick(d, 0, 2.0, 1e4)
+	o.Evidence.Baseline = pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
 	if d.n(8) > 0 {
 		o.Release = d.release()
 	}
@@ -90,6 +92,10 @@ func (d *dice) release() *v1alpha1.Release {
 	r.Weight = v1alpha1.PercentageOf(0)
 	if r.Step > 0 {
 		r.Weight = p.Steps[r.Step-1].Weight
+		r.Plan.Pace.Type = pick(d, v1alpha1.PaceFixed, v1alpha1.PaceProof)
+		if r.Plan.Pace.Type == v1alpha1.PaceProof && d.yes() {
+			r.Weight = "0.02%"
+		}
 	}
 	switch r.State {
 	case v1alpha1.StatePromoted:
@@ -175,7 +181,7 @@ func checkDecision(t *testing.T, o Observation, d Decision) {
 		t.Fatalf("raises without pods: %s", d)
 	case d.Rule == "hand over" && (!e.Verdict.Cleared || !e.Fresh || !e.Seen || o.Release.SettledAt == nil || o.Routes.Lowest != v1alpha1.Whole):
 		t.Fatalf("hands over without proof: %s", d)
-	case d.Rule == "next step" && !first && !said && !e.Verdict.Cleared:
+	case d.Rule == "next step" && !first && !said && !e.Verdict.Cleared && d.Release.Weight.Fraction()*e.Rate*45 > budget(d.Release):
 		t.Fatalf("steps up without clearance: %s", d)
 	case d.Actions[0].Verb != Save && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Verb == GiveSet }):
 		t.Fatalf("raises before its record is stored: %s", d)

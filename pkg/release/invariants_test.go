@@ -95,14 +95,21 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack:
 		x.proven = share
 		return
-	case r.Step == o.Release.Step:
+	case r.Step == o.Release.Step && share <= o.Release.Weight.Millionths():
 		return
 	}
-	if r.Step > o.Release.Step+1 {
+	stop := r.Plan.Steps[r.Step-1].Weight.Millionths()
+	switch cost := r.Weight.Fraction() * o.Evidence.Rate * 45; {
+	case r.Step > o.Release.Step+1:
 		x.fail(t, w, "steps %d to %d at once", o.Release.Step, r.Step)
-	}
-	if o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.commanded(promote) {
-		x.fail(t, w, "leaves step %d without clearance", o.Release.Step)
+	case share > stop || r.Step > o.Release.Step && o.Release.Step > 0 && o.Release.Weight != r.Plan.Steps[o.Release.Step-1].Weight:
+		x.fail(t, w, "passes a step of the plan: from %s to %s", o.Release.Weight, r.Weight)
+	case r.Baseline == nil:
+		x.fail(t, w, "raises without knowing the stable's past")
+	case o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.commanded(promote) && (cost == 0 || cost > budget(r)):
+		x.fail(t, w, "leaves %s of step %d without clearance, for a cost of %.1f", o.Release.Weight, o.Release.Step, cost)
+	case o.Release.Step > 0 && byProof(r) && share > 5*o.Release.Weight.Millionths() && share != stop && cost > budget(r):
+		x.fail(t, w, "raises from %s to %s at once", o.Release.Weight, r.Weight)
 	}
 	x.proven = share
 }

@@ -171,6 +171,10 @@ type Evidence struct {
 	// millionths, -1 without traffic.
 	Agreement Agreement
 	Share     int64
+	// Rate is the Service's traffic of the last minutes, both arms together, in requests per second; 0 when not known.
+	Rate float64
+	// Baseline is what the stable's past says; nil while it is not known.
+	Baseline *v1alpha1.Baseline
 }
 
 // Bounds are times that depend on the mesh.
@@ -179,6 +183,8 @@ type Bounds struct {
 	Push time.Duration
 	// Settle is how long a raised weight may take to show itself in the counts.
 	Settle time.Duration
+	// Between is how long a weight between the plan's steps is held.
+	Between time.Duration
 }
 
 // running says whether a release is neither absent nor over.
@@ -192,15 +198,6 @@ func (o Observation) aborting() bool {
 // canary is the hash of the running release's pods.
 func (o Observation) canary() string { return o.Release.Revision }
 
-// next is the step after the present one; false at the last.
-func (o Observation) next() (v1alpha1.Step, bool) {
-	steps := o.Release.Plan.Steps
-	if int(o.Release.Step) >= len(steps) {
-		return v1alpha1.Step{}, false
-	}
-	return steps[o.Release.Step], true
-}
-
 // size is how many pods of the canary a share of the traffic needs: all that the Deployment wants at full traffic, and of the
 // replicas at the start before that, since an autoscaler counts the pods of both arms.
 func (o Observation) size(share int64) int32 {
@@ -209,12 +206,4 @@ func (o Observation) size(share int64) int32 {
 		return o.Workload.Replicas
 	}
 	return max(1, int32((int64(base)*share+v1alpha1.Whole-1)/v1alpha1.Whole))
-}
-
-// Ask is the question that the evidence has to answer for the present step of a running release.
-func Ask(r *v1alpha1.Release) evidence.Question {
-	if int(r.Step) >= len(r.Plan.Steps) {
-		return evidence.Question{NextWeight: 1, Promote: true}
-	}
-	return evidence.Question{NextWeight: r.Plan.Steps[r.Step].Weight.Fraction()}
 }

@@ -164,8 +164,14 @@ func (w *world) observeEvidence(o *Observation) {
 		e.Reason, e.Message = v1alpha1.Reason(w.stale), "the newest counts are old"
 	}
 	r := o.Release
+	if !w.pastUnknown {
+		e.Baseline = &v1alpha1.Baseline{RequestsPerSecond: fmt.Sprint(w.rate)}
+	}
 	if r.Step == 0 {
 		return
+	}
+	if e.Fresh {
+		e.Rate = w.rate
 	}
 	e.Verdict = w.verdict(r)
 	want := r.Weight.Millionths()
@@ -194,6 +200,11 @@ func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
 		v.Reason = evidence.NoTraffic
 	case w.counts != "unproven" && w.memory.covered >= proofTime:
 		v.State, v.Reason, v.Cleared, v.Missing = evidence.Healthy, evidence.Cleared, true, 0
+		q := Ask(r)
+		v.NextWeight = q.NextWeight
+		if q.Pace != nil {
+			v.NextWeight = min(q.NextWeight, 5*q.Pace.Weight)
+		}
 	}
 	return v
 }
@@ -203,7 +214,7 @@ func stepKey(r *v1alpha1.Release) string {
 	if r == nil {
 		return ""
 	}
-	return fmt.Sprint(r.Number, r.Step, r.StepsBack)
+	return fmt.Sprint(r.Number, r.Moves)
 }
 
 // advance lets time pass: the counts go on, pods start and end.

@@ -65,6 +65,13 @@ func events() []event {
 		{"wait DURATION", func(t *testing.T, w *world, a []string) error { return w.wait(t, a[0]) }},
 		{"repeat TIMES EVENTS", repeatEvents},
 		{"policy STEPS", func(_ *testing.T, w *world, a []string) error { w.policy = plan(strings.Fields(a[0])...); return nil }},
+		{"pace by proof", set(func(w *world) { w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof}) })},
+		{"budget of N failed requests", number(func(w *world, n int64) {
+			w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof, FailedRequests: int32(n)})
+		})},
+		{"traffic N per second", number(func(w *world, n int64) { w.rate = float64(n) })},
+		{"past unknown", set(func(w *world) { w.pastUnknown = true })},
+		{"past known", set(func(w *world) { w.pastUnknown = false })},
 		{"policy missing", set(func(w *world) { w.policy = nil })},
 		{"undetermined ACTION after DURATION", func(_ *testing.T, w *world, a []string) error {
 			w.policy.Undetermined = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
@@ -218,6 +225,13 @@ func (w *world) push(template string) {
 func (w *world) pauseDeployment() {
 	w.dep.paused = true
 	w.watch.pausedBefore = w.watch.pausedBefore || !w.dep.held
+}
+
+// pace changes how the policy's releases go up, where there is a policy.
+func (w *world) pace(p v1alpha1.Pace) {
+	if w.policy != nil {
+		w.policy.Pace = p
+	}
 }
 
 func (w *world) resize(n int64) { w.dep.replicas = int32(n) }

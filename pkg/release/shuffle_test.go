@@ -25,6 +25,7 @@ var happenings = []string{
 	"routes 0%", "routes 1%", "routes 60%", "revert selector", "unpause deployment", "pause deployment",
 	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem a route cannot be shifted", "problem passes", "problem passes",
 	"policy missing", "policy 1%/30s 25%/30s 100%/30s", "policy 50%/30s 100%/1m", "policy 100%/30s",
+	"pace by proof", "pace by proof", "budget of 100 failed requests", "traffic 0 per second", "traffic 100 per second", "traffic 3 per second", "past unknown", "past known",
 	"undetermined Abort after 2m", "shared breach Abort after 2m",
 	"pods of v2 crash", "pods of v2 unready", "pods of v2 quota", "pods of v2 heal", "pods of v2 fail", "pods of v1 fail", "pods of v1 heal",
 	"kill", "kill", "lose status", "kill after save", "kill after abort service", "kill after abort routes", "kill after hand over set",
@@ -34,7 +35,7 @@ var happenings = []string{
 }
 
 // worlds are what a shuffle begins with.
-var worlds = []string{"wait 5s", "hold mode Always", "second route", "no routes", "destination rule", "empty set of v2", "pause deployment"}
+var worlds = []string{"wait 5s", "hold mode Always", "second route", "no routes", "destination rule", "empty set of v2", "pause deployment", "pace by proof"}
 
 // calms are how long nothing happens between two events: in a hurry much goes wrong at once, in calm releases come far.
 var calms = []string{"wait 0s", "wait 15s", "wait 1m", "wait 2m"}

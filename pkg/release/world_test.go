@@ -51,6 +51,8 @@ type world struct {
 	foreign      *Foreign
 
 	counts, stale string
+	rate          float64 // requests per second
+	pastUnknown   bool
 	memory        memory
 	status        status
 
@@ -110,7 +112,7 @@ type death struct {
 
 func newWorld() *world {
 	w := &world{
-		now: epoch, bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute}, managed: true, policy: plan("1%/1m", "25%/1m", "100%/1m"),
+		now: epoch, bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second}, rate: 100, managed: true, policy: plan("1%/1m", "25%/1m", "100%/1m"),
 		dep:    deployment{exists: true, replicas: 4, template: "v1", mode: HoldOnChange},
 		ending: map[string]time.Time{}, broken: map[string]string{}, faults: map[Verb]int{}, counts: "good", watch: &watch{},
 		routes: []*route{{name: "shop/web"}},

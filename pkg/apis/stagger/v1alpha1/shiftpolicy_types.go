@@ -52,7 +52,7 @@ type ShiftPolicySpec struct {
 	Steps []Step `json:"steps"`
 	// pace says how the weights between the steps are chosen.
 	// +optional
-	// +kubebuilder:default={type: Fixed}
+	// +kubebuilder:default={type: Proof}
 	Pace Pace `json:"pace,omitempty,omitzero"`
 	// objectives are the service level objectives by which both arms are judged.
 	// +required
@@ -104,30 +104,85 @@ type Step struct {
 
 // PaceType says how the weights between the steps are chosen.
 //
-// +kubebuilder:validation:Enum=Fixed
+// +kubebuilder:validation:Enum=Proof;Fixed
 type PaceType string
 
-// PaceFixed gives the canary exactly the weights of the policy's steps.
-const PaceFixed PaceType = "Fixed"
+const (
+	// PaceProof begins with so small a weight that a version broken from its first request costs few requests, and raises it as
+	// far as the counts prove that a raise stays within the budget of failed requests. It stops at each of the policy's steps.
+	PaceProof PaceType = "Proof"
+	// PaceFixed gives the canary exactly the weights of the policy's steps.
+	PaceFixed PaceType = "Fixed"
+)
 
 // Pace is how a release goes from step to step.
+//
+// +kubebuilder:validation:XValidation:rule="self.type != 'Fixed' || !has(self.failedRequests)",message="failedRequests is for type Proof; remove it, or let type be Proof"
 type Pace struct {
-	// type is Fixed: the weights are exactly the steps.
+	// type is Proof or Fixed.
 	// +optional
-	// +kubebuilder:default=Fixed
+	// +kubebuilder:default=Proof
 	Type PaceType `json:"type,omitempty"`
+	// failedRequests is the budget of Proof, from 1 to 10000: about so many requests fail while a version that is broken from its
+	// first request is noticed and taken back, and no raise may put more at stake unless the version meets its objectives. It is
+	// 10 when it is not given.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	FailedRequests int32 `json:"failedRequests,omitempty"`
 }
 
 // IndicatorType says which requests are bad.
 //
-// +kubebuilder:validation:Enum=Requests
+// +kubebuilder:validation:Enum=Requests;Duration;Custom
 type IndicatorType string
 
-// IndicatorRequests counts as bad what users saw fail: HTTP 5xx, transport failures and gRPC error statuses, as the callers'
-// proxies saw them.
-const IndicatorRequests IndicatorType = "Requests"
+const (
+	// IndicatorRequests counts as bad what users saw fail: HTTP 5xx, transport failures and gRPC error statuses, as the callers'
+	// proxies saw them.
+	IndicatorRequests IndicatorType = "Requests"
+	// IndicatorDuration counts as bad what took longer than the threshold, as the callers' proxies saw it.
+	IndicatorDuration IndicatorType = "Duration"
+	// IndicatorCustom counts by two counters of the user's own.
+	IndicatorCustom IndicatorType = "Custom"
+)
+
+// TooManyRequests says what an HTTP 429 is.
+//
+// +kubebuilder:validation:Enum=Good;Bad
+type TooManyRequests string
+
+const (
+	// TooManyRequestsGood takes HTTP 429 for an answer like any other of the 4xx.
+	TooManyRequestsGood TooManyRequests = "Good"
+	// TooManyRequestsBad takes HTTP 429 for a failure of the version.
+	TooManyRequestsBad TooManyRequests = "Bad"
+)
+
+// CustomIndicator counts requests by two counters of the user's own.
+type CustomIndicator struct {
+	// total selects the counter of all requests: a name and matchers in braces, one of them {{selector}}, which stands for the
+	// labels destination_service_namespace and destination_service_name of an arm. No functions, ranges or offsets.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.contains('{{selector}}')",message="total must contain {{selector}}, which stands for the labels of an arm: orders_total{{{selector}}}"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('(') && !self.contains('[')",message="total must be a counter's name and matchers in braces, without functions or ranges"
+	Total string `json:"total"`
+	// bad selects the counter of the bad ones among them, in the same way.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.contains('{{selector}}')",message="bad must contain {{selector}}, which stands for the labels of an arm: orders_total{{{selector}},result=\"error\"}"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('(') && !self.contains('[')",message="bad must be a counter's name and matchers in braces, without functions or ranges"
+	Bad string `json:"bad"`
+}
 
 // Objective is one service level objective.
+//
+// +kubebuilder:validation:XValidation:rule="(self.indicator == 'Duration') == has(self.threshold)",message="threshold is for indicator Duration, which needs it: add threshold: 500ms there, or remove it"
+// +kubebuilder:validation:XValidation:rule="(self.indicator == 'Custom') == has(self.custom)",message="custom is for indicator Custom, which needs it: add the selectors total and bad there, or remove it"
+// +kubebuilder:validation:XValidation:rule="self.indicator == 'Requests' || !has(self.tooManyRequests)",message="tooManyRequests is for indicator Requests; remove it"
 type Objective struct {
 	// name is how people call the objective, such as availability.
 	// +required
@@ -143,6 +198,22 @@ type Objective struct {
 	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) < 100.0",message="target must be below 100%: an objective without an error budget cannot be measured; use 99.99% for the strictest"
 	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 50.0",message="target must be at least 50%; it is the share of good requests, not of bad ones"
 	Target Percentage `json:"target"`
+	// threshold is the longest a good request takes, for indicator Duration: an edge of the mesh's histogram, such as 500ms.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('1h')",message="threshold must be above 0s and at most 1h"
+	Threshold Duration `json:"threshold,omitempty"`
+	// custom holds the counters of indicator Custom.
+	// +optional
+	Custom *CustomIndicator `json:"custom,omitempty"`
+	// tooManyRequests says what an HTTP 429 is, for indicator Requests: Good, or Bad. It is Good when it is not given.
+	// +optional
+	TooManyRequests TooManyRequests `json:"tooManyRequests,omitempty"`
+	// weight is this objective's part of the false aborts that confidence allows, relative to the other objectives', from 1 to
+	// 100. It is 1 when it is not given.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Weight int32 `json:"weight,omitempty"`
 }
 
 // Confidence bounds the wrong verdicts of a whole release, all objectives together.

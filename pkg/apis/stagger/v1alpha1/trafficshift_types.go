@@ -179,7 +179,7 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Policy string `json:"policy,omitempty"`
-	// step is the step of the plan the release is at, from 1; 0 before the first.
+	// step is the step of the plan the release is at, or is on the way to, from 1; 0 before the first weight.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=20
@@ -229,10 +229,13 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Evidence string `json:"evidence,omitempty"`
-	// phi is the dispersion of error counts that clearance reckons with; 1 is independent errors.
+	// baseline is what was known of the stable before the first weight.
 	// +optional
-	// +kubebuilder:validation:MaxLength=32
-	Phi string `json:"phi,omitempty"`
+	Baseline *Baseline `json:"baseline,omitempty"`
+	// moves counts the weights that were written.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Moves int32 `json:"moves,omitempty"`
 	// stepsBack counts how often the release has stepped back from 100%.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -252,6 +255,39 @@ type Release struct {
 	// workload is what is held.
 	// +optional
 	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`
+}
+
+// Baseline is what the stable's past says about a release: how much traffic it will get, and how its bad requests come.
+type Baseline struct {
+	// requestsPerSecond is the Service's traffic in the last minutes before the release, both arms together.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestsPerSecond string `json:"requestsPerSecond,omitempty"`
+	// history is how far back was looked; 0s when there was nothing to see.
+	// +optional
+	History Duration `json:"history,omitempty"`
+	// objectives say it for each objective.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=12
+	Objectives []BaselineObjective `json:"objectives,omitempty"`
+}
+
+// BaselineObjective is what the stable's past says about one objective.
+type BaselineObjective struct {
+	// name of the objective.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// counts are the requests of the stable in that time, and how many of them were bad.
+	// +optional
+	Counts ArmCounts `json:"counts"`
+	// phi is the dispersion (variance over mean) of bad counts that clearance reckons with: 1 for bad requests that come one by
+	// one, more when they come in bursts.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Phi string `json:"phi,omitempty"`
 }
 
 // Outcome is how and why a release ended.

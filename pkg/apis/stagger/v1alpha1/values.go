@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,4 +48,19 @@ func (d Duration) Duration() time.Duration {
 // DurationOf writes a length of time, cut to whole seconds.
 func DurationOf(d time.Duration) Duration {
 	return Duration(strconv.FormatInt(int64(d/time.Second), 10) + "s")
+}
+
+// Rate is the traffic in requests per second; 0 when it is not known.
+func (b Baseline) Rate() float64 { return number(b.RequestsPerSecond) }
+
+// Dispersion is phi as a number; 0 when it is not known.
+func (o BaselineObjective) Dispersion() float64 { return number(o.Phi) }
+
+// number reads a number of the status that is not negative; anything else is 0.
+func number(s string) float64 {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= 0 && n <= math.MaxFloat64) {
+		return 0
+	}
+	return n
 }

@@ -1,0 +1,179 @@
+package release
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+const (
+	// finest is the smallest share a route can give: one request in a million.
+	finest = 1.0 / v1alpha1.Whole
+	// usualFailures is the budget of failed requests of a plan that names none.
+	usualFailures = 10
+	// worthwhile is how many times the present weight an unproven one has to be, for each move costs the time it takes to settle.
+	worthwhile = 3
+)
+
+// move is a change to a larger weight.
+type move struct {
+	// step is the plan's, from 1, that the release is at or on the way to; stop is its weight, for which there have to be pods.
+	step int32
+	stop int64
+	// share is the weight, at most stop, and why says what it rests on.
+	share int64
+	why   string
+}
+
+// byProof says whether the evidence chooses the weights between the plan's steps.
+func byProof(r *v1alpha1.Release) bool { return r.Plan.Pace.Type == v1alpha1.PaceProof }
+
+func budget(r *v1alpha1.Release) float64 {
+	if n := r.Plan.Pace.FailedRequests; n > 0 {
+		return float64(n)
+	}
+	return usualFailures
+}
+
+// stopAfter is the plan's step, from 1, that the release goes to next; false at the last one.
+func stopAfter(r *v1alpha1.Release) (int32, bool) {
+	steps, at := r.Plan.Steps, r.Step
+	switch {
+	case at > 0 && int(at) <= len(steps) && r.Weight.Millionths() < steps[at-1].Weight.Millionths():
+		return at, true
+	case int(at) >= len(steps):
+		return 0, false
+	}
+	return at + 1, true
+}
+
+// Ask is the question that the evidence has to answer for the present weight of a running release. The rate of a Pace is for
+// who counts to fill in.
+func Ask(r *v1alpha1.Release) evidence.Question {
+	step, ok := stopAfter(r)
+	if !ok {
+		return evidence.Question{NextWeight: 1, Promote: true}
+	}
+	q := evidence.Question{NextWeight: r.Plan.Steps[step-1].Weight.Fraction()}
+	if byProof(r) && r.Step > 0 {
+		q.Pace = &evidence.Pace{Weight: r.Weight.Fraction(), Failures: budget(r)}
+	}
+	return q
+}
+
+// next is the next larger weight: the plan's next step, or with Proof as much of the way to it as is proven; false at the last.
+func (o Observation) next() (move, bool) {
+	r := o.Release
+	step, ok := stopAfter(r)
+	if !ok {
+		return move{}, false
+	}
+	stop := r.Plan.Steps[step-1].Weight.Millionths()
+	m := move{step: step, stop: stop, share: stop, why: fmt.Sprintf("step %d of %d", step, len(r.Plan.Steps))}
+	if !byProof(r) || o.commanded(promote) {
+		return m, true
+	}
+	if r.Step == 0 {
+		return m.down(first(r, o.baseRate()), costs(r, o.baseRate())), true
+	}
+	share := o.provenWeight()
+	if unproven := o.unproven(); unproven > share {
+		return m.down(unproven, costs(r, o.Evidence.Rate)), true
+	}
+	if share < o.growth() {
+		return m.down(share, fmt.Sprintf("the most of which it is proven that it costs no more than %.0f failed requests", budget(r))), true
+	}
+	return m.down(share, "proven, and at most five times the last weight at once"), true
+}
+
+// provenWeight is the largest weight that is proven. A little is added before rounding down: 57% must not become 56.9999%.
+func (o Observation) provenWeight() int64 {
+	return int64(o.Evidence.Verdict.NextWeight*v1alpha1.Whole + 1e-3)
+}
+
+// proven says whether the counts clear a next move.
+func (o Observation) proven() bool {
+	if _, more := stopAfter(o.Release); more && byProof(o.Release) && o.provenWeight() <= o.Release.Weight.Millionths() {
+		return false
+	}
+	return o.Evidence.Verdict.Cleared
+}
+
+// costs says why a weight needs no proof.
+func costs(r *v1alpha1.Release, rate float64) string {
+	if rate <= 0 {
+		return "the least there is, for there was no traffic to choose it by"
+	}
+	return fmt.Sprintf("so little that a version which fails every request costs about %.0f of them at %.3g requests/s", budget(r), rate)
+}
+
+// growth is about the largest weight the evidence gives at once.
+func (o Observation) growth() int64 { return o.Release.Weight.Millionths()*5 - 1 }
+
+// down is the move to a share below the stop, if it is.
+func (m move) down(share int64, why string) move {
+	if share < m.stop {
+		m.share, m.why = share, fmt.Sprintf("on the way to %s; %s", m.why, why)
+	}
+	return m
+}
+
+// first is the weight of a release that nothing is proven of, at so many requests per second.
+func first(r *v1alpha1.Release, rate float64) int64 {
+	stop := r.Plan.Steps[0].Weight.Millionths()
+	if !byProof(r) {
+		return stop
+	}
+	return min(stop, int64(evidence.FirstWeight(rate, budget(r), finest)*v1alpha1.Whole+0.5))
+}
+
+// unproven is the weight that traffic which has become less allows without any proof, when that is worth a move; else 0.
+func (o Observation) unproven() int64 {
+	if !byProof(o.Release) || o.Release.Step != 1 || o.Evidence.Rate <= 0 {
+		return 0
+	}
+	if share := first(o.Release, o.Evidence.Rate); share >= worthwhile*o.Release.Weight.Millionths() {
+		return share
+	}
+	return 0
+}
+
+// baseRate is the Service's traffic before the release, in requests per second.
+func (o Observation) baseRate() float64 {
+	if b := o.baseline(); b != nil {
+		return b.Rate()
+	}
+	return 0
+}
+
+// baseline is what is known of the stable's past; nil while it is being asked for.
+func (o Observation) baseline() *v1alpha1.Baseline {
+	if o.Release.Baseline != nil {
+		return o.Release.Baseline
+	}
+	return o.Evidence.Baseline
+}
+
+// hold is how long the present weight has to be covered by counts: between the plan's steps as long as an evidence tick.
+func (o Observation) hold() time.Duration {
+	r := o.Release
+	step := r.Plan.Steps[r.Step-1]
+	if r.Weight.Millionths() < step.Weight.Millionths() {
+		return min(step.Hold.Duration(), o.Bounds.Between)
+	}
+	return step.Hold.Duration()
+}
+
+// wanting says how many requests are missing to prove the next weight, and how long they take to come.
+func (o Observation) wanting() string {
+	r, missing := o.Release, o.Evidence.Verdict.Missing
+	text := fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", r.Weight, missing)
+	if rate := o.Evidence.Rate * r.Weight.Fraction(); rate > 0 {
+		if left := time.Duration(float64(missing) / rate * float64(time.Second)); left > 0 && left < 1000*time.Hour {
+			text += fmt.Sprintf(", which come in about %s at the present traffic", left.Round(time.Second))
+		}
+	}
+	return text
+}
