@@ -17,11 +17,11 @@ import (
 // Setup adds every controller to the manager.
 func Setup(m manager.Manager, o options.Options, l *evidence.Loop) error {
 	return errors.Join(
-		policy.Setup(m),
+		policy.Setup(m, o.Evidence.DurationEdges),
 		service.Setup(m),
 		shift.Setup(m, shift.Settings{
 			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
-			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound}, Metrics: metrics.Registry,
+			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound, Between: o.Evidence.SlowTick}, Metrics: metrics.Registry,
 		}),
 	)
 }

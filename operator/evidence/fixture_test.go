@@ -94,7 +94,7 @@ func target() Target {
 
 func step(n int32, share float64, at time.Time) Weight {
 	settled := at.Add(10 * time.Second)
-	return Weight{Share: share, WrittenAt: at, SettledAt: &settled, Alone: share == 1, Step: n}
+	return Weight{Share: share, WrittenAt: at, SettledAt: &settled, Alone: share == 1, Move: n}
 }
 
 func (b *bench) track(t Target) {

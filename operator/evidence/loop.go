@@ -32,11 +32,13 @@ const (
 	eventBuffer = 1024
 )
 
-// Querier answers instant queries. An error with a method Incomplete says that the answer may lack something; any other
+// Querier answers queries. An error with a method Incomplete says that the answer may lack something; any other
 // error is asked again.
 type Querier interface {
 	// Query evaluates the expression at a time and returns a vector without warnings.
 	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
+	// QueryRange evaluates it at all times from first to last, a step apart.
+	QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error)
 }
 
 // incomplete is a Querier's error for answers with warnings: the slice is void, and asking again would not help.

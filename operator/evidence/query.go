@@ -33,7 +33,12 @@ func (s *source) unusable(err error) error {
 }
 
 func (s *source) query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	v, err := s.Querier.Query(ctx, expr, at)
+	return answered(s, func() (model.Vector, error) { return s.Querier.Query(ctx, expr, at) })
+}
+
+// answered counts a question by its outcome, and makes its answer unusable when something may be missing in it.
+func answered[T any](s *source, ask func() (T, error)) (T, error) {
+	v, err := ask()
 	outcome := outcomeOK
 	if i, ok := errors.AsType[incomplete](err); ok {
 		outcome = outcomePartial

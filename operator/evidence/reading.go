@@ -29,11 +29,17 @@ type Reading struct {
 	// Since is the traffic of the fresh slices that began when proxies can follow the present weight, as far as this process has
 	// counted them. Lately is that of the last 30 seconds, or of two scrape intervals when that is more.
 	Since, Lately pkgevidence.Arms
+	// Rate is the traffic of the last two minutes, or of two scrape intervals when that is more, in requests per second of both
+	// arms; 0 when nothing was counted.
+	Rate float64
+	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.
+	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.
 	Seen bool
 }
 
-// Reading returns what is known of the release of a TrafficShift; false when none is tracked.
+// Reading returns what is known of the release of a TrafficShift; false when none is tracked. The rate of the question's Pace is
+// the one that was counted.
 func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Reading, bool) {
 	now := l.clock.Now()
 	l.mu.Lock()
@@ -42,7 +48,14 @@ func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Readin
 	if !ok {
 		return Reading{}, false
 	}
+	rate := r.rate(now)
+	if q.Pace != nil {
+		pace := *q.Pace
+		pace.Rate = rate
+		q.Pace = &pace
+	}
 	reading := Reading{
+		Rate: rate, Past: r.past,
 		Verdict:    r.tests.Verdict(q),
 		Checkpoint: r.checkpoint(),
 		Through:    r.tests.Through(),
@@ -62,6 +75,21 @@ func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Readin
 	reading.Fresh = reading.Fresh || c.fresh()
 	reading.Reason, reading.Message = c.reason, c.message
 	return reading, true
+}
+
+// rate is the traffic of the last minutes.
+func (r *release) rate(now time.Time) float64 {
+	var requests, seconds float64
+	for _, t := range r.lately {
+		if t.end.After(now.Add(-r.source.lag - max(r.source.window(), rateSpan))) {
+			requests += t.arms.Stable.Requests + t.arms.Canary.Requests
+			seconds += t.end.Sub(t.start).Seconds()
+		}
+	}
+	if seconds == 0 {
+		return 0
+	}
+	return requests / seconds
 }
 
 // currency says whether the release's evidence is current now.

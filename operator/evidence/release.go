@@ -10,8 +10,12 @@ import (
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
 
-// recent is the least time over which recent traffic is added up.
-const recent = 30 * time.Second
+const (
+	// recent is the least time over which recent traffic is added up.
+	recent = 30 * time.Second
+	// rateSpan is the least time over which the rate of traffic is taken.
+	rateSpan = 2 * time.Minute
+)
 
 // currency says whether evidence is current, and what is in its way.
 type currency struct {
@@ -32,6 +36,10 @@ type release struct {
 	weighed bool      // there was a weight, also before a restart
 	last    move      // the tests' present step, when weighed
 
+	recalled bool // there is nothing more to ask about the stable's past
+	past     *Past
+	memory   memory
+
 	looked  time.Time // when the scrapes were last looked at
 	current currency
 	seen    bool
@@ -41,8 +49,8 @@ type release struct {
 
 // tally is the traffic of one slice.
 type tally struct {
-	end  time.Time
-	arms pkgevidence.Arms
+	start, end time.Time
+	arms       pkgevidence.Arms
 }
 
 func (r *release) stable() counting.Service {
@@ -58,8 +66,8 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
 func (r *release) weigh(w Weight, slice time.Duration) {
-	next := move{step: w.Step, back: w.StepsBack, alone: w.Alone, wasAlone: r.last.wasAlone}
-	if r.weighed && (r.last.step != next.step || r.last.back != next.back) {
+	next := move{number: w.Move, alone: w.Alone, wasAlone: r.last.wasAlone}
+	if r.weighed && r.last.number != next.number {
 		next.wasAlone = r.last.alone
 		r.tests.NextStep(w.WrittenAt)
 	}
@@ -108,13 +116,17 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 		s.Canary = append(s.Canary, countsOf(a, x, r.canary()))
 	}
 	r.tests.Add(s)
-	traffic := max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x == counting.Indicator{} }))
-	arms := pkgevidence.Arms{Stable: s.Stable[traffic], Canary: s.Canary[traffic]}
+	arms := pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]}
 	if !i.Start.Before(r.weight.WrittenAt.Add(spread)) {
 		r.since = plus(r.since, arms)
 	}
-	r.lately = append(r.lately, tally{end: i.End, arms: arms})
-	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-window)) })
+	r.lately = append(r.lately, tally{start: i.Start, end: i.End, arms: arms})
+	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-max(window, rateSpan))) })
+}
+
+// traffic is the objective whose requests are the Service's traffic: one of Istio's own counter where there is one.
+func (r *release) traffic() int {
+	return max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x.Kind == "" || x.Kind == counting.Requests }))
 }
 
 // based is fresh when every arm that somebody has reported about has counts by the indicator. One without has series that begin

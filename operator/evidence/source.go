@@ -94,7 +94,11 @@ func (s *source) advance(ctx context.Context) (asked bool, err error) {
 		asked = true
 	}
 	watched, err := s.watch(ctx)
-	return asked || watched, err
+	if err != nil {
+		return true, err
+	}
+	remembered, err := s.remember(ctx)
+	return asked || watched || remembered, err
 }
 
 // next is when the next slice can be asked for.

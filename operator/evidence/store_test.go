@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,11 @@ type store struct {
 	hide func(s counting.Service, at time.Time) bool
 	// rogue are added to every answer of requests.
 	rogue model.Vector
+
+	// failRange is the answer to every question about a range of times, when it is set.
+	failRange error
+	// ranges are the lengths that were asked for.
+	ranges []time.Duration
 
 	asked map[kind]int
 	last  map[kind]string
@@ -117,6 +123,13 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 			return nil, err
 		}
 	}
+	if k == asksRequests {
+		p.times = append(p.times, at)
+	}
+	return p.evaluate(k, expr, at)
+}
+
+func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error) {
 	switch k {
 	case asksBase:
 		return scalar(float64(p.targets)), nil
@@ -127,7 +140,6 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	case asksFreshness:
 		return p.freshness(expr, at), nil
 	case asksRequests:
-		p.times = append(p.times, at)
 		return append(p.counts(expr, at), p.rogue...), nil
 	case asksDurations:
 		return p.pairs(expr, at, "within", func(code string) bool { return code != "late" }), nil
@@ -135,6 +147,31 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 		return p.pairs(expr, at, "bad", func(code string) bool { return code == "500" }), nil
 	}
 	return nil, fmt.Errorf("unexpected question: %s", expr)
+}
+
+func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ranges = append(p.ranges, last.Sub(first)+step)
+	if err := cmp.Or(ctx.Err(), p.failRange); err != nil {
+		return nil, err
+	}
+	series := map[model.Fingerprint]*model.SampleStream{}
+	for at := first; !at.After(last); at = at.Add(step) {
+		v, err := p.evaluate(kindOf(expr), expr, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range v {
+			one := series[s.Metric.Fingerprint()]
+			if one == nil {
+				one = &model.SampleStream{Metric: s.Metric}
+				series[s.Metric.Fingerprint()] = one
+			}
+			one.Values = append(one.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: s.Value})
+		}
+	}
+	return slices.Collect(maps.Values(series)), nil
 }
 
 func (p *store) counts(expr string, at time.Time) model.Vector {

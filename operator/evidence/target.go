@@ -25,6 +25,8 @@ type Target struct {
 	// fewer, the rest is counted by the zero Indicator.
 	Config     pkgevidence.Config
 	Indicators []counting.Indicator
+	// PastKnown says that the Config holds what the stable's past says, so that nobody has to be asked for it.
+	PastKnown bool
 	// Checkpoint is what the last Reading before a restart said; empty: the tests begin.
 	Checkpoint string
 	// From is when the first weight was written. While it is zero nothing is counted, and only the freshness of the
@@ -42,15 +44,15 @@ type Weight struct {
 	SettledAt *time.Time
 	// Alone says that no stable is beside the canary, as at a share of 1.
 	Alone bool
-	// Step and StepsBack tell moves apart: when one of them changes, the tests begin a new step at WrittenAt.
-	Step, StepsBack int32
+	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
+	Move int32
 }
 
 // move is the part of a Weight that a checkpoint must remember, so that a restart neither misses a step nor takes it twice.
 type move struct {
-	step, back int32
-	alone      bool
-	wasAlone   bool // at the step before
+	number   int32
+	alone    bool
+	wasAlone bool // at the move before
 }
 
 // Track begins to count a release, or goes on from its checkpoint. The same release again changes nothing but a From that
@@ -100,7 +102,7 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 	if !ok {
 		return nil, fmt.Errorf("no source is named %q; name it in the operator's configuration", name)
 	}
-	r := &release{Target: t, source: s}
+	r := &release{Target: t, source: s, recalled: t.PastKnown || !t.From.IsZero()}
 	r.Indicators = make([]counting.Indicator, len(t.Config.Objectives))
 	copy(r.Indicators, t.Indicators)
 	for _, i := range append(r.Indicators, counting.Indicator{}) {
@@ -116,8 +118,8 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 	head, tests, _ := strings.Cut(t.Checkpoint, " ")
 	if head != unweighed {
 		r.weighed = true
-		if _, err := fmt.Sscanf(head, moveFormat, &r.last.step, &r.last.back, &r.last.alone, &r.last.wasAlone); err != nil {
-			return nil, fmt.Errorf("reading the step of the checkpoint %.20q: %w", head, err)
+		if _, err := fmt.Sscanf(head, moveFormat, &r.last.number, &r.last.alone, &r.last.wasAlone); err != nil {
+			return nil, fmt.Errorf("reading the move of the checkpoint %.20q: %w", head, err)
 		}
 	}
 	var err error
@@ -130,14 +132,14 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 
 // A checkpoint begins with the last move, or with a dash before the first; what the tests themselves have to say follows.
 const (
-	moveFormat = "%d/%d/%t/%t"
+	moveFormat = "%d/%t/%t"
 	unweighed  = "-"
 )
 
 func (r *release) checkpoint() string {
 	head := unweighed
 	if r.weighed {
-		head = fmt.Sprintf(moveFormat, r.last.step, r.last.back, r.last.alone, r.last.wasAlone)
+		head = fmt.Sprintf(moveFormat, r.last.number, r.last.alone, r.last.wasAlone)
 	}
 	return head + " " + r.tests.Checkpoint()
 }

@@ -52,8 +52,7 @@ func journey(t *testing.T, restarts ...time.Time) Reading {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(6*time.Minute))
 	b.track(target())
-	weights := []Weight{step(1, 0.05, noon), step(2, 0.25, noon.Add(2*time.Minute)), step(3, 1, noon.Add(3*time.Minute)), step(1, 0.05, noon.Add(4*time.Minute))}
-	weights[3].StepsBack = 1
+	weights := []Weight{step(1, 0.05, noon), step(2, 0.25, noon.Add(2*time.Minute)), step(3, 1, noon.Add(3*time.Minute)), step(4, 0.05, noon.Add(4*time.Minute))}
 	var w Weight
 	for b.clock.Now().Before(noon.Add(5 * time.Minute)) {
 		if now := b.clock.Now(); len(weights) > 0 && !now.Before(weights[0].WrittenAt) {
@@ -225,7 +224,7 @@ func TestWhatCannotBeTrackedIsNamed(t *testing.T) {
 		"no objective":     {func(t *Target) { t.Config.Objectives = nil }, "Objectives must hold"},
 		"unknown source":   {func(t *Target) { t.Source = "eu" }, `no source is named "eu"`},
 		"empty canary":     {func(t *Target) { t.Canary = "" }, "name of shop/ is empty"},
-		"no checkpoint":    {func(t *Target) { t.Checkpoint = "rubbish" }, "reading the step of the checkpoint"},
+		"no checkpoint":    {func(t *Target) { t.Checkpoint = "rubbish" }, "reading the move of the checkpoint"},
 		"cut checkpoint":   {func(t *Target) { t.Checkpoint = "-" }, "checkpoint has version"},
 		"other objectives": {func(t *Target) { t.Checkpoint = otherCheckpoint }, "altered or is of other objectives"},
 	}

@@ -16,6 +16,7 @@ import (
 	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // Options are all settings. Parse returns them complete and valid.
@@ -88,6 +89,8 @@ type Evidence struct {
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
 	// Backfill is how far back is counted what was missed.
 	Backfill time.Duration `yaml:"backfill"`
+	// DurationEdges are the upper edges of the mesh's histogram of durations, rising: what a threshold may be.
+	DurationEdges []time.Duration `yaml:"durationEdges"`
 }
 
 // Hold is how Deployments are kept from rolling out by themselves.
@@ -161,7 +164,7 @@ type Log struct {
 func Default() Options {
 	return Options{
 		Sources:        []Source{{Name: evidence.DefaultSource, Address: "http://prometheus.istio-system.svc:9090", HTTP: config.DefaultHTTPClientConfig}},
-		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour},
+		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour, DurationEdges: counting.Edges()},
 		ClusterDomain:  "cluster.local",
 		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,

@@ -74,7 +74,19 @@ func (e Evidence) validate() error {
 		within("evidence.slowTick", e.SlowTick, e.FastTick, time.Hour),
 		within("evidence.backfill", e.Backfill, time.Minute, 24*time.Hour),
 		asked("evidence", e.Lag, e.ScrapeInterval),
+		rising("evidence.durationEdges", e.DurationEdges),
 	)
+}
+
+func rising(field string, edges []time.Duration) error {
+	before := time.Duration(0)
+	for _, edge := range edges {
+		if edge <= before {
+			return fmt.Errorf("%s has %s after %s; the edges must rise, as in 100ms, 500ms, 1s", field, edge, before)
+		}
+		before = edge
+	}
+	return nil
 }
 
 // asked checks what is measured when it is 0.

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,15 +20,16 @@ import (
 
 // reconciler carries out passes.
 type reconciler struct {
+	edges    []time.Duration
 	client   client.Client
 	recorder events.EventRecorder
 }
 
-// Setup adds the controller to the manager.
-func Setup(m manager.Manager) error {
+// Setup adds the controller to the manager. Edges are those of the mesh's histogram of durations, rising.
+func Setup(m manager.Manager, edges []time.Duration) error {
 	err := builder.ControllerManagedBy(m).Named("policy").
 		For(&v1alpha1.ShiftPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Complete(&reconciler{client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+		Complete(&reconciler{edges: edges, client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
 	if err != nil {
 		return fmt.Errorf("setting up the policy controller: %w", err)
 	}
@@ -43,7 +45,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !p.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	problem := contradiction(p.Spec)
+	problem := contradiction(p.Spec, r.edges)
 	after := p.DeepCopy()
 	after.Status = status(p, problem)
 	if equality.Semantic.DeepEqual(p.Status, after.Status) {

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // sound is a plan that can be followed, changed as a case wants it.
@@ -34,6 +35,15 @@ func sound(changes ...func(*v1alpha1.ShiftPolicySpec)) v1alpha1.ShiftPolicySpec 
 		change(&s)
 	}
 	return s
+}
+
+func latency(threshold v1alpha1.Duration) v1alpha1.Objective {
+	return v1alpha1.Objective{Name: "latency", Indicator: v1alpha1.IndicatorDuration, Target: "99%", Threshold: threshold}
+}
+
+func orders(total string) v1alpha1.Objective {
+	return v1alpha1.Objective{Name: "orders", Indicator: v1alpha1.IndicatorCustom, Target: "99%",
+		Custom: &v1alpha1.CustomIndicator{Total: total, Bad: `orders_total{{{selector}},result="error"}`}}
 }
 
 func TestContradictions(t *testing.T) {
@@ -56,11 +66,15 @@ func TestContradictions(t *testing.T) {
 		"a deadline within a hold":         {func(s *spec) { s.Undetermined = v1alpha1.Deadline{After: "5m", Action: v1alpha1.ActionAbort} }, "spec.undetermined.after is 5m and spec.steps[1].hold is 5m"},
 		"the same deadline where it holds": {func(s *spec) { s.Undetermined.After = "5m" }, ""},
 		"a deadline beyond every hold":     {func(s *spec) { s.Undetermined = v1alpha1.Deadline{After: "6m", Action: v1alpha1.ActionAbort} }, ""},
+		"a threshold beside every edge":    {func(s *spec) { s.Objectives[0] = latency("300ms") }, "spec.objectives[0]: threshold 300ms is no edge of the mesh's histogram, so that nobody counted it; the nearest are 250ms and 500ms"},
+		"a threshold on an edge":           {func(s *spec) { s.Objectives[0] = latency("500ms") }, ""},
+		"counters with a function":         {func(s *spec) { s.Objectives[0] = orders("rate(orders_total{{{selector}}}[5m])") }, "spec.objectives[0]: total must be a counter's name and matchers in braces"},
+		"counters of one's own":            {func(s *spec) { s.Objectives[0] = orders("orders_total{{{selector}}}") }, ""},
 		"pods without any time":            {func(s *spec) { s.Workload.ReadyWithin = "0s" }, `spec.workload.readyWithin is "0s"`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := contradiction(sound(c.change))
+			got := contradiction(sound(c.change), counting.Edges())
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q in it", got, c.want)
 			}
@@ -86,7 +100,7 @@ func TestTheShippedPoliciesAreAccepted(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		found++
-		if problem := contradiction(p.Spec); problem != "" {
+		if problem := contradiction(p.Spec, counting.Edges()); problem != "" {
 			t.Errorf("%s: %s", file, problem)
 		}
 	}

@@ -5,14 +5,30 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // contradiction is one sentence about the first thing that makes the plan impossible to follow: the field and the fix. It is empty
 // for a plan that can be followed.
-func contradiction(s v1alpha1.ShiftPolicySpec) string {
+func contradiction(s v1alpha1.ShiftPolicySpec, edges []time.Duration) string {
 	for _, check := range []func(v1alpha1.ShiftPolicySpec) string{steps, objectives, deadlines} {
 		if problem := check(s); problem != "" {
 			return problem
+		}
+	}
+	return indicators(s, edges)
+}
+
+// indicators can be counted. Edges are those of the mesh's histogram, rising.
+func indicators(s v1alpha1.ShiftPolicySpec, edges []time.Duration) string {
+	for i, o := range s.Objectives {
+		by := counting.IndicatorOf(o)
+		err := by.Validate()
+		if err == nil && by.Kind == counting.Duration {
+			err = counting.Edge(by.Threshold, edges)
+		}
+		if err != nil {
+			return fmt.Sprintf("spec.objectives[%d]: %s", i, err)
 		}
 	}
 	return ""

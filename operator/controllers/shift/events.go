@@ -49,7 +49,7 @@ func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {
 		r.event(f, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
-		r.event(f, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s, step %d of %d", is.Number, is.Weight, is.Step, len(is.Plan.Steps)))
+		r.event(f, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
 	}
 	if is.State == was.State || is.Outcome == nil {
 		return

@@ -1,7 +1,6 @@
 package shift
 
 import (
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -46,6 +46,7 @@ func (r *reconciler) evidence(f *facts) {
 	f.reading = reading
 	f.o.Evidence = release.Evidence{
 		Fresh: reading.Fresh, Reason: reading.Reason, Message: reading.Message, Seen: reading.Seen, Verdict: reading.Verdict, Share: -1,
+		Rate: reading.Rate, Baseline: baseline(rec, reading.Past),
 	}
 	if rec.Step > 0 {
 		r.share(f)
@@ -73,7 +74,7 @@ func (r *reconciler) share(f *facts) {
 // weightOf is the weight of the record as the loop knows it.
 func weightOf(rec *v1alpha1.Release) evidence.Weight {
 	w := evidence.Weight{
-		Share: rec.Weight.Fraction(), WrittenAt: rec.StepStartedAt.Time, Step: rec.Step, StepsBack: rec.StepsBack,
+		Share: rec.Weight.Fraction(), WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
 		Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {
@@ -85,24 +86,31 @@ func weightOf(rec *v1alpha1.Release) evidence.Weight {
 // counted is the release as the loop knows it.
 func (r *reconciler) counted(f *facts, key types.NamespacedName) evidence.Target {
 	rec := f.o.Release
-	t := evidence.Target{Key: key, Release: rec.Number, Stable: f.target.Service, Canary: f.target.Canary, Config: r.tests(rec.Plan), Checkpoint: rec.Evidence}
+	t := evidence.Target{
+		Key: key, Release: rec.Number, Stable: f.target.Service, Canary: f.target.Canary,
+		Config: pkgevidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
+	}
+	t.Config.Fast, t.Config.Slow = r.FastTick, r.SlowTick
+	for _, o := range rec.Plan.Objectives {
+		t.Indicators = append(t.Indicators, counting.IndicatorOf(o))
+	}
 	if rec.Step > 0 && rec.StepStartedAt != nil {
 		t.From = rec.StepStartedAt.Time
 	}
 	return t
 }
 
-// tests are the sequential tests of a plan.
-func (r *reconciler) tests(plan v1alpha1.ShiftPolicySpec) pkgevidence.Config {
-	c := pkgevidence.Config{
-		FalseAbort: plan.Confidence.FalseAbort.Fraction(), FalsePromote: plan.Confidence.FalsePromote.Fraction(),
-		Fast: r.FastTick, Slow: r.SlowTick, Warmup: plan.Warmup.Duration(),
+// baseline is what the loop heard of the stable's past, for the record; nil while it has not.
+func baseline(rec *v1alpha1.Release, past *evidence.Past) *v1alpha1.Baseline {
+	if past == nil {
+		return nil
 	}
-	if ratio, err := strconv.ParseFloat(plan.Tolerance, 64); err == nil {
-		c.Ratio = ratio
+	b := &v1alpha1.Baseline{RequestsPerSecond: short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
+	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
+		p := past.Objectives[i]
+		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{
+			Name: o.Name, Phi: short(p.Phi), Counts: v1alpha1.ArmCounts{Requests: int64(p.Counts.Requests), Bad: int64(p.Counts.Bad)},
+		})
 	}
-	for _, o := range plan.Objectives {
-		c.Objectives = append(c.Objectives, pkgevidence.Objective{Name: o.Name, Limit: float64(v1alpha1.Whole-o.Target.Millionths()) / v1alpha1.Whole})
-	}
-	return c
+	return b
 }

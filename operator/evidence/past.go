@@ -1,0 +1,201 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+const (
+	// minute is the tick of the past: that of the slow lane, whose dispersion is looked for.
+	minute = time.Minute
+	// enough is in how many of its minutes there have to be bad requests, so that no more of the past is asked for.
+	enough = 30
+	// present is how many of the last minutes the rate is taken from: the busiest of them.
+	present = 5
+	// attempts is how often the last hour is asked for when there is no answer.
+	attempts = 3
+)
+
+// spans are how far back is looked, one after the other, until there is enough.
+func spans() []time.Duration { return []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour} }
+
+// Past is what the time before a release says about it.
+type Past struct {
+	// Span is how far back was looked; 0 when nothing could be seen.
+	Span time.Duration
+	// Rate is the traffic of the busiest of the last five minutes, in requests per second of both arms.
+	Rate float64
+	// Objectives say it for each objective of the Config.
+	Objectives []PastObjective
+}
+
+// PastObjective is what the past says about one objective: the stable's counts, and the dispersion of its bad ones.
+type PastObjective struct {
+	Counts pkgevidence.Counts
+	Phi    float64
+}
+
+// memory is what has been heard of a release's past so far.
+type memory struct {
+	end    time.Time     // to which it reaches; zero: nothing was asked yet
+	span   time.Duration // how far back
+	failed int
+	stable map[counting.Indicator][]counting.Counts // a minute each, oldest first
+	rate   float64
+}
+
+// remember asks for the past of releases that have no traffic yet, one piece after the other, as long as there is time.
+func (s *source) remember(ctx context.Context) (asked bool, err error) {
+	next := s.next()
+	for r := s.loop.recalling(s); r != nil; r = s.loop.recalling(s) {
+		if asked && !s.loop.clock.Now().Before(next) {
+			break
+		}
+		asked = true
+		if err := s.recall(ctx, r); err != nil {
+			return asked, err
+		}
+	}
+	return asked, nil
+}
+
+// recalling is a release whose past is not known yet; nil when there is none.
+func (l *Loop) recalling(s *source) *release {
+	r := l.those(s, time.Time{}, func(x *release, _ time.Time) bool { return !x.recalled })
+	if len(r.releases) == 0 {
+		return nil
+	}
+	return r.releases[0]
+}
+
+// recall asks for one more piece of a release's past. Only the last hour is worth a second try.
+func (s *source) recall(ctx context.Context, r *release) error {
+	s.loop.mu.Lock()
+	m := r.memory
+	s.loop.mu.Unlock()
+	if m.end.IsZero() {
+		m.end = s.edge(s.loop.clock.Now()).Truncate(minute)
+	}
+	span := spans()[slices.IndexFunc(spans(), func(d time.Duration) bool { return d > m.span })]
+	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
+	var err error
+	for _, i := range (round{releases: []*release{r}}).indicators(itself) {
+		if piece[i], err = s.history(ctx, r, i, m.end.Add(-span+minute), m.end.Add(-m.span)); err != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, useless := errors.AsType[unusable](err)
+	m.failed++
+	again := err != nil && !useless && m.span == 0 && m.failed < attempts
+	if err == nil {
+		m.add(r, piece, span)
+	}
+	s.loop.recalled(ctx, r, m, err != nil && !again)
+	if again {
+		return err
+	}
+	return nil
+}
+
+// history asks for the counts of each minute that ends from first to last.
+func (s *source) history(ctx context.Context, r *release, by counting.Indicator, first, last time.Time) (map[counting.Service][]counting.Counts, error) {
+	b, err := s.batch([]*release{r}, by)
+	if err != nil {
+		return nil, err
+	}
+	expr, err := b.Increments(minute)
+	if err != nil {
+		return nil, err
+	}
+	v, err := answered(s, func() (model.Matrix, error) { return s.Querier.QueryRange(ctx, expr, first, last, minute) })
+	if err != nil {
+		return nil, err
+	}
+	history, err := b.History(v, first, last, minute)
+	if err != nil {
+		return nil, s.unusable(err)
+	}
+	return history, nil
+}
+
+// add puts a piece before what was heard.
+func (m *memory) add(r *release, piece map[counting.Indicator]map[counting.Service][]counting.Counts, span time.Duration) {
+	if m.span == 0 {
+		traffic := piece[r.Indicators[r.traffic()]]
+		for i := range present {
+			requests := 0.0
+			for _, counts := range traffic {
+				requests += counts[len(counts)-1-i].Requests
+			}
+			m.rate = max(m.rate, requests/minute.Seconds())
+		}
+	}
+	heard := map[counting.Indicator][]counting.Counts{}
+	for i, arms := range piece {
+		heard[i] = append(slices.Clone(arms[r.stable()]), m.stable[i]...)
+	}
+	m.stable, m.span = heard, span
+}
+
+// recalled notes a piece of a release's past. When it was the last, the tests begin anew with what the past says.
+func (l *Loop) recalled(ctx context.Context, r *release, m memory, last bool) {
+	l.mu.Lock()
+	r.memory = m
+	known := last || m.span == spans()[len(spans())-1] || m.span > 0 && r.heardEnough()
+	if known {
+		r.recall()
+	}
+	l.mu.Unlock()
+	if known {
+		l.wake(ctx, []types.NamespacedName{r.Key})
+	}
+}
+
+// heardEnough tells whether every objective had bad requests in so many minutes that their dispersion shows.
+func (r *release) heardEnough() bool {
+	return !slices.ContainsFunc(r.Indicators, func(i counting.Indicator) bool {
+		bad := 0
+		for _, c := range r.memory.stable[i] {
+			if c.Bad > 0 {
+				bad++
+			}
+		}
+		return bad < enough
+	})
+}
+
+// recall makes what was heard the release's past.
+func (r *release) recall() {
+	past := &Past{Span: r.memory.span, Rate: r.memory.rate}
+	r.Config.Phi = nil
+	for i, o := range r.Config.Objectives {
+		var history []pkgevidence.Counts
+		var sum pkgevidence.Counts
+		for _, c := range r.memory.stable[r.Indicators[i]] {
+			history = append(history, pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad})
+			sum.Requests += c.Requests
+			sum.Bad += c.Bad
+		}
+		phi := pkgevidence.DefaultPhi
+		if sum.Requests > 0 {
+			phi = pkgevidence.Phi(history, o.Limit)
+		}
+		r.Config.Phi = append(r.Config.Phi, phi)
+		past.Objectives = append(past.Objectives, PastObjective{Counts: sum, Phi: phi})
+	}
+	r.recalled, r.past, r.memory = true, past, memory{}
+	if tests, err := pkgevidence.New(r.Config); err == nil && r.through.IsZero() {
+		r.tests = tests
+	}
+}

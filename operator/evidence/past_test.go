@@ -1,0 +1,210 @@
+package evidence
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// fresh is a release that has no traffic yet and of whose past nothing is known.
+func fresh() Target {
+	t := target()
+	t.From = time.Time{}
+	return t
+}
+
+// lived lets the stable have traffic each minute of the time before noon, with a bad request in some of them.
+func (b *bench) lived(length time.Duration, bad func(minute int) float64) {
+	b.store.requests[stable] = nil
+	b.store.observe(stable, noon.Add(-48*time.Hour), "200", 1e6)
+	for i := int(length / time.Minute); i > 0; i-- {
+		at := noon.Add(-time.Duration(i) * time.Minute).Add(30 * time.Second)
+		b.store.observe(stable, at, "200", float64(600+60*(i%4)))
+		if n := bad(i); n > 0 {
+			b.store.observe(stable, at, "500", n)
+		}
+	}
+}
+
+func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
+	hour := []time.Duration{time.Hour}
+	cases := map[string]struct {
+		bad    func(minute int) float64
+		ranges []time.Duration
+		phi    [2]float64 // from, to
+	}{
+		"an hour with bad requests is enough": {func(int) float64 { return 3 }, hour, [2]float64{1, 1.5}},
+		"bursts show":                         {func(i int) float64 { return float64(i % 2 * 40) }, hour, [2]float64{15, 200}},
+		"few bad requests: back to a day":     {func(i int) float64 { return float64(btoi(i%60 == 1)) }, []time.Duration{time.Hour, 5 * time.Hour, 18 * time.Hour}, [2]float64{1, 2}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.lived(30*time.Hour, c.bad)
+			b.track(fresh())
+			b.tick()
+			p := b.reading().Past
+			if p == nil || len(p.Objectives) != 1 {
+				t.Fatalf("past %+v", p)
+			}
+			if diff := cmp.Diff(c.ranges, b.store.ranges); diff != "" {
+				t.Errorf("asked for other times (-want +got):\n%s", diff)
+			}
+			// Of the last five minutes the busiest has 780 good requests, those of its bad ones aside.
+			if p.Rate < 13 || p.Rate > 14 {
+				t.Errorf("rate %v, want that of the busiest minute", p.Rate)
+			}
+			if phi := p.Objectives[0].Phi; phi < c.phi[0] || phi > c.phi[1] || b.loop.releases[shop].Config.Phi[0] != phi {
+				t.Errorf("phi %v, want %v; the tests have %v", phi, c.phi, b.loop.releases[shop].Config.Phi)
+			}
+			if b.woken[shop] == 0 {
+				t.Error("nobody was told")
+			}
+			length := time.Duration(0)
+			for _, r := range c.ranges {
+				length += r
+			}
+			if n, _ := b.store.total(stable, noon.Add(-time.Minute-length), noon.Add(-time.Minute)); p.Span != length || p.Objectives[0].Counts.Requests != n {
+				t.Errorf("counted %v in %s, want %v in %s", p.Objectives[0].Counts, p.Span, n, length)
+			}
+		})
+	}
+}
+
+func TestWithoutAnyPastTheDispersionIsAssumed(t *testing.T) {
+	b := newBench(t)
+	b.store.requests[stable] = nil
+	b.track(fresh())
+	b.tick()
+	want := &Past{Span: 24 * time.Hour, Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
+	if diff := cmp.Diff(want, b.reading().Past); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPastThatCannotBeReadHoldsNobodyForEver(t *testing.T) {
+	cases := map[string]struct {
+		err  error
+		want int
+	}{
+		"no answer is asked for again": {errDown, attempts},
+		"what is partial is not":       {partial{[]string{"store a did not answer"}}, 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.store.failRange = c.err
+			b.track(fresh())
+			for range attempts + 2 {
+				b.clock.SetTime(b.tick())
+			}
+			if got := len(b.store.ranges); got != c.want {
+				t.Errorf("asked %d times", got)
+			}
+			want := &Past{Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
+			if diff := cmp.Diff(want, b.reading().Past); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
+	b := newBench(t)
+	b.lived(30*time.Hour, func(int) float64 { return 0 })
+	b.track(fresh())
+	s := b.loop.sources[DefaultSource]
+	r := b.loop.recalling(s)
+	if err := s.recall(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	b.store.failRange = errDown
+	if err := s.recall(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.reading().Past; p == nil || p.Span != time.Hour || p.Rate == 0 {
+		t.Errorf("past %+v", p)
+	}
+}
+
+func TestAPastThatIsKnownIsNotAskedFor(t *testing.T) {
+	b := newBench(t)
+	known := fresh()
+	known.PastKnown, known.Config.Phi = true, []float64{7}
+	b.track(known)
+	running, other := named(1)
+	other.From = noon
+	b.track(other)
+	b.tick()
+	if n := len(b.store.ranges); n > 0 || b.loop.releases[shop].Config.Phi[0] != 7 || b.loop.releases[running].past != nil {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
+	b := newBench(t)
+	for at := noon.Add(2 * time.Second); at.Before(noon.Add(6 * time.Minute)); at = at.Add(slice) {
+		n := 100.0
+		if at.After(noon.Add(3 * time.Minute)) {
+			n = 500
+		}
+		b.store.observe(stable, at, "200", n-10)
+		b.store.observe(canary, at, "200", 10)
+	}
+	b.track(target())
+	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.until(noon.Add(3 * time.Minute))
+	if got := b.reading().Rate; math.Abs(got-20) > 1 {
+		t.Errorf("rate %v, want 20", got)
+	}
+	b.until(noon.Add(6 * time.Minute))
+	if got := b.reading().Rate; math.Abs(got-100) > 5 {
+		t.Errorf("rate %v, want 100", got)
+	}
+}
+
+func TestAPaceGetsTheRateThatWasCounted(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(3*time.Minute))
+	b.track(target())
+	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.until(noon.Add(2 * time.Minute))
+	pace := pkgevidence.Pace{Weight: 0.0001, Failures: 10}
+	r, _ := b.loop.Reading(shop, pkgevidence.Question{NextWeight: 0.5, Pace: &pace})
+	if pace.Rate != 0 {
+		t.Error("the question was changed")
+	}
+	pace.Rate = r.Rate
+	want := b.loop.releases[shop].tests.Verdict(pkgevidence.Question{NextWeight: 0.5, Pace: &pace})
+	if diff := cmp.Diff(want, r.Verdict); diff != "" || r.Rate == 0 {
+		t.Errorf("rate %v: %s", r.Rate, diff)
+	}
+}
+
+func TestThePastOfEveryIndicatorIsAskedFor(t *testing.T) {
+	b := newBench(t)
+	b.lived(2*time.Hour, func(int) float64 { return 2 })
+	three := threefold()
+	three.From = time.Time{}
+	b.track(three)
+	b.tick()
+	p := b.reading().Past
+	if p == nil || len(p.Objectives) != 3 || p.Objectives[0].Counts.Bad == 0 || p.Objectives[1].Counts.Bad != 0 || p.Objectives[2].Counts.Bad == 0 {
+		t.Fatalf("past %+v", p)
+	}
+	if by := (counting.Indicator{}); p.Rate == 0 || b.loop.releases[shop].Indicators[0] != by {
+		t.Errorf("rate %v", p.Rate)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,32 @@
+package evidence
+
+import (
+	"strconv"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// ConfigOf is what the tests of a release by a plan tolerate. Baseline is what the stable's past says; nil when it is not
+// known. The ticks' lengths are left to the defaults.
+func ConfigOf(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) Config {
+	c := Config{
+		FalseAbort: plan.Confidence.FalseAbort.Fraction(), FalsePromote: plan.Confidence.FalsePromote.Fraction(),
+		Warmup: plan.Warmup.Duration(),
+	}
+	if ratio, err := strconv.ParseFloat(plan.Tolerance, 64); err == nil {
+		c.Ratio = ratio
+	}
+	known := map[string]float64{}
+	if baseline != nil {
+		for _, o := range baseline.Objectives {
+			known[o.Name] = o.Dispersion()
+		}
+	}
+	for _, o := range plan.Objectives {
+		c.Objectives = append(c.Objectives, Objective{
+			Name: o.Name, Limit: float64(v1alpha1.Whole-o.Target.Millionths()) / v1alpha1.Whole, Weight: float64(o.Weight),
+		})
+		c.Phi = append(c.Phi, max(1, or(known[o.Name], DefaultPhi)))
+	}
+	return c
+}
