@@ -81,8 +81,12 @@ func TestTheAPIServerKnowsTheRulesOfAShiftPolicy(t *testing.T) {
 	for i := range rising {
 		rising[i] = fmt.Sprintf("%d%%", i+80)
 	}
-	objective := func(name, indicator, target string) string {
-		return fmt.Sprintf(`[{name: %s, indicator: %s, target: %q}]`, name, indicator, target)
+	objective := func(name, indicator, target string, more ...string) string {
+		fields := append([]string{"name: " + name, "indicator: " + indicator, fmt.Sprintf("target: %q", target)}, more...)
+		return "[{" + strings.Join(fields, ", ") + "}]"
+	}
+	counters := func(total string) string {
+		return fmt.Sprintf("custom: {total: %q, bad: %q}", total, `orders_total{{{selector}},result="error"}`)
 	}
 	cases := map[string]struct{ path, value, refused string }{
 		"a sound policy":                     {"", "", ""},
@@ -109,11 +113,31 @@ func TestTheAPIServerKnowsTheRulesOfAShiftPolicy(t *testing.T) {
 		"a hold below nothing":             {"spec.steps", `[{weight: "100%", hold: -1m}]`, "spec.steps[0].hold"},
 		"a step without a hold":            {"spec.steps", `[{weight: "100%"}]`, "spec.steps[0].hold"},
 		"the fixed pace":                   {"spec.pace", "{type: Fixed}", ""},
+		"a pace with a budget":             {"spec.pace", "{type: Proof, failedRequests: 10000}", ""},
+		"a budget of nothing":              {"spec.pace", "{failedRequests: 0}", "spec.pace.failedRequests"},
+		"a budget above ten thousand":      {"spec.pace", "{failedRequests: 10001}", "spec.pace.failedRequests"},
+		"the fixed pace with a budget":     {"spec.pace", "{type: Fixed, failedRequests: 10}", "failedRequests is for type Proof"},
 		"a pace that does not exist":       {"spec.pace", "{type: Wild}", "spec.pace.type"},
 		"no objective":                     {"spec.objectives", "[]", "spec.objectives"},
 		"objectives left out":              {"spec.objectives", "", "spec.objectives"},
 		"two objectives of one name":       {"spec.objectives", `[{name: a, indicator: Requests, target: "99%"}, {name: a, indicator: Requests, target: "98%"}]`, "Duplicate value"},
 		"an objective's name in capitals":  {"spec.objectives", objective("A", "Requests", "99%"), "spec.objectives[0].name"},
+		"a duration with a threshold":      {"spec.objectives", objective("a", "Duration", "99%", "threshold: 500ms"), ""},
+		"a duration without a threshold":   {"spec.objectives", objective("a", "Duration", "99%"), "threshold is for indicator Duration, which needs it"},
+		"a threshold without a duration":   {"spec.objectives", objective("a", "Requests", "99%", "threshold: 500ms"), "threshold is for indicator Duration, which needs it"},
+		"a threshold of nothing":           {"spec.objectives", objective("a", "Duration", "99%", "threshold: 0s"), "threshold must be above 0s and at most 1h"},
+		"a threshold above an hour":        {"spec.objectives", objective("a", "Duration", "99%", "threshold: 61m"), "threshold must be above 0s and at most 1h"},
+		"counters of one's own":            {"spec.objectives", objective("a", "Custom", "99%", counters("orders_total{{{selector}}}")), ""},
+		"no counters":                      {"spec.objectives", objective("a", "Custom", "99%"), "custom is for indicator Custom, which needs it"},
+		"counters without their indicator": {"spec.objectives", objective("a", "Requests", "99%", counters("orders_total{{{selector}}}")), "custom is for indicator Custom, which needs it"},
+		"counters without the placeholder": {"spec.objectives", objective("a", "Custom", "99%", counters("orders_total{}")), "total must contain {{selector}}"},
+		"counters with a function":         {"spec.objectives", objective("a", "Custom", "99%", counters("sum(orders_total{{{selector}}})")), "without functions or ranges"},
+		"counters with a range":            {"spec.objectives", objective("a", "Custom", "99%", counters("orders_total{{{selector}}}[5m]")), "without functions or ranges"},
+		"too many requests are bad":        {"spec.objectives", objective("a", "Requests", "99%", "tooManyRequests: Bad"), ""},
+		"too many requests that are so-so": {"spec.objectives", objective("a", "Requests", "99%", "tooManyRequests: Maybe"), "spec.objectives[0].tooManyRequests"},
+		"too many requests of a duration":  {"spec.objectives", objective("a", "Duration", "99%", "threshold: 1s", "tooManyRequests: Bad"), "tooManyRequests is for indicator Requests"},
+		"an objective's largest weight":    {"spec.objectives", objective("a", "Requests", "99%", "weight: 100"), ""},
+		"an objective without weight":      {"spec.objectives", objective("a", "Requests", "99%", "weight: 0"), "spec.objectives[0].weight"},
 		"an indicator that does not exist": {"spec.objectives", objective("a", "Happiness", "99%"), "spec.objectives[0].indicator"},
 		"the strictest target":             {"spec.objectives", objective("a", "Requests", "99.9999%"), ""},
 		"a target without an error budget": {"spec.objectives", objective("a", "Requests", "100%"), "target must be below 100%"},
@@ -199,7 +223,7 @@ func TestWhatIsLeftOutHasItsDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string]string{
-		"spec.pace.type": "Fixed", "spec.confidence.falseAbort": "1%", "spec.confidence.falsePromote": "5%", "spec.tolerance": "1.2",
+		"spec.pace.type": "Proof", "spec.confidence.falseAbort": "1%", "spec.confidence.falsePromote": "5%", "spec.tolerance": "1.2",
 		"spec.undetermined.after": "30m", "spec.undetermined.action": "Hold", "spec.warmup": "30s",
 		"spec.sharedBreach.after": "10m", "spec.sharedBreach.action": "Hold", "spec.workload.readyWithin": "10m", "spec.workload.drain": "30s",
 	}

@@ -209,7 +209,7 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() {
 		return Decision{}, false
 	}
-	if _, more := stopAfter(o.Release); more {
+	if _, more := o.Release.NextStop(); more {
 		return Decision{}, false
 	}
 	if o.Workload.Canary.Replicas != o.Workload.Replicas && o.Workload.Replicas > 0 {

@@ -122,7 +122,7 @@ func refuseRetry(o Observation) string {
 }
 
 func refusePromote(o Observation, c *Command) string {
-	_, more := stopAfter(o.Release)
+	_, more := o.Release.NextStop()
 	switch {
 	case o.Release.Step == 0:
 		return "the release has no traffic yet; promote leaves a step"

@@ -37,22 +37,10 @@ func budget(r *v1alpha1.Release) float64 {
 	return usualFailures
 }
 
-// stopAfter is the plan's step, from 1, that the release goes to next; false at the last one.
-func stopAfter(r *v1alpha1.Release) (int32, bool) {
-	steps, at := r.Plan.Steps, r.Step
-	switch {
-	case at > 0 && int(at) <= len(steps) && r.Weight.Millionths() < steps[at-1].Weight.Millionths():
-		return at, true
-	case int(at) >= len(steps):
-		return 0, false
-	}
-	return at + 1, true
-}
-
 // Ask is the question that the evidence has to answer for the present weight of a running release. The rate of a Pace is for
 // who counts to fill in.
 func Ask(r *v1alpha1.Release) evidence.Question {
-	step, ok := stopAfter(r)
+	step, ok := r.NextStop()
 	if !ok {
 		return evidence.Question{NextWeight: 1, Promote: true}
 	}
@@ -66,7 +54,7 @@ func Ask(r *v1alpha1.Release) evidence.Question {
 // next is the next larger weight: the plan's next step, or with Proof as much of the way to it as is proven; false at the last.
 func (o Observation) next() (move, bool) {
 	r := o.Release
-	step, ok := stopAfter(r)
+	step, ok := r.NextStop()
 	if !ok {
 		return move{}, false
 	}
@@ -95,7 +83,7 @@ func (o Observation) provenWeight() int64 {
 
 // proven says whether the counts clear a next move.
 func (o Observation) proven() bool {
-	if _, more := stopAfter(o.Release); more && byProof(o.Release) && o.provenWeight() <= o.Release.Weight.Millionths() {
+	if _, more := o.Release.NextStop(); more && byProof(o.Release) && o.provenWeight() <= o.Release.Weight.Millionths() {
 		return false
 	}
 	return o.Evidence.Verdict.Cleared
@@ -160,7 +148,7 @@ func (o Observation) baseline() *v1alpha1.Baseline {
 func (o Observation) hold() time.Duration {
 	r := o.Release
 	step := r.Plan.Steps[r.Step-1]
-	if r.Weight.Millionths() < step.Weight.Millionths() {
+	if r.OnTheWay() {
 		return min(step.Hold.Duration(), o.Bounds.Between)
 	}
 	return step.Hold.Duration()

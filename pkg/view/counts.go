@@ -34,7 +34,7 @@ func comparison(objectives []Objective, evidence string) []column {
 	stables, canaries := aligned(stable), aligned(canary)
 	for i, o := range objectives {
 		proof := "against " + pad(sides[i][0], widest(sides, 0)) + "   for " + sides[i][1]
-		for c, cell := range []piece{plain(o.Name), plain(stables[i]), plain(canaries[i]), toned(verdict(o), o.Tone()), plain(proof)} {
+		for c, cell := range []piece{plain(o.title()), plain(stables[i]), plain(canaries[i]), toned(verdict(o), o.Tone()), plain(proof)} {
 			columns[c].cells = append(columns[c].cells, cell)
 		}
 	}
@@ -42,7 +42,7 @@ func comparison(objectives []Objective, evidence string) []column {
 }
 
 func (w *writer) stacked(s Screen, o Objective) {
-	name := line{plain(indent + cut(o.Name, w.p.width()-4) + "  "), toned(verdict(o), o.Tone())}
+	name := line{plain(indent + cut(o.title(), w.p.width()-4) + "  "), toned(verdict(o), o.Tone())}
 	w.lines = append(w.lines, name)
 	w.beside("stable "+o.Stable.String(), "canary "+o.Canary.String())
 	w.beside(fmt.Sprintf("against %s (abort at %g)", o.Against, s.AbortAt), fmt.Sprintf("for %s (pass at %g)", o.For, s.PassAt))

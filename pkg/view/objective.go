@@ -9,6 +9,8 @@ import (
 // Objective is one objective with the counts and the evidence of both sides.
 type Objective struct {
 	Name string
+	// Bound is what a good request keeps besides being answered, such as "<500ms"; "" for most.
+	Bound string
 	// Verdict is "healthy", "breach", "undetermined", or "" when nothing is known.
 	Verdict string
 	// Stable and Canary count the requests of each arm.
@@ -16,6 +18,9 @@ type Objective struct {
 	// Against and For are the evidence, as people read it: "0.2", ">999", "-" when unknown.
 	Against, For string
 }
+
+// title is the name with the bound.
+func (o Objective) title() string { return strings.TrimSpace(o.Name + " " + o.Bound) }
 
 // Arm counts one version's requests.
 type Arm struct{ Requests, Bad int64 }
@@ -40,9 +45,13 @@ func objectivesOf(r *v1alpha1.Release) []Objective {
 		given[o.Name] = o
 	}
 	for _, planned := range r.Plan.Objectives {
-		o := given[planned.Name]
-		o.Name = planned.Name
-		objectives = append(objectives, objectiveOf(o))
+		status := given[planned.Name]
+		status.Name = planned.Name
+		o := objectiveOf(status)
+		if planned.Indicator == v1alpha1.IndicatorDuration {
+			o.Bound = "<" + clean(string(planned.Threshold))
+		}
+		objectives = append(objectives, o)
 		delete(given, planned.Name)
 	}
 	for _, o := range r.Objectives {

@@ -26,6 +26,8 @@ type Screen struct {
 	State State
 	// Step is the step the release is at, from 1; 0 before the first. Steps is how many the plan has, 0 when unknown.
 	Step, Steps int
+	// OnTheWay says that the weight is one on the way to the step.
+	OnTheWay bool
 	// Weight is set while a release runs.
 	Weight *Weight
 	// Objectives are in the plan's order; empty when nothing is known of them.
@@ -96,7 +98,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 	if r := shift.Status.Release; r != nil {
 		s.Number = r.Number
 		s.Canary, s.Stable = versions(shift)
-		s.Step, s.Steps = int(r.Step), len(r.Plan.Steps)
+		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
 		s.PassAt = passAt(r.Plan.Confidence)
 		s.Weight = weightOf(shift, s.State, now)
 		s.Objectives = objectivesOf(r)
@@ -198,6 +200,8 @@ func (s Screen) at() string {
 	switch {
 	case s.Step <= 0 && s.Steps > 0 && s.Number > 0 && s.Weight != nil:
 		return "before step 1 of " + strconv.Itoa(s.Steps)
+	case s.OnTheWay:
+		return fmt.Sprintf("on the way to step %d of %d", s.Step, s.Steps)
 	case s.Step > 0 && s.Steps >= s.Step:
 		return fmt.Sprintf("step %d of %d", s.Step, s.Steps)
 	case s.Step > 0:

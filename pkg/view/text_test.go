@@ -65,7 +65,7 @@ func shifting() *v1alpha1.TrafficShift {
 		Plan: v1alpha1.ShiftPolicySpec{
 			Steps: []v1alpha1.Step{{Weight: "1%", Hold: "2m"}, {Weight: "5%", Hold: "2m"}, {Weight: "25%", Hold: "5m"},
 				{Weight: "50%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}},
-			Objectives: []v1alpha1.Objective{{Name: "availability", Target: "99.5%"}, {Name: "latency", Target: "99%"}},
+			Objectives: []v1alpha1.Objective{{Name: "availability", Target: "99.5%"}, {Name: "latency", Indicator: v1alpha1.IndicatorDuration, Threshold: "500ms", Target: "99%"}},
 			Confidence: v1alpha1.Confidence{FalseAbort: "1%", FalsePromote: "5%"},
 		},
 		Step: 2, Weight: "5%", LiveWeight: "4.93%", PeakWeight: "5%", Verdict: "Healthy", Exposed: 9571, Failed: 12,
@@ -186,6 +186,15 @@ func TestText(t *testing.T) {
 		"unsupported workload":   {unsupported(), view.Paper{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 			view.Paper{Width: 100}},
+		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			r := s.Status.Release
+			r.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
+			r.Step, r.Weight, r.LiveWeight, r.Exposed, r.Failed = 1, "0.0008%", "0.0007%", 41, 0
+			r.Next = "not proven yet for more than 0.0008%: 12 more good requests of the canary would do, which come in about 2m0s at the present traffic"
+		}), view.Paper{Width: 100}},
+		"at a step, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
+		}), view.Paper{Width: 100}},
 		"settling": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.SettledAt, s.Status.Release.LiveWeight = nil, ""
 		}), view.Paper{Width: 100}},

@@ -29,7 +29,7 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	if r.State != v1alpha1.StateShifting {
 		return w
 	}
-	if i := int(r.Step) - 1; i >= 0 && i < len(r.Plan.Steps) {
+	if i := int(r.Step) - 1; i >= 0 && i < len(r.Plan.Steps) && !r.OnTheWay() {
 		w.Hold = r.Plan.Steps[i].Hold.Duration()
 	}
 	w.Settling = r.SettledAt == nil
@@ -42,15 +42,21 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	return w
 }
 
-// nextWeight is the move after the present step; "" when the plan does not say.
+// nextWeight is the move after the present weight; "" when the plan does not say.
 func nextWeight(r *v1alpha1.Release) string {
-	switch i := int(r.Step); {
-	case len(r.Plan.Steps) == 0 || i < 0:
+	step, more := r.NextStop()
+	switch {
+	case len(r.Plan.Steps) == 0:
 		return ""
-	case i < len(r.Plan.Steps):
-		return percent(r.Plan.Steps[i].Weight)
+	case !more:
+		return promotion
+	case r.Plan.Pace.Type == v1alpha1.PaceProof && r.Plan.Steps[step-1].Weight.Millionths() > surely*r.Weight.Millionths():
+		return "up to " + percent(r.Plan.Steps[step-1].Weight)
 	}
-	return promotion
+	return percent(r.Plan.Steps[step-1].Weight)
 }
+
+// surely is how many times the present weight a step may be to be the next weight whatever the counts prove.
+const surely = 3
 
 const promotion = "promotion"

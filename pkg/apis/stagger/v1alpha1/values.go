@@ -64,3 +64,21 @@ func number(s string) float64 {
 	}
 	return n
 }
+
+// OnTheWay says whether the release's weight is one between the plan's steps, on the way to the step it is said to be at.
+func (r Release) OnTheWay() bool {
+	at := int(r.Step)
+	return at > 0 && at <= len(r.Plan.Steps) && r.Weight.Millionths() < r.Plan.Steps[at-1].Weight.Millionths()
+}
+
+// NextStop is the plan's step, from 1, that the release goes to next: the one it is on the way to, or the one after it; false at
+// the last.
+func (r Release) NextStop() (int32, bool) {
+	switch {
+	case r.OnTheWay():
+		return r.Step, true
+	case int(r.Step) >= len(r.Plan.Steps):
+		return 0, false
+	}
+	return max(0, r.Step) + 1, true
+}
