@@ -172,7 +172,10 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 		return d, true
 	}
 	r := o.Release.DeepCopy()
-	r.Baseline = o.baseline()
+	if r.Baseline == nil {
+		r.Baseline = o.baseline()
+		r.Detects = Detects(r.Plan, r.Baseline)
+	}
 	r.Step, r.State, r.Weight = next.step, v1alpha1.StateShifting, v1alpha1.PercentageOf(next.share)
 	r.Moves++
 	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil

@@ -71,7 +71,7 @@ func (o Observation) next() (move, bool) {
 		return m.down(unproven, costs(r, o.Evidence.Rate)), true
 	}
 	if share < o.growth() {
-		return m.down(share, fmt.Sprintf("the most of which it is proven that it costs no more than %.0f failed requests", budget(r))), true
+		return m.down(max(plain(share), r.Weight.Millionths()+1), fmt.Sprintf("the most of which it is proven that it costs no more than %.0f failed requests", budget(r))), true
 	}
 	return m.down(share, "proven, and at most five times the last weight at once"), true
 }
@@ -79,6 +79,15 @@ func (o Observation) next() (move, bool) {
 // provenWeight is the largest weight that is proven. A little is added before rounding down: 57% must not become 56.9999%.
 func (o Observation) provenWeight() int64 {
 	return int64(o.Evidence.Verdict.NextWeight*v1alpha1.Whole + 1e-3)
+}
+
+// plain keeps two digits of a weight that nobody wrote: 0.12%, not 0.1251%.
+func plain(share int64) int64 {
+	unit := int64(1)
+	for share/unit >= 100 {
+		unit *= 10
+	}
+	return share / unit * unit
 }
 
 // proven says whether the counts clear a next move.

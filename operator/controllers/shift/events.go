@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Reasons of events beside those of conditions.
@@ -18,6 +19,7 @@ const (
 	eventPromoted = "ReleasePromoted"
 	eventAborted  = "ReleaseAborted"
 	eventCommand  = "CommandHandled"
+	eventTraffic  = "TooLittleTraffic"
 )
 
 // tell makes events of what changed in the status, on the TrafficShift and on the Service people look at.
@@ -50,6 +52,9 @@ func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
 		r.event(f, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
+	}
+	if message := release.TooLittle(is.Plan, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
+		r.event(f, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
 	}
 	if is.State == was.State || is.Outcome == nil {
 		return

@@ -232,6 +232,11 @@ type Release struct {
 	// baseline is what was known of the stable before the first weight.
 	// +optional
 	Baseline *Baseline `json:"baseline,omitempty"`
+	// detects is what the counts are expected to show at the first weight and at each step of the plan.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=21
+	Detects []Detection `json:"detects,omitempty"`
 	// moves counts the weights that were written.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -288,6 +293,32 @@ type BaselineObjective struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Phi string `json:"phi,omitempty"`
+}
+
+// Detection is what the counts are expected to show at one weight, in the mean. A time that is left out does not come within a day.
+type Detection struct {
+	// weight is the canary's share.
+	// +optional
+	Weight Percentage `json:"weight,omitempty"`
+	// requestsPerMinute are those of the canary.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestsPerMinute string `json:"requestsPerMinute,omitempty"`
+	// clear is how long a version as good as the stable takes to be cleared for the next move.
+	// +optional
+	Clear Duration `json:"clear,omitempty"`
+	// total is how long a version that fails every request goes unnoticed.
+	// +optional
+	Total Duration `json:"total,omitempty"`
+	// tenfold is the same of one that fails ten times as often as the stable, in the objective in which it is noticed last.
+	// +optional
+	Tenfold Duration `json:"tenfold,omitempty"`
+	// threefold is the same of one that fails three times as often.
+	// +optional
+	Threefold Duration `json:"threefold,omitempty"`
+	// twofold is the same of one that fails twice as often.
+	// +optional
+	Twofold Duration `json:"twofold,omitempty"`
 }
 
 // Outcome is how and why a release ended.

@@ -1,0 +1,100 @@
+package release
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// Detects is what the counts will show at each weight of a plan, for a Service with such a past: at the first weight and at every
+// step. It is empty for a plan that cannot be followed.
+func Detects(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) []v1alpha1.Detection {
+	if len(plan.Steps) == 0 || past == nil {
+		return nil
+	}
+	config, at := evidence.ConfigOf(plan, past), expected(plan, past)
+	r := &v1alpha1.Release{Plan: plan}
+	var all []v1alpha1.Detection
+	for r.Step = 1; int(r.Step) <= len(plan.Steps); r.Step++ {
+		step := plan.Steps[r.Step-1].Weight
+		weights := []v1alpha1.Percentage{step}
+		if share := first(r, at.Rate); r.Step == 1 && share < step.Millionths() {
+			weights = []v1alpha1.Percentage{v1alpha1.PercentageOf(share), step}
+		}
+		for _, r.Weight = range weights {
+			f, err := config.Forecast(at, r.Weight.Fraction(), Ask(r))
+			if err != nil {
+				return nil
+			}
+			all = append(all, detection(r.Weight, at.Rate, f))
+		}
+	}
+	return all
+}
+
+// expected is the traffic that the past lets expect.
+func expected(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) evidence.Traffic {
+	bad := map[string]float64{}
+	for _, o := range past.Objectives {
+		if o.Counts.Requests > 0 {
+			// Half a bad request more, so that what has not failed yet is not taken for what never does.
+			bad[o.Name] = (float64(o.Counts.Bad) + 0.5) / float64(o.Counts.Requests)
+		}
+	}
+	at := evidence.Traffic{Rate: past.Rate()}
+	for _, o := range plan.Objectives {
+		share, known := bad[o.Name]
+		if !known {
+			share = 0.1 * (1 - o.Target.Fraction())
+		}
+		at.Bad = append(at.Bad, min(1, share))
+	}
+	return at
+}
+
+func detection(weight v1alpha1.Percentage, rate float64, f evidence.Forecast) v1alpha1.Detection {
+	within := func(d time.Duration) v1alpha1.Duration {
+		if d == evidence.Never {
+			return ""
+		}
+		return v1alpha1.DurationOf(d)
+	}
+	return v1alpha1.Detection{
+		Weight: weight, RequestsPerMinute: digits(60 * rate * weight.Fraction()),
+		Clear: within(f.Clear), Total: within(f.Total), Tenfold: within(f.Tenfold), Threefold: within(f.Threefold), Twofold: within(f.Twofold),
+	}
+}
+
+// digits writes a number for people, with at least three digits.
+func digits(x float64) string {
+	if x >= 1000 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
+
+// TooLittle says in one sentence at which weight a good version waits longer than the plan allows, and what to do about it; empty
+// when at none.
+func TooLittle(plan v1alpha1.ShiftPolicySpec, detects []v1alpha1.Detection) string {
+	most := plan.Undetermined.After.Duration()
+	for _, d := range detects {
+		clear := d.Clear.Duration()
+		if most <= 0 || d.Clear != "" && clear <= most {
+			continue
+		}
+		takes := "cannot be cleared within a day"
+		if d.Clear != "" {
+			takes = "takes about " + clear.String() + " to be cleared"
+		}
+		then := "it is held until somebody decides"
+		if plan.Undetermined.Action == v1alpha1.ActionAbort {
+			then = "it is taken back"
+		}
+		return fmt.Sprintf("at %s a good version %s (%s requests a minute), longer than undetermined.after, which is %s; then %s: let after be longer, or an objective looser",
+			d.Weight, takes, d.RequestsPerMinute, most, then)
+	}
+	return ""
+}

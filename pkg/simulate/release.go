@@ -1,0 +1,227 @@
+package simulate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+)
+
+// Setup is one release.
+type Setup struct {
+	// Plan is the policy.
+	Plan v1alpha1.ShiftPolicySpec
+	// Traffic, Canary and Mesh are what it meets.
+	Traffic Traffic
+	Canary  Canary
+	Mesh    Mesh
+	// Seed chooses one of all the releases there could be.
+	Seed uint64
+	// Limit is when a release that is neither promoted nor aborted is left alone; 0 is 4 h.
+	Limit time.Duration
+}
+
+// Outcome is what became of a release.
+type Outcome struct {
+	// Result is Promoted or Aborted; empty when the limit came first.
+	Result v1alpha1.ReleaseState
+	// Reason is that of the abort, or of what is waited for.
+	Reason v1alpha1.Reason
+	// Message is the last sentence of the operator.
+	Message string
+	// Took is from the first weight to the write that promotes or aborts, or to the limit.
+	Took time.Duration
+	// Noticed is from the canary's first bad request to the abort; negative without one.
+	Noticed time.Duration
+	// Exposed are the requests that met the canary, Failed those of them that were bad in the objective with most of them, Excess
+	// how many of those there were above the stable's share.
+	Exposed, Failed, Excess float64
+	// StepsBack is how often it stepped back from full traffic.
+	StepsBack int
+	// Moves are the weights in their order.
+	Moves []Move
+}
+
+// Move is one change of the weight.
+type Move struct {
+	// At is since the first weight.
+	At time.Duration
+	// Share is the weight, 0 to 1.
+	Share float64
+	// Why is the operator's sentence.
+	Why string
+}
+
+// epoch is the virtual beginning of everything.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const (
+	settleBound = 45 * second
+	spread      = 500 * time.Millisecond // as in the operator: what is counted before shows the old weight
+	most        = 4 * time.Hour
+	passes      = 10
+)
+
+// Run runs one release. The error names what in the setup cannot be used.
+func Run(s Setup) (Outcome, error) {
+	if len(s.Traffic.Stable) != len(s.Plan.Objectives) {
+		return Outcome{}, fmt.Errorf("the traffic has bad shares for %d objectives, the plan has %d", len(s.Traffic.Stable), len(s.Plan.Objectives))
+	}
+	if len(s.Plan.Steps) == 0 {
+		return Outcome{}, errors.New("the plan has no steps")
+	}
+	r, err := newRun(s)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for r.now = 0; r.now < cmp.Or(s.Limit, most) && r.out.Result == ""; r.now += slice {
+		r.slice()
+	}
+	return r.outcome(), nil
+}
+
+// run is a release under way.
+type run struct {
+	Setup
+	now    time.Duration // the beginning of the slice
+	users  *users
+	routes weights
+	tests  *evidence.Tests
+	cluster
+	since struct { // of the present weight
+		move             int32
+		alone, wasAlone  bool
+		canary, requests float64
+	}
+	rates    []float64 // of the last slices
+	firstBad time.Duration
+	out      Outcome
+}
+
+func newRun(s Setup) (*run, error) {
+	s.Mesh = s.Mesh.normal()
+	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape), firstBad: -1}
+	baseline := past(s)
+	var err error
+	if r.tests, err = evidence.New(evidence.ConfigOf(s.Plan, baseline)); err != nil {
+		return nil, err
+	}
+	r.cluster = newCluster(s.Plan, baseline)
+	r.decide(0)
+	return r, nil
+}
+
+// slice lets five seconds pass: requests are made, scraped and judged.
+func (r *run) slice() {
+	for at := r.now; at < r.now+slice; at += second {
+		before := r.users.met.bad[0]
+		r.users.live(at, r.routes.at(at))
+		if r.firstBad < 0 && r.users.met.bad[0] > before {
+			r.firstBad = at
+		}
+	}
+	end := r.now + slice
+	stable, canary := r.users.scraped(end)
+	r.take(end, stable, canary)
+	r.decide(end + r.Mesh.Lag)
+}
+
+// take gives one slice to the tests, as the operator's loop does.
+func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
+	rec := r.record
+	from, to := epoch.Add(end-slice), epoch.Add(end)
+	written := rec.StepStartedAt.Time
+	if rec.Moves != r.since.move {
+		r.since.wasAlone, r.since.canary, r.since.requests = r.since.alone, 0, 0
+		if r.since.move > 0 {
+			r.tests.NextStep(written)
+		}
+		r.since.move, r.since.alone = rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole
+	}
+	before, alone := from.Before(written), r.since.alone
+	if before {
+		alone = r.since.wasAlone
+	}
+	r.tests.Add(evidence.Slice{
+		From: from, To: to, Stable: stable, Canary: canary, Alone: alone,
+		Settled: !before && rec.SettledAt != nil && !from.Before(rec.SettledAt.Time),
+	})
+	if !from.Before(written.Add(spread)) {
+		r.since.canary += canary[0].Requests
+		r.since.requests += canary[0].Requests + stable[0].Requests
+	}
+	r.rates = append(r.rates, (canary[0].Requests+stable[0].Requests)/slice.Seconds())
+	r.rates = r.rates[max(0, len(r.rates)-24):]
+}
+
+// decide lets the operator decide until it has nothing more to do now.
+func (r *run) decide(at time.Duration) {
+	now := epoch.Add(at)
+	for range passes {
+		o := r.observe(r.evidence())
+		d := release.Decide(o, now)
+		r.out.Reason, r.out.Message = d.Reason, d.Message
+		if !r.act(d) {
+			return
+		}
+		if share := float64(r.share) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {
+			r.routes = append(r.routes, written{at + r.Mesh.Push, share})
+			r.out.Moves = append(r.out.Moves, Move{At: at, Share: share, Why: d.Message})
+		}
+		if r.over != "" {
+			r.end(at)
+			return
+		}
+	}
+}
+
+// end notes how it ended, and lets the requests go on that still meet an aborted canary.
+func (r *run) end(at time.Duration) {
+	r.out.Result, r.out.Took, r.out.Noticed = r.over, at, -1
+	if r.over != v1alpha1.StateAborted {
+		return
+	}
+	if r.firstBad >= 0 {
+		r.out.Noticed = at - r.firstBad
+	}
+	for t := r.now + slice; t < at+r.Mesh.Push; t += second {
+		r.users.live(t, r.routes.at(t))
+	}
+}
+
+func (r *run) outcome() Outcome {
+	at := r.out.Took
+	if r.out.Result == "" {
+		at, r.out.Noticed = r.now, -1
+	}
+	r.out.StepsBack = int(r.record.StepsBack)
+	return finished(r.out, r.users, at)
+}
+
+// evidence is what the counts say, as the operator's loop would say it.
+func (r *run) evidence() release.Evidence {
+	e := release.Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Seen: true, Share: -1, Baseline: r.baseline}
+	for _, x := range r.rates {
+		e.Rate += x / float64(len(r.rates))
+	}
+	if r.record == nil || r.record.Step == 0 {
+		return e
+	}
+	q := release.Ask(r.record)
+	if q.Pace != nil {
+		q.Pace.Rate = e.Rate
+	}
+	e.Verdict = r.tests.Verdict(q)
+	switch routing.Agrees(r.record.Weight.Fraction(), r.since.canary, r.since.requests) {
+	case routing.Yes:
+		e.Agreement = release.AgreementYes
+	case routing.No:
+		e.Agreement = release.AgreementNo
+	}
+	return e
+}

@@ -1,0 +1,94 @@
+package view
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Simulation is what virtual releases of one policy came to.
+type Simulation struct {
+	// Name of the Service, "" when there is none; Policy that of the ShiftPolicy; Traffic says what the releases met.
+	Name, Policy, Traffic string
+	// Runs is how many releases each row is made of.
+	Runs int
+	// Rows are versions.
+	Rows []Simulated
+	// Version is what the moves are of: one release of the last row, weight by weight.
+	Version string
+	Moves   []SimulatedMove
+}
+
+// Simulated is what became of the releases of one version.
+type Simulated struct {
+	// Version says what it does.
+	Version string
+	// Promoted, Aborted and Held are shares, 0 to 1.
+	Promoted, Aborted, Held float64
+	// Took is the median time to the commoner end.
+	Took time.Duration
+	// Noticed and Failed are medians and 95th percentiles: from its first bad request to the abort, and of the requests that
+	// failed because of it.
+	Noticed [2]time.Duration
+	Failed  [2]float64
+}
+
+// SimulatedMove is one weight of one release.
+type SimulatedMove struct {
+	At     time.Duration
+	Weight float64
+	Why    string
+}
+
+// Text writes the simulation as lines that end in a line feed.
+func (s Simulation) Text(p Paper) string {
+	w := &writer{p: p}
+	title := "policy " + clean(s.Policy)
+	if s.Name != "" {
+		title = clean(s.Name) + "  by " + title
+	}
+	w.lines = append(w.lines, line{piece{text: title, bold: true}, plain(fmt.Sprintf("  %s releases of each version", count(int64(s.Runs))))})
+	w.field("TRAFFIC", TonePlain, clean(s.Traffic))
+	columns := []column{
+		{head: "VERSION"}, {head: "PROMOTED", right: true}, {head: "ABORTED", right: true}, {head: "HELD", right: true, rank: 4}, {head: "AFTER", right: true},
+		{head: "NOTICED IN", right: true, rank: 2}, {head: "95%", right: true, rank: 3}, {head: "FAILED", right: true}, {head: "95%", right: true, rank: 1},
+	}
+	for _, r := range s.Rows {
+		cells := []string{clean(r.Version), part(r.Promoted), part(r.Aborted), part(r.Held), lasting(r.Took), lasting(r.Noticed[0]), lasting(r.Noticed[1]),
+			few(r.Failed[0]), few(r.Failed[1])}
+		for i, cell := range cells {
+			columns[i].cells = append(columns[i].cells, plain(cell))
+		}
+	}
+	lines, _ := table(columns, indent, p.width())
+	w.lines = append(w.lines, lines...)
+	if len(s.Moves) > 0 {
+		w.field("ONE OF", TonePlain, clean(s.Version))
+		for _, m := range s.Moves {
+			text := fmt.Sprintf("%s  %s  %s", pad(span(m.At), 7), pad(strconv.FormatFloat(100*m.Weight, 'g', 4, 64)+"%", 9), clean(m.Why))
+			for _, part := range wrap(text, p.width()-len(indent)) {
+				w.lines = append(w.lines, line{plain(indent + part)})
+			}
+		}
+	}
+	return p.write(w.lines)
+}
+
+// part is a share as a percentage.
+func part(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) + "%" }
+
+func lasting(d time.Duration) string {
+	if d <= 0 {
+		return "-"
+	}
+	return span(d)
+}
+
+// few is a number of requests that the stable would not have failed; below half a request it is none.
+func few(x float64) string {
+	if x < 0.5 {
+		return "0"
+	}
+	return count(int64(math.Round(x)))
+}
