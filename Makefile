@@ -7,6 +7,8 @@ STORIES ?= .
 TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
 PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
+# One way of compiling for everything, so that nothing is compiled twice.
+export GOFLAGS ?= -trimpath
 say = @printf '\n==> %s\n' "$(1)"
 
 .PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool e2e bench clean

@@ -65,6 +65,7 @@ spec:
   - {weight: "10%%", hold: 5s}
   - {weight: "50%%", hold: 5s}
   - {weight: "100%%", hold: 5s}
+  pace: {type: Fixed}
   objectives: [{name: availability, indicator: Requests, target: "95%%"}]
   warmup: 1s
   workload: {readyWithin: %[2]s, drain: 2s}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -91,8 +92,11 @@ func (c cluster) planned(ctx context.Context, service, policy string) (*v1alpha1
 // policy reads a ShiftPolicy.
 func (c cluster) policy(ctx context.Context, name string) (*v1alpha1.ShiftPolicy, error) {
 	object, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("reading ShiftPolicy %s: %w", name, err)
+	switch {
+	case apierrors.IsNotFound(err) && !notServed(err):
+		return nil, fmt.Errorf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", name)
+	case err != nil:
+		return nil, err
 	}
 	p := &v1alpha1.ShiftPolicy{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, p); err != nil {

@@ -15,6 +15,7 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -93,6 +94,7 @@ func (s *server) kubeconfig() string {
 	mux.HandleFunc("GET /apis", s.groups)
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
+	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.get)
 	mux.HandleFunc("PATCH /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.patch)
@@ -154,6 +156,25 @@ func (s *server) service(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.answer(w, http.StatusOK, found)
+}
+
+// policy serves the shipped policies.
+func (s *server) policy(w http.ResponseWriter, r *http.Request) {
+	p, err := shipped(r.PathValue("name"))
+	if err != nil {
+		s.refuse(w, http.StatusNotFound, metav1.StatusReasonNotFound, "shiftpolicies.stagger.dev \""+r.PathValue("name")+"\" not found")
+		return
+	}
+	s.answer(w, http.StatusOK, p)
+}
+
+func shipped(name string) (*v1alpha1.ShiftPolicy, error) {
+	body, err := os.ReadFile(filepath.Join("../../manifests/policies", name+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	p := &v1alpha1.ShiftPolicy{}
+	return p, yaml.UnmarshalStrict(body, p)
 }
 
 func (s *server) get(w http.ResponseWriter, r *http.Request) {

@@ -71,6 +71,13 @@ func as(s *v1alpha1.TrafficShift, changes ...func(*v1alpha1.TrafficShift)) *v1al
 	return s
 }
 
+// measured knows the traffic before its release.
+func measured(s *v1alpha1.TrafficShift) {
+	s.Status.Release.Baseline = &v1alpha1.Baseline{RequestsPerSecond: "48.2", History: "1h", Objectives: []v1alpha1.BaselineObjective{
+		{Name: "availability", Phi: "1.3", Counts: v1alpha1.ArmCounts{Requests: 171204, Bad: 190}},
+		{Name: "latency", Phi: "2.1", Counts: v1alpha1.ArmCounts{Requests: 171204, Bad: 411}}}}
+}
+
 func annotated(s *v1alpha1.TrafficShift) { s.Annotations = map[string]string{"team": "payments"} }
 
 // typed runs the plugin as if the words had been typed.
@@ -129,13 +136,17 @@ func TestWhatIsShown(t *testing.T) {
 		"version":                         {words: []string{"version"}},
 		"version as json":                 {words: []string{"version", "-o", "json"}},
 		"version of the plugin as yaml":   {words: []string{"version", "--client", "-o", "yaml"}},
+		"the plan of a service":           {words: []string{"plan", "checkout"}},
+		"the plan of another traffic":     {words: []string{"plan", "checkout", "--policy", "fast", "--rate", "2", "--bad", "0.05%"}},
+		"a simulation":                    {words: []string{"simulate", "-f", "../../manifests/policies/fast.yaml", "--rate", "200", "--bad", "0.1%", "--runs", "20"}},
+		"a simulation of a service":       {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%"}},
 		"a service under another's name":  {words: []string{"status", "pay", "-o", "name"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			if !c.empty {
-				s = newServer(t, shift("shop", "checkout"), as(shift("shop", "emails"), aborted), shift("books", "orders"),
+				s = newServer(t, as(shift("shop", "checkout"), measured), as(shift("shop", "emails"), aborted), shift("books", "orders"),
 					as(shift("shop", "basket"), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 					as(shift("shop", "payments"), promoted, func(s *v1alpha1.TrafficShift) { s.Spec.Service.Name = "pay" }))
 			}
@@ -151,28 +162,42 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		with  func(*server)
 		want  string
 	}{
-		"a verb with a slip":       {words: []string{"statsu"}, want: `"statsu" is no verb; did you mean status?`},
-		"no verb at all":           {words: []string{"zzzzzz"}, want: `"zzzzzz" is no verb; see kubectl stagger --help`},
-		"an unknown flag":          {words: []string{"status", "--wide"}, want: "unknown flag: --wide; see kubectl stagger status --help"},
-		"an unknown output":        {words: []string{"status", "-o", "xml"}, want: "-o xml is not known; use one of json, yaml, wide, name"},
-		"two names":                {words: []string{"status", "a", "b"}, want: "status shows one Service or all; name one, or none"},
-		"a name and all":           {words: []string{"status", "a", "-A"}, want: "-A lists all Services; leave out the name, or choose the namespace with -n"},
-		"exit code of many":        {words: []string{"status", "--exit-code"}, want: "--exit-code tells the state of one Service; name it"},
-		"abort of nothing":         {words: []string{"abort"}, want: "abort needs the name of one Service: kubectl stagger abort checkout"},
-		"an endless reason":        {words: []string{"abort", "checkout", "--reason", strings.Repeat("x", 513)}, want: "--reason has 513 bytes; say it in at most 512"},
-		"no time to wait":          {words: []string{"abort", "checkout", "--wait", "--timeout", "0s"}, want: "--timeout must be above 0, not 0s"},
-		"a version of a name":      {words: []string{"version", "checkout"}, want: "version takes no name; leave it out"},
-		"a name with a slip":       {words: []string{"status", "chekout"}, want: "no Service named chekout is managed in namespace shop; did you mean checkout?"},
-		"an abort with a slip":     {words: []string{"abort", "chekout"}, want: "no Service named chekout is managed in namespace shop; did you mean checkout?"},
-		"in another namespace":     {words: []string{"status", "orders"}, want: "no Service named orders is managed in namespace shop; it is in namespace books: add -n books"},
-		"a name of nothing":        {words: []string{"status", "warehouse"}, want: "no Service named warehouse is managed in namespace shop; list what is managed with: kubectl stagger status -A"},
-		"a service not managed":    {words: []string{"status", "plain"}, want: "Service plain in namespace shop is not managed; manage it with: kubectl annotate service plain -n shop stagger.dev/policy=standard"},
-		"abort of one not seen":    {words: []string{"abort", "young"}, want: "Service young is annotated with policy fast, but Stagger has not looked at it yet; check that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=stagger"},
-		"no Stagger":               {words: []string{"status"}, with: func(s *server) { s.absent = true }, want: "this cluster does not serve stagger.dev/v1alpha1, so Stagger is not installed in it; install it, or choose another cluster with --context"},
-		"no Stagger for one":       {words: []string{"abort", "checkout"}, with: func(s *server) { s.absent = true }, want: "this cluster does not serve stagger.dev/v1alpha1, so Stagger is not installed in it; install it, or choose another cluster with --context"},
-		"not allowed":              {words: []string{"status"}, with: func(s *server) { s.deny = failure(http.StatusForbidden, metav1.StatusReasonForbidden, "cannot list") }, want: "you may not do this (cannot list); ask for the role view to look, or edit to command"},
-		"not known to the cluster": {words: []string{"status"}, with: func(s *server) { s.deny = failure(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "who") }, want: "the cluster does not know you; log in again, or choose other credentials with --context or --user"},
-		"an unknown context":       {words: []string{"status", "--context", "moon"}, want: "the kubeconfig has no such context; list those it has with: kubectl config get-contexts"},
+		"a verb with a slip":        {words: []string{"statsu"}, want: `"statsu" is no verb; did you mean status?`},
+		"no verb at all":            {words: []string{"zzzzzz"}, want: `"zzzzzz" is no verb; see kubectl stagger --help`},
+		"an unknown flag":           {words: []string{"status", "--wide"}, want: "unknown flag: --wide; see kubectl stagger status --help"},
+		"an unknown output":         {words: []string{"status", "-o", "xml"}, want: "-o xml is not known; use one of json, yaml, wide, name"},
+		"two names":                 {words: []string{"status", "a", "b"}, want: "status shows one Service or all; name one, or none"},
+		"a name and all":            {words: []string{"status", "a", "-A"}, want: "-A lists all Services; leave out the name, or choose the namespace with -n"},
+		"exit code of many":         {words: []string{"status", "--exit-code"}, want: "--exit-code tells the state of one Service; name it"},
+		"abort of nothing":          {words: []string{"abort"}, want: "abort needs the name of one Service: kubectl stagger abort checkout"},
+		"an endless reason":         {words: []string{"abort", "checkout", "--reason", strings.Repeat("x", 513)}, want: "--reason has 513 bytes; say it in at most 512"},
+		"no time to wait":           {words: []string{"abort", "checkout", "--wait", "--timeout", "0s"}, want: "--timeout must be above 0, not 0s"},
+		"a version of a name":       {words: []string{"version", "checkout"}, want: "version takes no name; leave it out"},
+		"a name with a slip":        {words: []string{"status", "chekout"}, want: "no Service named chekout is managed in namespace shop; did you mean checkout?"},
+		"an abort with a slip":      {words: []string{"abort", "chekout"}, want: "no Service named chekout is managed in namespace shop; did you mean checkout?"},
+		"in another namespace":      {words: []string{"status", "orders"}, want: "no Service named orders is managed in namespace shop; it is in namespace books: add -n books"},
+		"a name of nothing":         {words: []string{"status", "warehouse"}, want: "no Service named warehouse is managed in namespace shop; list what is managed with: kubectl stagger status -A"},
+		"a service not managed":     {words: []string{"status", "plain"}, want: "Service plain in namespace shop is not managed; manage it with: kubectl annotate service plain -n shop stagger.dev/policy=standard"},
+		"abort of one not seen":     {words: []string{"abort", "young"}, want: "Service young is annotated with policy fast, but Stagger has not looked at it yet; check that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=stagger"},
+		"a plan of nothing":         {words: []string{"plan"}, want: "plan needs the name of one Service: kubectl stagger plan checkout"},
+		"a plan without traffic":    {words: []string{"plan", "checkout"}, want: "no traffic of checkout is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
+		"a plan by a slip":          {words: []string{"plan", "checkout", "--policy", "standrad"}, want: `no ShiftPolicy is named standrad; list those there are with: kubectl get shiftpolicies`},
+		"a share that is none":      {words: []string{"plan", "checkout", "--rate", "5", "--bad", "much"}, want: "--rate must not be below 0, and --bad must be a percentage such as 0.2%"},
+		"a time that is none":       {words: []string{"plan", "checkout", "--from", "yesterday"}, want: `--from must be a time such as 2026-03-01T12:00:00Z, or how long ago, such as 6h; not "yesterday"`},
+		"too short a time":          {words: []string{"plan", "checkout", "--from", "5m"}, want: "--from must lie ten minutes before --to at least"},
+		"too long a time":           {words: []string{"plan", "checkout", "--from", "100h"}, want: "--from may lie 33h19m0s before --to at most"},
+		"a Prometheus that is away": {words: []string{"plan", "checkout", "--prometheus", "http://127.0.0.1:1"}, want: "asking Prometheus: http://127.0.0.1:1: connect: connection refused"},
+		"a simulation of nothing":   {words: []string{"simulate"}, want: "simulate needs a Service, or a policy: --policy standard, or -f policy.yaml"},
+		"one without traffic":       {words: []string{"simulate", "--policy", "fast"}, want: "without a Service there is no traffic; give it with --rate, in requests per second"},
+		"a fault that is none":      {words: []string{"simulate", "checkout", "--fault", "some"}, want: "--fault must be a share such as 30%, or a factor such as 3x; not \"some\""},
+		"too many releases":         {words: []string{"simulate", "checkout", "--runs", "100000"}, want: "--runs must be from 1 to 10000"},
+		"two policies":              {words: []string{"simulate", "checkout", "--policy", "fast", "-f", "x.yaml"}, want: "give the policy by --policy or by -f, not both"},
+		"a file that is not there":  {words: []string{"simulate", "checkout", "-f", "x.yaml"}, want: "open x.yaml: no such file or directory"},
+		"no Stagger":                {words: []string{"status"}, with: func(s *server) { s.absent = true }, want: "this cluster does not serve stagger.dev/v1alpha1, so Stagger is not installed in it; install it, or choose another cluster with --context"},
+		"no Stagger for one":        {words: []string{"abort", "checkout"}, with: func(s *server) { s.absent = true }, want: "this cluster does not serve stagger.dev/v1alpha1, so Stagger is not installed in it; install it, or choose another cluster with --context"},
+		"not allowed":               {words: []string{"status"}, with: func(s *server) { s.deny = failure(http.StatusForbidden, metav1.StatusReasonForbidden, "cannot list") }, want: "you may not do this (cannot list); ask for the role view to look, or edit to command"},
+		"not known to the cluster":  {words: []string{"status"}, with: func(s *server) { s.deny = failure(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "who") }, want: "the cluster does not know you; log in again, or choose other credentials with --context or --user"},
+		"an unknown context":        {words: []string{"status", "--context", "moon"}, want: "the kubeconfig has no such context; list those it has with: kubectl config get-contexts"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func TooLittle(plan v1alpha1.ShiftPolicySpec, detects []v1alpha1.Detection) stri
 		if most <= 0 || d.Clear != "" && clear <= most {
 			continue
 		}
-		takes := "cannot be cleared within a day"
+		takes := "is not cleared within a day"
 		if d.Clear != "" {
 			takes = "takes about " + clear.String() + " to be cleared"
 		}

@@ -41,7 +41,7 @@ func TestTooLittleTrafficIsSaid(t *testing.T) {
 		t.Errorf("little traffic: %q", got)
 	}
 	p.Undetermined.Action = v1alpha1.ActionAbort
-	if got := TooLittle(p, Detects(p, &v1alpha1.Baseline{})); !strings.Contains(got, "cannot be cleared within a day (0 requests a minute)") || !strings.Contains(got, "it is taken back") {
+	if got := TooLittle(p, Detects(p, &v1alpha1.Baseline{})); !strings.Contains(got, "is not cleared within a day (0 requests a minute)") || !strings.Contains(got, "it is taken back") {
 		t.Errorf("no traffic: %q", got)
 	}
 	if got := TooLittle(p, Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "500"})); got != "" {

@@ -123,7 +123,7 @@ func first(r *v1alpha1.Release, rate float64) int64 {
 	if !byProof(r) {
 		return stop
 	}
-	return min(stop, int64(evidence.FirstWeight(rate, budget(r), finest)*v1alpha1.Whole+0.5))
+	return min(stop, max(1, plain(int64(evidence.FirstWeight(rate, budget(r), finest)*v1alpha1.Whole+0.5))))
 }
 
 // unproven is the weight that traffic which has become less allows without any proof, when that is worth a move; else 0.

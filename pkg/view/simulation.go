@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,14 +66,23 @@ func (s Simulation) Text(p Paper) string {
 	w.lines = append(w.lines, lines...)
 	if len(s.Moves) > 0 {
 		w.field("ONE OF", TonePlain, clean(s.Version))
-		for _, m := range s.Moves {
-			text := fmt.Sprintf("%s  %s  %s", pad(span(m.At), 7), pad(strconv.FormatFloat(100*m.Weight, 'g', 4, 64)+"%", 9), clean(m.Why))
-			for _, part := range wrap(text, p.width()-len(indent)) {
-				w.lines = append(w.lines, line{plain(indent + part)})
-			}
-		}
+		w.moves(s.Moves)
 	}
 	return p.write(w.lines)
+}
+
+// moves are the weights of one release, line by line.
+func (w *writer) moves(moves []SimulatedMove) {
+	columns := []column{{head: "AFTER", right: true}, {head: "WEIGHT", right: true}, {head: "WHY", rank: 1}}
+	for _, m := range moves {
+		weight := strconv.FormatFloat(100*m.Weight, 'g', 4, 64) + "%"
+		why := strings.TrimPrefix(clean(m.Why), weight+": ")
+		for i, cell := range []string{span(m.At), weight, why} {
+			columns[i].cells = append(columns[i].cells, plain(cell))
+		}
+	}
+	lines, _ := table(columns, indent, max(w.p.width(), page))
+	w.lines = append(w.lines, lines...)
 }
 
 // part is a share as a percentage.
