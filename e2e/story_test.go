@@ -104,6 +104,12 @@ func tell(t *testing.T, extra ...string) *story {
 // under sends the story's load, by the gateway or by the client's sidecar, and waits until it is answered.
 func (s *story) under(by, host string) {
 	s.t.Helper()
+	s.rate(by, host, perSecond)
+}
+
+// rate is under at another rate.
+func (s *story) rate(by, host string, perSecond int) {
+	s.t.Helper()
 	load, err := bed.StartLoad(s.t.Context(), filepath.Join(s.t.TempDir(), "load.jsonl"), by, host, perSecond)
 	if err != nil {
 		s.t.Fatal(err)
@@ -139,6 +145,31 @@ func (s *story) gateway(settings ...string) *story {
 	return s
 }
 
+// silence ends the load.
+func (s *story) silence() {
+	s.t.Helper()
+	if err := s.load.Stop(); err != nil {
+		s.t.Fatalf("stopping the load: %v", err)
+	}
+}
+
+// ship changes the image and the sample app's arguments in one write.
+func (s *story) ship(tag string, args ...string) {
+	s.t.Helper()
+	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"shop:%s","args":["%s"]}]}}}}`, tag, strings.Join(args, `","`))
+	if len(args) == 0 {
+		patch = fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"shop:%s","args":null}]}}}}`, tag)
+	}
+	kubectl(s.t, "-n", s.ns, "patch", "deployment", "checkout", "--type=strategic", "-p", patch)
+}
+
+// judgedBy replaces the story's policy.
+func (s *story) judgedBy(spec string) *story {
+	s.t.Helper()
+	apply(s.t, s.ns, fmt.Sprintf("apiVersion: stagger.dev/v1alpha1\nkind: ShiftPolicy\nmetadata: {name: %s}\nspec: %s\n", s.ns, spec))
+	return s
+}
+
 // push changes the image, as a team ships.
 func (s *story) push(tag string) {
 	s.t.Helper()
@@ -166,8 +197,17 @@ func (s *story) seconds(from time.Time) []bed.Second {
 // until waits for a fact of the TrafficShift.
 func (s *story) until(what string, fact func(*v1alpha1.TrafficShift) bool) *v1alpha1.TrafficShift {
 	s.t.Helper()
+	return s.within(3*time.Minute, what, fact)
+}
+
+// promotion is how long a healthy version may take by proof.
+const promotion = 20 * time.Minute
+
+// within is until with a limit of its own.
+func (s *story) within(limit time.Duration, what string, fact func(*v1alpha1.TrafficShift) bool) *v1alpha1.TrafficShift {
+	s.t.Helper()
 	x := &v1alpha1.TrafficShift{}
-	waitWithin(s.t, 3*time.Minute, what, func() (bool, string) {
+	waitWithin(s.t, limit, what, func() (bool, string) {
 		x = &v1alpha1.TrafficShift{}
 		if err := adm.client.Get(s.t.Context(), client.ObjectKey{Namespace: s.ns, Name: "checkout"}, x); err != nil {
 			return false, err.Error()

@@ -51,8 +51,11 @@ func StartLoad(ctx context.Context, record, by, host string, rate int) (*Load, e
 	return l, nil
 }
 
-// Stop ends the load and waits until its record is complete.
+// Stop ends the load and waits until its record is complete; a second time it does nothing.
 func (l *Load) Stop() error {
+	if l.cmd.ProcessState != nil {
+		return nil
+	}
 	if err := l.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping the load: %w", err)
 	}
@@ -91,6 +94,17 @@ func Failed(seconds []Second) (int, map[string]int) {
 		}
 	}
 	return n, by
+}
+
+// Met are the requests that each version answered.
+func Met(seconds []Second) map[string]int {
+	met := map[string]int{}
+	for _, s := range seconds {
+		for version, c := range s.ByVersion {
+			met[version] += c.OK + c.Failed
+		}
+	}
+	return met
 }
 
 // Sent are the requests that were sent.

@@ -17,6 +17,9 @@ func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
 		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
 }
 
+// stale is how far the routes that were read may lie behind what was written a moment ago.
+const stale = 2 * time.Second
+
 // putBack is the record with one more foreign edit of the routes in it.
 func putBack(o Observation, now time.Time) *v1alpha1.Release {
 	r := o.Release.DeepCopy()
@@ -33,6 +36,11 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
+	if at := o.Release.StepStartedAt; at != nil && o.Routes.Foreign == nil && now.Sub(at.Time) < stale {
+		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is being written")
+		d.After = stale / 10
+		return d, true
+	}
 	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
 		d.Message += "; it is obeyed"

@@ -134,7 +134,38 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "failed as told", a.b.ErrorCode)
 		return
 	}
+	if err := a.ask(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	fmt.Fprintln(w, a.pod, a.b.Version)
+}
+
+// patience is how long the dependency may take.
+const patience = time.Second
+
+// ask asks the dependency, where there is one.
+func (a *app) ask(ctx context.Context) error {
+	if a.b.Dependency == "" {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.b.Dependency, nil)
+	if err != nil {
+		return fmt.Errorf("asking the dependency: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("asking the dependency: %w", err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		return fmt.Errorf("asking the dependency: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the dependency answers %s", answer.Status)
+	}
+	return nil
 }
 
 // failing reports whether the app makes errors at this age.

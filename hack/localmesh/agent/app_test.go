@@ -56,3 +56,23 @@ func TestAppAnswers(t *testing.T) {
 		})
 	}
 }
+
+func TestADependencyThatFailsFailsTheWork(t *testing.T) {
+	status := http.StatusOK
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	a := &app{b: Behaviour{Dependency: there.URL}}
+	if got := get(a, "/").StatusCode; got != http.StatusOK {
+		t.Errorf("status %d while the dependency is well", got)
+	}
+	status = http.StatusInternalServerError
+	if got := get(a, "/").StatusCode; got != http.StatusServiceUnavailable {
+		t.Errorf("status %d while it fails", got)
+	}
+	there.Close()
+	if got := get(a, "/").StatusCode; got != http.StatusServiceUnavailable {
+		t.Errorf("status %d when it is gone", got)
+	}
+	if got := get(a, "/healthz").StatusCode; got != http.StatusOK {
+		t.Errorf("status %d of the health check", got)
+	}
+}

@@ -27,6 +27,7 @@ type Behaviour struct {
 	ExitCode      int
 	NeverReady    bool          // Its health check fails for ever.
 	ReadyAfter    time.Duration // Its health check fails for so long after its start.
+	Dependency    string        // A URL that is asked at each request; when it does not answer 200, the request fails. Empty: none.
 	ShutdownAfter time.Duration // Told to end, it serves for so long, then ends when its last request is done.
 }
 
@@ -63,6 +64,7 @@ func ParseBehaviour(c corev1.Container) (Behaviour, error) {
 	fs.IntVar(&b.ExitCode, "exit-code", 1, "")
 	fs.BoolVar(&b.NeverReady, "never-ready", false, "")
 	fs.DurationVar(&b.ReadyAfter, "ready-after", 0, "")
+	fs.StringVar(&b.Dependency, "dependency", "", "")
 	fs.DurationVar(&b.ShutdownAfter, "shutdown-after", 2*time.Second, "")
 	for _, t := range byTag {
 		if strings.HasSuffix(b.Version, t.suffix) {

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// sameCounts waits until the release has counted exactly what the clients saw of the version, when no requests are under way.
+func (s *story) sameCounts(version string) {
+	s.t.Helper()
+	s.silence()
+	met := int64(bed.Met(s.seconds(s.began))[version])
+	s.until(fmt.Sprintf("%d requests of %s are counted", met, version), func(x *v1alpha1.TrafficShift) bool {
+		return met > 0 && x.Status.Release.Exposed == met
+	})
+}
+
+// The story is not told beside others: the scrapes of all of them fail for a while.
+func TestEveryRequestIsCountedOnceThroughGapsAndRestarts(t *testing.T) {
+	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "30%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+	s.push("1.1.0")
+	s.step(1, 1)
+	requests := func(n int) {
+		waitFor(t, fmt.Sprintf("%d requests have met the version", n), func() (bool, string) {
+			met := bed.Met(s.seconds(s.began))
+			return met["1.1.0"] >= n, fmt.Sprint(met)
+		})
+	}
+	requests(50)
+	fault(t, "pause")
+	gap := time.Now().Add(8 * time.Second)
+	waitFor(t, "the scrapes have failed for a while", func() (bool, string) { return time.Now().After(gap), "" })
+	fault(t, "resume")
+	kubectl(t, "-n", s.ns, "delete", "pod", "-l", "app=checkout", "--field-selector=status.phase=Running", "--wait=false")
+	requests(300)
+	s.sameCounts("1.1.0")
+}
+
+// At so small a weight each of the version's first requests is the birth of a series.
+func TestTheFirstRequestsOfAVersionAreCounted(t *testing.T) {
+	t.Parallel()
+	s := tell(t).judgedBy(`{pace: {type: Proof, failedRequests: 40}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "50%", hold: 5s}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+	s.push("1.1.0")
+	x := s.step(1, 1)
+	if w := x.Status.Release.Weight.Millionths(); w < 1000 || w > 20000 {
+		t.Errorf("the first weight is %s", x.Status.Release.Weight)
+	}
+	kubectl(t, "-n", s.ns, "patch", "trafficshift", "checkout", "--type=merge", "-p", `{"spec":{"control":"Paused"}}`)
+	waitWithin(t, 2*time.Minute, "some requests have met the version", func() (bool, string) {
+		met := bed.Met(s.seconds(s.began))
+		return met["1.1.0"] >= 8, fmt.Sprint(met)
+	})
+	s.sameCounts("1.1.0")
+}

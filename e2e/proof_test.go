@@ -1,0 +1,96 @@
+package e2e
+
+import (
+	"flag"
+	"slices"
+	"testing"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+var (
+	soak  = flag.Bool("soak", false, "tell the stories that take an hour too")
+	times = flag.Int("times", 10, "how often the soaking stories are told at each rate")
+)
+
+// byProof is a policy as it ships, but for the time between its steps.
+const byProof = `{pace: {type: Proof}, warmup: 5s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "1%", hold: 10s}, {weight: "5%", hold: 10s}, {weight: "25%", hold: 10s}, {weight: "50%", hold: 10s}, {weight: "100%", hold: 10s}],
+  objectives: [{name: availability, indicator: Requests, target: "99%"}]}`
+
+// broken releases a version that fails every request, and returns how many of them clients saw fail.
+func broken(t *testing.T, perSecond int, settings ...string) int {
+	t.Helper()
+	s := tell(t).judgedBy(byProof)
+	s.rate("gateway", s.ns+".example.com", perSecond)
+	s.manage(settings...)
+	s.ship("1.1.0", "--error-rate=1")
+	x := s.within(promotion, "the version is taken back", func(x *v1alpha1.TrafficShift) bool {
+		return x.Status.Release != nil && x.Status.Release.State == v1alpha1.StateAborted
+	})
+	s.restored()
+	n, by := s.lost()
+	if by["1.0.0"] > 0 || by["1.1.0"] != bed.Met(s.seconds(s.began))["1.1.0"] {
+		t.Errorf("requests failed: %v", by)
+	}
+	t.Logf("%d requests/s: %d failed, peak %s", perSecond, n, x.Status.Release.PeakWeight)
+	return n
+}
+
+func TestAVersionThatFailsEveryRequestCostsFewOfThem(t *testing.T) {
+	t.Parallel()
+	if n := broken(t, perSecond); n == 0 || n >= 20 {
+		t.Errorf("%d requests failed, want fewer than 20", n)
+	}
+}
+
+// soaking is the clock of a real installation.
+func soaking() []string {
+	return []string{"evidence.slice=5s", "evidence.fastTick=15s", "evidence.slowTick=60s"}
+}
+
+func TestSoakABrokenVersionCostsTheSameAtAnyTraffic(t *testing.T) {
+	if !*soak {
+		t.Skip("it takes an hour: -soak tells it")
+	}
+	for _, rate := range []int{50, 500} {
+		var all []int
+		for range *times {
+			all = append(all, broken(t, rate, soaking()...))
+		}
+		slices.Sort(all)
+		t.Logf("%d requests/s: %v failed, %d in the middle", rate, all, all[len(all)/2])
+		if all[len(all)-1] >= 20 || all[len(all)/2] > 14 {
+			t.Errorf("%d requests/s: %v failed, want fewer than 20 each time and about 9 in the middle", rate, all)
+		}
+	}
+}
+
+func TestSoakAHealthyVersionIsPromotedByProof(t *testing.T) {
+	if !*soak {
+		t.Skip("it takes an hour: -soak tells it")
+	}
+	for _, rate := range []int{50, 500} {
+		for range *times {
+			s := tell(t).judgedBy(byProof)
+			s.rate("gateway", s.ns+".example.com", rate)
+			s.manage(soaking()...)
+			s.push("1.1.0")
+			x := s.within(promotion, "the release is promoted", func(x *v1alpha1.TrafficShift) bool {
+				r := x.Status.Release
+				if r != nil && r.State == v1alpha1.StateAborted {
+					t.Fatalf("aborted: %s", describe(x))
+				}
+				return r != nil && r.State == v1alpha1.StatePromoted
+			})
+			r := x.Status.Release
+			t.Logf("%d requests/s: promoted after %s", rate, r.FinishedAt.Sub(r.StartedAt.Time))
+			if n, by := s.lost(); n > 0 {
+				t.Errorf("%d requests failed: %v", n, by)
+			}
+			s.silence()
+			s.op.stop()
+		}
+	}
+}
