@@ -4,6 +4,7 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 FAULT ?= errors
 # STORIES chooses end-to-end tests by name: make e2e STORIES=Promote
 STORIES ?= .
+RUNS ?= 2000
 TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
 PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
@@ -11,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS ?= -trimpath
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool e2e bench clean
+.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool e2e bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -70,8 +71,12 @@ mesh-test: ## The tests of hack/localmesh
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	go test -count=1 -timeout=60m -parallel=3 -v -run '$(STORIES)' ./e2e/...
 
-bench: ## Benchmarks of the core
+bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+	hack/bench.sh $(RUNS)
+
+soak: ## The stories that take hours
+	go test -count=1 -timeout=12h -v -run Soak ./e2e/ -soak
 
 clean: ## Remove what was built here; the mesh's programs stay in the cache
 	rm -rf bin
