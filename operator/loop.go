@@ -16,7 +16,7 @@ import (
 func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.Loop, error) {
 	s := evidence.Settings{Slice: o.Evidence.Slice, Backfill: o.Evidence.Backfill, Metrics: r, Log: l}
 	for _, c := range o.Sources {
-		asked, err := prometheus.New(prometheus.Config{Address: c.Address, HTTP: c.HTTP})
+		asked, err := prometheus.New(prometheus.Config{Address: c.Address, HTTP: c.HTTP, Parameters: c.Parameters})
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
 		}

@@ -29,6 +29,8 @@ type Config struct {
 	Address string
 	// HTTP is Prometheus's own configuration of an HTTP client: credentials, TLS, proxy, headers.
 	HTTP config.HTTPClientConfig
+	// Parameters are added to every question, such as dedup=true and partial_response=false for Thanos.
+	Parameters map[string]string
 	// Timeout bounds one question; 0: DefaultTimeout.
 	Timeout time.Duration
 	// MaxAnswer bounds one answer, in bytes; 0: DefaultMaxAnswer.
@@ -67,7 +69,7 @@ func New(c Config) (*Source, error) {
 	if s.breaker.clock == nil {
 		s.breaker.clock = clock.RealClock{}
 	}
-	s.api = v1.NewAPI(&poster{Client: asker, address: s.address})
+	s.api = v1.NewAPI(&poster{Client: asker, address: s.address, parameters: c.Parameters})
 	return s, nil
 }
 

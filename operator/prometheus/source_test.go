@@ -298,3 +298,21 @@ func TestARangeIsAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestParametersAreAddedToEveryQuestion(t *testing.T) {
+	asked := make(chan string, 1)
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path + " " + r.URL.RawQuery
+		says(http.StatusOK, vector(number("1")))(w, r)
+	})
+	thanos := source(t, Config{Address: s.URL, Parameters: map[string]string{"dedup": "true", "partial_response": "false"}})
+	if _, err := thanos.Query(t.Context(), "x", noon); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("/api/v1/query dedup=true&partial_response=false", <-asked); diff != "" {
+		t.Error(diff)
+	}
+	if s.form.Get("query") != "x" {
+		t.Errorf("the question was sent as %v", s.form)
+	}
+}

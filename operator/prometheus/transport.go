@@ -28,11 +28,19 @@ func within(next *http.Request, before []*http.Request) error {
 // client does not ask again by GET: a URL cannot hold the questions about hundreds of releases.
 type poster struct {
 	api.Client
-	address string
+	address    string
+	parameters map[string]string
 }
 
 // Do is api.Client's.
 func (p *poster) Do(ctx context.Context, r *http.Request) (*http.Response, []byte, error) {
+	if len(p.parameters) > 0 {
+		query := r.URL.Query()
+		for name, value := range p.parameters {
+			query.Set(name, value)
+		}
+		r.URL.RawQuery = query.Encode()
+	}
 	resp, body, err := p.Client.Do(ctx, r)
 	if resp != nil && resp.StatusCode/100 != 2 {
 		return nil, nil, &Unreachable{Address: p.address, Status: resp.StatusCode, Err: said(resp, body)}
