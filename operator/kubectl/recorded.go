@@ -109,7 +109,7 @@ func (r *recorded) read(ctx context.Context, shift *v1alpha1.TrafficShift, polic
 			total += c.Requests
 		}
 		if total == 0 {
-			return history{}, fmt.Errorf("Prometheus knows no requests to %s from %s to %s (objective %s); choose another time, or check the address",
+			return history{}, fmt.Errorf("no requests are known to Prometheus to %s from %s to %s (objective %s); choose another time, or check the address",
 				arm, first.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339), o.Name)
 		}
 		h.counts = append(h.counts, counts)

@@ -106,10 +106,7 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 	if setup.Traffic, screen.Traffic, err = s.requests(ctx, shift, policy.Spec, w); err != nil {
 		return err
 	}
-	versions := []string{"as good as the stable"}
-	for _, f := range s.faults {
-		versions = append(versions, f)
-	}
+	versions := append([]string{"as good as the stable"}, s.faults...)
 	for i, version := range versions {
 		setup.Canary = simulate.Canary{}
 		if i > 0 {

@@ -81,13 +81,13 @@ func digits(x float64) string {
 func TooLittle(plan v1alpha1.ShiftPolicySpec, detects []v1alpha1.Detection) string {
 	most := plan.Undetermined.After.Duration()
 	for _, d := range detects {
-		clear := d.Clear.Duration()
-		if most <= 0 || d.Clear != "" && clear <= most {
+		needs := d.Clear.Duration()
+		if most <= 0 || d.Clear != "" && needs <= most {
 			continue
 		}
 		takes := "is not cleared within a day"
 		if d.Clear != "" {
-			takes = "takes about " + clear.String() + " to be cleared"
+			takes = "takes about " + needs.String() + " to be cleared"
 		}
 		then := "it is held until somebody decides"
 		if plan.Undetermined.Action == v1alpha1.ActionAbort {

@@ -88,9 +88,9 @@ func past(s Setup) *v1alpha1.Baseline {
 	b := &v1alpha1.Baseline{}
 	history := make([][]evidence.Counts, len(s.Traffic.Stable))
 	source := newSource(s.Traffic, Canary{}, s.Seed^0x5eed)
-	rate, busy := 0.0, 0
+	rate := 0.0
 	for _, hours := range []int{1, 6, 24} {
-		busy = minutes * 24
+		busy := minutes * 24
 		for m := len(history[0]); m < hours*minutes; m++ {
 			sum := newArm(len(history))
 			for sec := range 60 {

@@ -1,0 +1,335 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ReleaseState says where a release is. It is for people and columns; the conditions carry the contract.
+//
+// +kubebuilder:validation:Enum=Preparing;Shifting;Handover;Aborting;Draining;Restoring;Promoted;Aborted
+type ReleaseState string
+
+const (
+	// StatePreparing makes the canary's Service and pods; no traffic is shifted yet.
+	StatePreparing ReleaseState = "Preparing"
+	// StateShifting gives the canary traffic, step by step.
+	StateShifting ReleaseState = "Shifting"
+	// StateHandover gives the canary's ReplicaSet to the Deployment.
+	StateHandover ReleaseState = "Handover"
+	// StateAborting takes the canary's traffic away.
+	StateAborting ReleaseState = "Aborting"
+	// StateDraining waits for requests in flight before the canary's pods go.
+	StateDraining ReleaseState = "Draining"
+	// StateRestoring puts the user's routes and Service back as they were.
+	StateRestoring ReleaseState = "Restoring"
+	// StatePromoted is the end: the canary is the stable.
+	StatePromoted ReleaseState = "Promoted"
+	// StateAborted is the end: the canary was taken back.
+	StateAborted ReleaseState = "Aborted"
+)
+
+// Ended says whether nothing is left to do for the release.
+func (s ReleaseState) Ended() bool { return s == StatePromoted || s == StateAborted }
+
+// Release is one attempt to move the Service from the stable to the canary.
+type Release struct {
+	// number counts the releases of this TrafficShift from 1.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Number int64 `json:"number"`
+	// revision is the pod-template-hash of the canary's pods.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision"`
+	// images are the images of the canary's containers.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	Images []string `json:"images,omitempty"`
+	// stable is the revision beside which the canary is judged.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Stable string `json:"stable,omitempty"`
+	// state says where the release is.
+	// +required
+	State ReleaseState `json:"state"`
+	// plan is the policy as it was when the release started.
+	// +required
+	Plan ShiftPolicySpec `json:"plan"`
+	// policy names the ShiftPolicy the plan was taken from.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy,omitempty"`
+	// step is the step of the plan the release is at, or is on the way to, from 1; 0 before the first weight.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=20
+	Step int32 `json:"step"`
+	// weight is the wanted share of the canary.
+	// +optional
+	Weight Percentage `json:"weight,omitempty"`
+	// liveWeight is the share measured from traffic; empty while there is none.
+	// +optional
+	LiveWeight Percentage `json:"liveWeight,omitempty"`
+	// verdict is what the counts say.
+	// +optional
+	// +kubebuilder:validation:Enum=Healthy;Breach;Undetermined
+	Verdict string `json:"verdict,omitempty"`
+	// next says in one sentence what happens next, and when.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Next string `json:"next,omitempty"`
+	// outcome is why the release ended or is being taken back.
+	// +optional
+	Outcome *Outcome `json:"outcome,omitempty"`
+	// startedAt is when the release began.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+	// stepStartedAt is when the present weight was written.
+	// +optional
+	StepStartedAt *metav1.Time `json:"stepStartedAt,omitempty"`
+	// settledAt is since when the present weight is live in the proxies.
+	// +optional
+	SettledAt *metav1.Time `json:"settledAt,omitempty"`
+	// waitingSince is since when the pods of this step are waited for.
+	// +optional
+	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
+	// drainUntil is when the canary's pods may go.
+	// +optional
+	DrainUntil *metav1.Time `json:"drainUntil,omitempty"`
+	// finishedAt is when the release ended.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// objectives are the counts and verdicts of each objective.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=12
+	Objectives []ObjectiveStatus `json:"objectives,omitempty"`
+	// evidence is the checkpoint of the sequential tests, so that a restart loses and repeats nothing.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	Evidence string `json:"evidence,omitempty"`
+	// baseline is what was known of the stable before the first weight.
+	// +optional
+	Baseline *Baseline `json:"baseline,omitempty"`
+	// detects is what the counts are expected to show at the first weight and at each step of the plan.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=21
+	Detects []Detection `json:"detects,omitempty"`
+	// moves counts the weights that were written.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Moves int32 `json:"moves,omitempty"`
+	// stepsBack counts how often the release has stepped back from 100%.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	StepsBack int32 `json:"stepsBack,omitempty"`
+	// peakWeight is the largest weight that was written.
+	// +optional
+	PeakWeight Percentage `json:"peakWeight,omitempty"`
+	// exposed counts the requests that met the canary.
+	// +optional
+	Exposed int64 `json:"exposed,omitempty"`
+	// failed counts the requests that met the canary and were bad.
+	// +optional
+	Failed int64 `json:"failed,omitempty"`
+	// contested counts foreign edits that were put back in the last two minutes.
+	// +optional
+	Contested Contested `json:"contested,omitempty,omitzero"`
+	// workload is what is held.
+	// +optional
+	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`
+}
+
+// Baseline is what the stable's past says about a release: how much traffic it will get, and how its bad requests come.
+type Baseline struct {
+	// requestsPerSecond is the Service's traffic in the last minutes before the release, both arms together.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestsPerSecond string `json:"requestsPerSecond,omitempty"`
+	// history is how far back was looked; 0s when there was nothing to see.
+	// +optional
+	History Duration `json:"history,omitempty"`
+	// objectives say it for each objective.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=12
+	Objectives []BaselineObjective `json:"objectives,omitempty"`
+}
+
+// BaselineObjective is what the stable's past says about one objective.
+type BaselineObjective struct {
+	// name of the objective.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// counts are the requests of the stable in that time, and how many of them were bad.
+	// +optional
+	Counts ArmCounts `json:"counts"`
+	// phi is the dispersion (variance over mean) of bad counts that clearance reckons with: 1 for bad requests that come one by
+	// one, more when they come in bursts.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Phi string `json:"phi,omitempty"`
+}
+
+// Detection is what the counts are expected to show at one weight, in the mean. A time that is left out does not come within a day.
+type Detection struct {
+	// weight is the canary's share.
+	// +optional
+	Weight Percentage `json:"weight,omitempty"`
+	// requestsPerMinute are those of the canary.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestsPerMinute string `json:"requestsPerMinute,omitempty"`
+	// clear is how long a version as good as the stable takes to be cleared for the next move.
+	// +optional
+	Clear Duration `json:"clear,omitempty"`
+	// total is how long a version that fails every request goes unnoticed.
+	// +optional
+	Total Duration `json:"total,omitempty"`
+	// tenfold is the same of one that fails ten times as often as the stable, in the objective in which it is noticed last.
+	// +optional
+	Tenfold Duration `json:"tenfold,omitempty"`
+	// threefold is the same of one that fails three times as often.
+	// +optional
+	Threefold Duration `json:"threefold,omitempty"`
+	// twofold is the same of one that fails twice as often.
+	// +optional
+	Twofold Duration `json:"twofold,omitempty"`
+}
+
+// Outcome is how and why a release ended.
+type Outcome struct {
+	// result is Promoted or Aborted.
+	// +required
+	// +kubebuilder:validation:Enum=Promoted;Aborted
+	Result ReleaseState `json:"result"`
+	// reason is the machine-readable cause.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Reason Reason `json:"reason"`
+	// message says it to people, with the numbers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Message string `json:"message,omitempty"`
+	// refuse says that the template is not tried again until it changes or a retry is commanded.
+	// +optional
+	// +kubebuilder:validation:Enum=Template;Nothing
+	Refuse Refusal `json:"refuse,omitempty"`
+}
+
+// Refusal says what an abort refuses.
+type Refusal string
+
+const (
+	// RefuseTemplate keeps the aborted template from being tried again.
+	RefuseTemplate Refusal = "Template"
+	// RefuseNothing lets the same template be released again.
+	RefuseNothing Refusal = "Nothing"
+)
+
+// ObjectiveStatus is what the counts say about one objective.
+type ObjectiveStatus struct {
+	// name of the objective.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// verdict is Healthy, Breach or Undetermined.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Verdict string `json:"verdict,omitempty"`
+	// stable counts the stable's requests during this release.
+	// +optional
+	Stable ArmCounts `json:"stable"`
+	// canary counts the canary's requests during this release.
+	// +optional
+	Canary ArmCounts `json:"canary"`
+	// against is the evidence against the canary; the release aborts when the objectives' sum reaches 100.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Against string `json:"against,omitempty"`
+	// for is the evidence for the next move; it passes at one over falsePromote.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	For string `json:"for,omitempty"`
+}
+
+// ArmCounts are requests of one arm.
+type ArmCounts struct {
+	// requests were answered, in any way.
+	// +optional
+	Requests int64 `json:"requests"`
+	// bad is how many of them were bad.
+	// +optional
+	Bad int64 `json:"bad"`
+}
+
+// Contested counts foreign edits that were put back, and since when they are counted.
+type Contested struct {
+	// routes is the number of put-backs of weights.
+	// +optional
+	Routes int32 `json:"routes,omitempty"`
+	// selector is the number of put-backs of the Service's selector.
+	// +optional
+	Selector int32 `json:"selector,omitempty"`
+	// since is when the count began.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+}
+
+// ReleaseWorkload is what is held while a release runs.
+type ReleaseWorkload struct {
+	// deployment is the Deployment's name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Deployment string `json:"deployment,omitempty"`
+	// base is the Deployment's replicas at the start.
+	// +optional
+	Base int32 `json:"base,omitempty"`
+}
+
+// PastRelease is one line of history.
+type PastRelease struct {
+	// number of the release.
+	// +required
+	Number int64 `json:"number"`
+	// revision that was released.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision"`
+	// images of the revision.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	Images []string `json:"images,omitempty"`
+	// outcome is Promoted or Aborted.
+	// +required
+	Outcome ReleaseState `json:"outcome"`
+	// reason is the machine-readable cause.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Reason Reason `json:"reason"`
+	// message says it to people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Message string `json:"message,omitempty"`
+	// peakWeight is the largest weight that was written.
+	// +optional
+	PeakWeight Percentage `json:"peakWeight,omitempty"`
+	// exposed counts the requests that met the canary.
+	// +optional
+	Exposed int64 `json:"exposed"`
+	// failed counts those of them that were bad.
+	// +optional
+	Failed int64 `json:"failed"`
+	// startedAt is when the release began.
+	// +optional
+	StartedAt metav1.Time `json:"startedAt,omitempty"`
+	// duration from start to end.
+	// +optional
+	Duration Duration `json:"duration,omitempty"`
+}
