@@ -31,7 +31,8 @@ func spans() []time.Duration { return []time.Duration{time.Hour, 6 * time.Hour, 
 type Past struct {
 	// Span is how far back was looked; 0 when nothing could be seen.
 	Span time.Duration
-	// Rate is the traffic of the busiest of the last five minutes, in requests per second of both arms.
+	// Rate is the traffic of the busiest of the last five minutes, or of the last half minute when that is more, in requests per
+	// second of both arms.
 	Rate float64
 	// Objectives say it for each objective of the Config.
 	Objectives []PastObjective
@@ -86,10 +87,10 @@ func (s *source) recall(ctx context.Context, r *release) error {
 	}
 	span := spans()[slices.IndexFunc(spans(), func(d time.Duration) bool { return d > m.span })]
 	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
-	var err error
+	err := s.justNow(ctx, r, &m)
 	for _, i := range (round{releases: []*release{r}}).indicators(itself) {
-		if piece[i], err = s.history(ctx, r, i, m.end.Add(-span+minute), m.end.Add(-m.span)); err != nil {
-			break
+		if err == nil {
+			piece[i], err = s.history(ctx, r, i, minute, m.end.Add(-span+minute), m.end.Add(-m.span))
 		}
 	}
 	if ctx.Err() != nil {
@@ -108,21 +109,35 @@ func (s *source) recall(ctx context.Context, r *release) error {
 	return nil
 }
 
-// history asks for the counts of each minute that ends from first to last.
-func (s *source) history(ctx context.Context, r *release, by counting.Indicator, first, last time.Time) (map[counting.Service][]counting.Counts, error) {
+// justNow takes the rate of the last half minute: traffic may have begun since the last whole minute.
+func (s *source) justNow(ctx context.Context, r *release, m *memory) error {
+	if m.span > 0 {
+		return nil
+	}
+	edge := s.edge(s.loop.clock.Now())
+	arms, err := s.history(ctx, r, r.Indicators[r.traffic()], recent, edge, edge)
+	m.rate = 0
+	for _, counts := range arms {
+		m.rate += counts[0].Requests / recent.Seconds()
+	}
+	return err
+}
+
+// history asks for the counts of each interval that ends from first to last.
+func (s *source) history(ctx context.Context, r *release, by counting.Indicator, interval time.Duration, first, last time.Time) (map[counting.Service][]counting.Counts, error) {
 	b, err := s.batch([]*release{r}, by)
 	if err != nil {
 		return nil, err
 	}
-	expr, err := b.Increments(minute)
+	expr, err := b.Increments(interval)
 	if err != nil {
 		return nil, err
 	}
-	v, err := answered(s, func() (model.Matrix, error) { return s.Querier.QueryRange(ctx, expr, first, last, minute) })
+	v, err := answered(s, func() (model.Matrix, error) { return s.Querier.QueryRange(ctx, expr, first, last, interval) })
 	if err != nil {
 		return nil, err
 	}
-	history, err := b.History(v, first, last, minute)
+	history, err := b.History(v, first, last, interval)
 	if err != nil {
 		return nil, s.unusable(err)
 	}

@@ -23,8 +23,10 @@ func (b *bench) lived(length time.Duration, bad func(minute int) float64) {
 	b.store.requests[stable] = nil
 	b.store.observe(stable, noon.Add(-48*time.Hour), "200", 1e6)
 	for i := int(length / time.Minute); i > 0; i-- {
-		at := noon.Add(-time.Duration(i) * time.Minute).Add(30 * time.Second)
-		b.store.observe(stable, at, "200", float64(600+60*(i%4)))
+		at := noon.Add(-time.Duration(i) * time.Minute).Add(15 * time.Second)
+		b.store.observe(stable, at, "200", float64(300+30*(i%4)))
+		at = at.Add(30 * time.Second)
+		b.store.observe(stable, at, "200", float64(300+30*(i%4)))
 		if n := bad(i); n > 0 {
 			b.store.observe(stable, at, "500", n)
 		}
@@ -32,7 +34,8 @@ func (b *bench) lived(length time.Duration, bad func(minute int) float64) {
 }
 
 func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
-	hour := []time.Duration{time.Hour}
+	const now = 30 * time.Second
+	hour := []time.Duration{now, time.Hour}
 	cases := map[string]struct {
 		bad    func(minute int) float64
 		ranges []time.Duration
@@ -40,7 +43,7 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 	}{
 		"an hour with bad requests is enough": {func(int) float64 { return 3 }, hour, [2]float64{1, 1.5}},
 		"bursts show":                         {func(i int) float64 { return float64(i % 2 * 40) }, hour, [2]float64{15, 200}},
-		"few bad requests: back to a day":     {func(i int) float64 { return float64(btoi(i%60 == 1)) }, []time.Duration{time.Hour, 5 * time.Hour, 18 * time.Hour}, [2]float64{1, 2}},
+		"few bad requests: back to a day":     {func(i int) float64 { return float64(btoi(i%60 == 1)) }, []time.Duration{now, time.Hour, 5 * time.Hour, 18 * time.Hour}, [2]float64{1, 2}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -66,13 +69,23 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 				t.Error("nobody was told")
 			}
 			length := time.Duration(0)
-			for _, r := range c.ranges {
+			for _, r := range c.ranges[1:] {
 				length += r
 			}
 			if n, _ := b.store.total(stable, noon.Add(-time.Minute-length), noon.Add(-time.Minute)); p.Span != length || p.Objectives[0].Counts.Requests != n {
 				t.Errorf("counted %v in %s, want %v in %s", p.Objectives[0].Counts, p.Span, n, length)
 			}
 		})
+	}
+}
+
+func TestTrafficThatHasJustBegunIsSeen(t *testing.T) {
+	b := newBench(t)
+	b.store.observe(stable, noon.Add(-10*time.Second), "200", 3000)
+	b.track(fresh())
+	b.tick()
+	if p := b.reading().Past; p == nil || p.Rate != 100 {
+		t.Errorf("past %+v, want 3000 requests in half a minute", p)
 	}
 }
 

@@ -116,6 +116,9 @@ func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() || o.Release.Step == 0 || o.commanded(promote) {
 		return Decision{}, false
 	}
+	if o.unproven() > 0 {
+		return Decision{}, false // it rests on no counts of this weight
+	}
 	hold := o.hold()
 	left := hold - o.Evidence.Verdict.Covered
 	if left <= 0 {
