@@ -49,7 +49,7 @@ func engine(ratio float64, objectives int) rival {
 	}}
 }
 
-// watch shows all columns n canaries; the columns of two objectives see a second one as good as the stable.
+// watch shows all columns n canaries; in the second objective, of those columns that have one, they are as good as the stable.
 func watch(c cell, columns []rival, n int) [][]simulate.Sight {
 	c.traffic.Stable = []float64{c.traffic.Stable[0], c.traffic.Stable[0]}
 	sights := make([][]simulate.Sight, n)

@@ -221,18 +221,29 @@ func (a *always) Slice(_, _ []evidence.Counts) bool {
 	return a.n <= 0
 }
 
-func TestJudgesSeeTheSameCanary(t *testing.T) {
-	t.Parallel()
-	tests, err := NewSequential(evidence.Config{Objectives: []evidence.Objective{{Name: "availability", Limit: 0.01}}})
+// first judges one objective.
+func first(t *testing.T) Judge {
+	t.Helper()
+	j, err := NewSequential(evidence.Config{Objectives: []evidence.Objective{{Name: "availability", Limit: 0.01}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Watch(requests(100), Canary{Bad: 1}, 0.5, time.Hour, 20*time.Second, 3, tests, &always{n: 4}, &always{n: 1e6})
+	return j
+}
+
+func TestJudgesSeeTheSameCanary(t *testing.T) {
+	t.Parallel()
+	got := Watch(requests(100), Canary{Bad: 1}, 0.5, time.Hour, 20*time.Second, 3, first(t), &always{n: 4}, &always{n: 1e6})
 	if got[0].At < 15*time.Second || got[0].At > time.Minute || got[1].At != 20*time.Second || got[2].At >= 0 {
 		t.Errorf("%+v", got)
 	}
 	if got[0].Excess < 1000 || got[1].Excess < 1000 || got[2].Excess < got[0].Excess*10 {
 		t.Errorf("bad requests: %+v", got)
+	}
+	two := requests(100)
+	two.Stable = []float64{0.001, 0.001}
+	if one := Watch(two, Canary{Bad: 1}, 0.5, time.Hour, 0, 3, first(t))[0]; one.At < 0 || one.At > time.Minute {
+		t.Errorf("a judge of the first objective of two: %+v", one)
 	}
 	if _, err := NewSequential(evidence.Config{}); err == nil {
 		t.Error("a judge of nothing")

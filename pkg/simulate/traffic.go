@@ -44,9 +44,10 @@ func (r *Recorded) at(t time.Duration, objective int) (rate, bad float64) {
 // Outages come once in a while, at a random moment. The zero Outages never come.
 type Outages struct{ Every, Length time.Duration }
 
-// Canary is the version that is released. The zero Canary is as good as the stable.
+// Canary is the version that is released. The zero Canary is as good as the stable. What is wrong with it is so in the first
+// objective; in the others it is as good as the stable.
 type Canary struct {
-	// Bad is its share of bad requests, 0 to 1, in every objective; below the stable's it is not used. Factor is how many times
+	// Bad is its share of bad requests, 0 to 1; below the stable's it is not used. Factor is how many times
 	// the stable's it is; 0 is 1.
 	Bad, Factor float64
 	// From is how long after its first request it turns so; FromWeight is the weight (a fraction) at which it does.
@@ -156,7 +157,10 @@ func (s *source) second(at time.Duration, weight, part float64) (stable, canary 
 			continue
 		}
 		stable.bad[i] = bursts(s.random, stable.requests, bad, s.Burst)
-		canary.bad[i] = bursts(s.random, canary.requests, s.share(at, weight, bad), s.Burst)
+		if i == 0 {
+			bad = s.share(at, weight, bad)
+		}
+		canary.bad[i] = bursts(s.random, canary.requests, bad, s.Burst)
 	}
 	return stable, canary
 }

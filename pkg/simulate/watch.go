@@ -18,8 +18,9 @@ type Judge interface {
 
 // Sequential is the Judge that the operator is: the tests of pkg/evidence at one weight. Make it with NewSequential.
 type Sequential struct {
-	tests *evidence.Tests
-	end   time.Time
+	tests      *evidence.Tests
+	objectives int
+	end        time.Time
 }
 
 // NewSequential returns the Judge of a configuration, or the error of evidence.New.
@@ -28,11 +29,13 @@ func NewSequential(c evidence.Config) (*Sequential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a judge: %w", err)
 	}
-	return &Sequential{tests: tests, end: epoch}, nil
+	return &Sequential{tests: tests, objectives: len(c.Objectives), end: epoch}, nil
 }
 
-// Slice is Judge's.
+// Slice is Judge's. Of the objectives it looks at as many as it has, which are the first.
 func (s *Sequential) Slice(stable, canary []evidence.Counts) bool {
+	n := min(s.objectives, len(stable), len(canary))
+	stable, canary = stable[:n], canary[:n]
 	from := s.end
 	s.end = from.Add(slice)
 	s.tests.Add(evidence.Slice{From: from, To: s.end, Stable: stable, Canary: canary, Settled: true})
