@@ -49,7 +49,7 @@ func TestTheFirstRequestsOfAVersionAreCounted(t *testing.T) {
 	s.push("1.1.0")
 	s.until("the weight is the one that the traffic asks for", func(x *v1alpha1.TrafficShift) bool {
 		r := x.Status.Release // where Prometheus itself is young it is the least there is at first
-		return r != nil && r.Weight.Millionths() > 1000 && r.Weight.Millionths() < 20000
+		return r != nil && r.Weight.Millionths() > 1000 && r.OnTheWay()
 	})
 	kubectl(t, "-n", s.ns, "patch", "trafficshift", "checkout", "--type=merge", "-p", `{"spec":{"control":"Paused"}}`)
 	waitWithin(t, 2*time.Minute, "some requests have met the version", func() (bool, string) {

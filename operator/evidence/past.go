@@ -31,8 +31,8 @@ func spans() []time.Duration { return []time.Duration{time.Hour, 6 * time.Hour, 
 type Past struct {
 	// Span is how far back was looked; 0 when nothing could be seen.
 	Span time.Duration
-	// Rate is the traffic of the busiest of the last five minutes, or of the last half minute when that is more, in requests per
-	// second of both arms.
+	// Rate is the traffic of the busiest of the last five minutes, or of the busiest scrape interval of the last one when that is
+	// more, in requests per second of both arms.
 	Rate float64
 	// Objectives say it for each objective of the Config.
 	Objectives []PastObjective
@@ -109,16 +109,22 @@ func (s *source) recall(ctx context.Context, r *release) error {
 	return nil
 }
 
-// justNow takes the rate of the last half minute: traffic may have begun since the last whole minute.
+// justNow takes the rate of the last minute, in windows that hold a scrape of every target: traffic may have begun since the last
+// whole minute, and a rate that is too low would make the first weight too large.
 func (s *source) justNow(ctx context.Context, r *release, m *memory) error {
 	if m.span > 0 {
 		return nil
 	}
+	window := min(minute, max(2*s.loop.slice, s.scope.ScrapeInterval).Truncate(time.Millisecond))
 	edge := s.edge(s.loop.clock.Now())
-	arms, err := s.history(ctx, r, r.Indicators[r.traffic()], recent, edge, edge)
+	arms, err := s.history(ctx, r, r.Indicators[r.traffic()], window, edge.Add(-(minute/window-1)*window), edge)
 	m.rate = 0
-	for _, counts := range arms {
-		m.rate += counts[0].Requests / recent.Seconds()
+	for i := range int(minute / window) {
+		requests := 0.0
+		for _, counts := range arms {
+			requests += counts[i].Requests
+		}
+		m.rate = max(m.rate, requests/window.Seconds())
 	}
 	return err
 }
