@@ -116,10 +116,15 @@ func (s *source) justNow(ctx context.Context, r *release, m *memory) error {
 		return nil
 	}
 	window := min(minute, max(2*s.loop.slice, s.scope.ScrapeInterval).Truncate(time.Millisecond))
+	windows := int(minute / window)
 	edge := s.edge(s.loop.clock.Now())
-	arms, err := s.history(ctx, r, r.Indicators[r.traffic()], window, edge.Add(-(minute/window-1)*window), edge)
+	first := edge
+	for range windows - 1 {
+		first = first.Add(-window)
+	}
+	arms, err := s.history(ctx, r, r.Indicators[r.traffic()], window, first, edge)
 	m.rate = 0
-	for i := range int(minute / window) {
+	for i := range windows {
 		requests := 0.0
 		for _, counts := range arms {
 			requests += counts[i].Requests
