@@ -50,11 +50,12 @@ type users struct {
 	waiting []struct{ stable, canary arm } // by phase: what the next scrape will find
 	met     arm                            // all that met the canary
 	over    []float64                      // bad ones among them above the stable's share, by objective
+	failing time.Duration                  // when the canary first failed one, in the first objective; negative: not yet
 }
 
 func newUsers(s *source, scrape time.Duration) *users {
 	n := len(s.Stable)
-	u := &users{source: s, met: newArm(n), over: make([]float64, n)}
+	u := &users{source: s, met: newArm(n), over: make([]float64, n), failing: -1}
 	phases := max(1, int((scrape+slice-1)/slice))
 	for range phases {
 		u.waiting = append(u.waiting, struct{ stable, canary arm }{newArm(n), newArm(n)})
@@ -69,6 +70,9 @@ func (u *users) live(at time.Duration, weight float64) {
 		u.waiting[i].stable.add(stable)
 		u.waiting[i].canary.add(canary)
 		u.met.add(canary)
+		if u.failing < 0 && u.met.bad[0] > 0 {
+			u.failing = at
+		}
 		for o := range u.over {
 			u.over[o] += canary.bad[o] - canary.requests*u.source.bad(at, o)
 		}

@@ -98,14 +98,13 @@ type run struct {
 		alone, wasAlone  bool
 		canary, requests float64
 	}
-	rates    []float64 // of the last slices
-	firstBad time.Duration
-	out      Outcome
+	rates []float64 // of the last slices
+	out   Outcome
 }
 
 func newRun(s Setup) (*run, error) {
 	s.Mesh = s.Mesh.normal()
-	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape), firstBad: -1}
+	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape)}
 	baseline := past(s)
 	var err error
 	if r.tests, err = evidence.New(evidence.ConfigOf(s.Plan, baseline)); err != nil {
@@ -119,11 +118,7 @@ func newRun(s Setup) (*run, error) {
 // slice lets five seconds pass: requests are made, scraped and judged.
 func (r *run) slice() {
 	for at := r.now; at < r.now+slice; at += second {
-		before := r.users.met.bad[0]
 		r.users.live(at, r.routes.at(at))
-		if r.firstBad < 0 && r.users.met.bad[0] > before {
-			r.firstBad = at
-		}
 	}
 	end := r.now + slice
 	stable, canary := r.users.scraped(end)
@@ -186,8 +181,8 @@ func (r *run) end(at time.Duration) {
 	if r.over != v1alpha1.StateAborted {
 		return
 	}
-	if r.firstBad >= 0 {
-		r.out.Noticed = at - r.firstBad
+	if r.users.failing >= 0 {
+		r.out.Noticed = at - r.users.failing
 	}
 	for t := r.now + slice; t < at+r.Mesh.Push; t += second {
 		r.users.live(t, r.routes.at(t))

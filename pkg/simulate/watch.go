@@ -89,19 +89,16 @@ func Timed(s Setup, judge Judge) Outcome {
 	s.Mesh = s.Mesh.normal()
 	u := newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape)
 	out := Outcome{Result: v1alpha1.StatePromoted, Noticed: -1}
-	firstBad, end := time.Duration(-1), time.Duration(0)
+	end := time.Duration(0)
 	for _, step := range s.Plan.Steps {
 		out.Moves = append(out.Moves, Move{At: end, Share: step.Weight.Fraction(), Why: "the time has come"})
 		for until := end + step.Hold.Duration(); end < until; end += slice {
 			for at := end; at < end+slice; at += second {
 				u.live(at, step.Weight.Fraction())
-				if firstBad < 0 && u.met.bad[0] > 0 {
-					firstBad = at
-				}
 			}
 			if stable, canary := u.scraped(end + slice); judge.Slice(stable, canary) {
 				end += slice
-				out.Result, out.Noticed = v1alpha1.StateAborted, end-max(0, firstBad)
+				out.Result, out.Noticed = v1alpha1.StateAborted, end-max(0, u.failing)
 				for at := end; at < end+s.Mesh.Lag+s.Mesh.Push; at += second {
 					u.live(at, step.Weight.Fraction())
 				}
