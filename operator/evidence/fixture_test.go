@@ -56,7 +56,13 @@ func (b *bench) restart() {
 // tick asks once, and receives the events.
 func (b *bench) tick() time.Time {
 	done := make(chan time.Time)
-	go func() { done <- b.loop.sources[DefaultSource].tick(context.Background()) }()
+	go func() {
+		s := b.loop.sources[DefaultSource]
+		next := s.tick(context.Background())
+		s.remember(context.Background())
+		s.blame(context.Background())
+		done <- next
+	}()
 	for {
 		select {
 		case e := <-b.loop.Events():

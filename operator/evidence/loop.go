@@ -89,6 +89,7 @@ type Loop struct {
 
 	mu       sync.Mutex
 	releases map[types.NamespacedName]*release
+	suspects map[types.NamespacedName]*suspect
 }
 
 // New returns a Loop that counts nothing yet, or an error that names the setting that cannot be used.
@@ -98,6 +99,7 @@ func New(s Settings) (*Loop, error) {
 		sources:  map[string]*source{},
 		events:   make(chan event.GenericEvent, eventBuffer),
 		releases: map[types.NamespacedName]*release{},
+		suspects: map[types.NamespacedName]*suspect{},
 	}
 	if l.slice == 0 {
 		l.slice = counting.DefaultStep

@@ -53,23 +53,22 @@ type memory struct {
 	rate   float64
 }
 
-// remember asks for the past of releases that have no traffic yet, one piece after the other, as long as there is time.
-func (s *source) remember(ctx context.Context) (asked bool, err error) {
-	next := s.next()
+// remember asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. What
+// a source that does not answer is not asked is not lost.
+func (s *source) remember(ctx context.Context) time.Time {
 	for r := s.loop.recalling(s); r != nil; r = s.loop.recalling(s) {
-		if asked && !s.loop.clock.Now().Before(next) {
+		if err := s.now().recall(ctx, r); err != nil {
 			break
 		}
-		asked = true
-		if err := s.recall(ctx, r); err != nil {
-			return asked, err
-		}
 	}
-	return asked, nil
+	return s.now().next()
 }
 
-// recalling is a release whose past is not known yet; nil when there is none.
+// recalling is a release whose past is not known yet; nil when there is none, and while the source does not answer.
 func (l *Loop) recalling(s *source) *release {
+	if !s.answers() {
+		return nil
+	}
 	r := l.those(s, time.Time{}, func(x *release, _ time.Time) bool { return !x.recalled })
 	if len(r.releases) == 0 {
 		return nil

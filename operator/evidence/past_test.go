@@ -1,7 +1,10 @@
 package evidence
 
 import (
+	"context"
 	"math"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,6 +146,61 @@ func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
 	}
 	if p := b.reading().Past; p == nil || p.Span != time.Hour || p.Rate == 0 {
 		t.Errorf("past %+v", p)
+	}
+}
+
+func TestASlowQuestionAboutThePastDelaysNoSlice(t *testing.T) {
+	b := newBench(t)
+	b.store.holdRange = make(chan struct{})
+	b.traffic(noon, noon.Add(time.Minute))
+	unknown, other := named(1)
+	other.From = time.Time{}
+	b.track(other)
+	b.track(target())
+	b.loop.Weight(shop, step(1, 0.05, noon))
+	ctx, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := b.loop.Start(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for b.loop.age() > 6 || b.reading().Through.IsZero() {
+		select {
+		case <-b.loop.Events():
+		default:
+			if b.clock.HasWaiters() {
+				b.clock.Step(time.Second)
+			}
+			runtime.Gosched()
+		}
+		if b.clock.Since(noon) > 2*time.Minute {
+			t.Fatal("no slice was counted")
+		}
+	}
+	if r, _ := b.loop.Reading(unknown, next); r.Past != nil {
+		t.Error("the past was heard")
+	}
+	stop()
+	close(b.store.holdRange)
+	ended.Wait()
+}
+
+func TestASourceThatDoesNotAnswerIsNotAskedAboutThePast(t *testing.T) {
+	b := newBench(t)
+	b.store.fail = func(kind, time.Time) error { return errDown }
+	b.track(fresh())
+	for range attempts + 2 {
+		b.clock.SetTime(b.tick())
+	}
+	if n := len(b.store.ranges); n > 0 || b.reading().Past != nil {
+		t.Errorf("asked %d times", n)
+	}
+	b.store.fail = nil
+	b.clock.SetTime(b.tick())
+	b.tick()
+	if b.reading().Past == nil {
+		t.Error("no past, though the source answers again")
 	}
 }
 

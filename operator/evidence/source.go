@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -49,10 +50,32 @@ func (s *source) window() time.Duration { return max(recent, 2*s.scope.ScrapeInt
 // edge is the end of the newest slice that is over and visible.
 func (s *source) edge(now time.Time) time.Time { return now.Add(-s.lag).Truncate(s.loop.slice) }
 
-// run asks once for each slice, as soon as its samples are visible.
+// now is the source as it is known now, for those who do not hold up its next slice.
+func (s *source) now() *source {
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	return &source{Source: s.Source, loop: s.loop, scope: s.scope, lag: s.lag, state: s.state}
+}
+
+// answers says whether the source answered when it was last asked.
+func (s *source) answers() bool {
+	return s.now().state.reason != v1alpha1.ReasonPrometheusUnreachable
+}
+
+// run asks once for each slice, as soon as its samples are visible. Beside it what no abort waits for is asked: a question about a
+// day may take long.
 func (s *source) run(ctx context.Context) {
+	var aside sync.WaitGroup
+	aside.Go(func() { s.every(ctx, s.remember) })
+	aside.Go(func() { s.every(ctx, s.blame) })
+	s.every(ctx, s.tick)
+	aside.Wait()
+}
+
+// every does something again and again, each time when the time before said.
+func (s *source) every(ctx context.Context, do func(context.Context) time.Time) {
 	for {
-		timer := s.loop.clock.NewTimer(s.tick(ctx).Sub(s.loop.clock.Now()))
+		timer := s.loop.clock.NewTimer(do(ctx).Sub(s.loop.clock.Now()))
 		select {
 		case <-timer.C():
 		case <-ctx.Done():
@@ -94,11 +117,7 @@ func (s *source) advance(ctx context.Context) (asked bool, err error) {
 		asked = true
 	}
 	watched, err := s.watch(ctx)
-	if err != nil {
-		return true, err
-	}
-	remembered, err := s.remember(ctx)
-	return asked || watched || remembered, err
+	return asked || watched, err
 }
 
 // next is when the next slice can be asked for.

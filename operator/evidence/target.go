@@ -86,11 +86,12 @@ func (l *Loop) Weight(key types.NamespacedName, w Weight) {
 	}
 }
 
-// Forget stops counting for a TrafficShift.
+// Forget stops counting for a TrafficShift, and suspects nothing of it.
 func (l *Loop) Forget(key types.NamespacedName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.releases, key)
+	delete(l.suspects, key)
 }
 
 func (l *Loop) newRelease(t Target) (*release, error) {

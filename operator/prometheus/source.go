@@ -44,7 +44,8 @@ type Source struct {
 	api     v1.API
 	address string
 	timeout time.Duration
-	breaker breaker
+	// moment and span are for either kind of question: one about a day may fail where one about now does not.
+	moment, span breaker
 }
 
 // New returns a Source, or an error that names what cannot be used, such as a file of certificates. It sends nothing yet.
@@ -65,17 +66,18 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the client for %s: %w", to.Redacted(), err)
 	}
-	s := &Source{address: to.Redacted(), timeout: cmp.Or(c.Timeout, DefaultTimeout), breaker: breaker{clock: c.Clock}}
-	if s.breaker.clock == nil {
-		s.breaker.clock = clock.RealClock{}
+	s := &Source{address: to.Redacted(), timeout: cmp.Or(c.Timeout, DefaultTimeout)}
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
 	}
+	s.moment.clock, s.span.clock = c.Clock, c.Clock
 	s.api = v1.NewAPI(&poster{Client: asker, address: s.address, parameters: c.Parameters})
 	return s, nil
 }
 
 // Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
 func (s *Source) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	return guarded(ctx, s, func(ctx context.Context) (model.Vector, error) {
+	return guarded(ctx, s, &s.moment, func(ctx context.Context) (model.Vector, error) {
 		value, warnings, infos, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.timeout))
 		if err != nil {
 			return nil, s.typed(ctx, err)
@@ -87,7 +89,7 @@ func (s *Source) Query(ctx context.Context, expr string, at time.Time) (model.Ve
 
 // QueryRange evaluates the expression at all times from first to last, a step apart. The error is an Unreachable or a Partial.
 func (s *Source) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
-	return guarded(ctx, s, func(ctx context.Context) (model.Matrix, error) {
+	return guarded(ctx, s, &s.span, func(ctx context.Context) (model.Matrix, error) {
 		value, warnings, infos, err := s.api.QueryRange(ctx, expr, v1.Range{Start: first, End: last, Step: step}, v1.WithTimeout(s.timeout))
 		if err != nil {
 			return nil, s.typed(ctx, err)
@@ -98,15 +100,15 @@ func (s *Source) QueryRange(ctx context.Context, expr string, first, last time.T
 }
 
 // guarded asks within the time limit, and not at all while the breaker refuses.
-func guarded[T any](ctx context.Context, s *Source, do func(context.Context) (T, error)) (T, error) {
+func guarded[T any](ctx context.Context, s *Source, b *breaker, do func(context.Context) (T, error)) (T, error) {
 	var nothing T
-	if err := s.breaker.refuse(); err != nil {
+	if err := b.refuse(); err != nil {
 		return nothing, err
 	}
 	limited, stop := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: %w", s.timeout, context.DeadlineExceeded))
 	defer stop()
 	v, err := do(limited)
-	s.breaker.note(err, ctx.Err() != nil)
+	b.note(err, ctx.Err() != nil)
 	if err != nil {
 		return nothing, err
 	}

@@ -251,7 +251,7 @@ func FuzzAnswersNeverSurprise(f *testing.F) {
 		if status < 200 || status > 599 {
 			t.Skip("no status of an answer")
 		}
-		answer, from.breaker.failed = says(status, body), 0
+		answer, from.moment.failed = says(status, body), 0
 		v, err := from.Query(t.Context(), "up", noon)
 		u, down := errors.AsType[*Unreachable](err)
 		p, partial := errors.AsType[*Partial](err)

@@ -62,19 +62,19 @@ func NewBatch(scope Scope, indicator Indicator, arms []Service) (Batch, error) {
 //	Duration  service; all requests, and those within the threshold
 //	Custom    service; all requests, and the bad ones
 func (b Batch) Increments(slice time.Duration) (string, error) {
-	if err := b.checkSlice(slice); err != nil {
+	if err := b.scope.checkSlice(slice); err != nil {
 		return "", err
 	}
 	arm := labelNamespace + ", " + labelName
 	switch i := b.indicator; i.kind() {
 	case Duration:
 		within := b.selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
-		return pair(factAll, b.increments(arm, b.selector(i.String()+"_count"), slice), factWithin, b.increments(arm, within, slice)), nil
+		return pair(factAll, b.scope.increments(arm, b.selector(i.String()+"_count"), slice), factWithin, b.scope.increments(arm, within, slice)), nil
 	case Custom:
-		return pair(factAll, b.increments(arm, b.custom(i.Total), slice), factBad, b.increments(arm, b.custom(i.Bad), slice)), nil
+		return pair(factAll, b.scope.increments(arm, b.custom(i.Total), slice), factBad, b.scope.increments(arm, b.custom(i.Bad), slice)), nil
 	default:
 		groups := strings.Join([]string{arm, labelCode, labelFlags, labelGRPC}, ", ")
-		return b.increments(groups, b.carrier(), slice), nil
+		return b.scope.increments(groups, b.carrier(), slice), nil
 	}
 }
 
@@ -82,10 +82,10 @@ func (b Batch) Increments(slice time.Duration) (string, error) {
 // long enough before the slice. No answer, or zero: Prometheus was empty, new or down for longer than the look-back; the
 // slice is void, and everything starts from a new base. It stays so for the time Scope.Settle returns after the first scrape.
 func (b Batch) Base(slice time.Duration) (string, error) {
-	if err := b.checkSlice(slice); err != nil {
+	if err := b.scope.checkSlice(slice); err != nil {
 		return "", err
 	}
-	return "count(" + b.settled(slice) + ")", nil
+	return "count(" + b.scope.settled(slice) + ")", nil
 }
 
 // Lag returns the question for the longest scrape in the look-back, in seconds, of the jobs that carry the arms. Samples
@@ -137,50 +137,6 @@ func (b Batch) labels() []string {
 		namespaces[i], names[i] = a.Namespace, a.Name
 	}
 	return append([]string{matcher(labelNamespace, distinct(namespaces)...), matcher(labelName, distinct(names)...)}, b.scope.matchers()...)
-}
-
-// increments returns what the counters of selector x gained in (T-slice, T], added up by the groups; any other indicator is
-// one more caller of it. One row for each way a counter can be found:
-//
-//   - It was there at T-slice: the difference. A series that was not scraped for a while gives nothing and later all it missed.
-//   - It is smaller than it was: it was reset, and all it has came after.
-//   - It was not there: it was born, if its target was scraped at all in the look-back before T-slice, for that scrape would
-//     have found it; or if the target itself is new, in a job that is not. Otherwise its count is the base of later slices:
-//     a target may come back after a long gap, and a renamed job makes every target look new, with counts of whole lives.
-func (b Batch) increments(groups, x string, slice time.Duration) string {
-	up, back, ago := b.scope.target("up"), duration(b.scope.lookback()), duration(slice)
-	now := fmt.Sprintf("last_over_time(%s[%s])", x, back)
-	base := fmt.Sprintf("last_over_time(%s[%s] offset %s)", x, back, ago)
-	known := fmt.Sprintf("last_over_time(%s[%s] offset %s)", up, duration(remembered), duration(slice+2*b.scope.interval()))
-	return fmt.Sprintf(`sum by (%[1]s) (
-    (%[2]s
-       - %[3]s >= 0)
-  or (%[2]s
-       < %[3]s)
-  or ((%[2]s
-         unless %[3]s)
-       and on (job, instance) (
-            (max_over_time(%[4]s[%[5]s] offset %[6]s) == 1)
-         or ((last_over_time(%[4]s[%[5]s]) unless %[7]s)
-              and on (job) %[8]s)))
-)`, groups, now, base, up, back, ago, known, b.settled(slice))
-}
-
-// settled returns the targets that were scraped in the look-back before the slice, but not only just before it.
-func (b Batch) settled(slice time.Duration) string {
-	settle := b.scope.Settle()
-	return fmt.Sprintf("last_over_time(%s[%s] offset %s)",
-		b.scope.target("up"), duration(b.scope.lookback()-settle), duration(slice+settle))
-}
-
-func (b Batch) checkSlice(slice time.Duration) error {
-	switch longest := b.scope.lookback() / 2; {
-	case slice < time.Millisecond || slice > longest:
-		return fmt.Errorf("a slice of %s was asked for; it must be between 1ms and %s, half of the look-back", slice, longest)
-	case slice%time.Millisecond != 0:
-		return fmt.Errorf("a slice of %s was asked for; it must be a whole number of milliseconds", slice)
-	}
-	return nil
 }
 
 func duration(d time.Duration) string { return model.Duration(d).String() }
