@@ -42,6 +42,9 @@ func (w *world) pass(t *testing.T) bool {
 	if !reflect.DeepEqual(before, o.Release) {
 		t.Fatalf("%s: rule %q changed the record it was given", w.since(), d.Rule)
 	}
+	if d.Release != nil && len(o.Evidence.Verdict.Objectives) > 0 {
+		Count(d.Release, o.Evidence, d.Message)
+	}
 	w.out.decision(w, o, d)
 	w.watch.decided(t, w, o, d)
 	failed, killed := w.act(t, o, d)

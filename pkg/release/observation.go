@@ -175,6 +175,10 @@ type Evidence struct {
 	Rate float64
 	// Baseline is what the stable's past says; nil while it is not known.
 	Baseline *v1alpha1.Baseline
+	// Checkpoint is the state of the tests behind the Verdict.
+	Checkpoint string
+	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
+	Pods []evidence.PodCounts
 }
 
 // Bounds are times that depend on the mesh.

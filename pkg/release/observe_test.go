@@ -156,6 +156,9 @@ func (w *world) observeEvidence(o *Observation) {
 	if key := stepKey(o.Release); key != w.memory.step {
 		w.memory.step, w.memory.covered = key, 0
 	}
+	if _, suspected := Suspected(o.Release); suspected {
+		e.Pods = w.ofPods
+	}
 	if !o.running() || o.Release.Outcome != nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
 // transcript is what a scenario shows: a line for every decision that writes or says something new, and one for the facts whenever
@@ -82,6 +83,7 @@ func events() []event {
 			return nil
 		}},
 		{"counts KIND", text(func(w *world, s string) { w.counts = s })},
+		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
 		{"evidence fresh", set(func(w *world) { w.stale = "" })},
 		{"manage", set((*world).manage)},
@@ -121,6 +123,18 @@ func events() []event {
 			return err
 		}},
 	}
+}
+
+// reported lets pods of a canary that is taken back report so many bad requests each, of 100.
+func (w *world) reported(bad []string) error {
+	for i, s := range bad {
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return err
+		}
+		w.ofPods = append(w.ofPods, evidence.PodCounts{Pod: fmt.Sprintf("web-v2-%d", i+1), Counts: evidence.Counts{Requests: 100, Bad: n}})
+	}
+	return nil
 }
 
 func set(change func(*world)) func(*testing.T, *world, []string) error {

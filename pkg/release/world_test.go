@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
 // Times of the modelled cluster.
@@ -51,7 +52,8 @@ type world struct {
 	foreign      *Foreign
 
 	counts, stale string
-	rate          float64 // requests per second
+	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
+	rate          float64              // requests per second
 	pastUnknown   bool
 	memory        memory
 	status        status

@@ -23,7 +23,7 @@ func (r *reconciler) evidence(f *facts) {
 	f.o.Evidence.Share = -1
 	rec := f.o.Release
 	if !f.running() || rec.Outcome != nil {
-		r.Loop.Forget(key)
+		r.suspect(f, key)
 		return
 	}
 	t := r.counted(f, key)
@@ -46,11 +46,26 @@ func (r *reconciler) evidence(f *facts) {
 	f.reading = reading
 	f.o.Evidence = release.Evidence{
 		Fresh: reading.Fresh, Reason: reading.Reason, Message: reading.Message, Seen: reading.Seen, Verdict: reading.Verdict, Share: -1,
-		Rate: reading.Rate, Baseline: baseline(rec, reading.Past),
+		Rate: reading.Rate, Baseline: baseline(rec, reading.Past), Checkpoint: reading.Checkpoint,
 	}
 	if rec.Step > 0 {
 		r.share(f)
 	}
+}
+
+// suspect asks whether one pod is to blame for an abort, and forgets a release that is over.
+func (r *reconciler) suspect(f *facts, key types.NamespacedName) {
+	rec := f.o.Release
+	objective, ok := release.Suspected(rec)
+	if !ok || f.canary == nil || rec.Plan.Objectives[objective].Indicator == v1alpha1.IndicatorCustom {
+		r.Loop.Forget(key)
+		return
+	}
+	pods, _ := r.Loop.Suspect(evidence.Suspicion{
+		Key: key, Release: rec.Number, ReplicaSet: f.canary.Name, Since: rec.StartedAt.Time,
+		Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective]),
+	})
+	f.o.Evidence.Pods = pods
 }
 
 // share compares the canary's part of the counted requests with the weight.
@@ -105,11 +120,11 @@ func baseline(rec *v1alpha1.Release, past *evidence.Past) *v1alpha1.Baseline {
 	if past == nil {
 		return nil
 	}
-	b := &v1alpha1.Baseline{RequestsPerSecond: short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
+	b := &v1alpha1.Baseline{RequestsPerSecond: release.Short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
 	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
 		p := past.Objectives[i]
 		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{
-			Name: o.Name, Phi: short(p.Phi), Counts: v1alpha1.ArmCounts{Requests: int64(p.Counts.Requests), Bad: int64(p.Counts.Bad)},
+			Name: o.Name, Phi: release.Short(p.Phi), Counts: v1alpha1.ArmCounts{Requests: int64(p.Counts.Requests), Bad: int64(p.Counts.Bad)},
 		})
 	}
 	return b

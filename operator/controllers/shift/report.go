@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -115,7 +114,7 @@ func (r *reconciler) status(f *facts, d release.Decision, rec *v1alpha1.Release)
 		s.Release = rec.DeepCopy()
 	}
 	if s.Release != nil && (f.running() || rec != nil) {
-		r.numbers(f, d, s.Release)
+		release.Count(s.Release, f.o.Evidence, d.Message)
 	}
 	if w := f.o.Workload; !f.running() && w.Stable.There() {
 		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
@@ -137,31 +136,6 @@ func dropOld(s *v1alpha1.TrafficShiftStatus, now []metav1.Condition) {
 		}
 	}
 }
-
-// numbers takes what the counts say into the record.
-func (r *reconciler) numbers(f *facts, d release.Decision, rec *v1alpha1.Release) {
-	rec.Next = d.Message[:min(len(d.Message), 1000)]
-	if f.reading.Checkpoint == "" {
-		return
-	}
-	v := f.reading.Verdict
-	rec.Evidence, rec.Verdict = f.reading.Checkpoint, string(v.State)
-	rec.Exposed, rec.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
-	rec.LiveWeight = ""
-	if f.o.Evidence.Share >= 0 {
-		rec.LiveWeight = v1alpha1.PercentageOf(f.o.Evidence.Share)
-	}
-	rec.Objectives = rec.Objectives[:0]
-	for _, o := range v.Objectives {
-		rec.Objectives = append(rec.Objectives, v1alpha1.ObjectiveStatus{
-			Name: o.Name, Verdict: string(o.State), Against: short(o.Against), For: short(o.For),
-			Stable: v1alpha1.ArmCounts{Requests: int64(o.Release.Stable.Requests), Bad: int64(o.Release.Stable.Bad)},
-			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
-		})
-	}
-}
-
-func short(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
 
 func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
 	p := v1alpha1.PastRelease{

@@ -66,6 +66,8 @@ const (
 	ReasonCanaryWorseThanStable Reason = "CanaryWorseThanStable"
 	// ReasonCanaryBreachesSLO: the canary fails more than the objective allows.
 	ReasonCanaryBreachesSLO Reason = "CanaryBreachesSLO"
+	// ReasonPodOutlier: the canary was taken back for its counts, and one of its pods alone made them bad.
+	ReasonPodOutlier Reason = "PodOutlier"
 	// ReasonNoConcurrentControl: the canary broke the objective again and again where no stable was beside it to compare with.
 	ReasonNoConcurrentControl Reason = "NoConcurrentControl"
 	// ReasonCanaryCrashing: containers of the canary crash, run out of memory or fail their liveness probe.

@@ -215,6 +215,10 @@ type Outcome struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Message string `json:"message,omitempty"`
+	// pod is the one pod of the canary that made its counts bad, where there is one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod,omitempty"`
 	// refuse says that the template is not tried again until it changes or a retry is commanded.
 	// +optional
 	// +kubebuilder:validation:Enum=Template;Nothing

@@ -1,0 +1,33 @@
+package release
+
+import (
+	"strconv"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Count takes what the counts say into the record, and what happens next. While nothing is known of them the record keeps those it has.
+func Count(r *v1alpha1.Release, e Evidence, next string) {
+	r.Next = next[:min(len(next), 1000)]
+	v := e.Verdict
+	if len(v.Objectives) == 0 {
+		return
+	}
+	r.Evidence, r.Verdict = e.Checkpoint, string(v.State)
+	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
+	r.LiveWeight = ""
+	if e.Share >= 0 {
+		r.LiveWeight = v1alpha1.PercentageOf(e.Share)
+	}
+	r.Objectives = r.Objectives[:0]
+	for _, o := range v.Objectives {
+		r.Objectives = append(r.Objectives, v1alpha1.ObjectiveStatus{
+			Name: o.Name, Verdict: string(o.State), Against: Short(o.Against), For: Short(o.For),
+			Stable: v1alpha1.ArmCounts{Requests: int64(o.Release.Stable.Requests), Bad: int64(o.Release.Stable.Bad)},
+			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
+		})
+	}
+}
+
+// Short is a number as records hold it, with four digits.
+func Short(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
