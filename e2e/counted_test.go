@@ -37,7 +37,11 @@ func TestEveryRequestIsCountedOnceThroughGapsAndRestarts(t *testing.T) {
 	waitFor(t, "the scrapes have failed for a while", func() (bool, string) { return time.Now().After(gap), "" })
 	fault(t, "resume")
 	kubectl(t, "-n", s.ns, "delete", "pod", "-l", "app=checkout", "--field-selector=status.phase=Running", "--wait=false")
-	requests(300)
+	requests(200)
+	s.op.kill()
+	requests(400)
+	s.op.start()
+	requests(500)
 	s.sameCounts("1.1.0")
 }
 

@@ -17,7 +17,7 @@ const (
 )
 
 func agentCommand() *cobra.Command {
-	var kubeconfig string
+	var kubeconfig, targets string
 	cmd := &cobra.Command{
 		Use: "agent", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,9 +30,10 @@ func agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("building a client: %w", err)
 			}
-			return agent.New(client, "node-1").Run(cmd.Context())
+			return agent.New(client, "node-1", targets).Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig")
+	cmd.Flags().StringVar(&targets, "targets", "", "file of the pods' metrics, for Prometheus")
 	return cmd
 }

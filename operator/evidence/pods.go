@@ -98,9 +98,12 @@ func (s *source) pods(ctx context.Context, x Suspicion) ([]pkgevidence.PodCounts
 		return nil, err
 	}
 	last := s.edge(s.loop.clock.Now())
-	minutes := max(1, (min(last.Sub(x.Since), farthest)+minute-1)/minute)
+	first := last
+	for first.Add(-minute).After(x.Since) && last.Sub(first) < farthest-minute {
+		first = first.Add(-minute)
+	}
 	answer, err := answered(s, func() (model.Matrix, error) {
-		return s.Querier.QueryRange(ctx, expr, last.Add(-(minutes-1)*minute), last, minute)
+		return s.Querier.QueryRange(ctx, expr, first, last, minute)
 	})
 	if err != nil {
 		return nil, err

@@ -124,13 +124,13 @@ func TestWhatIsWrongAboutPodsIsSaid(t *testing.T) {
 	if _, err := p.Increments(time.Hour); err == nil {
 		t.Error("an interval longer than the look-back was asked for")
 	}
-	for want, make := range map[string]func() (Pods, error){
+	for want, ask := range map[string]func() (Pods, error){
 		"ReplicaSet is empty": func() (Pods, error) { return NewPods(scope, by, "shop", "") },
 		"not counted for each pod": func() (Pods, error) {
 			return NewPods(scope, Indicator{Kind: Custom, Total: "a{{{selector}}}", Bad: "b{{{selector}}}"}, "shop", "x")
 		},
 	} {
-		if _, err := make(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ask(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -21,8 +21,9 @@ import (
 
 // Annotations of pods that the agent reads.
 const (
-	ipAnnotation    = "localmesh.stagger.dev/ip"    // The address the pod wants.
-	serveAnnotation = "localmesh.stagger.dev/serve" // "false": only an address; some program beside the mesh is the pod.
+	ipAnnotation    = "localmesh.stagger.dev/ip"         // The address the pod wants.
+	serveAnnotation = "localmesh.stagger.dev/serve"      // "false": only an address; some program beside the mesh is the pod.
+	errorAnnotation = "localmesh.stagger.dev/error-rate" // A share of this pod's requests that fails from now on, 0 to 1.
 )
 
 const workers = 16
@@ -38,12 +39,15 @@ type Agent struct {
 	mu   sync.Mutex
 	pods map[types.UID]*pod
 	wg   sync.WaitGroup
+
+	targets targets // Guarded by mu.
 }
 
-// New returns a node of that name.
-func New(client kubernetes.Interface, node string) *Agent {
+// New returns a node of that name, which keeps a file of its pods' metrics for Prometheus; an empty path: none.
+func New(client kubernetes.Interface, node, targetsPath string) *Agent {
 	return &Agent{
-		client: client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
+		targets: targets{path: targetsPath, pods: map[string]target{}},
+		client:  client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
 	}
 }
@@ -207,6 +211,9 @@ func (a *Agent) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
 	p := newPod(object, ip, a.client.CoreV1().Pods(object.Namespace), gone)
 	a.mu.Lock()
 	a.pods[object.UID] = p
+	if err := a.targets.add(object, ip); err != nil {
+		log.Printf("Pod %s/%s: %v", object.Namespace, object.Name, err)
+	}
 	a.mu.Unlock()
 	a.wg.Go(func() {
 		defer gone()
@@ -216,6 +223,9 @@ func (a *Agent) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
 		a.ips.release(ip, string(p.uid))
 		a.mu.Lock()
 		delete(a.pods, p.uid)
+		if err := a.targets.remove(string(p.uid)); err != nil {
+			log.Printf("Pod %s/%s: %v", p.namespace, p.name, err)
+		}
 		a.mu.Unlock()
 		a.queue.AddRateLimited(p.namespace + "/" + p.name) // Should its deletion have failed, it is tried again.
 	})

@@ -26,6 +26,8 @@ type app struct {
 	pod      string
 	revision string
 	started  time.Time
+	sick     func() float64 // Share of requests that fails by order; nil: none.
+	proxy    *proxy
 }
 
 // listen opens the container's ports on the pod's address.
@@ -56,7 +58,7 @@ func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) 
 // run serves until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it
 // ends at once.
 func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Listener) exit {
-	server := &http.Server{Handler: a, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: a.proxy.counted(a), ReadHeaderTimeout: time.Minute}
 	for _, l := range listeners {
 		go func() { _ = server.Serve(l) }() // Ends with ErrServerClosed, or when the listener is closed.
 	}
@@ -109,7 +111,7 @@ func reasonOf(code int) string {
 // ServeHTTP answers /healthz and /readyz as the app's health check, everything else as its work.
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	up := time.Since(a.started)
-	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+	if health(r) {
 		if a.b.NeverReady || up < a.b.ReadyAfter {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
@@ -130,7 +132,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if a.failing(up) && rand.Float64() < a.b.ErrorRate {
+	if a.failing(up) && rand.Float64() < a.b.ErrorRate || a.sick != nil && rand.Float64() < a.sick() {
 		http.Error(w, "failed as told", a.b.ErrorCode)
 		return
 	}
@@ -140,6 +142,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintln(w, a.pod, a.b.Version)
 }
+
+// health says whether the request is about the app's health.
+func health(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
 
 // patience is how long the dependency may take.
 const patience = time.Second

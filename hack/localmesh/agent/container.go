@@ -80,7 +80,7 @@ func (c *container) once(ctx context.Context, kill <-chan struct{}, begun metav1
 	if err != nil {
 		return exit{code: 128, reason: "ContainerCannotRun", text: err.Error()}
 	}
-	a := &app{b: b, pod: c.pod.name, revision: c.pod.revision, started: begun.Time}
+	a := &app{b: b, pod: c.pod.name, revision: c.pod.revision, started: begun.Time, sick: c.pod.sickness, proxy: c.pod.proxy}
 	c.set(func() {
 		c.state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: begun}}
 		c.ready = c.spec.ReadinessProbe == nil

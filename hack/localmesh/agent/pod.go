@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +37,10 @@ type pod struct {
 
 	dirty chan struct{} // Something that the status tells has changed.
 
+	proxy *proxy
+
 	mu     sync.Mutex
+	sick   float64     // Share of its requests that fails by order, 0 to 1.
 	object *corev1.Pod // As last seen.
 	ending chan struct{}
 	ended  bool
@@ -51,6 +56,7 @@ func newPod(object *corev1.Pod, ip string, client podClient, gone context.Cancel
 		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), gone: gone,
 		conditions: map[corev1.PodConditionType]corev1.PodCondition{},
 	}
+	p.proxy = newProxy(strings.TrimSuffix(object.GenerateName, "-"), p.namespace, p.revision)
 	if t := object.Status.StartTime; t != nil {
 		p.started = *t
 	}
@@ -83,12 +89,22 @@ func (p *pod) report() {
 func (p *pod) update(object *corev1.Pod) {
 	p.mu.Lock()
 	p.object = object
+	if rate, err := strconv.ParseFloat(object.Annotations[errorAnnotation], 64); err == nil {
+		p.sick = rate
+	}
 	if object.DeletionTimestamp != nil && !p.ended {
 		p.ended = true
 		close(p.ending)
 	}
 	p.mu.Unlock()
 	p.report()
+}
+
+// sickness is the share of requests that fails by order.
+func (p *pod) sickness() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sick
 }
 
 // live runs the pod until its object is deleted or ctx ends, which means that it is gone.
@@ -130,6 +146,7 @@ func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running 
 		}
 		return
 	}
+	running.Go(func() { p.proxy.serve(term, p.ip) })
 	for _, c := range p.containers {
 		running.Go(func() { c.loop(term, kill) })
 	}

@@ -45,7 +45,7 @@ func processes(dir state.Dir, o Options) map[string]*process {
 		"etcd":        {dir.Path("components", "etcd"), dir.Path("components", "etcd-data")},
 		"apiserver":   apiserverArgs(dir, o),
 		"controllers": {dir.Path("components", "controllers"), dir.Kubeconfig()},
-		"agent":       {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig()},
+		"agent":       {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig(), "--targets", dir.Path("components", "pods.json")},
 		"istiod":      istiodArgs(dir, o),
 		"prometheus": {
 			o.Binaries.Prometheus, "--config.file=" + dir.Path("components", "prometheus.yaml"),

@@ -59,7 +59,7 @@ func writeConfiguration(dir state.Dir, o Options) error {
 			return err
 		}
 	}
-	prometheus := map[string]any{"Interval": o.ScrapeInterval.String(), "Targets": dir.Path("components", "targets.json"), "Proxies": []proxy{gateway, sidecar}}
+	prometheus := map[string]any{"Interval": o.ScrapeInterval.String(), "Targets": dir.Path("components", "targets.json"), "Pods": dir.Path("components", "pods.json"), "Proxies": []proxy{gateway, sidecar}}
 	if err := render("prometheus.yaml", prometheus, dir.Path("components", "prometheus.yaml")); err != nil {
 		return err
 	}

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metricsPort is where a pod's proxy gives its metrics, as Istio's sidecars do.
+const metricsPort = 15090
+
+// proxy is what stands for a pod's own sidecar: it reports the requests that its pod was asked, reporter="destination".
+type proxy struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+}
+
+func newProxy(workload, namespace, revision string) *proxy {
+	labels := prometheus.Labels{
+		"reporter": "destination", "destination_workload": workload, "destination_workload_namespace": namespace,
+		"destination_canonical_revision": revision, "response_flags": "-",
+	}
+	p := &proxy{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "istio_requests_total", Help: "Requests.", ConstLabels: labels}, []string{"response_code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "istio_request_duration_milliseconds", Help: "Durations of requests.", ConstLabels: labels,
+			Buckets: []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}}, []string{"response_code"}),
+	}
+	p.registry.MustRegister(p.requests, p.durations)
+	return p
+}
+
+// counted counts the requests that next answers.
+func (p *proxy) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun, seen := time.Now(), &watched{ResponseWriter: w, code: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		if health(r) {
+			return
+		}
+		code := strconv.Itoa(seen.code)
+		p.requests.WithLabelValues(code).Inc()
+		p.durations.WithLabelValues(code).Observe(float64(time.Since(begun)) / float64(time.Millisecond))
+	})
+}
+
+// watched notes the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader notes the status.
+func (w *watched) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// serve gives the metrics at a pod's address until ctx ends.
+func (p *proxy) serve(ctx context.Context, ip string) {
+	mux := http.NewServeMux()
+	mux.Handle("/stats/prometheus", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Addr: net.JoinHostPort(ip, strconv.Itoa(metricsPort)), Handler: mux, ReadHeaderTimeout: time.Minute}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // Nothing is left to lose.
+	defer stop()
+	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		log.Printf("Metrics of a pod: %v", err)
+	}
+}
