@@ -15,8 +15,7 @@ trap 'rm -f "$new"' EXIT
 
 	Traffic and errors swing by ±50 % within an hour. "Bursts of b" are errors in clusters of geometric size, mean b, within a second. "Outages"
 	are half a minute every twenty minutes in which half of the requests fail in both arms. Two objectives ("2 obj.") share the false-abort rate.
-	Not modelled: retries, sticky clients, bursts that outlast a second, lost scrapes. In rows with outages the failed requests are mostly those of
-	the outages.
+	Not modelled: retries, sticky clients, bursts that outlast a second, lost scrapes.
 	END
 	go run ./hack/bench -runs "$runs"
 } >"$new"

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -118,23 +117,10 @@ func releases(out io.Writer, runs int) error {
 }
 
 func summary(outcomes []simulate.Outcome) string {
-	times := map[v1alpha1.ReleaseState][]time.Duration{}
-	var excess []float64
-	for _, o := range outcomes {
-		times[o.Result] = append(times[o.Result], o.Took)
-		excess = append(excess, o.Excess)
+	s := simulate.Summarize(outcomes)
+	took := "-"
+	if s.Took > 0 {
+		took = s.Took.Round(time.Second).String()
 	}
-	promoted, aborted := times[v1alpha1.StatePromoted], times[v1alpha1.StateAborted]
-	common := promoted
-	if len(aborted) > len(promoted) {
-		common = aborted
-	}
-	median := "-"
-	if len(common) > 0 {
-		slices.Sort(common)
-		median = common[len(common)/2].Round(time.Second).String()
-	}
-	slices.Sort(excess)
-	share := func(x []time.Duration) float64 { return 100 * float64(len(x)) / float64(len(outcomes)) }
-	return fmt.Sprintf("%.3g/%.3g · %s · %.2g/%.2g", share(promoted), share(aborted), median, excess[len(excess)/2], excess[len(excess)*95/100])
+	return fmt.Sprintf("%.3g/%.3g · %s · %.2g/%.2g", 100*s.Promoted, 100*s.Aborted, took, s.Excess[0], s.Excess[1])
 }

@@ -16,16 +16,11 @@ import (
 const (
 	// minute is the tick of the past: that of the slow lane, whose dispersion is looked for.
 	minute = time.Minute
-	// enough is in how many of its minutes there have to be bad requests, so that no more of the past is asked for.
-	enough = 30
 	// present is how many of the last minutes the rate is taken from: the busiest of them.
 	present = 5
 	// attempts is how often the last hour is asked for when there is no answer.
 	attempts = 3
 )
-
-// spans are how far back is looked, one after the other, until there is enough.
-func spans() []time.Duration { return []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour} }
 
 // Past is what the time before a release says about it.
 type Past struct {
@@ -49,7 +44,7 @@ type memory struct {
 	end    time.Time     // to which it reaches; zero: nothing was asked yet
 	span   time.Duration // how far back
 	failed int
-	stable map[counting.Indicator][]counting.Counts // a minute each, oldest first
+	stable map[counting.Indicator][]pkgevidence.Counts // a minute each, oldest first
 	rate   float64
 }
 
@@ -84,7 +79,8 @@ func (s *source) recall(ctx context.Context, r *release) error {
 	if m.end.IsZero() {
 		m.end = s.edge(s.loop.clock.Now()).Truncate(minute)
 	}
-	span := spans()[slices.IndexFunc(spans(), func(d time.Duration) bool { return d > m.span })]
+	spans := pkgevidence.Histories()
+	span := spans[slices.IndexFunc(spans, func(d time.Duration) bool { return d > m.span })]
 	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
 	err := s.justNow(ctx, r, &m)
 	for _, i := range (round{releases: []*release{r}}).indicators(itself) {
@@ -166,9 +162,12 @@ func (m *memory) add(r *release, piece map[counting.Indicator]map[counting.Servi
 			m.rate = max(m.rate, requests/minute.Seconds())
 		}
 	}
-	heard := map[counting.Indicator][]counting.Counts{}
+	heard := map[counting.Indicator][]pkgevidence.Counts{}
 	for i, arms := range piece {
-		heard[i] = append(slices.Clone(arms[r.stable()]), m.stable[i]...)
+		for _, c := range arms[r.stable()] {
+			heard[i] = append(heard[i], pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad})
+		}
+		heard[i] = append(heard[i], m.stable[i]...)
 	}
 	m.stable, m.span = heard, span
 }
@@ -177,7 +176,7 @@ func (m *memory) add(r *release, piece map[counting.Indicator]map[counting.Servi
 func (l *Loop) recalled(ctx context.Context, r *release, m memory, last bool) {
 	l.mu.Lock()
 	r.memory = m
-	known := last || m.span == spans()[len(spans())-1] || m.span > 0 && r.heardEnough()
+	known := last || m.span == slices.Max(pkgevidence.Histories()) || m.span > 0 && r.heardEnough()
 	if known {
 		r.recall()
 	}
@@ -190,13 +189,7 @@ func (l *Loop) recalled(ctx context.Context, r *release, m memory, last bool) {
 // heardEnough tells whether every objective had bad requests in so many minutes that their dispersion shows.
 func (r *release) heardEnough() bool {
 	return !slices.ContainsFunc(r.Indicators, func(i counting.Indicator) bool {
-		bad := 0
-		for _, c := range r.memory.stable[i] {
-			if c.Bad > 0 {
-				bad++
-			}
-		}
-		return bad < enough
+		return !pkgevidence.Enough(r.memory.stable[i])
 	})
 }
 
@@ -205,10 +198,9 @@ func (r *release) recall() {
 	past := &Past{Span: r.memory.span, Rate: r.memory.rate}
 	r.Config.Phi = nil
 	for i, o := range r.Config.Objectives {
-		var history []pkgevidence.Counts
+		history := r.memory.stable[r.Indicators[i]]
 		var sum pkgevidence.Counts
-		for _, c := range r.memory.stable[r.Indicators[i]] {
-			history = append(history, pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad})
+		for _, c := range history {
 			sum.Requests += c.Requests
 			sum.Bad += c.Bad
 		}

@@ -33,8 +33,7 @@ type release struct {
 
 	through time.Time // end of the last slice; zero: none was asked for
 	weight  Weight    // zero until this process was told of one
-	weighed bool      // there was a weight, also before a restart
-	last    move      // the tests' present step, when weighed
+	moves   pkgevidence.Moves
 
 	recalled bool // there is nothing more to ask about the stable's past
 	past     *Past
@@ -66,9 +65,7 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
 func (r *release) weigh(w Weight, slice time.Duration) {
-	next := move{number: w.Move, alone: w.Alone, wasAlone: r.last.wasAlone}
-	if r.weighed && r.last.number != next.number {
-		next.wasAlone = r.last.alone
+	if r.moves.Move(w.Move, w.Alone) {
 		r.tests.NextStep(w.WrittenAt)
 	}
 	if !w.WrittenAt.Equal(r.weight.WrittenAt) {
@@ -81,7 +78,7 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		// The slice in which the first weight was written is counted too: its canary requests are of this release.
 		r.through = r.From.Truncate(slice)
 	}
-	r.weighed, r.last, r.weight = true, next, w
+	r.weight = w
 }
 
 // spread is how long the mesh takes at the least until its proxies follow a write: what is counted before shows the old weight.
@@ -91,14 +88,11 @@ const spread = 500 * time.Millisecond
 func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	r.through = i.End
 	r.look(i.End, a)
-	before := i.Start.Before(r.weight.WrittenAt)
-	alone := r.last.alone
-	if before {
-		alone = r.last.wasAlone
-	}
+	s := pkgevidence.Slice{From: i.Start, To: i.End}
+	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
 	for _, x := range r.Indicators {
 		if r.current.fresh() {
-			r.current = r.based(a, x, alone)
+			r.current = r.based(a, x, s.Alone)
 		}
 	}
 	if !r.current.fresh() {
@@ -106,11 +100,6 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 		return
 	}
 	r.seen = true
-	s := pkgevidence.Slice{
-		From: i.Start, To: i.End,
-		Settled: !before && r.weight.SettledAt != nil && !i.Start.Before(*r.weight.SettledAt),
-		Alone:   alone,
-	}
 	for _, x := range r.Indicators {
 		s.Stable = append(s.Stable, countsOf(a, x, r.stable()))
 		s.Canary = append(s.Canary, countsOf(a, x, r.canary()))

@@ -48,13 +48,6 @@ type Weight struct {
 	Move int32
 }
 
-// move is the part of a Weight that a checkpoint must remember, so that a restart neither misses a step nor takes it twice.
-type move struct {
-	number   int32
-	alone    bool
-	wasAlone bool // at the move before
-}
-
 // Track begins to count a release, or goes on from its checkpoint. The same release again changes nothing but a From that
 // was not known; another number replaces the release before. Counting waits for the first Weight. An error names what
 // cannot be used: a configuration, a source, a name, or a checkpoint that was altered; nothing is tracked for the key then.
@@ -116,14 +109,11 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 		r.tests, err = pkgevidence.New(t.Config)
 		return r, err
 	}
-	head, tests, _ := strings.Cut(t.Checkpoint, " ")
-	if head != unweighed {
-		r.weighed = true
-		if _, err := fmt.Sscanf(head, moveFormat, &r.last.number, &r.last.alone, &r.last.wasAlone); err != nil {
-			return nil, fmt.Errorf("reading the move of the checkpoint %.20q: %w", head, err)
-		}
-	}
+	moves, tests, _ := strings.Cut(t.Checkpoint, " ")
 	var err error
+	if r.moves, err = pkgevidence.ParseMoves(moves); err != nil {
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+	}
 	if r.tests, err = pkgevidence.Restore(t.Config, tests); err != nil {
 		return nil, err
 	}
@@ -131,16 +121,5 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 	return r, nil
 }
 
-// A checkpoint begins with the last move, or with a dash before the first; what the tests themselves have to say follows.
-const (
-	moveFormat = "%d/%t/%t"
-	unweighed  = "-"
-)
-
-func (r *release) checkpoint() string {
-	head := unweighed
-	if r.weighed {
-		head = fmt.Sprintf(moveFormat, r.last.number, r.last.alone, r.last.wasAlone)
-	}
-	return head + " " + r.tests.Checkpoint()
-}
+// checkpoint begins with the moves; what the tests themselves have to say follows.
+func (r *release) checkpoint() string { return r.moves.String() + " " + r.tests.Checkpoint() }

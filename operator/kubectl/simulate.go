@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/simulate"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
@@ -183,15 +184,10 @@ func (s *simulation) requests(ctx context.Context, shift *v1alpha1.TrafficShift,
 			return simulate.Traffic{}, "", err
 		}
 	}
-	t := simulate.Traffic{Rate: past.Rate(), Drift: 0.5, Burst: s.burst}
-	for i, o := range policy.Objectives {
-		share := (1 - o.Target.Fraction()) / 10
-		if i < len(past.Objectives) && past.Objectives[i].Counts.Requests > 0 {
-			share = float64(past.Objectives[i].Counts.Bad) / float64(past.Objectives[i].Counts.Requests)
-		}
-		t.Stable = append(t.Stable, share)
-		if i < len(past.Objectives) && s.traffic.rate == 0 {
-			t.Burst = max(t.Burst, (past.Objectives[i].Dispersion()+1)/2)
+	t := simulate.Traffic{Rate: past.Rate(), Drift: 0.5, Burst: s.burst, Stable: evidence.TrafficOf(policy, past).Bad}
+	for _, o := range past.Objectives {
+		if s.traffic.rate == 0 {
+			t.Burst = max(t.Burst, (o.Dispersion()+1)/2)
 		}
 	}
 	return t, fmt.Sprintf("%s: about %.3g requests/s, bad requests in bursts of %.3g", from, t.Rate, max(1, t.Burst)), nil

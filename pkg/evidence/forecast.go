@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// unknownBad is the share of its limit that a stable of which nothing is known is taken to fail.
+const unknownBad = 0.1
+
 // Traffic is what is expected of a Service while a release runs.
 type Traffic struct {
 	// Rate is in requests per second, both arms together.
@@ -63,7 +66,7 @@ func (c Config) Forecast(at Traffic, weight float64, q Question) (Forecast, erro
 }
 
 func (t *Tests) expectedBad(at Traffic, i int) float64 {
-	bad := t.c.Objectives[i].Limit / 10
+	bad := unknownBad * t.c.Objectives[i].Limit
 	if i < len(at.Bad) && within(at.Bad[i], 0, 1) {
 		bad = at.Bad[i]
 	}

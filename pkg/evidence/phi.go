@@ -1,6 +1,9 @@
 package evidence
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 const (
 	phiPrior  = 2.0 // dispersion assumed before anything is seen
@@ -9,9 +12,26 @@ const (
 	phiMost   = 200.0
 )
 
+// enough is in how many ticks of a history there have to be bad requests, so that their dispersion shows.
+const enough = 30
+
+// Histories are how far back the history for Phi reaches: each length is asked for only when the one before was not Enough.
+func Histories() []time.Duration { return []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour} }
+
+// Enough tells whether so many ticks of the history hold bad requests that more of it would not change Phi by much.
+func Enough(history []Counts) bool {
+	bad := 0
+	for _, c := range history {
+		if c.Bad > 0 {
+			bad++
+		}
+	}
+	return bad >= enough
+}
+
 // Phi estimates the dispersion (variance over mean) of bad counts from the history of the stable alone: consecutive ticks of
-// one length, best the slow tick's, oldest first. The history should reach back an hour, and further until 30 ticks hold bad
-// requests, up to a day: rare large bursts show themselves only in long histories. limit is the objective's, as a fraction.
+// one length, best the slow tick's, oldest first. The history should be Enough, or a day: rare large bursts show themselves only in long
+// histories. limit is the objective's, as a fraction.
 //
 // Two neighbouring ticks share one rate, so with q = n1/(n1+n2) and K = k1+k2 the square of k1 - q K has the mean
 // phi q (1-q) K. The squares of all pairs are divided by the sum of these, a prior of 2 with the weight of five bad requests

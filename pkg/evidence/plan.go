@@ -30,3 +30,23 @@ func ConfigOf(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) Config
 	}
 	return c
 }
+
+// TrafficOf is the traffic of a Service with such a past, by the plan's objectives. Half a bad request is added, so that what has not
+// failed yet is not taken for what never does.
+func TrafficOf(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) Traffic {
+	at := Traffic{Rate: past.Rate()}
+	bad := map[string]float64{}
+	for _, o := range past.Objectives {
+		if o.Counts.Requests > 0 {
+			bad[o.Name] = (float64(o.Counts.Bad) + 0.5) / float64(o.Counts.Requests)
+		}
+	}
+	for _, o := range ConfigOf(plan, nil).Objectives {
+		share, known := bad[o.Name]
+		if !known {
+			share = unknownBad * o.Limit
+		}
+		at.Bad = append(at.Bad, min(1, share))
+	}
+	return at
+}

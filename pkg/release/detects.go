@@ -15,7 +15,7 @@ func Detects(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) []v1alpha1.
 	if len(plan.Steps) == 0 || past == nil {
 		return nil
 	}
-	config, at := evidence.ConfigOf(plan, past), expected(plan, past)
+	config, at := evidence.ConfigOf(plan, past), evidence.TrafficOf(plan, past)
 	r := &v1alpha1.Release{Plan: plan}
 	var all []v1alpha1.Detection
 	for r.Step = 1; int(r.Step) <= len(plan.Steps); r.Step++ {
@@ -33,26 +33,6 @@ func Detects(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) []v1alpha1.
 		}
 	}
 	return all
-}
-
-// expected is the traffic that the past lets expect.
-func expected(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) evidence.Traffic {
-	bad := map[string]float64{}
-	for _, o := range past.Objectives {
-		if o.Counts.Requests > 0 {
-			// Half a bad request more, so that what has not failed yet is not taken for what never does.
-			bad[o.Name] = (float64(o.Counts.Bad) + 0.5) / float64(o.Counts.Requests)
-		}
-	}
-	at := evidence.Traffic{Rate: past.Rate()}
-	for _, o := range plan.Objectives {
-		share, known := bad[o.Name]
-		if !known {
-			share = 0.1 * (1 - o.Target.Fraction())
-		}
-		at.Bad = append(at.Bad, min(1, share))
-	}
-	return at
 }
 
 func detection(weight v1alpha1.Percentage, rate float64, f evidence.Forecast) v1alpha1.Detection {

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -81,17 +82,14 @@ func (c *cluster) act(d release.Decision) bool {
 	return changed
 }
 
-// past is what the hours before the release say: minutes of the stable alone, an hour of them, and up to a day when few had bad
-// requests, as the operator asks for them.
+// past is what the hours before the release say, as far back as the operator asks for it: minutes of the stable alone.
 func past(s Setup) *v1alpha1.Baseline {
-	const minutes, enough = 60, 30
 	b := &v1alpha1.Baseline{}
 	history := make([][]evidence.Counts, len(s.Traffic.Stable))
 	source := newSource(s.Traffic, Canary{}, s.Seed^0x5eed)
 	rate := 0.0
-	for _, hours := range []int{1, 6, 24} {
-		busy := minutes * 24
-		for m := len(history[0]); m < hours*minutes; m++ {
+	for _, span := range evidence.Histories() {
+		for m := len(history[0]); m < int(span/time.Minute); m++ {
 			sum := newArm(len(history))
 			for sec := range 60 {
 				stable, _ := source.second(time.Duration(m*60+sec)*second, 0, 1)
@@ -104,17 +102,8 @@ func past(s Setup) *v1alpha1.Baseline {
 				rate = max(rate, sum.requests/60)
 			}
 		}
-		for i := range history {
-			n := 0
-			for _, c := range history[i] {
-				if c.Bad > 0 {
-					n++
-				}
-			}
-			busy = min(busy, n)
-		}
-		b.History = v1alpha1.DurationOf(time.Duration(hours) * time.Hour)
-		if busy >= enough {
+		b.History = v1alpha1.DurationOf(span)
+		if !slices.ContainsFunc(history, func(h []evidence.Counts) bool { return !evidence.Enough(h) }) {
 			break
 		}
 	}

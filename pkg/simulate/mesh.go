@@ -74,7 +74,7 @@ func (u *users) live(at time.Duration, weight float64) {
 			u.failing = at
 		}
 		for o := range u.over {
-			u.over[o] += canary.bad[o] - canary.requests*u.source.bad(at, o)
+			u.over[o] += canary.bad[o] - canary.requests*u.source.expected(at, o)
 		}
 	}
 }

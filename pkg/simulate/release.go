@@ -92,10 +92,10 @@ type run struct {
 	users  *users
 	routes weights
 	tests  *evidence.Tests
+	moves  evidence.Moves
 	cluster
 	since struct { // of the present weight
 		move             int32
-		alone, wasAlone  bool
 		canary, requests float64
 	}
 	rates []float64 // of the last slices
@@ -132,20 +132,18 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 	from, to := epoch.Add(end-slice), epoch.Add(end)
 	written := rec.StepStartedAt.Time
 	if rec.Moves != r.since.move {
-		r.since.wasAlone, r.since.canary, r.since.requests = r.since.alone, 0, 0
-		if r.since.move > 0 {
+		r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
+		if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
 			r.tests.NextStep(written)
 		}
-		r.since.move, r.since.alone = rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole
 	}
-	before, alone := from.Before(written), r.since.alone
-	if before {
-		alone = r.since.wasAlone
+	s := evidence.Slice{From: from, To: to, Stable: stable, Canary: canary}
+	var settled *time.Time
+	if rec.SettledAt != nil {
+		settled = &rec.SettledAt.Time
 	}
-	r.tests.Add(evidence.Slice{
-		From: from, To: to, Stable: stable, Canary: canary, Alone: alone,
-		Settled: !before && rec.SettledAt != nil && !from.Before(rec.SettledAt.Time),
-	})
+	r.moves.Place(&s, written, settled)
+	r.tests.Add(s)
 	if !from.Before(written.Add(spread)) {
 		r.since.canary += canary[0].Requests
 		r.since.requests += canary[0].Requests + stable[0].Requests

@@ -141,6 +141,14 @@ func (s *source) bad(at time.Duration, objective int) float64 {
 	return s.Stable[objective] * s.swing(at, s.errors)
 }
 
+// expected is the share of bad requests at the stable, outages and all. It is asked after the second was made.
+func (s *source) expected(at time.Duration, objective int) float64 {
+	if s.inOutage(at) {
+		return outage
+	}
+	return s.bad(at, objective)
+}
+
 // second makes one second's requests at a part of the callers.
 func (s *source) second(at time.Duration, weight, part float64) (stable, canary arm) {
 	rate := s.rate(at) * part

@@ -1,0 +1,45 @@
+package evidence
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMovesPlaceSlices(t *testing.T) {
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	settled := noon.Add(10 * time.Second)
+	var m Moves
+	for _, x := range []struct {
+		number int32
+		alone  bool
+		next   bool
+	}{{1, false, false}, {1, false, false}, {2, true, true}} {
+		if next := m.Move(x.number, x.alone); next != x.next {
+			t.Errorf("move %d begins a step: %t", x.number, next)
+		}
+	}
+	again, err := ParseMoves(m.String())
+	if err != nil || again != m {
+		t.Errorf("%v was read as %v, %v", m, again, err)
+	}
+	if begun, err := ParseMoves(Moves{}.String()); err != nil || begun != (Moves{}) {
+		t.Errorf("before the first move: %v, %v", begun, err)
+	}
+	if _, err := ParseMoves("rubbish"); err == nil {
+		t.Error("rubbish was read")
+	}
+	place := func(from time.Time, settled *time.Time) [2]bool {
+		s := Slice{From: from}
+		again.Place(&s, noon, settled)
+		return [2]bool{s.Settled, s.Alone}
+	}
+	got := [][2]bool{
+		place(noon.Add(-time.Second), &settled), place(noon, &settled), place(settled, &settled), place(settled, nil),
+		place(noon.Add(-time.Second), &noon),
+	}
+	if diff := cmp.Diff([][2]bool{{false, false}, {false, true}, {true, true}, {false, true}, {false, false}}, got); diff != "" {
+		t.Errorf("settled, alone (-want +got):\n%s", diff)
+	}
+}
