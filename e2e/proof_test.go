@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"flag"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -50,47 +51,59 @@ func soaking() []string {
 	return []string{"evidence.slice=5s", "evidence.fastTick=15s", "evidence.slowTick=60s"}
 }
 
-func TestSoakABrokenVersionCostsTheSameAtAnyTraffic(t *testing.T) {
+// told tells a story again and again at each rate, some side by side, and hands on what they gave, in order.
+func told(t *testing.T, story func(t *testing.T, perSecond int) float64, then func(perSecond int, all []float64)) {
+	t.Helper()
 	if !*soak {
 		t.Skip("it takes an hour: -soak tells it")
 	}
 	for _, rate := range []int{50, 500} {
-		var all []int
-		for range *times {
-			all = append(all, broken(t, rate, soaking()...))
-		}
+		all := make([]float64, *times)
+		t.Run(fmt.Sprintf("%d requests a second", rate), func(t *testing.T) {
+			for i := range all {
+				t.Run(fmt.Sprint(i), func(t *testing.T) {
+					t.Parallel()
+					all[i] = story(t, rate)
+				})
+			}
+		})
 		slices.Sort(all)
-		t.Logf("%d requests/s: %v failed, %d in the middle", rate, all, all[len(all)/2])
-		if all[len(all)-1] >= 20 || all[len(all)/2] > 14 {
-			t.Errorf("%d requests/s: %v failed, want fewer than 20 each time and about 9 in the middle", rate, all)
-		}
+		t.Logf("%d requests/s: %v", rate, all)
+		then(rate, all)
 	}
 }
 
-func TestSoakAHealthyVersionIsPromotedByProof(t *testing.T) {
-	if !*soak {
-		t.Skip("it takes an hour: -soak tells it")
-	}
-	for _, rate := range []int{50, 500} {
-		for range *times {
-			s := tell(t).judgedBy(byProof)
-			s.rate("gateway", s.ns+".example.com", rate)
-			s.manage(soaking()...)
-			s.push("1.1.0")
-			x := s.within(promotion, "the release is promoted", func(x *v1alpha1.TrafficShift) bool {
-				r := x.Status.Release
-				if r != nil && r.State == v1alpha1.StateAborted {
-					t.Fatalf("aborted: %s", describe(x))
-				}
-				return r != nil && r.State == v1alpha1.StatePromoted
-			})
-			r := x.Status.Release
-			t.Logf("%d requests/s: promoted after %s", rate, r.FinishedAt.Sub(r.StartedAt.Time))
-			if n, by := s.lost(); n > 0 {
-				t.Errorf("%d requests failed: %v", n, by)
-			}
-			s.silence()
-			s.op.stop()
+func TestSoakABrokenVersionCostsTheSameAtAnyTraffic(t *testing.T) {
+	told(t, func(t *testing.T, perSecond int) float64 {
+		return float64(broken(t, perSecond, soaking()...))
+	}, func(perSecond int, failed []float64) {
+		if failed[len(failed)-1] >= 20 || failed[len(failed)/2] > 14 {
+			t.Errorf("%d requests/s: %v failed, want fewer than 20 each time and about 9 in the middle", perSecond, failed)
 		}
-	}
+	})
+}
+
+func TestSoakAHealthyVersionIsPromotedByProof(t *testing.T) {
+	told(t, func(t *testing.T, perSecond int) float64 {
+		s := tell(t).judgedBy(byProof)
+		s.rate("gateway", s.ns+".example.com", perSecond)
+		s.manage(soaking()...)
+		s.push("1.1.0")
+		x := s.within(promotion, "the release is promoted", func(x *v1alpha1.TrafficShift) bool {
+			r := x.Status.Release
+			if r != nil && r.State == v1alpha1.StateAborted {
+				t.Fatalf("aborted: %s", describe(x))
+			}
+			return r != nil && r.State == v1alpha1.StatePromoted
+		})
+		r := x.Status.Release
+		if n, by := s.lost(); n > 0 {
+			t.Errorf("%d requests failed: %v", n, by)
+		}
+		return r.FinishedAt.Sub(r.StartedAt.Time).Minutes()
+	}, func(perSecond int, minutes []float64) {
+		if minutes[0] == 0 {
+			t.Errorf("%d requests/s: not all were promoted: %v", perSecond, minutes)
+		}
+	})
 }
