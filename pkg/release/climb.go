@@ -112,6 +112,16 @@ func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
 	return d, true
 }
 
+// whenDrifted raises nothing while more of the traffic meets the canary than is wanted, whoever sends it there. Callers that stay on the
+// stable harm nobody.
+func whenDrifted(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.Evidence.Agreement != AgreementNo || o.Evidence.Share <= o.Release.Weight.Millionths() {
+		return Decision{}, false
+	}
+	return wait(o, v1alpha1.ReasonNotShifted, fmt.Sprintf("%s of the traffic meets the canary where %s is wanted; %s",
+		v1alpha1.PercentageOf(o.Evidence.Share), o.Release.Weight, o.doubts())), true
+}
+
 func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() || o.Release.Step == 0 || o.commanded(promote) {
 		return Decision{}, false

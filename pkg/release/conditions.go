@@ -96,10 +96,17 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	case r.SettledAt == nil:
 		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
 	case o.Evidence.Agreement == AgreementNo:
-		return condition(kind, no, v1alpha1.ReasonNotShifted, live+
-			"; look for callers that do not pass the routes, another VirtualService of the same host, exportTo and Sidecar resources")
+		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
 	}
 	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
+}
+
+// doubts says where to look when the traffic is not what was written.
+func (o Observation) doubts() string {
+	if len(o.Routes.Doubts) > 0 {
+		return strings.Join(o.Routes.Doubts, "; ")
+	}
+	return "look for callers that do not pass the routes, such as those outside the mesh, and for Sidecar resources"
 }
 
 func isolated(o Observation) metav1.Condition {

@@ -140,6 +140,8 @@ type Routes struct {
 	Marked, AbortOpen bool
 	// Foreign says who changed the canary's share, and how; nil when nobody did.
 	Foreign *Foreign
+	// Doubts are sentences about what may keep callers from the weights that are written.
+	Doubts []string
 }
 
 // Foreign is a change of the canary's weights by somebody else.

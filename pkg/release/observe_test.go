@@ -182,6 +182,9 @@ func (w *world) observeEvidence(o *Observation) {
 	if e.Fresh && e.Seen && w.counts != "none" && live {
 		e.Agreement, e.Share = AgreementYes, want
 	}
+	if w.drift != 0 && live {
+		e.Agreement, e.Share = AgreementNo, w.drift
+	}
 }
 
 // verdict is what the scripted counts say of the present step.

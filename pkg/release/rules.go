@@ -33,6 +33,7 @@ func rules() []rule {
 		{"prepare", whenArmsNotReady},
 		{"settle", whenNotSettled},
 		{"no data", whenEvidenceStale},
+		{"more than wanted", whenDrifted},
 		{"hold", whenHoldNotOver},
 		{"undetermined", whenNotCleared},
 		{"next step", whenCleared},

@@ -84,6 +84,8 @@ func events() []event {
 		}},
 		{"counts KIND", text(func(w *world, s string) { w.counts = s })},
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
+		{"measured share WEIGHT", text(func(w *world, s string) { w.drift = v1alpha1.Percentage(s).Millionths() })},
+		{"measured share as wanted", set(func(w *world) { w.drift = 0 })},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
 		{"evidence fresh", set(func(w *world) { w.stale = "" })},
 		{"manage", set((*world).manage)},

@@ -54,6 +54,7 @@ type world struct {
 	counts, stale string
 	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
 	rate          float64              // requests per second
+	drift         int64                // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
 	memory        memory
 	status        status

@@ -30,9 +30,21 @@ func (r *reconciler) tell(f *facts, after *v1alpha1.TrafficShift) {
 	if is != nil && (was == nil || was.Reason != is.Reason) {
 		r.event(f, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
+	if message := notShifted(after); message != "" && notShifted(f.shift) == "" {
+		r.event(f, corev1.EventTypeWarning, string(v1alpha1.ReasonNotShifted), message)
+	}
 	if c := after.Status.LastHandledCommand; c != before.LastHandledCommand {
 		r.event(f, corev1.EventTypeNormal, eventCommand, "command "+c+" was handled: "+nextOf(after.Status.Release))
 	}
+}
+
+// notShifted is what the status says about traffic that is not as it was written; empty when it is.
+func notShifted(s *v1alpha1.TrafficShift) string {
+	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionTrafficShifted)
+	if c == nil || c.Reason != string(v1alpha1.ReasonNotShifted) {
+		return ""
+	}
+	return c.Message
 }
 
 func nextOf(rec *v1alpha1.Release) string {

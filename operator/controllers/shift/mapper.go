@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -59,6 +61,20 @@ func (m mapper) shifts(ctx context.Context, namespace string, want func(*v1alpha
 
 func (m mapper) everyone(ctx context.Context, _ client.Object) []reconcile.Request {
 	return m.shifts(ctx, "", func(*v1alpha1.TrafficShift) bool { return true })
+}
+
+// neighbours concerns all of the namespace: one that is gone may have had what another waits for.
+func (m mapper) neighbours(ctx context.Context, o client.Object) []reconcile.Request {
+	return m.shifts(ctx, o.GetNamespace(), func(*v1alpha1.TrafficShift) bool { return true })
+}
+
+// onDelete lets deletions pass alone.
+func onDelete() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 func (m mapper) policy(ctx context.Context, o client.Object) []reconcile.Request {
@@ -117,7 +133,7 @@ func (m mapper) virtualService(ctx context.Context, o client.Object) []reconcile
 		return nil
 	}
 	marks := routing.Marks(vs)
-	return m.shifts(ctx, vs.GetNamespace(), func(s *v1alpha1.TrafficShift) bool {
+	return m.shifts(ctx, "", func(s *v1alpha1.TrafficShift) bool {
 		for _, mark := range marks {
 			if mark.Shift == s.Namespace+"/"+s.Name {
 				return true

@@ -50,7 +50,15 @@ func (r *reconciler) observe(ctx context.Context, s *v1alpha1.TrafficShift) (*fa
 		number = f.o.Release.Number
 	}
 	f.mark = workload.Mark{Namespace: s.Namespace, Shift: s.Name, Number: number}
-	for _, look := range []func(context.Context, *facts) error{r.services, r.workload, r.routes, r.wanted} {
+	looks := []func(context.Context, *facts) error{r.services, r.workload, r.routes, r.wanted}
+	if twin, err := r.twin(ctx, f); err != nil {
+		return nil, err
+	} else if twin != nil {
+		// What is on the Service, its routes and its pods is the other's, and none of our business.
+		f.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf("TrafficShift %s shifts the traffic of Service %s already: delete one of the two", twin.Name, s.Spec.Service.Name))
+		looks = []func(context.Context, *facts) error{r.wanted}
+	}
+	for _, look := range looks {
 		if err := look(ctx, f); err != nil {
 			return nil, err
 		}

@@ -39,11 +39,12 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 		}
 	}
 	for _, vs := range all {
-		if vs.GetNamespace() == f.shift.Namespace && (len(routing.Routes(vs, f.target)) > 0 || f.marked(vs) != nil) {
+		if f.marked(vs) != nil || routing.Allows(vs, f.shift.Namespace) && len(routing.Routes(vs, f.target)) > 0 {
 			f.routes = append(f.routes, vs)
 			f.route(vs)
 		}
 	}
+	f.o.Routes.Doubts = routing.Doubts(all, f.target)
 	f.unrouted(others)
 	f.o.Routes.OneMade = f.made != nil
 	f.o.Routes.MakeOne = f.made == nil && !routing.Covers(others, f.target)
@@ -86,8 +87,9 @@ func (f *facts) unrouted(others []*unstructured.Unstructured) {
 	if len(f.routes) > 0 || !f.beforeTraffic() || !routing.Covers(others, f.target) {
 		return
 	}
-	f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("a VirtualService covers the host %s, but none in namespace %s has an http route to Service %s: "+
-		"give the Service a VirtualService of its own there", f.target.Host(), f.target.Namespace, f.target.Service))
+	f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to Service %s: "+
+		"give the Service a VirtualService of its own there, or annotate one of another namespace with %s: %s",
+		f.target.Host(), f.target.Namespace, f.target.Service, routing.AnnotationAllow, f.target.Namespace))
 }
 
 // marked is our mark on the VirtualService; nil when there is none.

@@ -56,6 +56,17 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 	if w.Deployment == nil {
 		return nil
 	}
+	holder, err := r.holder(ctx, f, w)
+	if err != nil {
+		return err
+	}
+	if holder != nil {
+		f.deployment, f.stable = nil, nil
+		f.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf(
+			"Deployment %s is released by TrafficShift %s (Service %s): one Deployment has one TrafficShift; take the annotation %s off one of the Services",
+			w.Deployment.Name, holder.Name, holder.Spec.Service.Name, v1alpha1.PolicyAnnotation))
+		return nil
+	}
 	d := w.Deployment
 	f.o.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),

@@ -1,0 +1,77 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// AnnotationAllow is what the owner of a VirtualService writes on it so that releases of other namespaces may move weights in it: the
+// names of these namespaces, separated by commas.
+const AnnotationAllow = "stagger.dev/allow"
+
+// Allows reports whether the releases of a Service of the namespace may move weights in the VirtualService: one of their own namespace,
+// or one whose owner says so.
+func Allows(vs *unstructured.Unstructured, namespace string) bool {
+	if vs.GetNamespace() == namespace {
+		return true
+	}
+	for allowed := range strings.SplitSeq(vs.GetAnnotations()[AnnotationAllow], ",") {
+		if strings.TrimSpace(allowed) == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// Doubts returns one sentence for each thing in these VirtualServices, all of the mesh, that may keep a part of the Service's callers
+// from the weights that are written, sorted; none when nothing is seen.
+func Doubts(vss []*unstructured.Unstructured, t Target) []string {
+	var all []string
+	var ofHost []*unstructured.Unstructured
+	for _, vs := range vss {
+		name := vs.GetNamespace() + "/" + vs.GetName()
+		routed := len(Routes(vs, t)) > 0
+		if routed && !Allows(vs, t.Namespace) {
+			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: annotate it with %s: %s, or its callers stay on the stable",
+				name, t.Service, AnnotationAllow, t.Namespace))
+		}
+		if exported, limited := exports(vs); routed && limited {
+			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", name, exported))
+		}
+		if ofMesh(vs) && t.hosted(vs) {
+			ofHost = append(ofHost, vs)
+		}
+	}
+	if len(ofHost) > 1 {
+		slices.SortFunc(ofHost, func(a, b *unstructured.Unstructured) int {
+			x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+			if c := x.Compare(y.Time); c != 0 {
+				return c
+			}
+			return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
+		})
+		names := make([]string, len(ofHost))
+		for i, vs := range ofHost {
+			names[i] = vs.GetNamespace() + "/" + vs.GetName()
+		}
+		all = append(all, fmt.Sprintf("the VirtualServices %s are all of the mesh for %s, of which proxies use one, the oldest as a rule: merge them",
+			strings.Join(names, ", "), t.Host()))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// hosted reports whether the Service's host is among those of the VirtualService by name.
+func (t Target) hosted(vs *unstructured.Unstructured) bool {
+	hosts, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "hosts") // malformed: no host
+	return slices.ContainsFunc(hosts, func(h string) bool { return t.isStable(h, vs.GetNamespace()) })
+}
+
+// exports returns where a VirtualService is seen, and whether that is not everywhere.
+func exports(vs *unstructured.Unstructured) (string, bool) {
+	to, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "exportTo") // malformed: everywhere
+	return strings.Join(to, ", "), len(to) > 0 && !slices.Contains(to, "*")
+}

@@ -1,0 +1,61 @@
+package routing
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestDoubts(t *testing.T) {
+	one := func(namespace, name, created, annotations, spec string) *unstructured.Unstructured {
+		return parse(t, `{kind: VirtualService, metadata: {name: `+name+`, namespace: `+namespace+`, creationTimestamp: "`+created+`", annotations: `+annotations+`}, spec: `+spec+`}`)
+	}
+	const early, late = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+	const routed = `http: [{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]`
+	cases := map[string]struct {
+		vss  []*unstructured.Unstructured
+		want []string
+	}{
+		"nothing":    {},
+		"its own":    {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], `+routed+`}`)}},
+		"of another": {vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], `+routed+`}`)}, want: []string{"annotate it with stagger.dev/allow: shop"}},
+		"that allows": {vss: []*unstructured.Unstructured{
+			one("pay", "a", early, `{stagger.dev/allow: "team, shop"}`, `{hosts: [pay], `+routed+`}`),
+			one("pay", "b", early, "{}", `{hosts: [pay], http: [{route: [{destination: {host: checkout}}]}]}`),
+		}},
+		"exported to few": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: [".", team], `+routed+`}`)}, want: []string{"exported to ., team only"}},
+		"exported to all": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: ["*"], `+routed+`}`)}},
+		"two of one host": {vss: []*unstructured.Unstructured{
+			one("shop", "b", late, "{}", `{hosts: [checkout], `+routed+`}`),
+			one("shop", "c", early, "{}", `{hosts: [checkout.shop.svc.cluster.local], gateways: [mesh]}`),
+			one("shop", "d", early, "{}", `{hosts: [checkout], gateways: [public], `+routed+`}`),
+		}, want: []string{"the VirtualServices shop/c, shop/b are all of the mesh"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := Doubts(c.vss, checkout())
+			if len(got) != len(c.want) {
+				t.Fatalf("got %q", got)
+			}
+			for i := range got {
+				if !strings.Contains(got[i], c.want[i]) {
+					t.Errorf("got %q, want %q", got[i], c.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestAllows(t *testing.T) {
+	got := map[string]bool{}
+	for _, annotation := range []string{"", "shop", "team,shop", "shopping", "*"} {
+		vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: pay}}`)
+		vs.SetAnnotations(map[string]string{AnnotationAllow: annotation})
+		got[annotation] = Allows(vs, "shop")
+	}
+	if diff := cmp.Diff(map[string]bool{"": false, "shop": true, "team,shop": true, "shopping": false, "*": false}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
