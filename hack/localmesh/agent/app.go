@@ -58,7 +58,9 @@ func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) 
 // run serves until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it
 // ends at once.
 func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Listener) exit {
-	server := &http.Server{Handler: a.proxy.counted(a), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: a.proxy.counted(a), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	for _, l := range listeners {
 		go func() { _ = server.Serve(l) }() // Ends with ErrServerClosed, or when the listener is closed.
 	}
@@ -141,6 +143,34 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, a.pod, a.b.Version)
+	if hold, err := time.ParseDuration(r.URL.Query().Get("hold")); err == nil {
+		stream(w, r, hold)
+	}
+}
+
+// beat is how often a long answer gives a sign of life.
+const beat = 200 * time.Millisecond
+
+// stream goes on with an answer for so long, and ends it with "done".
+func stream(w http.ResponseWriter, r *http.Request, hold time.Duration) {
+	end := time.NewTimer(hold)
+	defer end.Stop()
+	beats := time.NewTicker(beat)
+	defer beats.Stop()
+	for {
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return // The client went away.
+		}
+		select {
+		case <-beats.C:
+			fmt.Fprint(w, ".")
+		case <-end.C:
+			fmt.Fprintln(w, "done")
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
 }
 
 // health says whether the request is about the app's health.

@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -74,5 +76,21 @@ func TestADependencyThatFailsFailsTheWork(t *testing.T) {
 	}
 	if got := get(a, "/healthz").StatusCode; got != http.StatusOK {
 		t.Errorf("status %d of the health check", got)
+	}
+}
+
+func TestALongAnswerGoesOnUntilItIsDone(t *testing.T) {
+	a := &app{b: Behaviour{Version: "7"}, pod: "p-1"}
+	server := httptest.NewServer(newProxy("checkout", "shop", "7").counted(a))
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/?hold=500ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	begin, rest, _ := strings.Cut(string(body), "\n")
+	if err != nil || begin != "p-1 7" || !strings.HasPrefix(rest, ".") || !strings.HasSuffix(rest, "done\n") {
+		t.Errorf("got %q, %v", body, err)
 	}
 }

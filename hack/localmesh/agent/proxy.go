@@ -60,6 +60,9 @@ type watched struct {
 	code int
 }
 
+// Unwrap lets long answers be flushed.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // WriteHeader notes the status.
 func (w *watched) WriteHeader(code int) {
 	w.code = code
