@@ -78,6 +78,8 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 func emptied(o Observation, d *Decision, now time.Time) bool {
 	r, stop := d.Release, stopRollout(o)
 	switch {
+	case o.Given: // whoever runs the pods lets them end their requests
+		return true
 	case deserted(o):
 		d.Actions = []Action{{Verb: Widen}}
 	case len(stop) > 0:
@@ -290,10 +292,14 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 }
 
 func whenTemplateIsStableAgain(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || o.Workload.Deployment == "" || o.Workload.Waits || o.Workload.Template == o.canary() {
+	if !o.running() || o.Workload.Deployment == "" && !o.Given || o.Workload.Waits || o.Workload.Template == o.canary() {
 		return Decision{}, false
 	}
-	return abort(o, v1alpha1.ReasonReverted, v1alpha1.RefuseNothing, "the Deployment's template is the stable one again")
+	message := "the Deployment's template is the stable one again"
+	if o.Given {
+		message = "revision " + o.Workload.Template + " is wanted again"
+	}
+	return abort(o, v1alpha1.ReasonReverted, v1alpha1.RefuseNothing, message)
 }
 
 func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
@@ -306,7 +312,11 @@ func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
 		d.Actions = append(d.Actions, stopRollout(o)...)
 		return d, ok
 	case o.Workload.Template != "" && o.Workload.Template != o.canary():
-		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, "a newer template arrived; it is released next")
+		what := "a newer template"
+		if o.Given {
+			what = "revision " + o.Workload.Template
+		}
+		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, what+" arrived; it is released next")
 	}
 	return Decision{}, false
 }

@@ -263,6 +263,9 @@ func (w *world) writeRoutes(d Decision, a Action) {
 		case r.made:
 			continue
 		default:
+			if w.arms != nil {
+				w.arms.rest(r, d.Release)
+			}
 			r.share, r.aborted, r.marked = 0, false, false
 		}
 		kept = append(kept, r)

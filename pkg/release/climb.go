@@ -215,6 +215,8 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
 	need, stable := o.size(share), o.Workload.Stable
 	switch {
+	case o.Given:
+		return Decision{}, false
 	case stable.Available < stable.Replicas || stable.Replicas == 0:
 		return wait(o, v1alpha1.ReasonStableNotReady, fmt.Sprintf("%d of %d stable pods are available", stable.Available, stable.Replicas)), true
 	case o.Workload.Canary.Replicas < need:
@@ -235,6 +237,9 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	}
 	if _, more := o.Release.NextStop(); more {
 		return Decision{}, false
+	}
+	if o.Given {
+		return promoteGiven(o), true
 	}
 	if o.Workload.Canary.Replicas != o.Workload.Replicas && o.Workload.Replicas > 0 {
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the Deployment wants %d pods", o.Workload.Replicas))

@@ -64,6 +64,8 @@ func workloadReady(o Observation) metav1.Condition {
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	kind := v1alpha1.ConditionWorkloadReady
 	switch {
+	case o.Given:
+		return condition(kind, unknown, v1alpha1.ReasonPending, "the destinations are run by their owner")
 	case w.Deployment == "":
 		return condition(kind, unknown, v1alpha1.ReasonPending, "no Deployment is known")
 	case w.Crashing != "":
@@ -112,6 +114,8 @@ func (o Observation) doubts() string {
 func isolated(o Observation) metav1.Condition {
 	kind := v1alpha1.ConditionIsolated
 	switch {
+	case o.Given:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "callers past the routes meet what their owner lets them meet")
 	case !o.Service.Exists:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "the Service is not known")
 	case len(o.Service.Siblings) > 0:

@@ -180,13 +180,15 @@ func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share 
 		x.fail(t, w, "raises without fresh counts of this process")
 	case share > x.proven:
 		x.fail(t, w, "raises to %d where %d is proven", share, x.proven)
+	case o.Given:
 	case o.Workload.Canary.Available < o.size(share):
 		x.fail(t, w, "raises to %d with %d pods", share, o.Workload.Canary.Available)
 	case o.Workload.Stable.Available < o.Workload.Stable.Replicas:
 		x.fail(t, w, "raises while the stable is not ready")
 	case !w.canary.exists || w.canary.selects != o.Release.Revision || w.rule && !w.copied:
 		x.fail(t, w, "raises before the canary's Service and rule are there")
-	case contested(o.Release, w.now).Routes > contestable:
+	}
+	if contested(o.Release, w.now).Routes > contestable {
 		x.fail(t, w, "raises contested routes")
 	}
 }

@@ -10,7 +10,12 @@ import (
 // Observation is what is known of one Service at one moment. The zero value of every field is the careful one: nothing is there,
 // nothing is fresh, nothing is cleared.
 type Observation struct {
-	Wanted   Wanted
+	Wanted Wanted
+	// Given: both arms are run by whom they belong to. There is nothing to make, to hold, to narrow or to hand over; of the Workload only
+	// Replicas (1), Template, Waits, and the name and hash of Stable are set.
+	Given bool
+	// Toward is which of two given arms the traffic is moved to.
+	Toward   v1alpha1.Toward
 	Workload Workload
 	Service  Service
 	Canary   Canary

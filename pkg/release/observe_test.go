@@ -20,7 +20,11 @@ func (w *world) observe() Observation {
 	o.Service = Service{Exists: w.service.exists, Narrowed: w.service.narrowed, Marked: w.service.marked}
 	o.Canary = Canary{Service: "web-canary", Exists: w.canary.exists, Selects: w.canary.selects, Aborted: w.canary.aborted,
 		Number: w.canary.number, RuleWanted: w.rule, RuleExists: w.copied}
-	w.observeWorkload(&o)
+	if w.arms != nil {
+		w.arms.observe(&o)
+	} else {
+		w.observeWorkload(&o)
+	}
 	w.observeRoutes(&o)
 	o.Wanted.Plan = w.policy
 	if w.policy == nil && !o.running() && o.Wanted.Problem == nil {

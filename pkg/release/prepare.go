@@ -50,7 +50,7 @@ func whenPaused(o Observation, _ time.Time) (Decision, bool) {
 
 // whenArmsNotReady makes what the canary arm needs, puts back what was taken from it, and waits for pods.
 func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() {
+	if !o.running() || o.Given {
 		return Decision{}, false
 	}
 	if o.Release.Step > 0 {
@@ -84,7 +84,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 // whenArmLost puts back what keeps callers past the routes from the canary, and ends a release whose canary arm was taken away.
 // Neither waits for a person or a policy.
 func whenArmLost(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() {
+	if !o.running() || o.Given {
 		return Decision{}, false
 	}
 	r := o.Release

@@ -10,7 +10,7 @@ import (
 
 // whenHandedOver goes on after the point of no return: the judged pods are the Deployment's, the rest is put back.
 func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || !o.Workload.HandedOver || o.aborting() {
+	if !o.running() || !o.Workload.HandedOver && !o.givenPromoted() || o.aborting() {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
@@ -19,6 +19,9 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 			Message: "every step was proven; the canary's own pods serve as the stable", Refuse: v1alpha1.RefuseNothing}
 	}
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
+	if o.Given {
+		d.Message = r.Outcome.Message
+	}
 	tidyUp(o, &d, now)
 	if len(d.Actions) > 0 || o.Workload.Stable.Pods > 0 {
 		return d, true
@@ -76,6 +79,9 @@ func remains(o Observation) []Action {
 // unrecorded says whether pods of a release are there that is not running by the record, or traffic, or a Service that proxies may
 // still know.
 func unrecorded(o Observation) bool {
+	if o.Given { // weights without our mark are their owner's
+		return !o.running() && o.Routes.Marked && o.Routes.Highest > 0
+	}
 	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0 || o.Canary.Exists && (o.Release == nil || o.Routes.Marked))
 }
 
@@ -84,7 +90,10 @@ func abortUnrecorded(o Observation, now time.Time) (Decision, bool) {
 	r := &v1alpha1.Release{
 		Number: max(1, o.Canary.Number), Revision: o.Workload.Canary.Hash, Stable: o.Workload.Stable.Hash, Policy: o.Wanted.Policy,
 		State: v1alpha1.StateAborting, StartedAt: metav1.NewTime(now), Workload: v1alpha1.ReleaseWorkload{Deployment: o.Workload.Deployment},
-		Plan: leastPlan(),
+		Plan: leastPlan(), Toward: o.Toward,
+	}
+	if o.Given {
+		r.Revision = o.Workload.Template
 	}
 	if o.Wanted.Plan != nil {
 		r.Plan = *o.Wanted.Plan.DeepCopy()

@@ -52,7 +52,7 @@ func Decide(o Observation, now time.Time) Decision {
 			continue
 		}
 		d.Rule = r.name
-		return answered(o, d)
+		return answered(o, o.given(d))
 	}
 	return Decision{} // not reached: the last rule always matches
 }

@@ -32,11 +32,14 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	r := &v1alpha1.Release{
 		Number: number, Revision: w.Template, Images: w.Images, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
 		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), WaitingSince: stamp(now),
-		Weight:   v1alpha1.PercentageOf(0),
+		Weight: v1alpha1.PercentageOf(0), Toward: o.Toward,
 		Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas},
 	}
 	d := Decision{Actions: []Action{{Verb: Save}}, Release: r, Reason: v1alpha1.ReasonReleasing,
 		Message: "a new template of Deployment " + w.Deployment + " is being released", After: time.Millisecond}
+	if o.Given {
+		d.Message = "revision " + w.Template + " is being released"
+	}
 	if o.Refused != w.Template {
 		d.Refused = o.Refused
 	}

@@ -34,6 +34,7 @@ type world struct {
 	problem                    *Problem
 	command                    string
 
+	arms    *arms // nil: the workload is ours
 	dep     deployment
 	sets    []*podSet
 	ending  map[string]time.Time // until when pods of a hash that are being collected are there
@@ -297,6 +298,9 @@ func (w *world) facts() string {
 		if s.replicas > 0 || len(s.pods) > 0 || s.owner == "release" {
 			parts = append(parts, fmt.Sprintf("%s %d/%d%s", s.hash, w.available(s), s.replicas, strings.Repeat(" ours", btoi(s.owner == "release"))))
 		}
+	}
+	if w.arms != nil {
+		parts = append(parts, w.arms.facts())
 	}
 	if w.dep.exists {
 		parts = append(parts, "deployment "+w.dep.template+strings.Repeat(" held", btoi(w.dep.held))+strings.Repeat(" paused", btoi(w.dep.paused)))

@@ -45,6 +45,9 @@ type Release struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=1024
 	Images []string `json:"images,omitempty"`
+	// toward is which of spec.destinations the traffic is moved to; empty where there are none.
+	// +optional
+	Toward Toward `json:"toward,omitempty"`
 	// stable is the revision beside which the canary is judged.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -141,6 +144,18 @@ type Release struct {
 	// +optional
 	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`
 }
+
+// Toward is one of the two destinations of a TrafficShift.
+//
+// +kubebuilder:validation:Enum=Canary;Stable
+type Toward string
+
+const (
+	// TowardCanary moves traffic from spec.destinations.stable to canary.
+	TowardCanary Toward = "Canary"
+	// TowardStable moves it back the other way, after a promotion.
+	TowardStable Toward = "Stable"
+)
 
 // Baseline is what the stable's past says about a release: how much traffic it will get, and how its bad requests come.
 type Baseline struct {

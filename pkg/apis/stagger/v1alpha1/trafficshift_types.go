@@ -30,16 +30,20 @@ type TrafficShift struct {
 	Status TrafficShiftStatus `json:"status,omitempty"`
 }
 
-// TrafficShiftSpec is what is wanted of a Service's releases.
+// TrafficShiftSpec is what is wanted of the releases of a Service, or of two destinations.
 //
-// +kubebuilder:validation:XValidation:rule="self.service.name == oldSelf.service.name",message="service: the Service of a TrafficShift cannot be changed; delete the TrafficShift and annotate the other Service"
+// +kubebuilder:validation:XValidation:rule="has(self.service) != has(self.destinations)",message="spec: give service, for a Deployment whose versions Stagger runs, or destinations, for two versions that you run yourself; not both"
+// +kubebuilder:validation:XValidation:rule="has(self.service) == has(oldSelf.service) && (!has(self.service) || self.service.name == oldSelf.service.name)",message="service: the Service of a TrafficShift cannot be changed; delete the TrafficShift and annotate the other Service"
 type TrafficShiftSpec struct {
 	// policyRef names the ShiftPolicy.
 	// +required
 	PolicyRef PolicyReference `json:"policyRef"`
 	// service names the Service, in this namespace, whose traffic is shifted.
-	// +required
-	Service ServiceReference `json:"service"`
+	// +optional
+	Service ServiceReference `json:"service,omitempty,omitzero"`
+	// destinations are two versions that are run by whom they belong to: weights are moved between them, and nothing else is touched.
+	// +optional
+	Destinations *Destinations `json:"destinations,omitempty"`
 	// control is Auto, or Paused: then no weight is raised, while aborts still work.
 	// +optional
 	// +kubebuilder:default=Auto
@@ -62,6 +66,44 @@ type ServiceReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+}
+
+// Destinations are the two ends of releases between versions that Stagger does not run: StatefulSets, virtual machines, subsets of one
+// host. A promotion leaves the traffic where it went, and the next release goes the other way.
+//
+// +kubebuilder:validation:XValidation:rule="self.stable == oldSelf.stable && self.canary == oldSelf.canary",message="destinations: stable and canary cannot be changed; make another TrafficShift"
+// +kubebuilder:validation:XValidation:rule="self.stable != self.canary",message="destinations: stable and canary are the same; give them other hosts, subsets or ports"
+type Destinations struct {
+	// stable is where the traffic is at first.
+	// +required
+	Stable Destination `json:"stable"`
+	// canary is where the first release moves it.
+	// +required
+	Canary Destination `json:"canary"`
+	// revision names what the destination without traffic runs now. A new value starts a release; the first one names what serves.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision"`
+}
+
+// Destination is one destination of routes, as VirtualServices name it.
+type Destination struct {
+	// host is a Service's name, short or full, or the host of a ServiceEntry.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host"`
+	// subset is a subset of the host's DestinationRule. Its labels need one of service.istio.io/canonical-revision, version or
+	// app.kubernetes.io/version, by which requests are told apart.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Subset string `json:"subset,omitempty"`
+	// port is the number of the host's port; routes that name it with another port are another destination's.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
 }
 
 // Control says who may raise weights.

@@ -1,0 +1,36 @@
+package release
+
+import (
+	"slices"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// given leaves in a decision about given arms only what there is to write: routes, and the record.
+func (o Observation) given(d Decision) Decision {
+	if o.Given {
+		d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool {
+			switch a.Verb {
+			case Save, Raise, Lower, AbortRoutes, RestoreRoutes, Forget:
+				return false
+			default:
+				return true
+			}
+		})
+	}
+	return d
+}
+
+// givenPromoted says whether every step of a release of given arms is proven: what is left is to take the marks off the routes.
+func (o Observation) givenPromoted() bool {
+	return o.Given && o.running() && o.Release.Outcome != nil && o.Release.Outcome.Result == v1alpha1.StatePromoted
+}
+
+// promoteGiven ends a release of given arms: the traffic stays where it is.
+func promoteGiven(o Observation) Decision {
+	r := o.Release.DeepCopy()
+	r.State = v1alpha1.StateHandover
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted,
+		Message: "every step was proven; all of the traffic stays with revision " + r.Revision, Refuse: v1alpha1.RefuseNothing}
+	return Decision{Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: r.Outcome.Message}
+}
