@@ -20,6 +20,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
 
@@ -110,8 +111,9 @@ sources:
 		t.Fatal(err)
 	}
 	for _, source := range []string{"", "other"} {
+		arm := counting.Service{Namespace: "shop", Name: "checkout"}
 		target := evidence.Target{
-			Key: types.NamespacedName{Namespace: "shop", Name: "checkout" + source}, Release: 1, Source: source, Stable: "checkout", Canary: "checkout-canary",
+			Key: types.NamespacedName{Namespace: "shop", Name: "checkout" + source}, Release: 1, Source: source, Stable: arm, Canary: arm.Canary(),
 			Config: pkgevidence.Config{Objectives: []pkgevidence.Objective{{Name: "availability", Limit: 0.01}}},
 		}
 		if err := l.Track(target); err != nil {

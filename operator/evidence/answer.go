@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -49,9 +50,11 @@ func (s *source) answer(ctx context.Context, r round) (answer, error) {
 		if err != nil {
 			return err
 		}
-		if to.counts, err = b.Counts(v); err != nil {
+		counts, err := b.Counts(v)
+		if err != nil {
 			return s.unusable(err)
 		}
+		to.counts = joined(to.counts, counts)
 		return nil
 	})
 }
@@ -64,9 +67,11 @@ func (s *source) freshness(ctx context.Context, r round) (answer, error) {
 		if err != nil {
 			return err
 		}
-		if to.freshness, err = b.DecodeFreshness(v); err != nil {
+		fresh, err := b.DecodeFreshness(v)
+		if err != nil {
 			return s.unusable(err)
 		}
+		to.freshness = joined(to.freshness, fresh)
 		return nil
 	})
 }
@@ -77,25 +82,48 @@ func itself(i counting.Indicator) counting.Indicator { return i }
 // cannot be used is void for that indicator alone.
 func (s *source) by(r round, a answer, stands func(counting.Indicator) counting.Indicator, ask func(counting.Batch, *said) error) error {
 	for _, i := range r.indicators(stands) {
-		having := slices.DeleteFunc(slices.Clone(r.releases), func(x *release) bool {
-			return !slices.ContainsFunc(x.Indicators, func(own counting.Indicator) bool { return stands(own) == i })
-		})
-		b, err := s.batch(having, i)
-		if err != nil {
-			return err
-		}
 		to := a.by[i]
-		if to.void == nil {
-			err = ask(b, &to)
-		}
-		if u, ok := errors.AsType[unusable](err); ok {
-			to.void = &u.currency
-		} else if err != nil {
-			return err
+		for _, having := range r.schemes(func(own counting.Indicator) bool { return stands(own) == i }) {
+			b, err := s.batch(having, i)
+			if err != nil {
+				return err
+			}
+			if to.void == nil {
+				err = ask(b, &to)
+			}
+			if u, ok := errors.AsType[unusable](err); ok {
+				to.void = &u.currency
+			} else if err != nil {
+				return err
+			}
 		}
 		a.by[i] = to
 	}
 	return nil
+}
+
+// schemes are the releases that have an indicator, those together whose arms are told apart by the same labels.
+func (r round) schemes(has func(counting.Indicator) bool) [][]*release {
+	var services, revisions []*release
+	for _, x := range r.releases {
+		switch {
+		case !slices.ContainsFunc(x.Indicators, has):
+		case x.Stable.Revision != "":
+			revisions = append(revisions, x)
+		default:
+			services = append(services, x)
+		}
+	}
+	return slices.DeleteFunc([][]*release{services, revisions}, func(those []*release) bool { return len(those) == 0 })
+}
+
+// joined adds what was said of some arms to what was said of others.
+func joined[T any](all, more map[counting.Service]T) map[counting.Service]T {
+	if all == nil {
+		return more
+	}
+	maps.Copy(all, more)
+	return all
 }
 
 // indicators are what stands for those of the round's releases, each once.
@@ -115,7 +143,7 @@ func (r round) indicators(stands func(counting.Indicator) counting.Indicator) []
 func (s *source) batch(releases []*release, by counting.Indicator) (counting.Batch, error) {
 	arms := make([]counting.Service, 0, 2*len(releases))
 	for _, x := range releases {
-		arms = append(arms, x.stable(), x.canary())
+		arms = append(arms, x.Stable, x.Canary)
 	}
 	return counting.NewBatch(s.scope, by, arms)
 }

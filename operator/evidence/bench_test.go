@@ -25,7 +25,7 @@ func BenchmarkSlice(b *testing.B) {
 			for i := range releases {
 				key, one := named(i)
 				keys[i] = key
-				arm := one.stableService()
+				arm := one.Stable
 				for _, s := range []counting.Service{arm, arm.Canary()} {
 					p.observe(s, noon.Add(-time.Hour), "200", 1)
 				}

@@ -93,7 +93,7 @@ func (b *bench) finish(end time.Time) {
 
 func target() Target {
 	return Target{
-		Key: shop, Release: 7, Stable: stable.Name, Canary: canary.Name, From: noon,
+		Key: shop, Release: 7, Stable: stable, Canary: canary, From: noon,
 		Config: pkgevidence.Config{Objectives: []pkgevidence.Objective{{Name: "availability", Limit: 0.01}}},
 	}
 }
@@ -150,6 +150,7 @@ func (b *bench) counted(r Reading) {
 func named(i int) (types.NamespacedName, Target) {
 	t := target()
 	t.Key = types.NamespacedName{Namespace: fmt.Sprintf("team-%02d", i%20), Name: fmt.Sprintf("service-%04d", i)}
-	t.Stable, t.Canary = t.Key.Name, t.Key.Name+"-canary"
+	t.Stable = counting.Service{Namespace: t.Key.Namespace, Name: t.Key.Name}
+	t.Canary = t.Stable.Canary()
 	return t.Key, t
 }

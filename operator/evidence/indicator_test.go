@@ -79,7 +79,7 @@ func TestAnAnswerThatCannotBeUsedIsVoidForThoseWhoNeedIt(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))
 	key, other := named(1)
-	b.store.observe(other.stableService(), noon.Add(-time.Hour), "200", 1)
+	b.store.observe(other.Stable, noon.Add(-time.Hour), "200", 1)
 	b.track(threefold())
 	b.track(other)
 	b.loop.Weight(shop, step(1, 0.05, noon))

@@ -127,7 +127,7 @@ func TestTheNewestSliceIsAskedForFirst(t *testing.T) {
 	b := newBench(t)
 	key, behind := named(1)
 	b.traffic(noon, noon.Add(10*time.Minute))
-	b.store.observe(behind.stableService(), noon.Add(-time.Hour), "200", 1)
+	b.store.observe(behind.Stable, noon.Add(-time.Hour), "200", 1)
 	b.track(target())
 	b.loop.Weight(shop, step(1, 0.05, noon))
 	b.until(noon.Add(3 * time.Minute))
@@ -143,10 +143,6 @@ func TestTheNewestSliceIsAskedForFirst(t *testing.T) {
 	if got, _ := b.loop.Reading(key, next); !got.Through.Equal(now) {
 		t.Errorf("the release behind has caught up to %s of %s", got.Through, now)
 	}
-}
-
-func (t Target) stableService() counting.Service {
-	return counting.Service{Namespace: t.Key.Namespace, Name: t.Stable}
 }
 
 // The gap in which slices cannot be believed.
@@ -287,7 +283,7 @@ func TestQuestionsDoNotGrowWithReleases(t *testing.T) {
 	b := newBench(t)
 	for i := range 600 {
 		key, one := named(i)
-		b.store.observe(one.stableService(), noon.Add(-time.Hour), "200", 1)
+		b.store.observe(one.Stable, noon.Add(-time.Hour), "200", 1)
 		b.track(one)
 		b.loop.Weight(key, step(1, 0.05, noon))
 	}

@@ -164,7 +164,7 @@ func (m *memory) add(r *release, piece map[counting.Indicator]map[counting.Servi
 	}
 	heard := map[counting.Indicator][]pkgevidence.Counts{}
 	for i, arms := range piece {
-		for _, c := range arms[r.stable()] {
+		for _, c := range arms[r.Stable] {
 			heard[i] = append(heard[i], pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad})
 		}
 		heard[i] = append(heard[i], m.stable[i]...)

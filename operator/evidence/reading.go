@@ -69,7 +69,7 @@ func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Readin
 	}
 	c := r.currency(now, l.slice)
 	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
-		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.stable(), r.source.window())}
+		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.Stable, r.source.window())}
 		reading.Fresh = true
 	}
 	reading.Fresh = reading.Fresh || c.fresh()

@@ -52,14 +52,6 @@ type tally struct {
 	arms       pkgevidence.Arms
 }
 
-func (r *release) stable() counting.Service {
-	return counting.Service{Namespace: r.Key.Namespace, Name: r.Stable}
-}
-
-func (r *release) canary() counting.Service {
-	return counting.Service{Namespace: r.Key.Namespace, Name: r.Canary}
-}
-
 // counted tells whether slices are asked for, and not freshness alone.
 func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
@@ -101,8 +93,8 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 	}
 	r.seen = true
 	for _, x := range r.Indicators {
-		s.Stable = append(s.Stable, countsOf(a, x, r.stable()))
-		s.Canary = append(s.Canary, countsOf(a, x, r.canary()))
+		s.Stable = append(s.Stable, countsOf(a, x, r.Stable))
+		s.Canary = append(s.Canary, countsOf(a, x, r.Canary))
 	}
 	r.tests.Add(s)
 	arms := pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]}
@@ -126,9 +118,9 @@ func (r *release) based(a answer, by counting.Indicator, alone bool) currency {
 	if said.void != nil {
 		return *said.void
 	}
-	arms := []counting.Service{r.canary()}
+	arms := []counting.Service{r.Canary}
 	if !alone {
-		arms = append(arms, r.stable())
+		arms = append(arms, r.Stable)
 	}
 	for _, arm := range arms {
 		if _, known := said.counts[arm]; !known && a.by[by.Carrier()].freshness[arm].Targets > 0 {
@@ -172,15 +164,15 @@ func (r *release) scraped(a answer, by counting.Indicator) currency {
 	if said.void != nil {
 		return *said.void
 	}
-	stable, canary := said.freshness[r.stable()], said.freshness[r.canary()]
+	stable, canary := said.freshness[r.Stable], said.freshness[r.Canary]
 	switch {
 	case r.weight.Alone && canary.Targets > 0:
-		return scrapes(by, r.canary(), canary)
+		return scrapes(by, r.Canary, canary)
 	case stable.Current() && canary.Targets > 0:
-		return scrapes(by, r.canary(), canary)
+		return scrapes(by, r.Canary, canary)
 	default:
 		// A canary that nobody has reported about had no requests: the same callers' proxies report both arms.
-		return scrapes(by, r.stable(), stable)
+		return scrapes(by, r.Stable, stable)
 	}
 }
 

@@ -19,8 +19,8 @@ type Target struct {
 	Release int64
 	// Source names the source to count at; empty: DefaultSource.
 	Source string
-	// Stable and Canary are the names of the arms' Services in the namespace of Key.
-	Stable, Canary string
+	// Stable and Canary are the arms: two Services, or two revisions of the same.
+	Stable, Canary counting.Service
 	// Config is what the tests tolerate. Indicators say, for each of its objectives, which requests are bad; where there are
 	// fewer, the rest is counted by the zero Indicator.
 	Config     pkgevidence.Config
@@ -100,7 +100,7 @@ func (l *Loop) newRelease(t Target) (*release, error) {
 	r.Indicators = make([]counting.Indicator, len(t.Config.Objectives))
 	copy(r.Indicators, t.Indicators)
 	for _, i := range append(r.Indicators, counting.Indicator{}) {
-		if _, err := counting.NewBatch(s.scope, i, []counting.Service{r.stable(), r.canary()}); err != nil {
+		if _, err := counting.NewBatch(s.scope, i, []counting.Service{r.Stable, r.Canary}); err != nil {
 			return nil, err
 		}
 	}

@@ -223,7 +223,7 @@ func TestWhatCannotBeTrackedIsNamed(t *testing.T) {
 	}{
 		"no objective":     {func(t *Target) { t.Config.Objectives = nil }, "Objectives must hold"},
 		"unknown source":   {func(t *Target) { t.Source = "eu" }, `no source is named "eu"`},
-		"empty canary":     {func(t *Target) { t.Canary = "" }, "name of shop/ is empty"},
+		"empty canary":     {func(t *Target) { t.Canary.Name = "" }, "name of shop/ is empty"},
 		"no checkpoint":    {func(t *Target) { t.Checkpoint = "rubbish" }, "reading the checkpoint: reading the move"},
 		"cut checkpoint":   {func(t *Target) { t.Checkpoint = "-" }, "checkpoint has version"},
 		"other objectives": {func(t *Target) { t.Checkpoint = otherCheckpoint }, "altered or is of other objectives"},

@@ -17,6 +17,7 @@ const (
 	labelReporter  = "reporter"
 	labelNamespace = "destination_service_namespace"
 	labelName      = "destination_service_name"
+	labelRevision  = "destination_canonical_revision"
 	labelCode      = "response_code"
 	labelFlags     = "response_flags"
 	labelGRPC      = "grpc_response_status"
@@ -45,6 +46,9 @@ func NewBatch(scope Scope, indicator Indicator, arms []Service) (Batch, error) {
 		return Batch{}, fmt.Errorf("a batch of %d arms was asked for; it must have 1 to %d", len(arms), MaxArms)
 	}
 	for _, a := range arms {
+		if (a.Revision == "") != (arms[0].Revision == "") {
+			return Batch{}, fmt.Errorf("%s and %s are told apart by different labels; ask about them in two batches", arms[0], a)
+		}
 		err := errors.Join(checkLabelValue("namespace of "+a.String(), a.Namespace), checkLabelValue("name of "+a.String(), a.Name))
 		if err != nil {
 			return Batch{}, err
@@ -65,7 +69,7 @@ func (b Batch) Increments(slice time.Duration) (string, error) {
 	if err := b.scope.checkSlice(slice); err != nil {
 		return "", err
 	}
-	arm := labelNamespace + ", " + labelName
+	arm := b.groups()
 	switch i := b.indicator; i.kind() {
 	case Duration:
 		within := b.selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
@@ -116,6 +120,14 @@ func (b Batch) carrier() string {
 		return b.custom(i.Total)
 	}
 	return b.selector(Indicator{}.String())
+}
+
+// groups are the labels that tell the arms apart.
+func (b Batch) groups() string {
+	if b.arms[0].Revision != "" {
+		return labelNamespace + ", " + labelName + ", " + labelRevision
+	}
+	return labelNamespace + ", " + labelName
 }
 
 // selector returns the series of a metric that clients' proxies and gateways reported about the arms.

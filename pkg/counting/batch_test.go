@@ -31,9 +31,9 @@ func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
 		"too many arms":   {plain, many, "a batch of 501 arms was asked for; it must have 1 to 500"},
 		"empty name":      {plain, []Service{{Namespace: "shop"}}, "name of shop/ is empty; give the exact value of the label"},
 		"empty namespace": {plain, []Service{{Name: "a"}}, "namespace of /a is empty; give the exact value of the label"},
-		"name too long": {plain, []Service{{"shop", strings.Repeat("a", 254)}},
+		"name too long": {plain, []Service{{Namespace: "shop", Name: strings.Repeat("a", 254)}},
 			"name of shop/" + strings.Repeat("a", 254) + " has 254 bytes; at most 253 are allowed"},
-		"name not UTF-8": {plain, []Service{{"shop", "\xff"}}, "name of shop/\xff is not valid UTF-8: \"\\xff\"; give the exact value of the label"},
+		"name not UTF-8": {plain, []Service{{Namespace: "shop", Name: "\xff"}}, "name of shop/\xff is not valid UTF-8: \"\\xff\"; give the exact value of the label"},
 		"matcher without value": {with(func(s *Scope) { s.Matchers = map[string]string{"cluster": ""} }), []Service{shop},
 			`matchers["cluster"] is empty; give the exact value of the label`},
 		"matcher with a hostile label": {with(func(s *Scope) { s.Matchers = map[string]string{`a="b",c`: "d"} }), []Service{shop},
@@ -113,7 +113,7 @@ func FuzzNamesCannotLeaveTheirString(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value string) {
 		build := func(name, value string) (Batch, error) {
 			return NewBatch(Scope{Matchers: map[string]string{"cluster": value}, Jobs: []string{value, "job"}}, Indicator{},
-				[]Service{{"shop", "a name no fuzzer makes"}, {"shop", name}})
+				[]Service{{Namespace: "shop", Name: "a name no fuzzer makes"}, {Namespace: "shop", Name: name}})
 		}
 		hostile, err := build(name, value)
 		if err != nil {

@@ -98,11 +98,12 @@ func (b Batch) outcomes(answer model.Vector) (map[Service]Counts, error) {
 // one arm's and its name another's. A series with other labels than these is not an answer to our question.
 func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm Service, asked bool, err error) {
 	for name := range m {
-		if name != labelNamespace && name != labelName && !slices.Contains(others, name) {
+		byRevision := name == labelRevision && b.arms[0].Revision != ""
+		if name != labelNamespace && name != labelName && !byRevision && !slices.Contains(others, name) {
 			return Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
 		}
 	}
-	arm = Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName])}
+	arm = Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
 	if _, asked = slices.BinarySearchFunc(b.arms, arm, compareServices); asked {
 		return arm, true, nil
 	}

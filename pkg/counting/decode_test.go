@@ -70,11 +70,11 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 		"negative":          {model.Vector{answer(-1, shop)}, "its value is -1; a count is a number from 0 to 1e+12"},
 		"absurd":            {model.Vector{answer(1e13, shop)}, "its value is 1e+13; a count is a number from 0 to 1e+12"},
 		"a fraction":        {model.Vector{answer(1.5, shop)}, "its value is 1.5; a count is a whole number (is the source downsampled?)"},
-		"NaN of a neighbor": {model.Vector{answer(math.NaN(), Service{"bank", "checkout"})}, "its value is NaN"},
+		"NaN of a neighbor": {model.Vector{answer(math.NaN(), Service{Namespace: "bank", Name: "checkout"})}, "its value is NaN"},
 		"too many":          {many, "the answer has 50001 series; at most 50000 are read"},
 		"twice":             {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
 		"another label":     {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
-		"another service":   {model.Vector{answer(1, Service{"shop", "cart"})}, "is of a service that was not asked for"},
+		"another service":   {model.Vector{answer(1, Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
 		"no service":        {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
 	}
 	for name, c := range cases {
@@ -94,7 +94,7 @@ func TestFreshnessIsRead(t *testing.T) {
 	got, err := batch(t).DecodeFreshness(model.Vector{
 		answer(10, shop, labelFact, factTargets), answer(9, shop, labelFact, factFresh), answer(1000.25, shop, labelFact, factNewest),
 		answer(10, shop.Canary(), labelFact, factTargets), answer(8, shop.Canary(), labelFact, factFresh),
-		answer(1, Service{"bank", "checkout"}, labelFact, factTargets),
+		answer(1, Service{Namespace: "bank", Name: "checkout"}, labelFact, factTargets),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func FuzzCountsNeverPanicAndNeverLie(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, namespace, name, code, flags, grpc string, value float64) {
-		counts, err := b.Counts(model.Vector{answer(value, Service{namespace, name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)})
+		counts, err := b.Counts(model.Vector{answer(value, Service{Namespace: namespace, Name: name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)})
 		if err != nil {
 			return
 		}

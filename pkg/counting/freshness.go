@@ -44,12 +44,12 @@ func (f Freshness) Share() float64 {
 // counted nothing. A target that discovery has lost is no longer waited for. Read the answer with DecodeFreshness.
 func (b Batch) Freshness() string {
 	x, up := b.carrier(), b.scope.target("up")
-	carriers := fmt.Sprintf("(group by (job, instance, %s, %s) (last_over_time(%s[%s])) and on (job, instance) %s)",
-		labelNamespace, labelName, x, duration(b.scope.lookback()), up)
+	carriers := fmt.Sprintf("(group by (job, instance, %s) (last_over_time(%s[%s])) and on (job, instance) %s)",
+		b.groups(), x, duration(b.scope.lookback()), up)
 	fact := func(name, value string) string {
 		return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", value, labelFact, name)
 	}
-	by := "by (" + labelNamespace + ", " + labelName + ") "
+	by := "by (" + b.groups() + ") "
 	fresh := fmt.Sprintf("(%s and on (job, instance) (max_over_time(%s[%s]) == 1))", carriers, up, duration(2*b.scope.interval()))
 	return fact(factTargets, "count "+by+carriers) + "\nor " +
 		fact(factFresh, "count "+by+fresh) + "\nor " +

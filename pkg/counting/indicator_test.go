@@ -141,7 +141,7 @@ func TestHistogramsBecomeCounts(t *testing.T) {
 		"requests without their bucket":  {model.Vector{answer(7, shop, all...)}, map[Service]Counts{}},
 		"a bucket without requests":      {model.Vector{answer(7, shop, within...)}, map[Service]Counts{}},
 		"more in the bucket than in all": {model.Vector{answer(7, shop, all...), answer(8, shop, within...)}, map[Service]Counts{}},
-		"a neighbor":                     {model.Vector{answer(7, Service{"bank", "checkout"}, all...)}, map[Service]Counts{}},
+		"a neighbor":                     {model.Vector{answer(7, Service{Namespace: "bank", Name: "checkout"}, all...)}, map[Service]Counts{}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestPairsThatCannotBeTrueAreVoid(t *testing.T) {
 		"a fraction":      {model.Vector{answer(0.5, shop, all...)}, "a count is a whole number"},
 		"NaN":             {model.Vector{answer(math.NaN(), shop, all...)}, "its value is NaN"},
 		"another label":   {model.Vector{answer(1, shop, labelFact, factAll, "le", "1")}, `has the label "le"`},
-		"another service": {model.Vector{answer(1, Service{"shop", "cart"}, all...)}, "is of a service that was not asked for"},
+		"another service": {model.Vector{answer(1, Service{Namespace: "shop", Name: "cart"}, all...)}, "is of a service that was not asked for"},
 	}
 	for name, c := range cases {
 		for _, i := range []Indicator{slow, orders} {

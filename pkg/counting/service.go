@@ -1,14 +1,21 @@
 package counting
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // canarySuffix is what the name of a canary's Service adds to the name of the user's.
 const canarySuffix = "-canary"
 
-// Service names a Kubernetes Service as Istio reports it in destination_service_namespace and destination_service_name.
+// Service names a Kubernetes Service as Istio reports it in destination_service_namespace and destination_service_name; for the host of a
+// ServiceEntry the name is the host.
 type Service struct {
 	Namespace string
 	Name      string
+	// Revision is one version of it, as Istio reports it in destination_canonical_revision; empty: all of them together. What fails without
+	// having reached any pod is of no revision.
+	Revision string
 }
 
 // Canary returns the Service of the canary arm of the release of s.
@@ -16,12 +23,14 @@ func (s Service) Canary() Service {
 	return Service{Namespace: s.Namespace, Name: s.Name + canarySuffix}
 }
 
-// String returns namespace/name.
-func (s Service) String() string { return s.Namespace + "/" + s.Name }
+// String returns namespace/name, and the revision where there is one.
+func (s Service) String() string {
+	if s.Revision != "" {
+		return s.Namespace + "/" + s.Name + " revision " + s.Revision
+	}
+	return s.Namespace + "/" + s.Name
+}
 
 func compareServices(a, b Service) int {
-	if c := strings.Compare(a.Namespace, b.Namespace); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Name, b.Name)
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Revision, b.Revision))
 }

@@ -102,7 +102,7 @@ func weightOf(rec *v1alpha1.Release) evidence.Weight {
 func (r *reconciler) counted(f *facts, key types.NamespacedName) evidence.Target {
 	rec := f.o.Release
 	t := evidence.Target{
-		Key: key, Release: rec.Number, Stable: f.target.Service, Canary: f.target.Canary,
+		Key: key, Release: rec.Number, Stable: f.countedAs[0], Canary: f.countedAs[1],
 		Config: pkgevidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
 	t.Config.Fast, t.Config.Slow = r.FastTick, r.SlowTick
