@@ -185,7 +185,8 @@ func TestTheAPIServerKnowsTheRulesOfATrafficShift(t *testing.T) {
 		"a control that does not exist":  {"spec.control", "Off", "spec.control"},
 		"no policy":                      {"spec.policyRef", "", "spec.policyRef"},
 		"a policy without a name":        {"spec.policyRef", `{name: ""}`, "spec.policyRef.name"},
-		"no service":                     {"spec.service", "", "spec.service"},
+		"no service":                     {"spec.service", "", "give service"},
+		"a service and destinations":     {"spec.destinations", `{stable: {host: a}, canary: {host: b}, revision: "1"}`, "not both"},
 		"a service without a name":       {"spec.service", `{name: ""}`, "spec.service.name"},
 		"a service's name of 64 letters": {"spec.service", fmt.Sprintf("{name: %s}", strings.Repeat("a", 64)), "spec.service.name"},
 	}
@@ -196,6 +197,42 @@ func TestTheAPIServerKnowsTheRulesOfATrafficShift(t *testing.T) {
 			answered(t, adm.client.Create(t.Context(), u, client.DryRunAll), c.refused)
 		})
 	}
+}
+
+func TestTheAPIServerKnowsTheRulesOfDestinations(t *testing.T) {
+	ns := newNamespace(t)
+	const sound = `
+apiVersion: stagger.dev/v1alpha1
+kind: TrafficShift
+metadata: {name: checkout}
+spec:
+  policyRef: {name: standard}
+  destinations: {stable: {host: checkout, subset: v1}, canary: {host: checkout, subset: v2}, revision: "1"}
+`
+	cases := map[string]struct{ path, value, refused string }{
+		"sound ones":                {"", "", ""},
+		"of one host and two ports": {"spec.destinations", `{stable: {host: a, port: 80}, canary: {host: a, port: 81}, revision: "1"}`, ""},
+		"twice the same":            {"spec.destinations", `{stable: {host: a, subset: x}, canary: {host: a, subset: x}, revision: "1"}`, "are the same"},
+		"without a revision":        {"spec.destinations", `{stable: {host: a}, canary: {host: b}}`, "spec.destinations.revision"},
+		"a host without a name":     {"spec.destinations.stable", `{host: ""}`, "spec.destinations.stable.host"},
+		"a port that is none":       {"spec.destinations.stable", `{host: a, port: 70000}`, "spec.destinations.stable.port"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			u := edited(t, sound, c.path, c.value)
+			u.SetNamespace(ns)
+			answered(t, adm.client.Create(t.Context(), u, client.DryRunAll), c.refused)
+		})
+	}
+	apply(t, ns, sound)
+	patch := func(body string) error {
+		u := edited(t, sound, "", "")
+		u.SetNamespace(ns)
+		return adm.client.Patch(t.Context(), u, client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
+	}
+	answered(t, patch(`{"spec":{"destinations":{"revision":"2"}}}`), "")
+	answered(t, patch(`{"spec":{"destinations":{"canary":{"subset":"v3"}}}}`), "cannot be changed")
+	answered(t, patch(`{"spec":{"destinations":null,"service":{"name":"checkout"}}}`), "cannot be changed")
 }
 
 func TestTheServiceOfATrafficShiftCannotBeChanged(t *testing.T) {

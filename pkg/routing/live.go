@@ -63,7 +63,7 @@ func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	}
 	for i := range s.routes {
 		r := &s.routes[i]
-		if r.split && s.annotations[AnnotationRelease] == "" {
+		if t.Arms == nil && r.split && s.annotations[AnnotationRelease] == "" {
 			return fmt.Sprintf("%s names %s itself, which is the host of the canary: take it out, or give that Service another name.", r.where, t.canary())
 		}
 		if _, _, err := r.divide(t, 0, true); r.concerned && err != nil {

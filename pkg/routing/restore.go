@@ -38,6 +38,9 @@ func Restore(vs *unstructured.Unstructured, t Target, shift string) (patch.Patch
 
 // merged returns the destinations of the route as the user has them.
 func (r *route) merged(t Target) []any {
+	if r.between {
+		return r.settled()
+	}
 	weights := r.written()
 	var out []any
 	for i, k := range r.kept() {

@@ -35,6 +35,7 @@ type route struct {
 	raw     map[string]any
 	entries []entry
 	split   bool // the canary is among the destinations
+	between bool // both arms are the user's own
 	// concerned says that the Service or its canary has a part in the route.
 	concerned bool
 	bad       error  // a weight that Istio does not take
@@ -79,7 +80,7 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 		e.raw, _ = item.(map[string]any)
 		destination, _ := e.raw["destination"].(map[string]any)
 		e.host, _ = destination["host"].(string)
-		e.arm = t.arm(e.host, vs.GetNamespace())
+		e.arm = t.arm(destination, vs.GetNamespace())
 		weight, ok := integer(e.raw["weight"])
 		if e.raw["weight"] != nil && (!ok || weight < 0 || weight > math.MaxInt32) {
 			r.bad = fmt.Errorf("destination %s has weight %v: give a whole number from 0 to %d: %w", e.host, e.raw["weight"], math.MaxInt32, ErrWeights)
@@ -89,6 +90,14 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 		r.split = r.split || e.arm == canary
 		r.entries = append(r.entries, e)
 		r.concerned = r.concerned || e.arm == canary || e.arm == stable && (e.weight > 0 || len(items) == 1)
+	}
+	if t.Arms != nil {
+		named := map[arm]bool{}
+		for _, e := range r.entries {
+			named[e.arm] = true
+		}
+		r.concerned, r.split = named[stable] && named[canary], named[canary]
+		r.between = r.concerned
 	}
 	if r.split {
 		r.pair()

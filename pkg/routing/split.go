@@ -116,6 +116,7 @@ func (r *route) divide(t Target, share int64, raising bool) ([]any, memo, error)
 		return nil, nil, err
 	}
 	var out []any
+	weights := map[int]int64{}
 	for i, k := range r.kept() {
 		var whole, given int64
 		if err == nil {
@@ -124,7 +125,14 @@ func (r *route) divide(t Target, share int64, raising bool) ([]any, memo, error)
 			whole, m = min(r.whole(k), math.MaxInt32), r.memo
 			given = whole * share / Whole
 		}
+		if r.between {
+			r.weigh(weights, k, whole, given)
+			continue
+		}
 		out = append(out, r.arms(t, k, whole, given)...)
+	}
+	if r.between {
+		out = r.inPlace(weights)
 	}
 	return out, m, nil
 }

@@ -18,6 +18,9 @@ type Target struct {
 	Service   string // the user's Service: the stable arm
 	Canary    string // the canary's Service; CanaryName(Service) when empty
 	Domain    string // the cluster's domain; "cluster.local" when empty
+	// Arms, if not nil, are two destinations of the user's own instead of the Services: only routes that name both are concerned, no
+	// destination is added or taken away, and Restore leaves all of a route's traffic with the arm that has more of it.
+	Arms *Arms
 }
 
 // CanaryName returns the name of the canary's Service, at most 63 characters long: the Service's name and "-canary". Names
@@ -86,8 +89,14 @@ const (
 	canary
 )
 
-func (t Target) arm(host, namespace string) arm {
+func (t Target) arm(destination map[string]any, namespace string) arm {
+	host, _ := destination["host"].(string)
 	switch {
+	case t.Arms != nil && t.Arms.Canary.is(destination, namespace, t):
+		return canary
+	case t.Arms != nil && t.Arms.Stable.is(destination, namespace, t):
+		return stable
+	case t.Arms != nil:
 	case t.isCanary(host, namespace):
 		return canary
 	case t.isStable(host, namespace):

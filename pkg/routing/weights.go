@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Whole is all of the Service's traffic in a route: shares are in millionths.
@@ -28,6 +29,10 @@ func (r *route) written() []int64 {
 		weights[i] = r.whole(k)
 	}
 	switch {
+	case r.between && r.memo == nil && slices.Max(weights) < leastScaled:
+		return weights // not split yet
+	case r.between && r.memo == nil:
+		return inPercent(weights)
 	case !r.split && !r.leftover(kept, weights):
 		if len(kept) == 1 && r.entries[0].raw["weight"] == nil {
 			return nil

@@ -150,6 +150,9 @@ func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcil
 		return nil
 	}
 	return m.shifts(ctx, dr.GetNamespace(), func(s *v1alpha1.TrafficShift) bool {
+		if s.Spec.Destinations != nil {
+			return true // its subsets tell requests apart
+		}
 		t := target(s, m.domain)
 		_, applies := routing.RuleFor([]*unstructured.Unstructured{dr}, t)
 		return applies || dr.GetName() == t.Canary
@@ -158,6 +161,9 @@ func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcil
 
 // target is whose traffic a TrafficShift moves.
 func target(s *v1alpha1.TrafficShift, domain string) routing.Target {
+	if d := s.Spec.Destinations; d != nil {
+		return between(s, v1alpha1.TowardCanary, domain)
+	}
 	return routing.Target{Namespace: s.Namespace, Service: s.Spec.Service.Name, Canary: routing.CanaryName(s.Spec.Service.Name), Domain: domain}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
@@ -35,8 +36,10 @@ type facts struct {
 	made   *unstructured.Unstructured
 	// rule is what the canary's DestinationRule has to be, haveRule the one that is there; nil when not.
 	rule, haveRule *unstructured.Unstructured
-	reading        evidence.Reading
-	o              release.Observation
+	// countedAs are stable and canary as requests to them are counted.
+	countedAs [2]counting.Service
+	reading   evidence.Reading
+	o         release.Observation
 }
 
 // observe gathers what is known. Only reads of caches, and the dry run of guard; what cannot be read is an error, never a fact.
@@ -51,7 +54,9 @@ func (r *reconciler) observe(ctx context.Context, s *v1alpha1.TrafficShift) (*fa
 	}
 	f.mark = workload.Mark{Namespace: s.Namespace, Shift: s.Name, Number: number}
 	looks := []func(context.Context, *facts) error{r.services, r.workload, r.routes, r.wanted}
-	if twin, err := r.twin(ctx, f); err != nil {
+	if s.Spec.Destinations != nil {
+		looks = []func(context.Context, *facts) error{r.destinations, r.wanted}
+	} else if twin, err := r.twin(ctx, f); err != nil {
 		return nil, err
 	} else if twin != nil {
 		// What is on the Service, its routes and its pods is the other's, and none of our business.
@@ -81,7 +86,9 @@ func (r *reconciler) services(ctx context.Context, f *facts) error {
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("reading Service %s: %w", key, err)
 	}
+	f.countedAs[0] = counting.Service{Namespace: key.Namespace, Name: key.Name}
 	key.Name = f.target.Canary
+	f.countedAs[1] = counting.Service{Namespace: key.Namespace, Name: key.Name}
 	f.o.Canary.Service = key.Name
 	switch err := r.client.Get(ctx, key, canary); {
 	case apierrors.IsNotFound(err):

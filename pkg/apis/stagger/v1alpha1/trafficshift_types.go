@@ -72,7 +72,7 @@ type ServiceReference struct {
 // host. A promotion leaves the traffic where it went, and the next release goes the other way.
 //
 // +kubebuilder:validation:XValidation:rule="self.stable == oldSelf.stable && self.canary == oldSelf.canary",message="destinations: stable and canary cannot be changed; make another TrafficShift"
-// +kubebuilder:validation:XValidation:rule="self.stable != self.canary",message="destinations: stable and canary are the same; give them other hosts, subsets or ports"
+// +kubebuilder:validation:XValidation:rule="self.stable.host != self.canary.host || has(self.stable.subset) != has(self.canary.subset) || has(self.stable.subset) && self.stable.subset != self.canary.subset || has(self.stable.port) != has(self.canary.port) || has(self.stable.port) && self.stable.port != self.canary.port",message="destinations: stable and canary are the same; give them other hosts, subsets or ports"
 type Destinations struct {
 	// stable is where the traffic is at first.
 	// +required
