@@ -2,6 +2,8 @@ package routing
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -46,15 +48,51 @@ func wildcard(pattern, host string) bool {
 	return ok && strings.HasSuffix(host, suffix)
 }
 
+// Port is one port of a Service.
+type Port struct {
+	Number int64
+	// Protocol is what the port's appProtocol says, else what its name begins with; what Istio does not know it finds out by itself.
+	Protocol string
+}
+
+// tcp reports whether Istio routes the port's connections and not its requests.
+func (p Port) tcp() bool {
+	return slices.Contains([]string{"tcp", "mongo", "mysql", "redis"}, strings.ToLower(p.Protocol))
+}
+
+// Unmakeable returns one sentence that says why Make cannot cover all of a Service's ports, and what to do, or "".
+func Unmakeable(ports []Port, t Target) string {
+	for _, p := range ports {
+		if protocol := strings.ToLower(p.Protocol); protocol == "https" || protocol == "tls" {
+			return fmt.Sprintf("port %d of Service %s is %s, which is routed by the names that its callers ask for: give the Service a VirtualService with a tls route of its own",
+				p.Number, t.Service, protocol)
+		}
+	}
+	return ""
+}
+
 // Make returns a VirtualService of Stagger's for a Service that none of the mesh covers: everything goes to the Service.
 // It is split like any other and deleted at the end of the release.
-func Make(t Target, name string, labels map[string]string) *unstructured.Unstructured {
-	return object("VirtualService", t.Namespace, name, labels, map[string]any{
-		"hosts": []any{t.Host()},
-		"http": []any{map[string]any{
-			"route": []any{map[string]any{"destination": map[string]any{"host": t.Host()}}},
-		}},
-	})
+func Make(t Target, name string, labels map[string]string, ports []Port) *unstructured.Unstructured {
+	all := []any{map[string]any{"destination": map[string]any{"host": t.Host()}}}
+	spec := map[string]any{
+		"hosts":  []any{t.Host()},
+		kindHTTP: []any{map[string]any{"route": all}},
+	}
+	var connections []any
+	for _, p := range ports {
+		if p.tcp() {
+			connections = append(connections, map[string]any{"match": []any{map[string]any{"port": p.Number}}, "route": []any{map[string]any{
+				"destination": map[string]any{"host": t.Host(), "port": map[string]any{"number": p.Number}}}}})
+		}
+	}
+	if len(connections) > 0 {
+		spec[kindTCP] = connections
+	}
+	if len(connections) > 0 && len(connections) == len(ports) {
+		delete(spec, kindHTTP)
+	}
+	return object("VirtualService", t.Namespace, name, labels, spec)
 }
 
 func object(kind, namespace, name string, labels map[string]string, spec map[string]any) *unstructured.Unstructured {
@@ -73,6 +111,8 @@ func ownsRoutes(fields []byte) bool {
 	if err := json.Unmarshal(fields, &set); err != nil {
 		return false
 	}
-	_, owns := set.Spec["f:"+kindHTTP]
-	return owns
+	return slices.ContainsFunc(kinds(), func(kind string) bool {
+		_, owns := set.Spec["f:"+kind]
+		return owns
+	})
 }

@@ -48,7 +48,7 @@ func TestCovers(t *testing.T) {
 }
 
 func TestMakeCoversAndSplits(t *testing.T) {
-	vs := Make(checkout(), "checkout-stagger", map[string]string{"stagger.dev/shift": "checkout"})
+	vs := Make(checkout(), "checkout-stagger", map[string]string{"stagger.dev/shift": "checkout"}, []Port{{80, "http"}, {6379, "redis"}, {9000, ""}})
 	want := parse(t, `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -58,6 +58,10 @@ spec:
   http:
   - route:
     - destination: {host: checkout.shop.svc.cluster.local}
+  tcp:
+  - match: [{port: 6379}]
+    route:
+    - destination: {host: checkout.shop.svc.cluster.local, port: {number: 6379}}
 `)
 	if diff := cmp.Diff(want.Object, vs.Object); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -68,6 +72,15 @@ spec:
 	vs.SetResourceVersion("1")
 	if lowest, _, _ := Share(raised(t, vs, checkout(), 10_000, seven()), checkout()); lowest != 10_000 {
 		t.Errorf("its share is %d", lowest)
+	}
+	if alone := Make(checkout(), "x", nil, []Port{{6379, "TCP"}}); list(alone, kindHTTP) != nil || len(list(alone, kindTCP)) != 1 {
+		t.Errorf("of connections alone: %v", alone.Object)
+	}
+	if got := Unmakeable([]Port{{80, "http"}, {443, "https"}}, checkout()); !strings.Contains(got, "port 443 of Service checkout is https") {
+		t.Errorf("a port that is routed by names: %q", got)
+	}
+	if got := Unmakeable([]Port{{80, "grpc"}}, checkout()); got != "" {
+		t.Error(got)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Route is one route of a VirtualService in which the Service has a part, as it is written now.
 type Route struct {
-	Kind  string // "http"
+	Kind  string // "http", "tls" or "tcp"
 	Index int    // in spec.<kind>
 	Name  string // may be empty
 	Share int64  // the canary's part of the Service's traffic in millionths, rounded up; -1 when the canary is not named
@@ -18,7 +18,7 @@ type Route struct {
 	Stable, Canary, Foreign int64
 }
 
-// Routes returns every http route with a weighted destination that resolves to the Service or its canary, in their order.
+// Routes returns every route with a weighted destination that resolves to the Service or its canary, in their order.
 // Mirrors are not destinations; routes that redirect, answer themselves or delegate have none.
 func Routes(vs *unstructured.Unstructured, t Target) []Route {
 	var out []Route
@@ -52,15 +52,6 @@ func Share(vs *unstructured.Unstructured, t Target) (lowest, highest int64, foun
 // Asked before the first Split, it also finds a user who names the canary's host himself: that host without our mark.
 func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	s := read(vs, t, "")
-	for _, kind := range []string{"tcp", "tls"} {
-		for i, item := range list(vs, kind) {
-			raw, _ := item.(map[string]any)
-			if r := readRoute(vs, t, raw); r.concerned {
-				return fmt.Sprintf("VirtualService %s/%s, %s[%d] routes to %s, and %s routes are not split yet: name the Service in http routes only.",
-					vs.GetNamespace(), vs.GetName(), kind, i, t.Service, kind)
-			}
-		}
-	}
 	for i := range s.routes {
 		r := &s.routes[i]
 		if t.Arms == nil && r.split && s.annotations[AnnotationRelease] == "" {
@@ -129,7 +120,7 @@ func (r *route) edited(want int64, forgotten bool) EditKind {
 	return Lowered
 }
 
-// lastWriter returns the field manager, not ours, that wrote the http routes last. They are one field to the API server.
+// lastWriter returns the field manager, not ours, that wrote the routes last. Those of a kind are one field to the API server.
 func lastWriter(vs *unstructured.Unstructured, ours string) (manager string, at time.Time) {
 	for _, f := range vs.GetManagedFields() {
 		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.GetRawBytes()) {

@@ -69,13 +69,12 @@ func TestUnsupported(t *testing.T) {
 	cases := map[string]struct{ routes, edit, want string }{
 		"a plain route is fine":   {routes: `[{route: [{destination: {host: checkout}}]}]`},
 		"no route to the Service": {routes: `[{route: [{destination: {host: pay}, weight: -1}]}]`},
-		"a tcp route": {
+		"a tcp route is fine": {
 			routes: `[]`, edit: `[{"op":"add","path":"/spec/tcp","value":[{"route":[{"destination":{"host":"pay"}}]},{"route":[{"destination":{"host":"checkout"}}]}]}]`,
-			want: "VirtualService shop/checkout, tcp[1] routes to checkout, and tcp routes are not split yet: name the Service in http routes only.",
 		},
-		"a tls route": {
-			routes: `[]`, edit: `[{"op":"add","path":"/spec/tls","value":[{"route":[{"destination":{"host":"checkout.shop.svc"}}]}]}]`,
-			want: "VirtualService shop/checkout, tls[0] routes to checkout, and tls routes are not split yet",
+		"a tls route whose weights overflow": {
+			routes: `[]`, edit: `[{"op":"add","path":"/spec/tls","value":[{"route":[{"destination":{"host":"checkout.shop.svc"},"weight":99999},{"destination":{"host":"pay"},"weight":1}]}]}]`,
+			want: "VirtualService shop/checkout, tls[0]: destination checkout.shop.svc has weight 99999",
 		},
 		"a canary of the user's": {
 			routes: `[{name: all, route: [{destination: {host: checkout}, weight: 9}, {destination: {host: checkout-canary.shop}, weight: 1}]}]`,
@@ -123,6 +122,10 @@ func TestForeign(t *testing.T) {
 		"removed": {edit: `[{"op":"remove","path":"/spec/http/1/route/1"}]`, kind: Removed, index: 1},
 		"raised comes before removed and lowered": {
 			edit: `[{"op":"replace","path":"/spec/http/0/route/1/weight","value":1},{"op":"replace","path":"/spec/http/1/route/1/weight","value":60000}]`, kind: Raised, index: 1,
+		},
+		"tcp routes written anew": {
+			edit: `[{"op":"replace","path":"/spec/http/1/route/1/weight","value":60000}]`, kind: Raised, index: 1, manager: "flux",
+			writers: []metav1.ManagedFieldsEntry{writer("flux", `{"f:spec":{"f:tcp":{}}}`, 3)},
 		},
 		"all written anew": {
 			edit: `[{"op":"remove","path":"/metadata/annotations"},{"op":"replace","path":"/spec/http","value":[{"route":[{"destination":{"host":"checkout"}}]}]}]`, kind: Removed,

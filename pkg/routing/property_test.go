@@ -72,6 +72,13 @@ func walk(t *testing.T, user *unstructured.Unstructured, rnd *rand.Rand) {
 
 var shares = []int64{0, 1, 37, 10_000, 333_333, 500_000, 999_999, Whole}
 
+func addRoutes(vs *unstructured.Unstructured, kind string, routes []any) {
+	spec, ok := vs.Object["spec"].(map[string]any)
+	if ok {
+		spec[kind] = routes
+	}
+}
+
 // sameProportion checks by cross multiplication that all other destinations have the part that they had.
 func sameProportion(t *testing.T, user, live *unstructured.Unstructured) {
 	t.Helper()
@@ -113,6 +120,19 @@ func generate(rnd *rand.Rand) *unstructured.Unstructured {
 		"metadata": map[string]any{"name": "checkout", "namespace": "shop", "resourceVersion": "41"},
 		"spec":     map[string]any{"hosts": []any{"checkout"}, "http": routes},
 	}}
+	for _, kind := range []string{kindTCP, kindTLS} {
+		var all []any
+		for i := range rnd.IntN(3) {
+			match := map[string]any{"port": int64(i)}
+			if kind == kindTLS {
+				match["sniHosts"] = []any{"checkout.example.com"}
+			}
+			all = append(all, map[string]any{"match": []any{match}, "route": destinations(rnd)})
+		}
+		if all != nil {
+			addRoutes(vs, kind, all)
+		}
+	}
 	if rnd.IntN(2) == 0 {
 		vs.SetAnnotations(map[string]string{"team": "payments"})
 	}

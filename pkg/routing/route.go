@@ -12,8 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// kindHTTP is the only kind of route that is split so far; tcp and tls routes have the same shape.
-const kindHTTP = "http"
+// The kinds of routes: fields of a VirtualService's spec. All have weighted destinations of the same shape.
+const (
+	kindHTTP = "http"
+	kindTLS  = "tls"
+	kindTCP  = "tcp"
+)
+
+func kinds() []string { return []string{kindHTTP, kindTLS, kindTCP} }
 
 // entry is one weighted destination of a route.
 type entry struct {
@@ -44,23 +50,25 @@ type route struct {
 	id        string // see key
 }
 
-// routesOf reads the http routes in which the Service has a part. What is malformed is left out: there is no traffic in it.
+// routesOf reads the routes in which the Service has a part. What is malformed is left out: there is no traffic in it.
 func routesOf(vs *unstructured.Unstructured, t Target) []route {
 	return slices.DeleteFunc(allRoutes(vs, t), func(r route) bool { return !r.concerned })
 }
 
 func allRoutes(vs *unstructured.Unstructured, t Target) []route {
 	var out []route
-	for i, item := range list(vs, kindHTTP) {
-		raw, _ := item.(map[string]any)
-		r := readRoute(vs, t, raw)
-		r.kind, r.index = kindHTTP, i
-		r.name, _ = raw["name"].(string)
-		r.where = fmt.Sprintf("VirtualService %s/%s, %s[%d]", vs.GetNamespace(), vs.GetName(), kindHTTP, i)
-		if r.name != "" {
-			r.where += fmt.Sprintf(" (%s)", r.name)
+	for _, kind := range kinds() {
+		for i, item := range list(vs, kind) {
+			raw, _ := item.(map[string]any)
+			r := readRoute(vs, t, raw)
+			r.kind, r.index = kind, i
+			r.name, _ = raw["name"].(string)
+			r.where = fmt.Sprintf("VirtualService %s/%s, %s[%d]", vs.GetNamespace(), vs.GetName(), kind, i)
+			if r.name != "" {
+				r.where += fmt.Sprintf(" (%s)", r.name)
+			}
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
 	return out
 }

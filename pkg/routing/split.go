@@ -19,7 +19,7 @@ type Raise struct {
 
 func (r Raise) allowed() bool { return r.ResourceVersion != "" }
 
-// Split returns the patch that gives the canary share millionths (0 to Whole) of the Service's part in each of its http
+// Split returns the patch that gives the canary share millionths (0 to Whole) of the Service's part in each of its
 // routes, and writes the mark. It returns an empty patch when all is so already.
 //
 // With permission to raise, every such route gets exactly that share, and the patch is refused with 409 Conflict when the

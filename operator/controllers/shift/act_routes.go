@@ -59,7 +59,7 @@ func (r *reconciler) split(ctx context.Context, f *facts, a release.Action) erro
 
 // makeRoute makes the VirtualService of a Service that none covers, already split.
 func (r *reconciler) makeRoute(ctx context.Context, f *facts, share int64) error {
-	vs := routing.Make(f.target, f.target.Canary, maps.Clone(labelsOfOurs))
+	vs := routing.Make(f.target, f.target.Canary, maps.Clone(labelsOfOurs), f.ports())
 	p, err := routing.Split(vs, f.target, share, f.routeMark(false), routing.Raise{ResourceVersion: "0"})
 	if err != nil {
 		return fmt.Errorf("splitting a VirtualService of our own: %w", err)

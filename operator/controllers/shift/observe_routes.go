@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -51,8 +52,27 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 	if f.o.Routes.MakeOne {
 		f.o.Routes.Lowest = 0
 		f.nameTaken(others)
+		if problem := routing.Unmakeable(f.ports(), f.target); problem != "" && f.beforeTraffic() {
+			f.refuse(v1alpha1.ReasonRouteUnsupported, problem)
+		}
 	}
 	return r.rules(ctx, f)
+}
+
+// ports are those of the user's Service, as Istio reads their protocols.
+func (f *facts) ports() []routing.Port {
+	if f.service == nil {
+		return nil
+	}
+	var all []routing.Port
+	for _, p := range f.service.Spec.Ports {
+		protocol, _, _ := strings.Cut(p.Name, "-")
+		if p.AppProtocol != nil {
+			protocol = *p.AppProtocol
+		}
+		all = append(all, routing.Port{Number: int64(p.Port), Protocol: protocol})
+	}
+	return all
 }
 
 func (r *reconciler) list(ctx context.Context, kind *unstructured.Unstructured, namespace string) ([]*unstructured.Unstructured, error) {
