@@ -149,7 +149,7 @@ func (w *world) observeRoutes(o *Observation) {
 		users += btoi(!r.made)
 	}
 	o.Routes.MakeOne = users == 0 && !o.Routes.OneMade
-	if o.running() && o.Release.SettledAt != nil {
+	if o.running() {
 		o.Routes.Foreign = w.foreign
 	}
 }

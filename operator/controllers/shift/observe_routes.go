@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -142,11 +143,18 @@ func (f *facts) route(vs *unstructured.Unstructured) {
 		f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("VirtualService %s: %s", vs.GetName(), problem))
 	}
 	f.conflict(vs)
-	if f.running() && f.o.Release.Step > 0 && f.o.Release.SettledAt != nil && o.Foreign == nil {
-		if e, edited := routing.Foreign(vs, f.target, f.o.Release.Weight.Millionths(), options.FieldOwner); edited {
+	if f.running() && f.o.Release.Step > 0 && o.Foreign == nil {
+		if e, edited := routing.Foreign(vs, f.target, f.o.Release.Weight.Millionths(), options.FieldOwner); edited && f.since(e) {
 			o.Foreign = &release.Foreign{Route: "VirtualService " + vs.GetName(), Kind: string(e.Kind), Manager: e.Manager}
 		}
 	}
+}
+
+// since says whether an edit came after the present weight was written. Until that is settled, routes that were read may be those of
+// before, unless the edit itself says when it was made; such times are whole seconds.
+func (f *facts) since(e routing.Edit) bool {
+	r := f.o.Release
+	return r.SettledAt != nil || r.StepStartedAt != nil && !e.Time.Before(r.StepStartedAt.Add(-time.Second))
 }
 
 // conflict asks, before anything is touched, whether the routes could be split at all.
