@@ -39,7 +39,8 @@ const slow = `{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, dra
 func contestedBy(manager string) func(*v1alpha1.TrafficShift) bool {
 	return func(x *v1alpha1.TrafficShift) bool {
 		c := meta.FindStatusCondition(x.Status.Conditions, v1alpha1.ConditionTrafficShifted)
-		return c != nil && c.Reason == string(v1alpha1.ReasonForeignEdit) && strings.Contains(c.Message, manager) && strings.Contains(c.Message, "obeyed")
+		r := x.Status.Release
+		return r != nil && r.Contested.Routes >= 5 && c != nil && c.Reason == string(v1alpha1.ReasonForeignEdit) && strings.Contains(c.Message, manager) && strings.Contains(c.Message, "obeyed")
 	}
 }
 
