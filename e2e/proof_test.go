@@ -115,3 +115,34 @@ func TestSoakAHealthyVersionIsPromotedByProof(t *testing.T) {
 		}
 	})
 }
+
+// A hundred releases under load, every other one taken back half way, lose no request by the order of our own writes.
+func TestSoakAHundredReleasesLoseNoRequest(t *testing.T) {
+	if !*soak {
+		t.Skip("it takes an hour: -soak tells it")
+	}
+	const teams, each = 4, 25
+	for team := range teams {
+		t.Run(fmt.Sprint(team), func(t *testing.T) {
+			t.Parallel()
+			s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "50%", hold: 1s}, {weight: "100%", hold: 1s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+			for i := range each {
+				number := int64(i + 1)
+				s.push(fmt.Sprintf("1.1.%d", number))
+				if i%2 == 0 {
+					s.ended(number, v1alpha1.StatePromoted)
+					continue
+				}
+				s.step(number, 1)
+				kubectl(t, "-n", s.ns, "annotate", "--overwrite", "trafficshift", "checkout", fmt.Sprintf("stagger.dev/command=abort %d t%d enough", number, number))
+				s.ended(number, v1alpha1.StateAborted)
+				s.restored()
+			}
+			if n, by := s.lost(); n != 0 {
+				t.Errorf("%d requests of %d failed: %v", n, bed.Sent(s.seconds(s.began)), by)
+			}
+			t.Logf("%d releases, %d requests", each, bed.Sent(s.seconds(s.began)))
+		})
+	}
+}
