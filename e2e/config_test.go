@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,10 +43,10 @@ func TestHeldConfigurationIsNotChangedInPlace(t *testing.T) {
 	})
 	cases := map[string]struct{ object, body, refused string }{
 		"a value":                   {"configmap/checkout-1", `{"data":{"rate":"20"}}`, "ConfigMap checkout-1 is held by its label"},
-		"a value that is new":       {"configmap/checkout-1", `{"data":{"more":"1"}}`, "such as checkout-1-2"},
+		"a value that is new":       {"configmap/checkout-1", `{"data":{"more":"1"}}`, "kubectl stagger config set checkout-1 --from-file"},
 		"no values any more":        {"configmap/checkout-1", `{"data":null}`, "is held"},
 		"binary data":               {"configmap/checkout-1", `{"binaryData":{"logo":"AAAB"}}`, "is held"},
-		"a secret":                  {"secret/checkout-1", `{"stringData":{"token":"two"}}`, "Secret checkout-1 is held"},
+		"a secret":                  {"secret/checkout-1", `{"stringData":{"token":"two"}}`, "kubectl stagger config set secret/checkout-1"},
 		"a value and the label":     {"configmap/checkout-1", `{"metadata":{"labels":{"stagger.dev/config":null}},"data":{"rate":"20"}}`, "is held"},
 		"the label alone":           {"configmap/checkout-1", `{"metadata":{"labels":{"stagger.dev/config":null}}}`, ""},
 		"other metadata":            {"configmap/checkout-1", `{"metadata":{"annotations":{"team":"payments"}}}`, ""},
@@ -83,6 +85,49 @@ func TestANewVersionOfAConfigMapGoesOutStepByStep(t *testing.T) {
 	}
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
+	if n, by := s.lost(); n != 0 {
+		t.Errorf("%d requests failed: %v", n, by)
+	}
+}
+
+// The verb makes the next version, names it, and Stagger releases it; what it cannot do it says in one sentence.
+func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
+	t.Parallel()
+	s := tell(t)
+	apply(t, s.ns, strings.ReplaceAll(settings, "{name: checkout-1, labels: {stagger.dev/config: held}}", "{name: checkout-settings}"))
+	kubectl(t, "-n", s.ns, "patch", "deployment", "checkout", "--type=strategic", "-p",
+		`{"spec":{"template":{"spec":{"containers":[{"name":"app","envFrom":[{"configMapRef":{"name":"checkout-settings"}}]}]}}}}`)
+	s.serve(4)
+	s.gateway()
+	plugin := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", s.ns, "config", "set"}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	for want, args := range map[string][]string{
+		"no ConfigMap named nothing is in namespace": {"nothing", "--from-literal=rate=20"},
+		"no Deployment in namespace":                 {"free", "--from-literal=rate=20"},
+		"has these values already":                   {"checkout-settings", "--from-literal=rate=10"},
+		"nothing is to be changed":                   {"checkout-settings"},
+		"would be made":                              {"checkout-settings", "--from-literal=rate=20", "--dry-run"},
+	} {
+		if out, err := plugin(args...); !strings.Contains(out, want) || (err == nil) != strings.Contains(want, "would") {
+			t.Errorf("%v: %v: %s; want %q", args, err, out, want)
+		}
+	}
+	out, err := plugin("checkout-settings", "--from-literal=rate=20")
+	if err != nil || !strings.Contains(out, "is made, and named by Deployment checkout instead of checkout-settings") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.ended(1, v1alpha1.StatePromoted)
+	s.restored()
+	named := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}")
+	data := kubectl(t, "-n", s.ns, "get", "configmap", named, "-o", "jsonpath={.data.rate} {.binaryData.logo} {.immutable} {.metadata.labels}")
+	if !strings.HasPrefix(named, "checkout-settings-") || data != `20 AAAA true {"stagger.dev/config":"held"}` {
+		t.Errorf("%s has %s", named, data)
+	}
+	if out, err := plugin(named, "--from-literal=rate=30"); err != nil || !strings.Contains(out, "ConfigMap checkout-settings-") {
+		t.Errorf("the version after the next: %v: %s", err, out)
+	}
 	if n, by := s.lost(); n != 0 {
 		t.Errorf("%d requests failed: %v", n, by)
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stagger-dev/stagger/e2e/bed"
@@ -62,14 +63,19 @@ func told(t *testing.T, story func(t *testing.T, perSecond int) float64, then fu
 	}
 	for _, rate := range []int{50, 500} {
 		all := make([]float64, *times)
+		var ran atomic.Bool
 		t.Run(fmt.Sprintf("%d requests a second", rate), func(t *testing.T) {
 			for i := range all {
 				t.Run(fmt.Sprint(i), func(t *testing.T) {
 					t.Parallel()
+					ran.Store(true)
 					all[i] = story(t, rate)
 				})
 			}
 		})
+		if !ran.Load() {
+			continue // another rate was chosen
+		}
 		slices.Sort(all)
 		t.Logf("%d requests/s: %v", rate, all)
 		then(rate, all)
