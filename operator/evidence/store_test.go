@@ -51,8 +51,8 @@ type store struct {
 	failRange error
 	// ofPods is the answer to the questions about pods.
 	ofPods model.Matrix
-	// holdRange keeps every such question waiting until it is closed, when it is set.
-	holdRange chan struct{}
+	// holdRange keeps every such question waiting until it is closed, when it is set; rangeAsked is told of each.
+	holdRange, rangeAsked chan struct{}
 	// ranges are the lengths that were asked for.
 	ranges []time.Duration
 
@@ -155,6 +155,7 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 
 func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
 	if p.holdRange != nil {
+		p.rangeAsked <- struct{}{}
 		<-p.holdRange
 	}
 	p.mu.Lock()
