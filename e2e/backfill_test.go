@@ -14,7 +14,7 @@ func TestWhatAKilledOperatorMissedIsCounted(t *testing.T) {
 	t.Parallel()
 	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
   steps: [{weight: "30%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
-	const version, good, bad = "1.1.0", 15 * time.Second, 15 * time.Second
+	const version, good, bad = "1.1.0", 20 * time.Second, 60 * time.Second
 	s.ship(version, fmt.Sprintf("--error-after=%s", good), fmt.Sprintf("--error-for=%s", bad), "--error-rate=0.5")
 	s.step(1, 1)
 	s.op.kill()
@@ -22,12 +22,12 @@ func TestWhatAKilledOperatorMissedIsCounted(t *testing.T) {
 		n, by := s.lost()
 		return n, fmt.Sprint(by)
 	}
-	waitFor(t, "requests fail", func() (bool, string) {
+	waitWithin(t, 2*time.Minute, "requests fail", func() (bool, string) {
 		n, by := failed()
 		return n > 0, by
 	})
 	last, since := 0, time.Now()
-	waitFor(t, "no more requests fail", func() (bool, string) {
+	waitWithin(t, 3*time.Minute, "no more requests fail", func() (bool, string) {
 		n, by := failed()
 		if n != last {
 			last, since = n, time.Now()

@@ -65,7 +65,8 @@ func (r *reconciler) before(ctx context.Context, f *facts, same func(*v1alpha1.T
 	return first, nil
 }
 
-// byClaim orders those that run a release before the others, and then by age.
+// byClaim orders those that run a release before the others, and then by age; in the same second the one that Stagger made for the Service
+// comes before one by hand.
 func byClaim(a, b *v1alpha1.TrafficShift) int {
 	rank := func(s *v1alpha1.TrafficShift) int {
 		if r := s.Status.Release; r != nil && !r.State.Ended() {
@@ -73,5 +74,12 @@ func byClaim(a, b *v1alpha1.TrafficShift) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	byHand := func(s *v1alpha1.TrafficShift) int {
+		if s.Name == s.Spec.Service.Name {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		cmp.Compare(byHand(a), byHand(b)), strings.Compare(a.Name, b.Name))
 }
