@@ -103,16 +103,14 @@ func object(kind, namespace, name string, labels map[string]string, spec map[str
 	return o
 }
 
-// ownsRoutes reads a set of fields as the API server keeps it: {"f:spec":{"f:http":{}}}.
-func ownsRoutes(fields []byte) bool {
+// ownsRoutes reads whether a set of fields, as the API server keeps it, has the routes of a kind: {"f:spec":{"f:http":{}}}.
+func ownsRoutes(fields []byte, kind string) bool {
 	var set struct {
 		Spec map[string]json.RawMessage `json:"f:spec"`
 	}
 	if err := json.Unmarshal(fields, &set); err != nil {
 		return false
 	}
-	return slices.ContainsFunc(kinds(), func(kind string) bool {
-		_, owns := set.Spec["f:"+kind]
-		return owns
-	})
+	_, owns := set.Spec["f:"+kind]
+	return owns
 }

@@ -78,7 +78,7 @@ const (
 type Edit struct {
 	Kind    EditKind
 	Route   Route
-	Manager string    // the field manager that wrote the routes last, "" when the API server does not tell
+	Manager string    // the field manager that wrote the routes of this kind last, "" when the API server does not tell
 	Time    time.Time // of that write, to the second
 }
 
@@ -99,7 +99,7 @@ func Foreign(vs *unstructured.Unstructured, t Target, want int64, manager string
 	if edit.Kind == "" {
 		return Edit{}, false
 	}
-	edit.Manager, edit.Time = lastWriter(vs, manager)
+	edit.Manager, edit.Time = lastWriter(vs, edit.Route.Kind, manager)
 	return edit, true
 }
 
@@ -120,10 +120,10 @@ func (r *route) edited(want int64, forgotten bool) EditKind {
 	return Lowered
 }
 
-// lastWriter returns the field manager, not ours, that wrote the routes last. Those of a kind are one field to the API server.
-func lastWriter(vs *unstructured.Unstructured, ours string) (manager string, at time.Time) {
+// lastWriter returns the field manager, not ours, that wrote the routes of a kind last. They are one field to the API server.
+func lastWriter(vs *unstructured.Unstructured, kind, ours string) (manager string, at time.Time) {
 	for _, f := range vs.GetManagedFields() {
-		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.GetRawBytes()) {
+		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.GetRawBytes(), kind) {
 			continue
 		}
 		if manager == "" || f.Time.After(at) {

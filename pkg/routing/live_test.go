@@ -123,9 +123,9 @@ func TestForeign(t *testing.T) {
 		"raised comes before removed and lowered": {
 			edit: `[{"op":"replace","path":"/spec/http/0/route/1/weight","value":1},{"op":"replace","path":"/spec/http/1/route/1/weight","value":60000}]`, kind: Raised, index: 1,
 		},
-		"tcp routes written anew": {
-			edit: `[{"op":"replace","path":"/spec/http/1/route/1/weight","value":60000}]`, kind: Raised, index: 1, manager: "flux",
-			writers: []metav1.ManagedFieldsEntry{writer("flux", `{"f:spec":{"f:tcp":{}}}`, 3)},
+		"raised, and tcp routes written later": {
+			edit: `[{"op":"replace","path":"/spec/http/1/route/1/weight","value":60000}]`, kind: Raised, index: 1, manager: "argocd",
+			writers: []metav1.ManagedFieldsEntry{writer("argocd", routes, 3), writer("flux", `{"f:spec":{"f:tcp":{}}}`, 5)},
 		},
 		"all written anew": {
 			edit: `[{"op":"remove","path":"/metadata/annotations"},{"op":"replace","path":"/spec/http","value":[{"route":[{"destination":{"host":"checkout"}}]}]}]`, kind: Removed,

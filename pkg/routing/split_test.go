@@ -2,13 +2,11 @@ package routing
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
@@ -16,15 +14,17 @@ import (
 // withRoutes reads a VirtualService shop/checkout whose spec has these http routes, written in YAML flow style.
 func withRoutes(t testing.TB, routes string) *unstructured.Unstructured {
 	t.Helper()
-	text, err := yaml.YAMLToJSON(fmt.Appendf(nil, `
+	return withSpec(t, `{hosts: [checkout], http: `+routes+`}`)
+}
+
+// withSpec reads a VirtualService shop/checkout that has this spec, written in YAML flow style.
+func withSpec(t testing.TB, spec string) *unstructured.Unstructured {
+	t.Helper()
+	return parse(t, `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: checkout, namespace: shop, resourceVersion: "41"}
-spec: {hosts: [checkout], http: %s}`, routes))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return decode(t, text)
+spec: `+spec)
 }
 
 func seven() Mark { return Mark{Shift: shift, Number: 7} }
