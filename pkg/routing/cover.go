@@ -2,10 +2,9 @@ package routing
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -48,49 +47,33 @@ func wildcard(pattern, host string) bool {
 	return ok && strings.HasSuffix(host, suffix)
 }
 
-// Port is one port of a Service.
-type Port struct {
-	Number int64
-	// Protocol is what the port's appProtocol says, else what its name begins with; what Istio does not know it finds out by itself.
-	Protocol string
-}
-
-// tcp reports whether Istio routes the port's connections and not its requests.
-func (p Port) tcp() bool {
-	return slices.Contains([]string{"tcp", "mongo", "mysql", "redis"}, strings.ToLower(p.Protocol))
-}
-
-// Unmakeable returns one sentence that says why Make cannot cover all of a Service's ports, and what to do, or "".
-func Unmakeable(ports []Port, t Target) string {
+// Make returns a VirtualService of Stagger's for a Service with these ports that none of the mesh covers: everything goes to
+// the Service, by a tcp route for each port of plain TCP and by an http route for all others. Without ports there is the http
+// route alone. It is split like any other and deleted at the end of the release. Ask Unmakeable first.
+func Make(t Target, name string, labels map[string]string, ports []corev1.ServicePort) *unstructured.Unstructured {
+	to := func(destination map[string]any) []any {
+		destination["host"] = t.Host()
+		return []any{map[string]any{"destination": destination}}
+	}
+	spec := map[string]any{"hosts": []any{t.Host()}}
+	var tcp []any
+	http := false
 	for _, p := range ports {
-		if protocol := strings.ToLower(p.Protocol); protocol == "https" || protocol == "tls" {
-			return fmt.Sprintf("port %d of Service %s is %s, which is routed by the names that its callers ask for: give the Service a VirtualService with a tls route of its own",
-				p.Number, t.Service, protocol)
+		switch number := int64(p.Port); trafficOf(p) {
+		case connections:
+			tcp = append(tcp, map[string]any{
+				"match": []any{map[string]any{"port": number}},
+				"route": to(map[string]any{"port": map[string]any{"number": number}}),
+			})
+		case requests:
+			http = true
 		}
 	}
-	return ""
-}
-
-// Make returns a VirtualService of Stagger's for a Service that none of the mesh covers: everything goes to the Service.
-// It is split like any other and deleted at the end of the release.
-func Make(t Target, name string, labels map[string]string, ports []Port) *unstructured.Unstructured {
-	all := []any{map[string]any{"destination": map[string]any{"host": t.Host()}}}
-	spec := map[string]any{
-		"hosts":  []any{t.Host()},
-		kindHTTP: []any{map[string]any{"route": all}},
+	if http || len(tcp) == 0 {
+		spec[kindHTTP] = []any{map[string]any{"route": to(map[string]any{})}}
 	}
-	var connections []any
-	for _, p := range ports {
-		if p.tcp() {
-			connections = append(connections, map[string]any{"match": []any{map[string]any{"port": p.Number}}, "route": []any{map[string]any{
-				"destination": map[string]any{"host": t.Host(), "port": map[string]any{"number": p.Number}}}}})
-		}
-	}
-	if len(connections) > 0 {
-		spec[kindTCP] = connections
-	}
-	if len(connections) > 0 && len(connections) == len(ports) {
-		delete(spec, kindHTTP)
+	if len(tcp) > 0 {
+		spec[kindTCP] = tcp
 	}
 	return object("VirtualService", t.Namespace, name, labels, spec)
 }

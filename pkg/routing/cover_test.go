@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -28,10 +29,13 @@ func TestCovers(t *testing.T) {
 		"of a gateway only":            {namespace: "shop", spec: `{hosts: [checkout], gateways: [public]}`},
 		"of another host":              {namespace: "shop", spec: `{hosts: [pay]}`},
 		"short in another namespace":   {namespace: "team", spec: `{hosts: [checkout]}`},
+		"with namespace":               {namespace: "team", spec: `{hosts: [checkout.shop]}`, want: true},
+		"with svc":                     {namespace: "team", spec: `{hosts: [checkout.shop.svc]}`, want: true},
 		"full in another namespace":    {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local]}`, want: true},
 		"by a wildcard":                {namespace: "team", spec: `{hosts: ["*.shop.svc.cluster.local"]}`, want: true},
 		"by a wildcard of other names": {namespace: "shop", spec: `{hosts: ["*.example.com"]}`},
 		"for everything":               {namespace: "shop", spec: `{hosts: ["*"]}`, want: true},
+		"with tcp routes only":         {namespace: "shop", spec: `{hosts: [checkout], tcp: [{route: [{destination: {host: pay}}]}]}`, want: true},
 		"that delegates":               {namespace: "shop", spec: `{hosts: [checkout], http: [{delegate: {name: routes}}]}`, want: true},
 		"a delegate has no hosts":      {namespace: "shop", spec: `{http: [{route: [{destination: {host: checkout}}]}]}`},
 		"malformed":                    {namespace: "shop", spec: `{hosts: {a: b}}`},
@@ -48,7 +52,7 @@ func TestCovers(t *testing.T) {
 }
 
 func TestMakeCoversAndSplits(t *testing.T) {
-	vs := Make(checkout(), "checkout-stagger", map[string]string{"stagger.dev/shift": "checkout"}, []Port{{80, "http"}, {6379, "redis"}, {9000, ""}})
+	vs := Make(checkout(), "checkout-stagger", map[string]string{"stagger.dev/shift": "checkout"}, []corev1.ServicePort{port(80, "http"), port(6379, "redis"), port(9000, "")})
 	want := parse(t, `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -72,15 +76,6 @@ spec:
 	vs.SetResourceVersion("1")
 	if lowest, _, _ := Share(raised(t, vs, checkout(), 10_000, seven()), checkout()); lowest != 10_000 {
 		t.Errorf("its share is %d", lowest)
-	}
-	if alone := Make(checkout(), "x", nil, []Port{{6379, "TCP"}}); list(alone, kindHTTP) != nil || len(list(alone, kindTCP)) != 1 {
-		t.Errorf("of connections alone: %v", alone.Object)
-	}
-	if got := Unmakeable([]Port{{80, "http"}, {443, "https"}}, checkout()); !strings.Contains(got, "port 443 of Service checkout is https") {
-		t.Errorf("a port that is routed by names: %q", got)
-	}
-	if got := Unmakeable([]Port{{80, "grpc"}}, checkout()); got != "" {
-		t.Error(got)
 	}
 }
 

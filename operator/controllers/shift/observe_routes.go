@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,20 +60,12 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 	return r.rules(ctx, f)
 }
 
-// ports are those of the user's Service, as Istio reads their protocols.
-func (f *facts) ports() []routing.Port {
+// ports are those of the user's Service; none where it is not there.
+func (f *facts) ports() []corev1.ServicePort {
 	if f.service == nil {
 		return nil
 	}
-	var all []routing.Port
-	for _, p := range f.service.Spec.Ports {
-		protocol, _, _ := strings.Cut(p.Name, "-")
-		if p.AppProtocol != nil {
-			protocol = *p.AppProtocol
-		}
-		all = append(all, routing.Port{Number: int64(p.Port), Protocol: protocol})
-	}
-	return all
+	return f.service.Spec.Ports
 }
 
 func (r *reconciler) list(ctx context.Context, kind *unstructured.Unstructured, namespace string) ([]*unstructured.Unstructured, error) {
