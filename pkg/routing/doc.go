@@ -1,5 +1,5 @@
 // Package routing moves traffic between the two arms of a release by editing the weights of Istio VirtualServices, and
-// gives every VirtualService back as its owner wrote it.
+// gives every VirtualService back as its owner wrote it. Routes of http, tls and tcp are treated alike.
 //
 // The stable arm is the user's own Service, the canary arm a Service of Stagger's. A destination of the user becomes a pair:
 //
@@ -17,7 +17,7 @@
 //
 //	stagger.dev/release   "shop/checkout 7"                         which releases hold it, comma-separated
 //	stagger.dev/aborted   "shop/checkout 7"                         those of them that were aborted: they get no traffic back
-//	stagger.dev/routes    {"shop/checkout":{"5c1f0a3e":[[10,6]]}}   per route (by name and match): unit, weights of the stable arms in units
+//	stagger.dev/routes    {"shop/checkout":{"5c1f0a3e":[[10,6]]}}   per route (by kind, name and match): unit, weights of the stable arms in units
 //
 // A unit of -1 stands for a single destination without a weight, -2 for a single destination of weight 0.
 //

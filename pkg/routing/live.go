@@ -11,14 +11,15 @@ import (
 type Route struct {
 	Kind  string // "http", "tls" or "tcp"
 	Index int    // in spec.<kind>
-	Name  string // may be empty
+	Name  string // may be empty; only http routes have one
 	Share int64  // the canary's part of the Service's traffic in millionths, rounded up; -1 when the canary is not named
 	// Stable, Canary and Foreign are the sums of the relative weights of the user's Service, the canary and all others. A
 	// single destination counts as 1: Istio ignores its weight.
 	Stable, Canary, Foreign int64
 }
 
-// Routes returns every route with a weighted destination that resolves to the Service or its canary, in their order.
+// Routes returns every route with a weighted destination that resolves to the Service or its canary: those of http, of tls and
+// of tcp, each in their order.
 // Mirrors are not destinations; routes that redirect, answer themselves or delegate have none.
 func Routes(vs *unstructured.Unstructured, t Target) []Route {
 	var out []Route
@@ -48,10 +49,18 @@ func Share(vs *unstructured.Unstructured, t Target) (lowest, highest int64, foun
 	return lowest, highest, true
 }
 
+// mostRoutes is how many routes one patch can write: the API server takes 10000 operations, which are two for each route, one
+// for the version and six for the annotations.
+const mostRoutes = (10_000 - 1 - 6) / 2
+
 // Unsupported returns one sentence that says why the routes of this VirtualService cannot be split and what to do, or "".
 // Asked before the first Split, it also finds a user who names the canary's host himself: that host without our mark.
 func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	s := read(vs, t, "")
+	if n := len(s.routes); n > mostRoutes {
+		return fmt.Sprintf("VirtualService %s/%s has %d routes to %s, and one patch can write %d: give it fewer, or move some to delegates.",
+			vs.GetNamespace(), vs.GetName(), n, t.Service, mostRoutes)
+	}
 	for i := range s.routes {
 		r := &s.routes[i]
 		if t.Arms == nil && r.split && s.annotations[AnnotationRelease] == "" {

@@ -243,7 +243,7 @@ func (r *route) share() int64 {
 	return (c*Whole + s + c - 1) / (s + c)
 }
 
-// key finds the route again when others are added, removed or moved: by its name and what it matches.
+// key finds the route again when others are added, removed or moved: by its kind, its name and what it matches.
 func (r *route) key() string {
 	if r.id != "" {
 		return r.id

@@ -42,7 +42,7 @@ const (
 	ReasonPolicyNotFound Reason = "PolicyNotFound"
 	// ReasonWorkloadUnsupported: behind the Service is not exactly one Deployment with one ReplicaSet; nothing was touched.
 	ReasonWorkloadUnsupported Reason = "WorkloadUnsupported"
-	// ReasonRouteUnsupported: a route to the Service is of a kind that cannot be shifted yet; nothing was touched.
+	// ReasonRouteUnsupported: a route or a port of the Service cannot be shifted as it is; nothing was touched.
 	ReasonRouteUnsupported Reason = "RouteUnsupported"
 	// ReasonRouteConflict: another TrafficShift writes a route of the Service.
 	ReasonRouteConflict Reason = "RouteConflict"
