@@ -72,7 +72,13 @@ func (s story) play(t *testing.T, user *unstructured.Unstructured) (string, *uns
 			fmt.Fprintf(&out, "patch: %s\n", mustJSON(t, op))
 		}
 		live = apply(t, live, mustJSON(t, p))
-		text, err := yaml.Marshal(map[string]any{"annotations": live.GetAnnotations(), "http": list(live, "http")})
+		shown := map[string]any{"annotations": live.GetAnnotations()}
+		for _, kind := range kinds() {
+			if routes := list(live, kind); len(routes) > 0 {
+				shown[kind] = routes
+			}
+		}
+		text, err := yaml.Marshal(shown)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +95,7 @@ func (s story) play(t *testing.T, user *unstructured.Unstructured) (string, *uns
 		live = apply(t, live, s.Edit)
 		fmt.Fprintf(&out, "# the user edits\npatch: %s\n", mustJSON(t, s.Edit))
 		if edit, found := Foreign(live, checkout(), 50_000, "stagger"); found {
-			fmt.Fprintf(&out, "foreign edit: %s, http[%d] at %d\n", edit.Kind, edit.Route.Index, edit.Route.Share)
+			fmt.Fprintf(&out, "foreign edit: %s, %s[%d] at %d\n", edit.Kind, edit.Route.Kind, edit.Route.Index, edit.Route.Share)
 		}
 		fmt.Fprintf(&out, "unsupported: %q\n\n", Unsupported(live, checkout()))
 	}

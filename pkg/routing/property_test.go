@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -72,13 +73,6 @@ func walk(t *testing.T, user *unstructured.Unstructured, rnd *rand.Rand) {
 
 var shares = []int64{0, 1, 37, 10_000, 333_333, 500_000, 999_999, Whole}
 
-func addRoutes(vs *unstructured.Unstructured, kind string, routes []any) {
-	spec, ok := vs.Object["spec"].(map[string]any)
-	if ok {
-		spec[kind] = routes
-	}
-}
-
 // sameProportion checks by cross multiplication that all other destinations have the part that they had.
 func sameProportion(t *testing.T, user, live *unstructured.Unstructured) {
 	t.Helper()
@@ -89,57 +83,61 @@ func sameProportion(t *testing.T, user, live *unstructured.Unstructured) {
 	for i, b := range before {
 		a := after[i]
 		if a.Foreign*(b.Stable+b.Foreign) != b.Foreign*(a.Stable+a.Canary+a.Foreign) {
-			t.Errorf("http[%d]: others had %d of %d, now %d of %d", b.Index, b.Foreign, b.Stable+b.Foreign, a.Foreign, a.Stable+a.Canary+a.Foreign)
+			t.Errorf("%s[%d]: others had %d of %d, now %d of %d", b.Kind, b.Index, b.Foreign, b.Stable+b.Foreign, a.Foreign, a.Stable+a.Canary+a.Foreign)
 		}
 	}
 }
 
 // generate makes a VirtualService that Istio would take, with whatever may stand in one.
 func generate(rnd *rand.Rand) *unstructured.Unstructured {
-	var routes []any
-	for i := range 1 + rnd.IntN(5) {
-		r := map[string]any{}
-		if rnd.IntN(2) == 0 {
-			r["name"] = []string{"a", "b", "c"}[rnd.IntN(3)]
+	spec := map[string]any{"hosts": []any{"checkout"}}
+	for _, kind := range kinds() {
+		var routes []any
+		for i := range rnd.IntN(5) {
+			routes = append(routes, generateRoute(rnd, kind, int64(i)))
 		}
-		if rnd.IntN(3) > 0 {
-			r["match"] = []any{map[string]any{"uri": map[string]any{"prefix": string(rune('a' + rnd.IntN(3)))}, "port": int64(i)}}
+		if len(routes) > 0 {
+			spec[kind] = routes
 		}
-		if rnd.IntN(3) == 0 {
-			r["future"] = map[string]any{"x": 0.5, "list": []any{int64(1), false, "<&>"}}
-		}
-		if rnd.IntN(6) == 0 {
-			r["redirect"] = map[string]any{"uri": "/"}
-		} else {
-			r["route"] = destinations(rnd)
-		}
-		routes = append(routes, r)
 	}
 	vs := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": networkingVersion, "kind": "VirtualService",
 		"metadata": map[string]any{"name": "checkout", "namespace": "shop", "resourceVersion": "41"},
-		"spec":     map[string]any{"hosts": []any{"checkout"}, "http": routes},
+		"spec":     spec,
 	}}
-	for _, kind := range []string{kindTCP, kindTLS} {
-		var all []any
-		for i := range rnd.IntN(3) {
-			match := map[string]any{"port": int64(i)}
-			if kind == kindTLS {
-				match["sniHosts"] = []any{"checkout.example.com"}
-			}
-			all = append(all, map[string]any{"match": []any{match}, "route": destinations(rnd)})
-		}
-		if all != nil {
-			addRoutes(vs, kind, all)
-		}
-	}
 	if rnd.IntN(2) == 0 {
 		vs.SetAnnotations(map[string]string{"team": "payments"})
 	}
 	return vs
 }
 
-func destinations(rnd *rand.Rand) []any {
+// generateRoute makes a route of the kind; routes of one VirtualService may match the same.
+func generateRoute(rnd *rand.Rand, kind string, port int64) map[string]any {
+	letter := string(rune('a' + rnd.IntN(3)))
+	matches := map[string]map[string]any{
+		kindHTTP: {"uri": map[string]any{"prefix": letter}, "port": port},
+		kindTLS:  {"sniHosts": []any{letter + ".example.com", "*.shop"}},
+		kindTCP:  {"port": port % 2, "destinationSubnets": []any{"10.0.0.0/8"}},
+	}
+	r := map[string]any{}
+	if kind == kindHTTP && rnd.IntN(2) == 0 {
+		r["name"] = []string{"a", "b", "c"}[rnd.IntN(3)]
+	}
+	if kind == kindTLS || rnd.IntN(3) > 0 {
+		r["match"] = []any{matches[kind]}
+	}
+	if rnd.IntN(3) == 0 {
+		r["future"] = map[string]any{"x": 0.5, "list": []any{int64(1), false, "<&>"}}
+	}
+	if kind == kindHTTP && rnd.IntN(6) == 0 {
+		r["redirect"] = map[string]any{"uri": "/"}
+		return r
+	}
+	r["route"] = destinations(rnd, kind)
+	return r
+}
+
+func destinations(rnd *rand.Rand, kind string) []any {
 	hosts := []string{"checkout", "checkout.shop", "checkout.shop.svc", "checkout.shop.svc.cluster.local", "pay", "checkout.other", "legacy"}
 	scale := []int64{1, 5, 100, 100_000}[rnd.IntN(4)]
 	var out []any
@@ -155,7 +153,7 @@ func destinations(rnd *rand.Rand) []any {
 		if rnd.IntN(4) > 0 {
 			e["weight"] = scale * int64(rnd.IntN(100))
 		}
-		if rnd.IntN(4) == 0 {
+		if kind == kindHTTP && rnd.IntN(4) == 0 {
 			e["headers"] = map[string]any{"request": map[string]any{"set": map[string]any{"x": "<&>"}}}
 		}
 		out = append(out, e)
@@ -177,7 +175,8 @@ func FuzzAnyObject(f *testing.F) {
 			t.Skip("structural schemas have no null in lists, and the patch library cannot compare it")
 		}
 		vs := &unstructured.Unstructured{}
-		if vs.UnmarshalJSON([]byte(`{"kind":"VirtualService","metadata":{"name":"x","namespace":"shop","resourceVersion":"41"},"spec":{"http":`+string(routes)+`}}`)) != nil {
+		text := fmt.Appendf(nil, `{"kind":"VirtualService","metadata":{"name":"x","namespace":"shop","resourceVersion":"41"},"spec":{"http":%[1]s,"tls":%[1]s,"tcp":%[1]s}}`, routes)
+		if vs.UnmarshalJSON(text) != nil {
 			t.Skip()
 		}
 		vs.SetAnnotations(map[string]string{AnnotationRoutes: annotation, AnnotationRelease: "shop/checkout 7"})
