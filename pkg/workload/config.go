@@ -5,8 +5,12 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
@@ -20,6 +24,8 @@ const (
 	ConfigOfAnnotation = "stagger.dev/config-of"
 
 	longestName = 253
+	// digits is how many hexadecimal digits of the data's hash end the name of a version.
+	digits = 8
 )
 
 // ConfigKind is the kind of an object that holds configuration.
@@ -31,8 +37,81 @@ const (
 	Secret    ConfigKind = "Secret"
 )
 
+// NextConfigMap returns the version of a ConfigMap that comes after it: its data with the values that are set, immutable and held, under the
+// name that ConfigVersion gives. A new value is text where it can be, and binary where the one before was. The ConfigMap stays as it is.
+func NextConfigMap(old *corev1.ConfigMap, set map[string][]byte) *corev1.ConfigMap {
+	data := ConfigMapData(old)
+	maps.Copy(data, set)
+	next := &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: string(ConfigMap)},
+		ObjectMeta: nextMeta(&old.ObjectMeta, data), Immutable: ptr.To(true), Data: map[string]string{}, BinaryData: map[string][]byte{},
+	}
+	for key, value := range data {
+		if _, binary := old.BinaryData[key]; binary || !utf8.Valid(value) {
+			next.BinaryData[key] = value
+		} else {
+			next.Data[key] = string(value)
+		}
+	}
+	return next
+}
+
+// NextSecret is NextConfigMap for a Secret, which keeps its type.
+func NextSecret(old *corev1.Secret, set map[string][]byte) *corev1.Secret {
+	data := SecretData(old)
+	maps.Copy(data, set)
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: string(Secret)},
+		ObjectMeta: nextMeta(&old.ObjectMeta, data), Immutable: ptr.To(true), Data: data, Type: old.Type,
+	}
+}
+
+// ConfigMapData is what the keys of a ConfigMap hold, be it text or binary.
+func ConfigMapData(m *corev1.ConfigMap) map[string][]byte {
+	data := make(map[string][]byte, len(m.Data)+len(m.BinaryData))
+	maps.Copy(data, m.BinaryData)
+	for key, value := range m.Data {
+		data[key] = []byte(value)
+	}
+	return data
+}
+
+// SecretData is what the keys of a Secret hold.
+func SecretData(s *corev1.Secret) map[string][]byte {
+	data := make(map[string][]byte, len(s.Data))
+	maps.Copy(data, s.Data)
+	return data
+}
+
+// nextMeta keeps labels and annotations, but for what kubectl apply remembers of an object: that is not true of its next version.
+func nextMeta(old *metav1.ObjectMeta, data map[string][]byte) metav1.ObjectMeta {
+	labels, annotations := map[string]string{}, map[string]string{}
+	maps.Copy(labels, old.Labels)
+	maps.Copy(annotations, old.Annotations)
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	base := configBase(old)
+	labels[ConfigLabel], annotations[ConfigOfAnnotation] = ConfigHeld, base
+	return metav1.ObjectMeta{Namespace: old.Namespace, Name: ConfigVersion(base, data), Labels: labels, Annotations: annotations}
+}
+
+// configBase is the name that the versions of an object have in common: what its annotation says when its own name is made of that, else
+// its own. So an annotation that was copied to an object of another name gives nobody that object's versions.
+func configBase(o *metav1.ObjectMeta) string {
+	base := o.Annotations[ConfigOfAnnotation]
+	suffix, found := strings.CutPrefix(o.Name, stem(base)+"-")
+	if sum, err := hex.DecodeString(suffix); base == "" || !found || err != nil || len(sum) != digits/2 {
+		return o.Name
+	}
+	return base
+}
+
+// stem is as much of a base as leaves room for the hash, and can stand before it.
+func stem(base string) string {
+	return strings.TrimRight(base[:min(len(base), longestName-1-digits)], "-.")
+}
+
 // ConfigVersion returns the name of the version of a ConfigMap or Secret that has this data: the base and eight hexadecimal digits of the
-// data's SHA-256. The same data gives the same name.
+// data's SHA-256. The same data gives the same name; other data gives the same name once in four thousand million.
 func ConfigVersion(base string, data map[string][]byte) string {
 	sum := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
@@ -41,8 +120,22 @@ func ConfigVersion(base string, data map[string][]byte) string {
 			sum.Write(digest[:]) // a Hash never returns an error
 		}
 	}
-	suffix := "-" + hex.EncodeToString(sum.Sum(nil)[:4])
-	return base[:min(len(base), longestName-len(suffix))] + suffix
+	return stem(base) + "-" + hex.EncodeToString(sum.Sum(nil))[:digits]
+}
+
+// ManagedServices are the annotated Services that select the pods of a template, by name, sorted: those whose releases a change of the template
+// begins.
+func ManagedServices(t *corev1.PodTemplateSpec, services []corev1.Service) []string {
+	var names []string
+	for i := range services {
+		s := &services[i]
+		selector := Selector(s)
+		if s.Annotations[PolicyAnnotation] != "" && len(selector) > 0 && covers(selector, t.Labels) {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // RenameConfig returns the patch of a Deployment whose pod template names a ConfigMap or Secret, so that it names another one; empty when
