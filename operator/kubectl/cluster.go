@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -57,6 +58,28 @@ func (c cluster) line(verb, service string) string {
 
 func (c cluster) shifts() dynamic.ResourceInterface {
 	return c.client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts")).Namespace(c.namespace)
+}
+
+func (c cluster) deployments() dynamic.ResourceInterface {
+	return c.client.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(c.namespace)
+}
+
+// services are those of the namespace; none for who may not see them, since they are only named in what is said.
+func (c cluster) services(ctx context.Context) ([]corev1.Service, error) {
+	list, err := c.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(c.namespace).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing Services: %w", err)
+	}
+	services := make([]corev1.Service, len(list.Items))
+	for i := range list.Items {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &services[i]); err != nil {
+			return nil, fmt.Errorf("reading Service %s: %w", list.Items[i].GetName(), err)
+		}
+	}
+	return services, nil
 }
 
 // find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.

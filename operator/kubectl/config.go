@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
@@ -21,28 +21,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// lastApplied is what kubectl apply remembers of an object; it is not true of the next version.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
 // configSet makes the next version of a ConfigMap or Secret, and names it in the Deployments that name the one before.
 type configSet struct {
-	kind         workload.ConfigKind
-	name         string
-	files, texts []string
-	deployment   string
-	dryRun       bool
-
-	set      map[string][]byte
-	resource schema.GroupVersionResource
-	naming   []string // Deployments that name the version before
-	held     []string // those of them that Stagger holds
+	kind       workload.ConfigKind
+	name       string
+	set        map[string][]byte
+	deployment string
+	dryRun     bool
+	output     output
 }
 
 func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -53,6 +46,7 @@ func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	s := &configSet{}
+	var files, literals []string
 	c := &cobra.Command{
 		Use:   "set <configmap> | secret/<secret>",
 		Short: "Make the next version of a ConfigMap or Secret, and release it step by step",
@@ -62,7 +56,7 @@ func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Example: "  kubectl stagger config set checkout --from-file=limits.yaml\n" +
 			"  kubectl stagger config set secret/checkout --from-file=token=new-token.txt --dry-run",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := s.read(args); err != nil {
+			if err := s.parse(args, files, literals); err != nil {
 				return err
 			}
 			cluster, err := connect(flags)
@@ -72,34 +66,25 @@ func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			return s.run(c.Context(), cluster, w)
 		},
 	}
-	c.Flags().StringArrayVar(&s.files, "from-file", nil, "a file whose content becomes the value of its name, or of key=file")
-	c.Flags().StringArrayVar(&s.texts, "from-literal", nil, "key=value")
+	c.Flags().StringArrayVar(&files, "from-file", nil, "a file whose content becomes the value of its name, or of key=file")
+	c.Flags().StringArrayVar(&literals, "from-literal", nil, "key=value")
 	c.Flags().StringVar(&s.deployment, "deployment", "", "the only Deployment to change; without it all that name the version before")
 	c.Flags().BoolVar(&s.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	c.Flags().StringVarP((*string)(&s.output), "output", "o", "", "json, yaml or name: show the version that is made")
 	parent.AddCommand(c)
 	return parent
 }
 
-// read takes the arguments and the files.
-func (s *configSet) read(args []string) error {
+// parse takes the arguments, and reads the files.
+func (s *configSet) parse(args, files, literals []string) error {
 	if len(args) != 1 {
 		return errors.New("config set needs the name of one ConfigMap or Secret: kubectl stagger config set checkout --from-file=limits.yaml")
 	}
-	kind, name, typed := strings.Cut(args[0], "/")
-	s.kind, s.name = workload.ConfigMap, args[0]
-	if typed {
-		s.name = name
-		switch kind {
-		case "configmap", "configmaps", "cm":
-		case "secret", "secrets":
-			s.kind = workload.Secret
-		default:
-			return fmt.Errorf("%q is neither a ConfigMap nor a Secret; write configmap/%s or secret/%s", args[0], name, name)
-		}
+	if err := s.parseName(args[0]); err != nil {
+		return err
 	}
-	s.resource = schema.GroupVersionResource{Version: "v1", Resource: map[workload.ConfigKind]string{workload.ConfigMap: "configmaps", workload.Secret: "secrets"}[s.kind]}
 	s.set = map[string][]byte{}
-	for _, file := range s.files {
+	for _, file := range files {
 		key, path, named := strings.Cut(file, "=")
 		if !named {
 			key, path = filepath.Base(file), file
@@ -108,122 +93,177 @@ func (s *configSet) read(args []string) error {
 		if err != nil {
 			return fmt.Errorf("--from-file=%s: %w", file, err)
 		}
-		s.set[key] = content
-	}
-	for _, text := range s.texts {
-		key, value, ok := strings.Cut(text, "=")
-		if !ok || key == "" {
-			return fmt.Errorf("--from-literal=%s must be key=value", text)
+		if err := s.add("--from-file="+file, key, content); err != nil {
+			return err
 		}
-		s.set[key] = []byte(value)
+	}
+	for _, literal := range literals {
+		key, value, named := strings.Cut(literal, "=")
+		if !named {
+			return fmt.Errorf("--from-literal=%s must be key=value", literal)
+		}
+		if err := s.add("--from-literal="+key, key, []byte(value)); err != nil {
+			return err
+		}
 	}
 	if len(s.set) == 0 {
 		return errors.New("nothing is to be changed; give --from-file=[key=]file or --from-literal=key=value")
 	}
+	return s.output.check("json", "yaml", "name")
+}
+
+// parseName takes "checkout", "configmap/checkout" or "secret/checkout", in kubectl's spellings.
+func (s *configSet) parseName(arg string) error {
+	kind, name, typed := strings.Cut(arg, "/")
+	if !typed {
+		kind, name = "configmap", arg
+	}
+	switch kind {
+	case "configmap", "configmaps", "cm":
+		s.kind = workload.ConfigMap
+	case "secret", "secrets":
+		s.kind = workload.Secret
+	default:
+		return fmt.Errorf("%q is neither a ConfigMap nor a Secret; write configmap/%s or secret/%s", arg, name, name)
+	}
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return fmt.Errorf("%q is no name of a %s; write it as kubectl get %s lists it", name, s.kind, s.resource().Resource)
+	}
+	s.name = name
 	return nil
 }
 
+func (s *configSet) add(flag, key string, value []byte) error {
+	if len(validation.IsConfigMapKey(key)) > 0 {
+		return fmt.Errorf("%s: %q cannot be a key; use letters, digits, '-', '_' and '.', as in --from-file=limits.yaml=path", flag, key)
+	}
+	if _, twice := s.set[key]; twice {
+		return fmt.Errorf("%s: the key %s is given twice; give it once", flag, key)
+	}
+	s.set[key] = value
+	return nil
+}
+
+func (s *configSet) resource() schema.GroupVersionResource {
+	if s.kind == workload.Secret {
+		return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	}
+	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+}
+
+// change is what one Deployment is to become.
+type change struct {
+	deployment string
+	patch      patch.Patch
+	held       bool     // by Stagger, which then releases it
+	services   []string // managed, before its pods
+}
+
 func (s *configSet) run(ctx context.Context, c cluster, w World) error {
-	old, err := c.client.Resource(s.resource).Namespace(c.namespace).Get(ctx, s.name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("no %s named %s is in %s; list those there are with: kubectl get %s -n %s", s.kind, s.name, where(c.namespace), s.resource.Resource, c.namespace)
-	}
-	if err != nil {
-		return fmt.Errorf("getting %s %s: %w", s.kind, s.name, err)
-	}
-	next, err := s.next(old)
+	next, exists, err := s.next(ctx, c)
 	if err != nil {
 		return err
 	}
-	patches, err := s.patches(ctx, c, next.GetName())
+	changes, err := s.changes(ctx, c, next.GetName())
 	if err != nil {
 		return err
 	}
 	if !s.dryRun {
-		if err := s.write(ctx, c, next, patches); err != nil {
+		if !exists {
+			if next, err = s.create(ctx, c, next); err != nil {
+				return err
+			}
+		}
+		if err := s.rename(ctx, c, next.GetName(), changes); err != nil {
 			return err
 		}
 	}
-	return s.tell(c, w, next.GetName(), patches)
+	return s.tell(c, w, next, exists, changes)
 }
 
-// next is the version that is to be made: the data of the one before with what was given.
-func (s *configSet) next(old *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	data, err := s.dataOf(old)
+// next is the version that is to be made, or the one that is there already.
+func (s *configSet) next(ctx context.Context, c cluster) (next *unstructured.Unstructured, exists bool, err error) {
+	configs := c.client.Resource(s.resource()).Namespace(c.namespace)
+	old, err := configs.Get(ctx, s.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, false, fmt.Errorf("no %s named %s is in %s; list those there are with: kubectl get %s -n %s", s.kind, s.name, where(c.namespace), s.resource().Resource, c.namespace)
+	}
 	if err != nil {
-		return nil, err
+		return nil, false, fmt.Errorf("getting %s %s: %w", s.kind, s.name, err)
 	}
-	before := maps.Clone(data)
-	maps.Copy(data, s.set)
-	if maps.EqualFunc(before, data, func(a, b []byte) bool { return string(a) == string(b) }) {
-		return nil, fmt.Errorf("%s %s has these values already, so there is nothing to release", s.kind, s.name)
+	if next, err = s.following(old); err != nil {
+		return nil, false, err
 	}
-	base := old.GetName()
-	if of := old.GetAnnotations()[workload.ConfigOfAnnotation]; of != "" {
-		base = of
+	if equal, err := s.same(old, next); equal || err != nil {
+		return nil, false, cmp.Or(err, fmt.Errorf("%s %s has these values already, so there is nothing to release", s.kind, s.name))
 	}
-	meta := metav1.ObjectMeta{Namespace: old.GetNamespace(), Name: workload.ConfigVersion(base, data), Labels: old.GetLabels(), Annotations: old.GetAnnotations()}
-	if meta.Labels == nil {
-		meta.Labels = map[string]string{}
+	found, err := configs.Get(ctx, next.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return next, false, nil
 	}
-	if meta.Annotations == nil {
-		meta.Annotations = map[string]string{}
+	if err != nil {
+		return nil, false, fmt.Errorf("getting %s %s: %w", s.kind, next.GetName(), err)
 	}
-	meta.Labels[workload.ConfigLabel] = workload.ConfigHeld
-	meta.Annotations[workload.ConfigOfAnnotation] = base
-	delete(meta.Annotations, lastApplied)
-	immutable := true
+	if equal, err := s.same(found, next); !equal || err != nil {
+		return nil, false, cmp.Or(err, fmt.Errorf("%s %s is there with other data, so nothing was written; delete it if no pod uses it, and say it again", s.kind, next.GetName()))
+	}
+	return found, true, nil
+}
+
+// following is the version after an object.
+func (s *configSet) following(old *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	var object any
 	if s.kind == workload.Secret {
-		kind, _, _ := unstructured.NestedString(old.Object, "type") // without one it is Opaque
-		object = &corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: meta, Immutable: &immutable, Data: data, Type: corev1.SecretType(kind)}
-	} else {
-		m := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta, Immutable: &immutable, Data: map[string]string{}, BinaryData: map[string][]byte{}}
-		binary, _, _ := unstructured.NestedMap(old.Object, "binaryData") // without any there is none to keep
-		for key, value := range data {
-			if _, was := binary[key]; !was && utf8.Valid(value) {
-				m.Data[key] = string(value)
-			} else {
-				m.BinaryData[key] = value
-			}
+		var secret corev1.Secret
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(old.Object, &secret); err != nil {
+			return nil, fmt.Errorf("reading Secret %s: %w", old.GetName(), err)
 		}
-		object = m
+		object = workload.NextSecret(&secret, s.set)
+	} else {
+		var m corev1.ConfigMap
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(old.Object, &m); err != nil {
+			return nil, fmt.Errorf("reading ConfigMap %s: %w", old.GetName(), err)
+		}
+		object = workload.NextConfigMap(&m, s.set)
 	}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
-		return nil, fmt.Errorf("making %s %s: %w", s.kind, meta.Name, err)
+		return nil, fmt.Errorf("making the version after %s %s: %w", s.kind, old.GetName(), err)
 	}
 	return &unstructured.Unstructured{Object: fields}, nil
 }
 
-func (s *configSet) dataOf(old *unstructured.Unstructured) (map[string][]byte, error) {
-	data := map[string][]byte{}
-	if s.kind == workload.Secret {
+// same says whether two objects hold the same values under the same keys.
+func (s *configSet) same(a, b *unstructured.Unstructured) (bool, error) {
+	var data [2]map[string][]byte
+	for i, object := range []*unstructured.Unstructured{a, b} {
 		var secret corev1.Secret
-		err := runtime.DefaultUnstructuredConverter.FromUnstructured(old.Object, &secret)
-		maps.Copy(data, secret.Data)
-		return data, err
+		var m corev1.ConfigMap
+		into := any(&m)
+		if s.kind == workload.Secret {
+			into = &secret
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
+			return false, fmt.Errorf("reading %s %s: %w", s.kind, object.GetName(), err)
+		}
+		data[i] = workload.SecretData(&secret)
+		maps.Copy(data[i], workload.ConfigMapData(&m))
 	}
-	var m corev1.ConfigMap
-	err := runtime.DefaultUnstructuredConverter.FromUnstructured(old.Object, &m)
-	maps.Copy(data, m.BinaryData)
-	for key, value := range m.Data {
-		data[key] = []byte(value)
-	}
-	return data, err
+	return maps.EqualFunc(data[0], data[1], slices.Equal), nil
 }
 
-func (c cluster) deployments() dynamic.ResourceInterface {
-	return c.client.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(c.namespace)
-}
-
-// patches are those of the Deployments that name the version before, by name.
-func (s *configSet) patches(ctx context.Context, c cluster, to string) (map[string]patch.Patch, error) {
+// changes are those of the Deployments that name the version before, by name.
+func (s *configSet) changes(ctx context.Context, c cluster, to string) ([]change, error) {
+	services, err := c.services(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list, err := c.deployments().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("listing Deployments: %w", err)
 	}
-	all := map[string]patch.Patch{}
+	var all []change
+	var naming []string
 	for i := range list.Items {
 		var d appsv1.Deployment
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &d); err != nil {
@@ -233,60 +273,99 @@ func (s *configSet) patches(ctx context.Context, c cluster, to string) (map[stri
 		if len(p) == 0 {
 			continue
 		}
-		s.naming = append(s.naming, d.Name)
+		naming = append(naming, d.Name)
 		if s.deployment == "" || s.deployment == d.Name {
-			all[d.Name] = p
-		}
-		if d.Labels[workload.HeldLabel] == "true" {
-			s.held = append(s.held, d.Name)
+			held := d.Labels[workload.HeldLabel] == "true"
+			all = append(all, change{deployment: d.Name, patch: p, held: held, services: workload.ManagedServices(&d.Spec.Template, services)})
 		}
 	}
 	switch {
-	case len(s.naming) == 0:
-		return nil, fmt.Errorf("no Deployment in %s names %s %s, so nothing would be released; name it in one first", where(c.namespace), s.kind, s.name)
+	case len(naming) == 0:
+		return nil, fmt.Errorf("no Deployment in %s names %s %s, so nothing would be released and nothing was written; name it in one first", where(c.namespace), s.kind, s.name)
 	case len(all) == 0:
-		return nil, fmt.Errorf("the Deployment %s does not name %s %s; these do: %s", s.deployment, s.kind, s.name, strings.Join(s.naming, ", "))
+		return nil, fmt.Errorf("the Deployment %s does not name %s %s, so nothing was written; these do: %s", s.deployment, s.kind, s.name, strings.Join(naming, ", "))
 	}
+	slices.SortFunc(all, func(a, b change) int { return strings.Compare(a.deployment, b.deployment) })
 	return all, nil
 }
 
-func (s *configSet) write(ctx context.Context, c cluster, next *unstructured.Unstructured, patches map[string]patch.Patch) error {
-	_, err := c.client.Resource(s.resource).Namespace(c.namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: fieldManager})
-	if err != nil && !apierrors.IsAlreadyExists(err) { // what has the name has the data
-		return fmt.Errorf("making %s %s: %w", s.kind, next.GetName(), err)
+func (s *configSet) create(ctx context.Context, c cluster, next *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	made, err := c.client.Resource(s.resource()).Namespace(c.namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: fieldManager})
+	if err != nil {
+		return nil, fmt.Errorf("making %s %s: %w", s.kind, next.GetName(), err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(patches)) {
-		body, err := json.Marshal(patches[name])
+	return made, nil
+}
+
+// rename patches one Deployment after the other. Said again, the command goes on where it failed.
+func (s *configSet) rename(ctx context.Context, c cluster, to string, changes []change) error {
+	for i, d := range changes {
+		body, err := json.Marshal(d.patch)
 		if err != nil {
 			return fmt.Errorf("encoding the patch: %w", err)
 		}
-		_, err = c.deployments().Patch(ctx, name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: fieldManager})
-		if raced(err) {
-			return fmt.Errorf("the Deployment %s was changed meanwhile, so it was left as it is; say it again", name)
+		_, err = c.deployments().Patch(ctx, d.deployment, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: fieldManager})
+		done := ""
+		if i > 0 {
+			done = " (changed before it: " + join(changes[:i]) + ")"
 		}
-		if err != nil {
-			return fmt.Errorf("naming %s %s in Deployment %s: %w", s.kind, next.GetName(), name, err)
+		switch {
+		case raced(err):
+			return fmt.Errorf("the Deployment %s was changed meanwhile, so it was left as it is%s; say it again", d.deployment, done)
+		case err != nil:
+			return fmt.Errorf("naming %s %s in Deployment %s%s: %w", s.kind, to, d.deployment, done, err)
 		}
 	}
 	return nil
 }
 
-func (s *configSet) tell(c cluster, w World, next string, patches map[string]patch.Patch) error {
-	names := slices.Sorted(maps.Keys(patches))
-	done := "is made, and named by"
-	if s.dryRun {
-		done = "would be made, and named by"
+func join(changes []change) string {
+	var names []string
+	for _, c := range changes {
+		names = append(names, c.deployment)
 	}
-	if err := write(w.Streams.Out, fmt.Sprintf("%s %s %s Deployment %s instead of %s\n", s.kind, next, done, strings.Join(names, ", "), s.name)); err != nil {
+	return strings.Join(names, ", ")
+}
+
+// tell says what was done on the standard output, or on the standard error where the object is asked for.
+func (s *configSet) tell(c cluster, w World, next *unstructured.Unstructured, exists bool, changes []change) error {
+	does := "is made, and named by"
+	switch {
+	case exists && s.dryRun:
+		does = "is there already, and would be named by"
+	case exists:
+		does = "is there already, and named by"
+	case s.dryRun:
+		does = "would be made, and named by"
+	}
+	text := fmt.Sprintf("%s %s %s Deployment %s instead of %s", s.kind, next.GetName(), does, join(changes), s.name)
+	if s.output.object() {
+		if err := s.output.print(next, w.Streams.Out); err != nil {
+			return err
+		}
+		say(w.Streams.ErrOut, "%s", text)
+	} else if err := write(w.Streams.Out, text+"\n"); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if !slices.Contains(s.held, name) {
-			say(w.Streams.ErrOut, "Deployment %s is not held by Stagger, so all of its pods get it by a rollout of Kubernetes's own", name)
-		}
-	}
-	if len(s.held) > 0 {
-		say(w.Streams.ErrOut, "follow it with: kubectl stagger status -n %s", c.namespace)
+	for _, d := range changes {
+		say(w.Streams.ErrOut, "%s", s.follows(c, d))
 	}
 	return nil
+}
+
+// follows is what comes after the change of a Deployment.
+func (s *configSet) follows(c cluster, d change) string {
+	switch {
+	case !d.held && s.dryRun:
+		return fmt.Sprintf("Deployment %s is not held by Stagger, so all of its pods would get it by a rollout of Kubernetes's own", d.deployment)
+	case !d.held:
+		return fmt.Sprintf("Deployment %s is not held by Stagger, so all of its pods get it by a rollout of Kubernetes's own", d.deployment)
+	case s.dryRun:
+		return fmt.Sprintf("Deployment %s would go out step by step", d.deployment)
+	}
+	status := "kubectl stagger status -n " + c.namespace
+	if len(d.services) > 0 {
+		status = c.line("status", d.services[0])
+	}
+	return fmt.Sprintf("Deployment %s goes out step by step; follow it with: %s", d.deployment, status)
 }

@@ -1,0 +1,362 @@
+package kubectl_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stagger-dev/stagger/operator/kubectl"
+)
+
+// The configuration of a shop. Deployment checkout is held, with a managed Service before it; orders is neither; mail is held by a
+// TrafficShift that was written by hand.
+const shopConfig = `
+- apiVersion: v1
+  kind: ConfigMap
+  metadata:
+    name: checkout
+    labels: {team: payments}
+    annotations: {owner: till, kubectl.kubernetes.io/last-applied-configuration: "{}"}
+  data: {rate: "10", mode: fast}
+  binaryData: {logo: AP8=}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: unused}, data: {rate: "10"}}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: letters}, data: {subject: hello}}
+- {apiVersion: v1, kind: Secret, metadata: {name: token}, type: example.com/token, data: {token: b25l}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: checkout, labels: {stagger.dev/held: "true"}}
+  spec:
+    template:
+      metadata: {labels: {app: checkout}}
+      spec:
+        volumes: [{name: settings, configMap: {name: checkout}}, {name: token, secret: {secretName: token}}]
+        initContainers: [{name: init, envFrom: [{configMapRef: {name: checkout}}]}]
+        containers: [{name: app, newField: 1, env: [{name: x, value: checkout}, {name: RATE, valueFrom: {configMapKeyRef: {name: checkout, key: rate}}}]}]
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: orders}
+  spec:
+    template:
+      metadata: {labels: {app: orders}}
+      spec: {containers: [{name: app, envFrom: [{configMapRef: {name: checkout}}]}]}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: mail, labels: {stagger.dev/held: "true"}}
+  spec:
+    template:
+      metadata: {labels: {app: mail}}
+      spec: {containers: [{name: app, envFrom: [{configMapRef: {name: letters}}]}]}
+- apiVersion: v1
+  kind: Service
+  metadata: {name: till, annotations: {stagger.dev/policy: standard}, labels: {stagger.dev/narrowed: abc}}
+  spec: {selector: {app: checkout, pod-template-hash: abc}}
+- {apiVersion: v1, kind: Service, metadata: {name: mail}, spec: {selector: {app: mail}}}
+- {apiVersion: v1, kind: Service, metadata: {name: nothing, annotations: {stagger.dev/policy: standard}}, spec: {}}
+`
+
+// store is an API server for the configuration of one namespace: objects by their paths.
+type store struct {
+	t       *testing.T
+	objects map[string]*unstructured.Unstructured
+	// beforePatch is what somebody else does just before a patch of that path, and forbidden a part of paths that may not be asked for.
+	beforePatch func(path string)
+	forbidden   string
+	writes      []string
+}
+
+const shopPath = "/api/v1/namespaces/shop/"
+
+func newStore(t *testing.T) *store {
+	s := &store{t: t, objects: map[string]*unstructured.Unstructured{}}
+	var all []map[string]any
+	if err := yaml.Unmarshal([]byte(shopConfig), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range all {
+		u := &unstructured.Unstructured{Object: o}
+		folder := map[string]string{"ConfigMap": shopPath + "configmaps", "Secret": shopPath + "secrets", "Service": shopPath + "services",
+			"Deployment": "/apis/apps/v1/namespaces/shop/deployments"}[u.GetKind()]
+		s.put(folder, u)
+	}
+	return s
+}
+
+func (s *store) put(folder string, o *unstructured.Unstructured) string {
+	o.SetNamespace("shop")
+	at := folder + "/" + o.GetName()
+	s.objects[at] = o
+	return at
+}
+
+func (s *store) kubeconfig() string {
+	web := httptest.NewServer(s)
+	s.t.Cleanup(web.Close)
+	return kubeconfig(s.t, web.URL)
+}
+
+func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	code, answer := s.handle(r)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		s.t.Errorf("answering: %v", err)
+	}
+}
+
+func (s *store) handle(r *http.Request) (int, any) {
+	at := r.URL.Path
+	object, found := s.objects[at]
+	if s.forbidden != "" && strings.Contains(at, s.forbidden) {
+		return refusal(http.StatusForbidden, metav1.StatusReasonForbidden, "cannot "+r.Method+" "+path.Base(s.forbidden))
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		o := &unstructured.Unstructured{}
+		if err := json.NewDecoder(r.Body).Decode(&o.Object); err != nil {
+			s.t.Errorf("reading an object: %v", err)
+		}
+		at = s.put(at, o)
+		s.writes = append(s.writes, "create "+path.Base(at))
+		return http.StatusCreated, o.Object
+	case r.Method == http.MethodPatch:
+		return s.patch(r, at)
+	case found:
+		return http.StatusOK, object.Object
+	case slices.Contains([]string{"configmaps", "secrets"}, path.Base(path.Dir(at))):
+		return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, path.Base(at)+" not found")
+	}
+	items := []any{}
+	for _, key := range slices.Sorted(maps.Keys(s.objects)) {
+		if path.Dir(key) == at {
+			items = append(items, s.objects[key].Object)
+		}
+	}
+	return http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "List", "metadata": map[string]any{}, "items": items}
+}
+
+// patch answers a test that fails as the real one does.
+func (s *store) patch(r *http.Request, at string) (int, any) {
+	if got, want := r.Header.Get("Content-Type"), "application/json-patch+json"; got != want {
+		s.t.Errorf("patch of type %s, want %s", got, want)
+	}
+	if s.beforePatch != nil {
+		s.beforePatch(at)
+	}
+	var operations json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&operations); err != nil {
+		s.t.Errorf("reading a patch: %v", err)
+	}
+	p, err := jsonpatch.DecodePatch(operations)
+	if err != nil {
+		s.t.Errorf("reading a patch: %v", err)
+	}
+	before, err := json.Marshal(s.objects[at].Object)
+	if err != nil {
+		s.t.Errorf("writing %s: %v", at, err)
+	}
+	after, err := p.Apply(before)
+	if err != nil {
+		return refusal(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, err.Error())
+	}
+	changed := &unstructured.Unstructured{}
+	if err := json.Unmarshal(after, &changed.Object); err != nil {
+		s.t.Errorf("reading %s: %v", at, err)
+	}
+	s.objects[at] = changed
+	s.writes = append(s.writes, "patch "+path.Base(at)+" "+string(operations))
+	return http.StatusOK, changed.Object
+}
+
+func refusal(code int, reason metav1.StatusReason, message string) (int, any) {
+	return code, failure(code, reason, message)
+}
+
+// text is what the store holds under a path, as YAML.
+func (s *store) text(at string) string {
+	s.t.Helper()
+	body, err := yaml.Marshal(s.objects[at].Object)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(body)
+}
+
+// file is a file of a name with a content.
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(at, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestAVersionOfAConfigurationIsMadeAndNamed(t *testing.T) {
+	cases := map[string]struct {
+		words []string
+		with  func(s *store)
+	}{
+		"config set":                        {words: []string{"checkout", "--from-literal=rate=20", "--from-file=" + file(t, "limits.yaml", "a: 1\n")}},
+		"config set of one deployment":      {words: []string{"cm/checkout", "--from-literal=rate=20", "--deployment=orders"}},
+		"config set of a secret":            {words: []string{"secret/token", "--from-file=token=" + file(t, "new", "two"), "-o", "json"}},
+		"config set that is tried":          {words: []string{"checkout", "--from-literal=rate=20", "--dry-run"}},
+		"config set that is tried, as yaml": {words: []string{"checkout", "--from-literal=rate=20", "--dry-run", "-o", "yaml"}},
+		"config set of a secret by name":    {words: []string{"secret/token", "--from-literal=token=two", "-o", "name"}},
+		"config set of what is binary":      {words: []string{"checkout", "--from-literal=logo=text", "--from-file=mode=" + file(t, "mode", "\xff\x00"), "-o", "yaml"}},
+		"config set without a service":      {words: []string{"letters", "--from-literal=subject=bye"}},
+		"config set without a right to see services": {words: []string{"checkout", "--from-literal=rate=20", "--deployment=checkout"},
+			with: func(s *store) { s.forbidden = "/services" }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			if c.with != nil {
+				c.with(s)
+			}
+			code, out, talk := typed(t, s.kubeconfig(), append([]string{"config", "set"}, c.words...)...)
+			golden(t, name, code, out, talk+"--- writes\n"+strings.Join(append(s.writes, ""), "\n"))
+		})
+	}
+}
+
+func TestHelpOfConfigSet(t *testing.T) {
+	code, out, talk := typed(t, newStore(t).kubeconfig(), "config", "set", "--help")
+	golden(t, "help of config set", code, out, talk)
+}
+
+// The versions of one ConfigMap, there and back: each is kept, and the way back makes nothing anew.
+func TestVersionsFollowOneAnother(t *testing.T) {
+	s := newStore(t)
+	config := s.kubeconfig()
+	set := func(from, rate string) string {
+		t.Helper()
+		code, out, talk := typed(t, config, "config", "set", from, "--from-literal=rate="+rate, "--deployment=checkout", "-o", "name")
+		if code != kubectl.ExitOK {
+			t.Fatalf("exit code %d: %s", code, talk)
+		}
+		return strings.TrimPrefix(strings.TrimSpace(out), "configmap/")
+	}
+	first := s.text(shopPath + "configmaps/checkout")
+	second := set("checkout", "20")
+	third := set(second, "30")
+	made := s.text(shopPath + "configmaps/" + second)
+	again := set(third, "20")
+	if again != second || third == second || s.text(shopPath+"configmaps/"+second) != made {
+		t.Errorf("the versions are %s, %s and then %s", second, third, again)
+	}
+	for _, name := range []string{second, third} {
+		if suffix, found := strings.CutPrefix(name, "checkout-"); !found || len(suffix) != 8 {
+			t.Errorf("%s is not named after checkout", name)
+		}
+	}
+	if now := s.text(shopPath + "configmaps/checkout"); now != first {
+		t.Errorf("the first version has changed:\n%s", now)
+	}
+	writes := 0
+	for _, w := range s.writes {
+		if strings.HasPrefix(w, "create") {
+			writes++
+		}
+	}
+	if writes != 2 {
+		t.Errorf("%d versions were made, want 2: %v", writes, s.writes)
+	}
+	d := s.text("/apis/apps/v1/namespaces/shop/deployments/checkout")
+	if strings.Count(d, "name: "+second+"\n") != 3 || !strings.Contains(d, "newField: 1") || !strings.Contains(d, "value: checkout\n") {
+		t.Errorf("the Deployment does not name %s, or has lost something:\n%s", second, d)
+	}
+}
+
+func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	cases := map[string]struct {
+		words string
+		with  func(s *store)
+		want  string
+	}{
+		"nothing":                 {words: "", want: "config set needs the name of one ConfigMap or Secret: kubectl stagger config set checkout --from-file=limits.yaml"},
+		"another kind":            {words: "deployment/checkout --from-literal=a=1", want: `"deployment/checkout" is neither a ConfigMap nor a Secret; write configmap/checkout or secret/checkout`},
+		"a kind without a name":   {words: "secret/ --from-literal=a=1", want: `"" is no name of a Secret; write it as kubectl get secrets lists it`},
+		"no change":               {words: "checkout", want: "nothing is to be changed; give --from-file=[key=]file or --from-literal=key=value"},
+		"a literal without value": {words: "checkout --from-literal=a", want: "--from-literal=a must be key=value"},
+		"a key that is none":      {words: "checkout --from-literal=a/b=1", want: `--from-literal=a/b: "a/b" cannot be a key; use letters, digits, '-', '_' and '.', as in --from-file=limits.yaml=path`},
+		"a key twice":             {words: "checkout --from-literal=a=1 --from-literal=a=2", want: "--from-literal=a: the key a is given twice; give it once"},
+		"a file that is not there": {words: "checkout --from-file=a=" + missing,
+			want: "--from-file=a=" + missing + ": open " + missing + ": no such file or directory"},
+		"an unknown output": {words: "checkout --from-literal=a=1 -o wide", want: "-o wide is not known; use one of json, yaml, name"},
+		"a name of nothing": {words: "chekout --from-literal=a=1", want: "no ConfigMap named chekout is in namespace shop; list those there are with: kubectl get configmaps -n shop"},
+		"the same values":   {words: "checkout --from-literal=rate=10", want: "ConfigMap checkout has these values already, so there is nothing to release"},
+		"nobody names it": {words: "unused --from-literal=rate=20",
+			want: "no Deployment in namespace shop names ConfigMap unused, so nothing would be released and nothing was written; name it in one first"},
+		"another Deployment": {words: "checkout --from-literal=rate=20 --deployment=mail",
+			want: "the Deployment mail does not name ConfigMap checkout, so nothing was written; these do: checkout, orders"},
+		"a right that is missing": {words: "checkout --from-literal=rate=20", with: func(s *store) { s.forbidden = "/deployments" },
+			want: "you may not do this (listing Deployments: cannot GET deployments); ask for the role view to look, or edit to command"},
+		"other data under the name": {words: "checkout --from-literal=rate=20", with: func(s *store) {
+			other := s.objects[shopPath+"configmaps/unused"].DeepCopy()
+			other.SetName("checkout-c1f417be")
+			s.put(shopPath+"configmaps", other)
+		}, want: "ConfigMap checkout-c1f417be is there with other data, so nothing was written; delete it if no pod uses it, and say it again"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			if c.with != nil {
+				c.with(s)
+			}
+			code, out, talk := typed(t, s.kubeconfig(), append([]string{"config", "set"}, strings.Fields(c.words)...)...)
+			if code != kubectl.ExitError || out != "" || len(s.writes) > 0 {
+				t.Errorf("exit code %d, output %q and writes %q, want %d and none", code, out, s.writes, kubectl.ExitError)
+			}
+			if diff := cmp.Diff("error: "+c.want+"\n", talk); diff != "" {
+				t.Errorf("talk (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A Deployment that somebody changes at the same time is left to him, and the same command goes on from there.
+func TestARaceIsSaidAndTheCommandGoesOn(t *testing.T) {
+	s := newStore(t)
+	config := s.kubeconfig()
+	s.beforePatch = func(at string) {
+		if path.Base(at) == "orders" {
+			s.beforePatch = nil
+			field := []string{"spec", "template", "spec", "containers"}
+			containers, _, err := unstructured.NestedSlice(s.objects[at].Object, field...)
+			if err != nil {
+				t.Error(err)
+			}
+			containers = append([]any{map[string]any{"name": "proxy"}}, containers...)
+			if err := unstructured.SetNestedSlice(s.objects[at].Object, containers, field...); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	words := []string{"config", "set", "checkout", "--from-literal=rate=20"}
+	code, out, talk := typed(t, config, words...)
+	want := "error: the Deployment orders was changed meanwhile, so it was left as it is (changed before it: checkout); say it again\n"
+	if diff := cmp.Diff(want, talk); diff != "" || code != kubectl.ExitError || out != "" {
+		t.Errorf("exit code %d, output %q, talk (-want +got):\n%s", code, out, diff)
+	}
+	code, out, talk = typed(t, config, words...)
+	if code != kubectl.ExitOK || !strings.Contains(out, "is there already, and named by Deployment orders instead of checkout\n") {
+		t.Errorf("exit code %d, output %q, talk %q", code, out, talk)
+	}
+	if len(s.writes) != 3 {
+		t.Errorf("%d writes, want a version and two Deployments: %q", len(s.writes), s.writes)
+	}
+}
