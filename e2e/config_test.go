@@ -27,6 +27,12 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: free}
 data: {rate: "10"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settled, labels: {stagger.dev/config: held}}
+immutable: true
+data: {rate: "10"}
 `
 
 func TestHeldConfigurationIsNotChangedInPlace(t *testing.T) {
@@ -50,7 +56,11 @@ func TestHeldConfigurationIsNotChangedInPlace(t *testing.T) {
 		"a value and the label":     {"configmap/checkout-1", `{"metadata":{"labels":{"stagger.dev/config":null}},"data":{"rate":"20"}}`, "is held"},
 		"the label alone":           {"configmap/checkout-1", `{"metadata":{"labels":{"stagger.dev/config":null}}}`, ""},
 		"other metadata":            {"configmap/checkout-1", `{"metadata":{"annotations":{"team":"payments"}}}`, ""},
+		"a secret and the label":    {"secret/checkout-1", `{"metadata":{"labels":null},"data":{"token":"dHdv"}}`, "is held"},
+		"a secret that loses a key": {"secret/checkout-1", `{"data":{"token":null}}`, "is held"},
+		"a label of another value":  {"configmap/checkout-1", `{"metadata":{"labels":{"stagger.dev/config":"no"}},"data":{"rate":"20"}}`, "is held"},
 		"what becomes immutable":    {"configmap/checkout-1", `{"immutable":true}`, ""},
+		"what is immutable already": {"configmap/settled", `{"immutable":null,"data":{"rate":"20"}}`, "field is immutable"},
 		"what is not held":          {"configmap/free", `{"data":{"rate":"20"}}`, ""},
 		"what becomes held with it": {"configmap/free", `{"metadata":{"labels":{"stagger.dev/config":"held"}},"data":{"rate":"20"}}`, ""},
 	}
@@ -90,6 +100,54 @@ func TestANewVersionOfAConfigMapGoesOutStepByStep(t *testing.T) {
 	}
 }
 
+// configSet runs the verb and returns what it printed, on both outputs.
+func configSet(t *testing.T, ns string, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns, "config", "set"}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// Kubernetes's own roles have all that the verb needs: whoever may edit a namespace may release its configuration, who may view it may not.
+// A Deployment that nobody manages is changed too, and it is said what that means.
+func TestWhoEditsANamespaceReleasesItsConfiguration(t *testing.T) {
+	t.Parallel()
+	ns := newNamespace(t)
+	apply(t, ns, settings)
+	apply(t, ns, strings.Replace(deploymentWith("", "1"), `image: "shop:1"`, `image: "shop:1", envFrom: [{configMapRef: {name: free}}, {secretRef: {name: checkout-1}}]`, 1))
+	for user, role := range map[string]string{"config-editor": "system:aggregate-to-edit", "config-viewer": "system:aggregate-to-view"} {
+		kubectl(t, "-n", ns, "create", "rolebinding", user, "--clusterrole="+role, "--user="+user)
+	}
+	kubectl(t, "-n", ns, "create", "rolebinding", "editor-views", "--clusterrole=system:aggregate-to-view", "--user=config-editor")
+	waitFor(t, "the bindings count", func() (bool, string) {
+		return may(t, "config-viewer", ns, "list apps/deployments") && may(t, "config-editor", ns, "list apps/deployments") &&
+			may(t, "config-editor", ns, "create core/secrets"), "not all do"
+	})
+	names := func() string {
+		return kubectl(t, "-n", ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[*]['configMapRef','secretRef'].name}")
+	}
+	if out, err := configSet(t, ns, "free", "--from-literal=rate=20", "--as=config-viewer"); err == nil || !strings.Contains(out, "you may not do this (making ConfigMap free-") {
+		t.Errorf("who only views released a ConfigMap: %v: %s", err, out)
+	}
+	if out, err := configSet(t, ns, "secret/checkout-1", "--from-literal=token=two", "--as=config-viewer"); err == nil || !strings.Contains(out, "you may not do this (getting Secret checkout-1") {
+		t.Errorf("who only views released a Secret: %v: %s", err, out)
+	}
+	if got := names(); got != "free checkout-1" {
+		t.Errorf("who only views has changed the Deployment: it names %s", got)
+	}
+	for object, value := range map[string]string{"free": "rate=20", "secret/checkout-1": "token=two"} {
+		out, err := configSet(t, ns, object, "--from-literal="+value, "--as=config-editor")
+		if want := "Deployment checkout is not held by Stagger, so all of its pods get it by a rollout of Kubernetes's own"; err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v: %q, want %q in it", object, err, out, want)
+		}
+	}
+	config, secret, _ := strings.Cut(names(), " ")
+	rate := kubectl(t, "-n", ns, "get", "configmap", config, "-o", "jsonpath={.data.rate} {.immutable}")
+	token := kubectl(t, "-n", ns, "get", "secret", secret, "-o", "jsonpath={.data.token} {.immutable} {.type}")
+	if !strings.HasPrefix(config, "free-") || !strings.HasPrefix(secret, "checkout-1-") || rate != "20 true" || token != "dHdv true Opaque" {
+		t.Errorf("%s has %s, %s has %s", config, rate, secret, token)
+	}
+}
+
 // The verb makes the next version, names it, and Stagger releases it; what it cannot do it says in one sentence.
 func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 	t.Parallel()
@@ -99,10 +157,7 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 		`{"spec":{"template":{"spec":{"containers":[{"name":"app","envFrom":[{"configMapRef":{"name":"checkout-settings"}}]}]}}}}`)
 	s.serve(4)
 	s.gateway()
-	plugin := func(args ...string) (string, error) {
-		out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", s.ns, "config", "set"}, args...)...).CombinedOutput()
-		return string(out), err
-	}
+	plugin := func(args ...string) (string, error) { return configSet(t, s.ns, args...) }
 	for want, args := range map[string][]string{
 		"no ConfigMap named nothing is in namespace": {"nothing", "--from-literal=rate=20"},
 		"no Deployment in namespace":                 {"free", "--from-literal=rate=20"},
@@ -117,6 +172,9 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 	out, err := plugin("checkout-settings", "--from-literal=rate=20")
 	if err != nil || !strings.Contains(out, "is made, and named by Deployment checkout instead of checkout-settings") {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if want := "Deployment checkout goes out step by step; follow it with: kubectl stagger status checkout -n " + s.ns; !strings.Contains(out, want) {
+		t.Errorf("got %q, want %q in it", out, want)
 	}
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
