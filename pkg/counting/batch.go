@@ -70,16 +70,10 @@ func (b Batch) Increments(slice time.Duration) (string, error) {
 		return "", err
 	}
 	arm := b.groups()
-	switch i := b.indicator; i.kind() {
-	case Duration:
-		within := b.selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
-		return pair(factAll, b.scope.increments(arm, b.selector(i.String()+"_count"), slice), factWithin, b.scope.increments(arm, within, slice)), nil
-	case Custom:
+	if i := b.indicator; i.kind() == Custom {
 		return pair(factAll, b.scope.increments(arm, b.custom(i.Total), slice), factBad, b.scope.increments(arm, b.custom(i.Bad), slice)), nil
-	default:
-		groups := strings.Join([]string{arm, labelCode, labelFlags, labelGRPC}, ", ")
-		return b.scope.increments(groups, b.carrier(), slice), nil
 	}
+	return b.scope.reported(arm, b.indicator, b.selector, slice), nil
 }
 
 // Base returns the question whether counts of (T-slice, T] can be believed. It gives the number of targets that were known

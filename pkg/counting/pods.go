@@ -45,13 +45,7 @@ func (p Pods) Increments(interval time.Duration) (string, error) {
 	if err := p.scope.checkSlice(interval); err != nil {
 		return "", err
 	}
-	if i := p.indicator; i.kind() == Duration {
-		within := p.selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
-		return pair(factAll, p.scope.increments(labelPod, p.selector(i.String()+"_count"), interval),
-			factWithin, p.scope.increments(labelPod, within, interval)), nil
-	}
-	groups := strings.Join([]string{labelPod, labelCode, labelFlags, labelGRPC}, ", ")
-	return p.scope.increments(groups, p.selector(Indicator{}.String()), interval), nil
+	return p.scope.reported(labelPod, p.indicator, p.selector, interval), nil
 }
 
 // selector returns the series of a metric that the pods' proxies reported.
