@@ -59,7 +59,7 @@ func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	s := read(vs, t, "")
 	if n := len(s.routes); n > mostRoutes {
 		return fmt.Sprintf("VirtualService %s/%s has %d routes to %s, and one patch can write %d: give it fewer, or move some to delegates.",
-			vs.GetNamespace(), vs.GetName(), n, t.Service, mostRoutes)
+			vs.GetNamespace(), vs.GetName(), n, t, mostRoutes)
 	}
 	for i := range s.routes {
 		r := &s.routes[i]

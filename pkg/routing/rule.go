@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -22,18 +23,18 @@ func RuleFor(rules []*unstructured.Unstructured, t Target) (*unstructured.Unstru
 	if len(found) == 0 {
 		return nil, false
 	}
-	slices.SortFunc(found, func(a, b *unstructured.Unstructured) int {
-		x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
-		if c := x.Compare(y.Time); c != 0 {
-			return c
-		}
-		return strings.Compare(a.GetName(), b.GetName())
-	})
+	slices.SortFunc(found, older)
 	rule := found[0].DeepCopy()
 	for _, younger := range found[1:] {
 		addSubsets(rule, younger)
 	}
 	return rule, true
+}
+
+// older orders as Istio does: by creation, then by name.
+func older(a, b *unstructured.Unstructured) int {
+	x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return cmp.Or(x.Compare(y.Time), strings.Compare(a.GetName(), b.GetName()), strings.Compare(a.GetNamespace(), b.GetNamespace()))
 }
 
 func addSubsets(rule, younger *unstructured.Unstructured) {

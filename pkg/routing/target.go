@@ -34,6 +34,14 @@ func CanaryName(service string) string {
 	return strings.TrimRight(service[:maxName-len(digits)], "-.") + digits
 }
 
+// String names for people whose traffic it is: the Service, or both arms of the user's own.
+func (t Target) String() string {
+	if t.Arms != nil {
+		return t.Arms.Stable.String() + " and " + t.Arms.Canary.String()
+	}
+	return t.Service
+}
+
 // Host returns the full host name of the user's Service.
 func (t Target) Host() string { return t.full(t.Service) }
 

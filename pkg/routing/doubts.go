@@ -8,24 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// AnnotationAllow is what the owner of a VirtualService writes on it so that releases of other namespaces may move weights in it: the
-// names of these namespaces, separated by commas.
-const AnnotationAllow = "stagger.dev/allow"
-
-// Allows reports whether the releases of a Service of the namespace may move weights in the VirtualService: one of their own namespace,
-// or one whose owner says so.
-func Allows(vs *unstructured.Unstructured, namespace string) bool {
-	if vs.GetNamespace() == namespace {
-		return true
-	}
-	for allowed := range strings.SplitSeq(vs.GetAnnotations()[AnnotationAllow], ",") {
-		if strings.TrimSpace(allowed) == namespace {
-			return true
-		}
-	}
-	return false
-}
-
 // Doubts returns one sentence for each thing in these VirtualServices, all of the mesh, that may keep a part of the Service's callers
 // from the weights that are written, sorted; none when nothing is seen.
 func Doubts(vss []*unstructured.Unstructured, t Target) []string {
@@ -36,7 +18,7 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 		routed := len(Routes(vs, t)) > 0
 		if routed && !Allows(vs, t.Namespace) {
 			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: annotate it with %s: %s, or its callers stay on the stable",
-				name, t.Service, AnnotationAllow, t.Namespace))
+				name, t, AnnotationAllow, t.Namespace))
 		}
 		if exported, limited := exports(vs); routed && limited {
 			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", name, exported))
@@ -46,13 +28,7 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 		}
 	}
 	if len(ofHost) > 1 {
-		slices.SortFunc(ofHost, func(a, b *unstructured.Unstructured) int {
-			x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
-			if c := x.Compare(y.Time); c != 0 {
-				return c
-			}
-			return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
-		})
+		slices.SortFunc(ofHost, older)
 		names := make([]string, len(ofHost))
 		for i, vs := range ofHost {
 			names[i] = vs.GetNamespace() + "/" + vs.GetName()

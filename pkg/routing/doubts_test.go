@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -15,8 +14,9 @@ func TestDoubts(t *testing.T) {
 	const early, late = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 	const routed = `http: [{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]`
 	cases := map[string]struct {
-		vss  []*unstructured.Unstructured
-		want []string
+		vss    []*unstructured.Unstructured
+		target Target
+		want   []string
 	}{
 		"nothing":    {},
 		"its own":    {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], `+routed+`}`)}},
@@ -25,6 +25,10 @@ func TestDoubts(t *testing.T) {
 			one("pay", "a", early, `{stagger.dev/allow: "team, shop"}`, `{hosts: [pay], `+routed+`}`),
 			one("pay", "b", early, "{}", `{hosts: [pay], http: [{route: [{destination: {host: checkout}}]}]}`),
 		}},
+		"nothing of two arms": {target: subsets(), vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local, subset: v1}}]}]}`)}},
+		"of another, for two arms": {target: subsets(), vss: []*unstructured.Unstructured{one("pay", "a", early, "{}",
+			`{hosts: [pay], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local, subset: v1}}, {destination: {host: checkout.shop.svc.cluster.local, subset: v2}}]}]}`)},
+			want: []string{"VirtualService pay/a routes to checkout subset v1 and checkout.shop.svc.cluster.local subset v2 as well"}},
 		"exported to few": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: [".", team], `+routed+`}`)}, want: []string{"exported to ., team only"}},
 		"exported to all": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: ["*"], `+routed+`}`)}},
 		"two of one host": {vss: []*unstructured.Unstructured{
@@ -35,7 +39,10 @@ func TestDoubts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Doubts(c.vss, checkout())
+			if c.target.Namespace == "" {
+				c.target = checkout()
+			}
+			got := Doubts(c.vss, c.target)
 			if len(got) != len(c.want) {
 				t.Fatalf("got %q", got)
 			}
@@ -45,17 +52,5 @@ func TestDoubts(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestAllows(t *testing.T) {
-	got := map[string]bool{}
-	for _, annotation := range []string{"", "shop", "team,shop", "shopping", "*"} {
-		vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: pay}}`)
-		vs.SetAnnotations(map[string]string{AnnotationAllow: annotation})
-		got[annotation] = Allows(vs, "shop")
-	}
-	if diff := cmp.Diff(map[string]bool{"": false, "shop": true, "team,shop": true, "shopping": false, "*": false}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
