@@ -56,9 +56,6 @@ func TestTheFirstRequestsOfAVersionAreCounted(t *testing.T) {
 		return r != nil && r.Weight.Millionths() > 1000 && r.OnTheWay()
 	})
 	kubectl(t, "-n", s.ns, "patch", "trafficshift", "checkout", "--type=merge", "-p", `{"spec":{"control":"Paused"}}`)
-	waitWithin(t, 2*time.Minute, "some requests have met the version", func() (bool, string) {
-		met := bed.Met(s.seconds(s.began))
-		return met["1.1.0"] >= 8, fmt.Sprint(met)
-	})
+	s.meets("1.1.0", 8, s.began)
 	s.sameCounts("1.1.0")
 }

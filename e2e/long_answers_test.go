@@ -23,9 +23,7 @@ func TestLongAnswersOutliveAnAbort(t *testing.T) {
 	s.judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 15s},
   steps: [{weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
 	s.push("1.1.0")
-	s.until("half of the traffic is live", func(x *v1alpha1.TrafficShift) bool {
-		return x.Status.Release != nil && x.Status.Release.Weight == "50%" && x.Status.Release.SettledAt != nil
-	})
+	s.live("50%")
 	const answers, hold = 40, 10 * time.Second
 	var all sync.WaitGroup
 	begun, bodies := make(chan string, answers), make([]string, answers)

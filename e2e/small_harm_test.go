@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -18,16 +17,10 @@ func TestSmallHarmIsNoticedInTheTimeThatWasSaid(t *testing.T) {
 	s.ship("1.0.0", "--error-rate=0.0003")
 	began := time.Now()
 	s.rate("gateway", s.ns+".example.com", 200)
-	const past = 20_000
-	waitWithin(t, 3*time.Minute, "the stable has a past", func() (bool, string) {
-		met := bed.Met(s.seconds(began))
-		return met["1.0.0"] >= past, fmt.Sprint(met)
-	})
+	s.meets("1.0.0", 20_000, began) // the stable has a past
 	s.manage()
 	s.ship("1.1.0", "--error-rate=0.0033")
-	x := s.until("half of the traffic is live", func(x *v1alpha1.TrafficShift) bool {
-		return x.Status.Release != nil && x.Status.Release.Weight == "50%" && x.Status.Release.SettledAt != nil
-	})
+	x := s.live("50%")
 	r := x.Status.Release
 	if len(r.Detects) == 0 || r.Detects[0].Weight != "50%" || r.Detects[0].Tenfold == "" {
 		t.Fatalf("nothing was said about a version that fails ten times as often: %+v", r.Detects)

@@ -238,6 +238,24 @@ func (s *story) step(number int64, step int32) *v1alpha1.TrafficShift {
 	})
 }
 
+// live waits until a weight is what the proxies do.
+func (s *story) live(weight string) *v1alpha1.TrafficShift {
+	s.t.Helper()
+	return s.until(weight+" of the traffic is live", func(x *v1alpha1.TrafficShift) bool {
+		r := x.Status.Release
+		return r != nil && string(r.Weight) == weight && r.SettledAt != nil
+	})
+}
+
+// meets waits until clients have met a version so often since a time.
+func (s *story) meets(version string, times int, from time.Time) {
+	s.t.Helper()
+	waitWithin(s.t, 3*time.Minute, fmt.Sprintf("clients have met %s %d times", version, times), func() (bool, string) {
+		met := bed.Met(s.seconds(from))
+		return met[version] >= times, fmt.Sprint(met)
+	})
+}
+
 func ready(x *v1alpha1.TrafficShift) string {
 	for _, c := range x.Status.Conditions {
 		if c.Type == v1alpha1.ConditionReady {

@@ -48,15 +48,15 @@ type memory struct {
 	rate   float64
 }
 
-// remember asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. What
-// a source that does not answer is not asked is not lost.
+// remember asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. A
+// source that does not answer is asked again later, for the same pieces.
 func (s *source) remember(ctx context.Context) time.Time {
 	for r := s.loop.recalling(s); r != nil; r = s.loop.recalling(s) {
-		if err := s.now().recall(ctx, r); err != nil {
+		if err := s.snapshot().recall(ctx, r); err != nil {
 			break
 		}
 	}
-	return s.now().next()
+	return s.snapshot().next()
 }
 
 // recalling is a release whose past is not known yet; nil when there is none, and while the source does not answer.

@@ -62,13 +62,13 @@ func (l *Loop) Suspect(s Suspicion) ([]pkgevidence.PodCounts, bool) {
 // blame asks for the pods of all suspects, and returns when to look for more.
 func (s *source) blame(ctx context.Context) time.Time {
 	for _, x := range s.loop.suspected(s) {
-		pods, err := s.now().pods(ctx, x.Suspicion)
+		pods, err := s.snapshot().pods(ctx, x.Suspicion)
 		if ctx.Err() != nil {
 			break
 		}
 		s.loop.heard(ctx, x, pods, err)
 	}
-	return s.now().next()
+	return s.snapshot().next()
 }
 
 // suspected are those of which nothing has been heard yet.

@@ -50,8 +50,8 @@ func (s *source) window() time.Duration { return max(recent, 2*s.scope.ScrapeInt
 // edge is the end of the newest slice that is over and visible.
 func (s *source) edge(now time.Time) time.Time { return now.Add(-s.lag).Truncate(s.loop.slice) }
 
-// now is the source as it is known now, for those who do not hold up its next slice.
-func (s *source) now() *source {
+// snapshot is the source as it is known now, for those who do not hold up its next slice.
+func (s *source) snapshot() *source {
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
 	return &source{Source: s.Source, loop: s.loop, scope: s.scope, lag: s.lag, state: s.state}
@@ -59,7 +59,7 @@ func (s *source) now() *source {
 
 // answers says whether the source answered when it was last asked.
 func (s *source) answers() bool {
-	return s.now().state.reason != v1alpha1.ReasonPrometheusUnreachable
+	return s.snapshot().state.reason != v1alpha1.ReasonPrometheusUnreachable
 }
 
 // run asks once for each slice, as soon as its samples are visible. Beside it what no abort waits for is asked: a question about a

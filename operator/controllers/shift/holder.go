@@ -15,8 +15,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// twin is the other TrafficShift of the same Service that comes before this one; nil when there is none.
-func (r *reconciler) twin(ctx context.Context, f *facts) (*v1alpha1.TrafficShift, error) {
+// namesake is the other TrafficShift of the same Service that comes before this one; nil when there is none.
+func (r *reconciler) namesake(ctx context.Context, f *facts) (*v1alpha1.TrafficShift, error) {
 	return r.before(ctx, f, func(s *v1alpha1.TrafficShift) (bool, error) {
 		return s.Spec.Service.Name == f.shift.Spec.Service.Name, nil
 	})

@@ -139,6 +139,9 @@ func (m mapper) virtualService(ctx context.Context, o client.Object) []reconcile
 				return true
 			}
 		}
+		if !routing.Allows(vs, s.Namespace) {
+			return false // it is looked at when the counts disagree with the weights
+		}
 		t := target(s, m.domain)
 		return len(routing.Routes(vs, t)) > 0 || routing.Covers([]*unstructured.Unstructured{vs}, t)
 	})

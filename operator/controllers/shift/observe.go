@@ -56,11 +56,11 @@ func (r *reconciler) observe(ctx context.Context, s *v1alpha1.TrafficShift) (*fa
 	looks := []func(context.Context, *facts) error{r.services, r.workload, r.routes, r.wanted}
 	if s.Spec.Destinations != nil {
 		looks = []func(context.Context, *facts) error{r.destinations, r.wanted}
-	} else if twin, err := r.twin(ctx, f); err != nil {
+	} else if other, err := r.namesake(ctx, f); err != nil {
 		return nil, err
-	} else if twin != nil {
+	} else if other != nil {
 		// What is on the Service, its routes and its pods is the other's, and none of our business.
-		f.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf("TrafficShift %s shifts the traffic of Service %s already: delete one of the two", twin.Name, s.Spec.Service.Name))
+		f.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf("TrafficShift %s shifts the traffic of Service %s already: delete one of the two", other.Name, s.Spec.Service.Name))
 		looks = []func(context.Context, *facts) error{r.wanted}
 	}
 	for _, look := range looks {
@@ -69,7 +69,7 @@ func (r *reconciler) observe(ctx context.Context, s *v1alpha1.TrafficShift) (*fa
 		}
 	}
 	r.evidence(f)
-	return f, nil
+	return f, r.doubts(ctx, f)
 }
 
 // running says whether the record is of a release that is not over.

@@ -33,7 +33,6 @@ func (r *reconciler) destinations(ctx context.Context, f *facts) error {
 			f.route(vs)
 		}
 	}
-	f.o.Routes.Doubts = routing.Doubts(all, f.target)
 	if !named {
 		f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf(
 			"no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
@@ -58,7 +57,10 @@ func (f *facts) turn(all []*unstructured.Unstructured) {
 	}
 	lowest, highest, named := int64(routing.Whole), int64(0), false
 	for _, vs := range all {
-		if low, high, found := routing.Share(vs, f.target); found && routing.Allows(vs, f.shift.Namespace) {
+		if !routing.Allows(vs, f.shift.Namespace) {
+			continue
+		}
+		if low, high, found := routing.Share(vs, f.target); found {
 			lowest, highest, named = min(lowest, low), max(highest, high), true
 		}
 	}

@@ -41,12 +41,11 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 		}
 	}
 	for _, vs := range all {
-		if f.marked(vs) != nil || routing.Allows(vs, f.shift.Namespace) && len(routing.Routes(vs, f.target)) > 0 {
+		if routing.Allows(vs, f.shift.Namespace) && len(routing.Routes(vs, f.target)) > 0 || f.marked(vs) != nil {
 			f.routes = append(f.routes, vs)
 			f.route(vs)
 		}
 	}
-	f.o.Routes.Doubts = routing.Doubts(all, f.target)
 	f.unrouted(others)
 	f.o.Routes.OneMade = f.made != nil
 	f.o.Routes.MakeOne = f.made == nil && !routing.Covers(others, f.target)
@@ -58,6 +57,19 @@ func (r *reconciler) routes(ctx context.Context, f *facts) error {
 		}
 	}
 	return r.rules(ctx, f)
+}
+
+// doubts looks for what keeps callers from the weights, once the counts say that something does.
+func (r *reconciler) doubts(ctx context.Context, f *facts) error {
+	if f.o.Evidence.Agreement != release.AgreementNo {
+		return nil
+	}
+	all, err := r.list(ctx, virtualService(), "")
+	if err != nil {
+		return err
+	}
+	f.o.Routes.Doubts = routing.Doubts(all, f.target)
+	return nil
 }
 
 // ports are those of the user's Service; none where it is not there.
