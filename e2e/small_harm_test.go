@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
