@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -103,8 +101,7 @@ func TestANewVersionOfAConfigMapGoesOutStepByStep(t *testing.T) {
 // configSet runs the verb and returns what it printed, on both outputs.
 func configSet(t *testing.T, ns string, args ...string) (string, error) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns, "config", "set"}, args...)...).CombinedOutput()
-	return string(out), err
+	return plugin(t, ns, append([]string{"config", "set"}, args...)...)
 }
 
 // Kubernetes's own roles have all that the verb needs: whoever may edit a namespace may release its configuration, who may view it may not.
@@ -157,7 +154,7 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 		`{"spec":{"template":{"spec":{"containers":[{"name":"app","envFrom":[{"configMapRef":{"name":"checkout-settings"}}]}]}}}}`)
 	s.serve(4)
 	s.gateway()
-	plugin := func(args ...string) (string, error) { return configSet(t, s.ns, args...) }
+	set := func(args ...string) (string, error) { return configSet(t, s.ns, args...) }
 	for want, args := range map[string][]string{
 		"no ConfigMap named nothing is in namespace": {"nothing", "--from-literal=rate=20"},
 		"no Deployment in namespace":                 {"free", "--from-literal=rate=20"},
@@ -165,11 +162,11 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 		"nothing is to be changed":                   {"checkout-settings"},
 		"would be made":                              {"checkout-settings", "--from-literal=rate=20", "--dry-run"},
 	} {
-		if out, err := plugin(args...); !strings.Contains(out, want) || (err == nil) != strings.Contains(want, "would") {
+		if out, err := set(args...); !strings.Contains(out, want) || (err == nil) != strings.Contains(want, "would") {
 			t.Errorf("%v: %v: %s; want %q", args, err, out, want)
 		}
 	}
-	out, err := plugin("checkout-settings", "--from-literal=rate=20")
+	out, err := set("checkout-settings", "--from-literal=rate=20")
 	if err != nil || !strings.Contains(out, "is made, and named by Deployment checkout instead of checkout-settings") {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -183,7 +180,7 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 	if !strings.HasPrefix(named, "checkout-settings-") || data != `20 AAAA true {"stagger.dev/config":"held"}` {
 		t.Errorf("%s has %s", named, data)
 	}
-	if out, err := plugin(named, "--from-literal=rate=30"); err != nil || !strings.Contains(out, "ConfigMap checkout-settings-") {
+	if out, err := set(named, "--from-literal=rate=30"); err != nil || !strings.Contains(out, "ConfigMap checkout-settings-") {
 		t.Errorf("the version after the next: %v: %s", err, out)
 	}
 	if n, by := s.lost(); n != 0 {

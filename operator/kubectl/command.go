@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,6 +26,8 @@ type command struct {
 	verb    string
 	service string
 	reason  string
+	// weight says that the command is only for the weight that was seen.
+	weight bool
 }
 
 func newCommand(verb, arg, reason string) (command, error) {
@@ -40,6 +43,7 @@ func newCommand(verb, arg, reason string) (command, error) {
 // nothing is written.
 func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (*v1alpha1.TrafficShift, error) {
 	var number int64
+	var moves int32
 	for attempt := 1; ; attempt++ {
 		object, err := c.find(ctx, o.service)
 		if err != nil {
@@ -55,6 +59,12 @@ func (o command) give(ctx context.Context, c cluster, token string, allowed func
 		if err := allowed(shift); err != nil {
 			return shift, err
 		}
+		r := shift.Status.Release
+		if o.weight && attempt > 1 && r.Moves != moves {
+			return nil, fmt.Errorf("release %d of %s went to %s while the command was written, so nothing was commanded; look first: %s",
+				number, shift.Name, r.Weight, c.line("status", shift.Name))
+		}
+		moves = r.Moves
 		data, err := json.Marshal(o.patch(shift, token))
 		if err != nil {
 			return nil, fmt.Errorf("encoding the patch: %w", err)
@@ -94,7 +104,11 @@ func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 		// The map of annotations is made here, which must not replace one that somebody else has made since.
 		p = append(p, patch.Version(shift.ResourceVersion))
 	}
-	text := strings.TrimSpace(fmt.Sprintf("%s %d %s %s", o.verb, r.Number, token, o.reason))
+	target := strconv.FormatInt(r.Number, 10)
+	if o.weight {
+		target += fmt.Sprintf("/%d", r.Moves)
+	}
+	text := strings.TrimSpace(strings.Join([]string{o.verb, target, token, o.reason}, " "))
 	return append(p, patch.SetIn(patch.Pointer("metadata", "annotations"), shift.Annotations, v1alpha1.CommandAnnotation, text)...)
 }
 

@@ -40,6 +40,24 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 t0ken orders are booked twice"}]`,
 			out: "checkout: abort of release 7 commanded\n",
 		},
+		"a promotion is for the weight that was seen": {
+			object: as(shift("shop", "checkout"), annotated, moved(3)), words: []string{"promote", "checkout", "--reason", "checked by hand"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "promote 7/3 t0ken checked by hand"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote 7/3 t0ken checked by hand"}]`,
+			out: "checkout: release 7 told to leave 5%\n",
+		},
+		"a pause": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlAuto)), words: []string{"pause", "checkout"},
+			patch: `[{"op":"test","path":"/spec/control","value":"Auto"},{"op":"replace","path":"/spec/control","value":"Paused"}]`,
+			out:   "checkout: paused; no weight is raised until it is resumed, aborts still work\n",
+		},
+		"a resumption": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlPaused)), words: []string{"resume", "checkout"},
+			patch: `[{"op":"test","path":"/spec/control","value":"Paused"},{"op":"replace","path":"/spec/control","value":"Auto"}]`,
+			out:   "checkout: resumed; weights are raised by evidence again\n",
+		},
 		"a retry in place of the abort before": {
 			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) {
 				s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 7 old"}
@@ -101,6 +119,24 @@ func TestCommandsThatMakeNoSenseWriteNothing(t *testing.T) {
 		"abort after the handover": {
 			object: as(shift("shop", "checkout"), promoted, func(s *v1alpha1.TrafficShift) { s.Status.Release.State = v1alpha1.StateRestoring }), verb: "abort",
 			want: "release 7 of checkout is promoted already and only puts routes and Service back; to go back, release the version before it",
+		},
+		"promote after the release": {
+			object: as(shift("shop", "checkout"), promoted), verb: "promote",
+			want: "no release of checkout is running, so there is no step to leave: release 7 ended Promoted; see: kubectl stagger status checkout -n shop",
+		},
+		"promote while it is taken back": {
+			object: as(shift("shop", "checkout"), takeBack), verb: "promote",
+			want: "release 7 of checkout is past its steps (it is Aborting), so there is none to leave; see: kubectl stagger status checkout -n shop",
+		},
+		"promote before the first step": {
+			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 0 }), verb: "promote",
+			want: "release 7 of checkout has no traffic yet, so there is no step to leave; see: kubectl stagger status checkout -n shop",
+		},
+		"promote at the last step": {
+			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) {
+				s.Status.Release.Step, s.Status.Release.Weight = int32(len(s.Status.Release.Plan.Steps)), "100%"
+			}), verb: "promote",
+			want: "release 7 of checkout is at its last step, which only evidence ends; see: kubectl stagger status checkout -n shop",
 		},
 		"retry without any release": {
 			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }), verb: "retry",
@@ -176,6 +212,33 @@ func TestAnAbortNeverHitsALaterRelease(t *testing.T) {
 	}
 	if got := s.shifts[key].Annotations[v1alpha1.CommandAnnotation]; got != "" {
 		t.Errorf("command %q was written, want none", got)
+	}
+}
+
+func TestAPromotionNeverLeavesAWeightThatNobodySaw(t *testing.T) {
+	s := newServer(t, as(shift("shop", "checkout"), annotated, moved(3)))
+	s.beforePatch = func() {
+		s.change(key, func(s *v1alpha1.TrafficShift) {
+			moved(4)(s)
+			s.Status.Release.Weight = "25%"
+			s.Annotations[v1alpha1.CommandAnnotation] = "promote 7/3 another"
+		})
+	}
+	code, _, talk := typed(t, s.kubeconfig(), "promote", "checkout")
+	want := "error: release 7 of checkout went to 25% while the command was written, so nothing was commanded; look first: kubectl stagger status checkout -n shop\n"
+	if diff := cmp.Diff(want, talk); diff != "" || code != kubectl.ExitError {
+		t.Errorf("exit code %d, talk (-want +got):\n%s", code, diff)
+	}
+	if got := s.shifts[key].Annotations[v1alpha1.CommandAnnotation]; got != "promote 7/3 another" {
+		t.Errorf("the command is %q, want the other person's", got)
+	}
+}
+
+func TestAPauseOfWhatIsPausedWritesNothing(t *testing.T) {
+	s := newServer(t, as(shift("shop", "checkout"), controlled(v1alpha1.ControlPaused)))
+	code, out, talk := typed(t, s.kubeconfig(), "pause", "checkout")
+	if code != kubectl.ExitOK || out != "" || talk != "checkout is paused already\n" || len(s.patches) > 0 {
+		t.Errorf("exit code %d, output %q, talk %q, patches %q", code, out, talk, s.patches)
 	}
 }
 
@@ -263,6 +326,15 @@ func TestAnAbortSaysThatItIsNotAllowed(t *testing.T) {
 	if diff := cmp.Diff(want, talk); diff != "" || code != kubectl.ExitError || out != "" {
 		t.Errorf("exit code %d, output %q, talk (-want +got):\n%s", code, out, diff)
 	}
+}
+
+// moved sets how many weights were written.
+func moved(n int32) func(*v1alpha1.TrafficShift) {
+	return func(s *v1alpha1.TrafficShift) { s.Status.Release.Moves = n }
+}
+
+func controlled(c v1alpha1.Control) func(*v1alpha1.TrafficShift) {
+	return func(s *v1alpha1.TrafficShift) { s.Spec.Control = c }
 }
 
 func decodedAll(t *testing.T, texts []string) []any {

@@ -68,7 +68,8 @@ func newRoot(w World) *cobra.Command {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
 	flags := connectionFlags(root.PersistentFlags())
-	root.AddCommand(newStatus(w, flags), newAbort(w, flags), newRetry(w, flags), newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags))
+	root.AddCommand(newStatus(w, flags), newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
+		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags))
 	return root
 }
 

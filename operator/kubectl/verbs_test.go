@@ -118,6 +118,8 @@ func TestWhatIsShown(t *testing.T) {
 		empty bool
 	}{
 		"help":                            {words: []string{"--help"}},
+		"help of promote":                 {words: []string{"promote", "--help"}},
+		"help of pause":                   {words: []string{"pause", "--help"}},
 		"help of abort":                   {words: []string{"abort", "--help"}},
 		"one service":                     {words: []string{"status", "checkout"}},
 		"one service as kubectl names it": {words: []string{"status", "svc/checkout", "-o", "wide"}},

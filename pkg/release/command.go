@@ -18,10 +18,14 @@ const (
 	promote  verb = "promote"
 )
 
-// Command is a one-shot command of a person: "<verb> <release number> <token> [reason]".
+// Command is a one-shot command of a person: "<verb> <release number>[/<moves>] <token> [reason]". With the count of weights that were
+// written when the person looked, it is for that weight alone.
 type Command struct {
 	verb   verb
 	number int64
+	// guarded says that the command is for the weight that was seen, after so many moves.
+	guarded bool
+	moves   int64
 	// Token tells one command from the next.
 	Token string
 	// Why is the reason that was given; may be empty.
@@ -36,11 +40,17 @@ func ParseCommand(text string) *Command {
 		return &Command{Token: shorten(text), bad: "a command is \"<verb> <release number> <token> [reason]\""}
 	}
 	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: cut(strings.Join(words[3:], " "))}
-	number, err := strconv.ParseInt(words[1], 10, 64)
-	if err != nil {
-		c.bad = fmt.Sprintf("release number %q is not a number", shorten(words[1]))
+	var number, moves string
+	var err error
+	number, moves, c.guarded = strings.Cut(words[1], "/")
+	if c.number, err = strconv.ParseInt(number, 10, 64); err != nil {
+		c.bad = fmt.Sprintf("release number %q is not a number", shorten(number))
 	}
-	c.number = number
+	if c.guarded {
+		if c.moves, err = strconv.ParseInt(moves, 10, 32); err != nil || c.moves < 0 {
+			c.bad = fmt.Sprintf("count of moves %q is not a number from 0", shorten(moves))
+		}
+	}
 	switch c.verb {
 	case abortNow, retry, promote:
 	default:
@@ -97,6 +107,8 @@ func refusal(o Observation, c *Command) string {
 		return "there is no release yet"
 	case c.number != o.Release.Number:
 		return fmt.Sprintf("release %d is not the present one, which is %d", c.number, o.Release.Number)
+	case c.guarded && c.moves != int64(o.Release.Moves):
+		return fmt.Sprintf("release %d has gone to another weight since the command was given", c.number)
 	case c.verb == retry:
 		return refuseRetry(o)
 	case !o.running():

@@ -20,6 +20,9 @@ func TestACommandIsReadFromItsAnnotation(t *testing.T) {
 		"with a reason":           {"promote 7 t1 known to be good", Command{verb: promote, number: 7, Token: "t1", Why: "known to be good"}},
 		"without one":             {"abort 7 t1", Command{verb: abortNow, number: 7, Token: "t1"}},
 		"with spaces around":      {"  retry   7\tt1\n", Command{verb: retry, number: 7, Token: "t1"}},
+		"for one weight":          {"promote 7/3 t1", Command{verb: promote, number: 7, guarded: true, moves: 3, Token: "t1"}},
+		"for no weight":           {"promote 7/ t1", Command{verb: promote, number: 7, guarded: true, Token: "t1", bad: `count of moves "" is not a number from 0`}},
+		"for a negative weight":   {"promote 7/-3 t1", Command{verb: promote, number: 7, guarded: true, moves: -3, Token: "t1", bad: `count of moves "-3" is not a number from 0`}},
 		"too short":               {"abort 7", Command{Token: "abort 7", bad: `a command is "<verb> <release number> <token> [reason]"`}},
 		"of an unknown verb":      {"explode 7 t1", Command{verb: "explode", number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry and promote`}},
 		"of no release":           {"abort seven t1", Command{verb: abortNow, Token: "t1", bad: `release number "seven" is not a number`}},
@@ -77,13 +80,14 @@ func TestARefusedCommandIsAnsweredOnce(t *testing.T) {
 		command string
 		want    string
 	}{
-		"before any release":       {nil, "abort 1 t", "there is no release yet"},
-		"for another release":      {[]string{"push v2"}, "abort 2 t", "release 2 is not the present one, which is 1"},
-		"retry while it runs":      {[]string{"push v2"}, "retry 1 t", "release 1 is still running; retry is for a template that was taken back"},
-		"promote before traffic":   {[]string{"push v2"}, "promote 1 t why", "the release has no traffic yet; promote leaves a step"},
-		"promote unproven":         {[]string{"push v2", "wait 30s"}, "promote 1 t", "the evidence does not clear the next step; say why it is to be left all the same"},
-		"promote at the last step": {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over"},
-		"abort twice":              {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already"},
+		"before any release":         {nil, "abort 1 t", "there is no release yet"},
+		"for another release":        {[]string{"push v2"}, "abort 2 t", "release 2 is not the present one, which is 1"},
+		"retry while it runs":        {[]string{"push v2"}, "retry 1 t", "release 1 is still running; retry is for a template that was taken back"},
+		"promote of a weight before": {[]string{"push v2", "wait 30s"}, "promote 1/0 t why", "release 1 has gone to another weight since the command was given"},
+		"promote before traffic":     {[]string{"push v2"}, "promote 1 t why", "the release has no traffic yet; promote leaves a step"},
+		"promote unproven":           {[]string{"push v2", "wait 30s"}, "promote 1 t", "the evidence does not clear the next step; say why it is to be left all the same"},
+		"promote at the last step":   {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over"},
+		"abort twice":                {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already"},
 		"abort after the handover": {
 			[]string{"policy 100%/30s", "push v2", "wait 1m10s"}, "abort 1 t", "release 1 was handed over; to go back, give the Deployment the template it had",
 		},

@@ -5,8 +5,9 @@ const (
 	// PolicyAnnotation on a Service names the ShiftPolicy by which releases of the workload behind it go. Setting it puts the
 	// Service under management, removing it ends management; neither releases anything.
 	PolicyAnnotation = "stagger.dev/policy"
-	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number> <token> [reason]". It is carried out once
-	// for each token, refused when the number is not the running release's, and echoed in status.lastHandledCommand.
+	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]". It is carried
+	// out once for each token, refused when the number is not the running release's or status.release.moves is no longer the one
+	// that is named, and echoed in status.lastHandledCommand.
 	CommandAnnotation = "stagger.dev/command"
 	// HeldLabel on a Deployment ("true") says that its template changes are released by Stagger and by nothing else.
 	HeldLabel = "stagger.dev/held"

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// plugin runs kubectl stagger in a namespace, as people do.
+func plugin(t *testing.T, ns string, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// A release is paused, resumed, promoted and taken back by people; who promotes a weight that is no longer there leaves no other one.
+func TestPeopleSteerARelease(t *testing.T) {
+	t.Parallel()
+	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "30%", hold: 1h}, {weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+	says := func(ok bool, want string, args ...string) {
+		t.Helper()
+		if out, err := plugin(t, s.ns, args...); !strings.Contains(out, want) || (err == nil) != ok {
+			t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
+		}
+	}
+	promote := []string{"promote", "checkout", "--reason", "checked by hand"}
+	s.push("1.1.0")
+	s.live("30%")
+	says(true, "checkout: paused", "pause", "checkout")
+	s.until("it is paused", func(x *v1alpha1.TrafficShift) bool {
+		return strings.Contains(describe(x), string(v1alpha1.ReasonPaused))
+	})
+	says(false, "kubectl stagger resume checkout", promote...)
+	says(true, "checkout: resumed", "resume", "checkout")
+	says(true, "release 1 told to leave 30%", promote...)
+	s.live("50%")
+	kubectl(t, "-n", s.ns, "annotate", "--overwrite", "trafficshift", "checkout", "stagger.dev/command=promote 1/1 late checked by hand")
+	x := s.until("the late command is answered", func(x *v1alpha1.TrafficShift) bool { return strings.HasPrefix(x.Status.LastHandledCommand, "late") })
+	if r := x.Status.Release; r.Step != 2 || r.Weight != "50%" {
+		t.Errorf("a command for a weight before was carried out: %s", describe(x))
+	}
+	says(false, "release 1 ended Aborted: Commanded: aborted by command: enough", "abort", "checkout", "--wait", "--reason", "enough")
+	s.restored()
+	if n, by := s.lost(); n != 0 {
+		t.Errorf("requests failed: %v", by)
+	}
+}
