@@ -44,6 +44,8 @@ func TestPeopleSteerARelease(t *testing.T) {
 		t.Errorf("a command for a weight before was carried out: %s", describe(x))
 	}
 	says(false, "release 1 ended Aborted: Commanded: aborted by command: enough", "abort", "checkout", "--wait", "--reason", "enough")
+	says(true, "shop:1.1.0", "history", "checkout")
+	says(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
 	s.restored()
 	if n, by := s.lost(); n != 0 {
 		t.Errorf("requests failed: %v", by)

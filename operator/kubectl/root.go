@@ -69,7 +69,7 @@ func newRoot(w World) *cobra.Command {
 	})
 	flags := connectionFlags(root.PersistentFlags())
 	root.AddCommand(newStatus(w, flags), newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
-		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags))
+		newHistory(w, flags), newReport(w, flags), newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags))
 	return root
 }
 

@@ -158,6 +158,47 @@ func TestWhatIsShown(t *testing.T) {
 	}
 }
 
+// remembered has two releases before the present one.
+func remembered(s *v1alpha1.TrafficShift) {
+	s.Status.History = []v1alpha1.PastRelease{
+		{Number: 6, Revision: "6c4f678748", Images: []string{"checkout:1.4.2"}, Outcome: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted,
+			PeakWeight: "100%", Exposed: 1204511, Failed: 1318, StartedAt: *ago(50 * time.Hour), Duration: "1500s"},
+		{Number: 5, Revision: "84d9c8d6f5", Images: []string{"checkout:1.4.1"}, Outcome: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable,
+			Message: "availability: 9 of 211 | canary requests failed", PeakWeight: "1%", Exposed: 211, Failed: 9, StartedAt: *ago(75 * time.Hour), Duration: "72s"},
+	}
+}
+
+func TestWhatIsKnownOfPastReleases(t *testing.T) {
+	cases := map[string]struct {
+		words []string
+		first bool
+	}{
+		"history":                    {words: []string{"history", "checkout"}},
+		"history of none":            {words: []string{"history", "checkout"}, first: true},
+		"report of the newest":       {words: []string{"report", "checkout"}},
+		"report of the newest, json": {words: []string{"report", "checkout", "-o", "json"}},
+		"report of one before":       {words: []string{"report", "checkout", "5"}},
+		"report of one before, yaml": {words: []string{"report", "checkout", "5", "-o", "yaml"}},
+		"report of none":             {words: []string{"report", "checkout"}, first: true},
+		"report of one forgotten":    {words: []string{"report", "checkout", "4"}},
+		"report of no number":        {words: []string{"report", "checkout", "last"}},
+		"report as xml":              {words: []string{"report", "checkout", "-o", "xml"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, as(shift("shop", "checkout"), aborted, remembered, func(s *v1alpha1.TrafficShift) {
+				s.Status.Release.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Breach", Against: "162.8", For: "0",
+					Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 23}, Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 31}}}
+			}))
+			if c.first {
+				s = newServer(t, as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }))
+			}
+			code, out, talk := typed(t, s.kubeconfig(), c.words...)
+			golden(t, name, code, out, talk)
+		})
+	}
+}
+
 func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 	cases := map[string]struct {
 		words []string

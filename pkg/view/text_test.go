@@ -3,6 +3,7 @@ package view_test
 import (
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -308,7 +309,10 @@ func FuzzText(f *testing.F) {
 		}
 		p := view.Paper{Width: width, Wide: width%2 == 0}
 		screen := view.Release(&shift, now)
-		for _, text := range []string{screen.Text(p), view.Table(view.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
+		if report, known := view.ReportOf(&shift, 0); known {
+			check(t, report.Markdown(), math.MaxInt)
+		}
+		for _, text := range []string{screen.Text(p), screen.HistoryTable(p), view.Table(view.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
 			check(t, text, max(width, 24))
 		}
 	})

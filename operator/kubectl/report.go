@@ -1,0 +1,105 @@
+package kubectl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// report is one release as a record to hand on.
+type report struct {
+	service string
+	// number of the release, 0 for the newest.
+	number int64
+	output string
+}
+
+func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	r := report{}
+	c := &cobra.Command{
+		Use:   "report <service> [number]",
+		Short: "Write one release as a record to hand on",
+		Long: "Write one release as a record to hand on: what was released and when, how many met it, how many failed, and why it ended. Without\n" +
+			"a number: the newest release. The objectives' numbers are known of the newest release only.",
+		Example:           "  kubectl stagger report checkout > release.md\n  kubectl stagger report checkout 6 -o json",
+		ValidArgsFunction: completeNames(flags),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.parse(args); err != nil {
+				return err
+			}
+			cluster, err := connect(flags)
+			if err != nil {
+				return err
+			}
+			return r.run(c.Context(), cluster, w)
+		},
+	}
+	c.Flags().StringVarP(&r.output, "output", "o", "markdown", "markdown, json or yaml")
+	return c
+}
+
+func (r *report) parse(args []string) (err error) {
+	if len(args) < 1 || len(args) > 2 || serviceName(args[0]) == "" {
+		return errors.New("report needs the name of one Service, and may have the number of a release: kubectl stagger report checkout 6")
+	}
+	r.service = serviceName(args[0])
+	if len(args) == 2 {
+		if r.number, err = strconv.ParseInt(args[1], 10, 64); err != nil || r.number < 1 {
+			return fmt.Errorf("%q is no number of a release; they count from 1", args[1])
+		}
+	}
+	switch r.output {
+	case "markdown", "json", "yaml":
+		return nil
+	}
+	return fmt.Errorf("-o %s is not known; use one of markdown, json, yaml", r.output)
+}
+
+func (r *report) run(ctx context.Context, c cluster, w World) error {
+	object, err := c.find(ctx, r.service)
+	if err != nil {
+		return err
+	}
+	shift, err := typed(object)
+	if err != nil {
+		return err
+	}
+	record, known := view.ReportOf(shift, r.number)
+	switch {
+	case !known && r.number == 0:
+		return fmt.Errorf("%s has had no release yet; see: %s", shift.Name, c.line("status", shift.Name))
+	case !known:
+		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.line("history", shift.Name))
+	}
+	text, err := r.text(record)
+	if err != nil {
+		return err
+	}
+	return write(w.Streams.Out, text)
+}
+
+func (r *report) text(record view.Report) (string, error) {
+	var data []byte
+	var err error
+	switch r.output {
+	case "json":
+		data, err = json.MarshalIndent(record, "", "  ")
+		data = append(data, '\n')
+	case "yaml":
+		data, err = yaml.Marshal(record)
+	default:
+		return record.Markdown(), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("encoding the record: %w", err)
+	}
+	return string(data), nil
+}

@@ -1,0 +1,175 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Report is the record of one release, to hand on to who was not there. Texts are clean as those of a Screen are.
+type Report struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	// Number of the release, from 1.
+	Number int64 `json:"number"`
+	// Version and Stable name the canary and what served beside it; Stable is "" when it is no longer known.
+	Version  string `json:"version"`
+	Stable   string `json:"stable,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	Policy   string `json:"policy,omitempty"`
+	// State is where the release is; Promoted or Aborted when it is over.
+	State   State  `json:"state"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Pod is the one that made the canary's counts bad, where there is one.
+	Pod string `json:"pod,omitempty"`
+	// Started and Ended are nil when unknown; Ended also while the release runs.
+	Started *time.Time `json:"started,omitempty"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	// Peak is the largest weight that was written.
+	Peak string `json:"peakWeight,omitempty"`
+	// Requests met the canary, Failed of them were bad.
+	Requests int64 `json:"requests"`
+	Failed   int64 `json:"failed"`
+	// Objectives are known of the newest release only.
+	Objectives []ReportObjective `json:"objectives,omitempty"`
+}
+
+// ReportObjective is one objective of a Report.
+type ReportObjective struct {
+	Name           string `json:"name"`
+	Verdict        string `json:"verdict"`
+	StableRequests int64  `json:"stableRequests"`
+	StableBad      int64  `json:"stableBad"`
+	CanaryRequests int64  `json:"canaryRequests"`
+	CanaryBad      int64  `json:"canaryBad"`
+	// Against and For are the evidence as people read it, "-" when unknown.
+	Against string `json:"against"`
+	For     string `json:"for"`
+}
+
+// ReportOf is the record of a release of a TrafficShift; number 0 is the newest one. False when nothing is known of it.
+func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
+	if r := shift.Status.Release; r != nil && (number == 0 || number == r.Number) {
+		return newestReport(shift, r), true
+	}
+	for _, h := range shift.Status.History {
+		if number != 0 && h.Number != number {
+			continue
+		}
+		r := reportFor(shift)
+		r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images})
+		r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
+		r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
+		if !h.StartedAt.IsZero() {
+			started, ended := h.StartedAt.UTC(), h.StartedAt.Add(max(h.Duration.Duration(), 0)).UTC()
+			r.Started, r.Ended = &started, &ended
+		}
+		return r, true
+	}
+	return Report{}, false
+}
+
+func reportFor(shift *v1alpha1.TrafficShift) Report {
+	return Report{Namespace: clean(shift.Namespace), Service: clean(cmp.Or(shift.Spec.Service.Name, shift.Name))}
+}
+
+func newestReport(shift *v1alpha1.TrafficShift, given *v1alpha1.Release) Report {
+	r := reportFor(shift)
+	r.Number, r.Revision, r.Policy, r.State = given.Number, clean(given.Revision), clean(given.Policy), State(clean(string(given.State)))
+	r.Version, r.Stable = versions(shift)
+	r.Peak, r.Requests, r.Failed = percent(given.PeakWeight), max(given.Exposed, 0), max(given.Failed, 0)
+	if o := given.Outcome; o != nil {
+		r.Reason, r.Message, r.Pod = clean(string(o.Reason)), clean(o.Message), clean(o.Pod)
+	}
+	if !given.StartedAt.IsZero() {
+		started := given.StartedAt.UTC()
+		r.Started = &started
+	}
+	if given.FinishedAt != nil {
+		ended := given.FinishedAt.UTC()
+		r.Ended = &ended
+	}
+	for _, o := range objectivesOf(given) {
+		r.Objectives = append(r.Objectives, ReportObjective{Name: o.title(), Verdict: verdict(o), StableRequests: o.Stable.Requests, StableBad: o.Stable.Bad,
+			CanaryRequests: o.Canary.Requests, CanaryBad: o.Canary.Bad, Against: o.Against, For: o.For})
+	}
+	return r
+}
+
+// Markdown writes the record as a page of its own.
+func (r Report) Markdown() string {
+	var b strings.Builder
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(value))
+		}
+	}
+	fmt.Fprintf(&b, "# Release %d of %s in %s: %s\n\n| | |\n|---|---|\n", r.Number, r.Service, r.Namespace, strings.ToLower(string(r.State)))
+	row("version", r.Version)
+	row("beside", r.Stable)
+	row("revision", r.Revision)
+	row("policy", r.Policy)
+	row("began", stamp(r.Started))
+	row("ended", stamp(r.Ended))
+	if r.Started != nil && r.Ended != nil {
+		row("took", span(r.Ended.Sub(*r.Started)))
+	}
+	row("largest weight", r.Peak)
+	row("met it", counted(r.Requests, "request"))
+	row("failed", counted(r.Failed, "request"))
+	row("reason", r.Reason)
+	row("pod to look at", r.Pod)
+	if r.Message != "" {
+		fmt.Fprintf(&b, "\n%s\n", r.Message)
+	}
+	if len(r.Objectives) == 0 {
+		return b.String()
+	}
+	b.WriteString("\n| objective | stable | canary | verdict | evidence against | for |\n|---|---|---|---|---|---|\n")
+	for _, o := range r.Objectives {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", cell(o.Name), Arm{o.StableRequests, o.StableBad}, Arm{o.CanaryRequests, o.CanaryBad},
+			cell(o.Verdict), cell(o.Against), cell(o.For))
+	}
+	return b.String()
+}
+
+// cell keeps a text within its cell.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+func stamp(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format("2006-01-02 15:04:05 MST")
+}
+
+// HistoryTable is the table of all releases that are known, newest first; "" when there are none.
+func (s Screen) HistoryTable(p Paper) string {
+	past := s.History
+	if s.Number > 0 {
+		past = append([]Past{s.present()}, past...)
+	}
+	p.Wide = true
+	w := writer{p: p}
+	w.history(past)
+	return p.write(w.lines)
+}
+
+// present is the newest release as a line of history.
+func (s Screen) present() Past {
+	p := Past{Number: s.Number, Version: cmp.Or(s.Canary, s.Stable), Result: s.State, Ended: -1}
+	if e := s.Exposed; e != nil {
+		p.Requests, p.Failed = e.Requests, e.Failed
+	}
+	if o := s.Outcome; o != nil {
+		p.Reason, p.Peak, p.Ended, p.Took = o.Reason, o.Peak, o.Ended, o.Took
+		if o.Ended >= 0 {
+			p.Result = o.Result
+		}
+	}
+	return p
+}
