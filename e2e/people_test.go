@@ -1,6 +1,13 @@
 package e2e
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,6 +21,32 @@ func plugin(t *testing.T, ns string, args ...string) (string, error) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns}, args...)...).CombinedOutput()
 	return string(out), err
+}
+
+// looksAtTheCanary pastes the query of the story of the release into Prometheus.
+func (s *story) looksAtTheCanary() {
+	s.t.Helper()
+	out, err := plugin(s.t, s.ns, "why", "checkout")
+	if err != nil || !strings.Contains(out, "aborted by command: enough") {
+		s.t.Fatalf("kubectl stagger why: %v, %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	address := cmp.Or(os.Getenv("PROMETHEUS_URL"), "http://127.0.0.1:9090") + "/api/v1/query?query=" + url.QueryEscape(lines[len(lines)-1])
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK || !strings.Contains(string(body), `"checkout-canary"`) {
+		s.t.Errorf("Prometheus answers %s to what is to be pasted: %s", answer.Status, body)
+	}
 }
 
 // A release is paused, resumed, promoted and taken back by people; who promotes a weight that is no longer there leaves no other one.
@@ -43,7 +76,16 @@ func TestPeopleSteerARelease(t *testing.T) {
 	if r := x.Status.Release; r.Step != 2 || r.Weight != "50%" {
 		t.Errorf("a command for a weight before was carried out: %s", describe(x))
 	}
+	watched := make(chan string, 1)
+	go func() {
+		out, err := plugin(t, s.ns, "watch", "checkout")
+		watched <- fmt.Sprint(out, err)
+	}()
 	says(false, "release 1 ended Aborted: Commanded: aborted by command: enough", "abort", "checkout", "--wait", "--reason", "enough")
+	if out := <-watched; !strings.Contains(out, "Aborted") || !strings.HasSuffix(out, "exit status 2") {
+		t.Errorf("who watched saw:\n%s", out)
+	}
+	s.looksAtTheCanary()
 	says(true, "shop:1.1.0", "history", "checkout")
 	says(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
 	s.restored()

@@ -21,9 +21,9 @@ const (
 )
 
 const exitHelp = `Exit codes:
-  0  done; with --wait or --exit-code: promoted, going on, or nothing is being released
+  0  done; with watch, --wait or --exit-code: promoted, going on, or nothing is being released
   1  wrong usage, or the cluster refused or did not answer
-  2  with --wait or --exit-code: the release was aborted
+  2  with watch, --wait or --exit-code: the release was aborted
   3  with --exit-code: the release is held or paused, or waits for people
   4  with --wait: it took longer than --timeout`
 

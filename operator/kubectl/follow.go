@@ -75,7 +75,7 @@ func (f *follow) run(ctx context.Context, shift *v1alpha1.TrafficShift) (end, er
 			return end{}, f.late()
 		case ctx.Err() != nil:
 			return end{}, ctx.Err()
-		case !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err):
+		case !forgotten(err):
 			return end{}, err
 		}
 		// The API server has forgotten what came after the last look, so look anew.
@@ -89,7 +89,7 @@ func (f *follow) run(ctx context.Context, shift *v1alpha1.TrafficShift) (end, er
 	}
 }
 
-func (f *follow) watcher() cache.Watcher {
+func (f *follow) watcher() *cache.ListWatch {
 	return &cache.ListWatch{WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.name).String()
 		return f.cluster.shifts().Watch(ctx, o)

@@ -94,7 +94,7 @@ func (c cluster) policy(ctx context.Context, name string) (*v1alpha1.ShiftPolicy
 	object, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) && !notServed(err):
-		return nil, fmt.Errorf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", name)
+		return nil, c.noPolicy(ctx, name)
 	case err != nil:
 		return nil, err
 	}
@@ -103,6 +103,24 @@ func (c cluster) policy(ctx context.Context, name string) (*v1alpha1.ShiftPolicy
 		return nil, fmt.Errorf("ShiftPolicy %s was written for another version of Stagger (%w); update the plugin", name, err)
 	}
 	return p, nil
+}
+
+// noPolicy says that no ShiftPolicy has the name, and which one may be meant.
+func (c cluster) noPolicy(ctx context.Context, name string) error {
+	list, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("listing ShiftPolicies: %w", err)
+	}
+	var names []string
+	if list != nil {
+		for i := range list.Items {
+			names = append(names, list.Items[i].GetName())
+		}
+	}
+	if near := nearest(name, names); near != "" {
+		return fmt.Errorf("no ShiftPolicy is named %s; did you mean %s?", name, near)
+	}
+	return fmt.Errorf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", name)
 }
 
 // traffic says where a Service's traffic is known from.

@@ -33,6 +33,8 @@ type server struct {
 	grown  chan struct{}
 	// beforePatch and afterPatch are what others do just then, with the lock held; they may be nil.
 	beforePatch, afterPatch func()
+	// onWatch is what others do when the first watch has begun, with the lock held; it may be nil.
+	onWatch func()
 	// deny answers every request, denyPatch every patch, with this status when it is not nil.
 	deny, denyPatch *metav1.Status
 	// forgotten makes the next watch answer that it is too late to begin where it wants to.
@@ -95,6 +97,7 @@ func (s *server) kubeconfig() string {
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
+	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies", s.policies)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.get)
 	mux.HandleFunc("PATCH /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.patch)
@@ -168,6 +171,19 @@ func (s *server) policy(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, p)
 }
 
+func (s *server) policies(w http.ResponseWriter, _ *http.Request) {
+	list := v1alpha1.ShiftPolicyList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ShiftPolicyList"}}
+	for _, name := range []string{"standard", "cautious", "fast"} {
+		p, err := shipped(name)
+		if err != nil {
+			s.t.Errorf("reading the policy %s: %v", name, err)
+			continue
+		}
+		list.Items = append(list.Items, *p)
+	}
+	s.answer(w, http.StatusOK, list)
+}
+
 func shipped(name string) (*v1alpha1.ShiftPolicy, error) {
 	body, err := os.ReadFile(filepath.Join("../../manifests/policies", name+".yaml"))
 	if err != nil {
@@ -219,6 +235,10 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	forgotten := s.forgotten
 	s.forgotten = false
+	if happens := s.onWatch; happens != nil && !forgotten {
+		s.onWatch = nil
+		happens()
+	}
 	s.mu.Unlock()
 	if forgotten {
 		s.answer(w, http.StatusOK, map[string]any{"type": "ERROR", "object": failure(http.StatusGone, metav1.StatusReasonExpired, "too old resource version")})

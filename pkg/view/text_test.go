@@ -231,6 +231,31 @@ func clearStable(s *v1alpha1.TrafficShift) {
 	}
 }
 
+func TestTheStoryOfARelease(t *testing.T) {
+	cases := map[string]*v1alpha1.TrafficShift{
+		"why idle":      idle(),
+		"why preparing": preparing(),
+		"why shifting":  shifting(),
+		"why holding":   holding(),
+		"why blind":     unreachable(),
+		"why aborting":  aborting(),
+		"why aborted":   aborted(),
+		"why promoted":  promoted(),
+		"why stalled":   unsupported(),
+		"why paused":    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"why of two destinations": with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Spec.Service.Name = ""
+			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2", Stable: v1alpha1.Destination{Host: "db.data.svc.cluster.local", Subset: "one"},
+				Canary: v1alpha1.Destination{Host: "db.data.svc.cluster.local", Subset: "two"}}
+		}),
+	}
+	for name, s := range cases {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, view.WhyOf(s, now).Text(view.Paper{Width: 100}))
+		})
+	}
+}
+
 func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
 	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Paper{Width: 100}))
 }
@@ -312,6 +337,7 @@ func FuzzText(f *testing.F) {
 		if report, known := view.ReportOf(&shift, 0); known {
 			check(t, report.Markdown(), math.MaxInt)
 		}
+		check(t, view.WhyOf(&shift, now).Text(p), math.MaxInt)
 		for _, text := range []string{screen.Text(p), screen.HistoryTable(p), view.Table(view.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
 			check(t, text, max(width, 24))
 		}

@@ -1,0 +1,188 @@
+package kubectl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// redraw is how often the times on a live screen are brought up to date.
+const redraw = time.Second
+
+// live is one release on a screen that follows it.
+type live struct {
+	cluster cluster
+	w       World
+	wide    bool
+	// terminal says that a screen takes the place of the one before; else each change is written below the last.
+	terminal bool
+	// shown is the last screen.
+	shown string
+}
+
+func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var o output
+	c := &cobra.Command{
+		Use:   "watch <service>",
+		Short: "Follow the running release of a Service until it ends",
+		Long: "Follow the running release of a Service until it ends, and say by the exit code how. Where none runs, the last one is shown.\n" +
+			"Without a terminal each change is written below the one before.\n\n" + exitHelp,
+		Example:           "  kubectl stagger watch checkout",
+		Args:              one,
+		ValidArgsFunction: completeNames(flags),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check("wide"); err != nil {
+				return err
+			}
+			cluster, err := connect(flags)
+			if err != nil {
+				return err
+			}
+			l := live{cluster: cluster, w: w, wide: o == outputWide}
+			if file, ok := w.Streams.Out.(*os.File); ok {
+				l.terminal = term.IsTerminal(int(file.Fd()))
+			}
+			return l.run(c.Context(), serviceName(args[0]))
+		},
+	}
+	c.Flags().StringVarP((*string)(&o), "output", "o", "", "wide")
+	return c
+}
+
+// run shows the release until it has ended, or another one takes its place.
+func (l *live) run(ctx context.Context, service string) error {
+	ctx = logr.NewContext(ctx, logr.Discard())
+	number := int64(0)
+	for {
+		object, err := l.cluster.find(ctx, service)
+		if err != nil {
+			return err
+		}
+		shift, err := typed(object)
+		if err != nil {
+			return err
+		}
+		if number == 0 && shift.Status.Release != nil {
+			number = shift.Status.Release.Number
+		}
+		if end, err := l.follow(ctx, shift, number); end || err != nil {
+			return err
+		}
+	}
+}
+
+// follow shows one release from a look on; it returns false when the API server has forgotten what came after the look.
+func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
+	if end, err := l.show(shift, number); end || err != nil {
+		return true, err
+	}
+	f := follow{cluster: l.cluster, name: shift.Name}
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, f.watcher())
+	if err != nil {
+		return true, fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
+	}
+	defer events.Stop()
+	tick := time.NewTicker(redraw)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return true, ctx.Err()
+		case <-tick.C:
+			if !l.terminal {
+				continue
+			}
+		case e, open := <-events.ResultChan():
+			next, err := seenIn(e, open)
+			if forgotten(err) {
+				return false, nil
+			}
+			if err != nil {
+				return true, err
+			}
+			shift = next
+		}
+		if end, err := l.show(shift, number); end || err != nil {
+			return true, err
+		}
+	}
+}
+
+// forgotten says that the API server no longer knows what came after a look.
+func forgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// seenIn is the object of an event.
+func seenIn(e watch.Event, open bool) (*v1alpha1.TrafficShift, error) {
+	if !open {
+		return nil, errors.New("the cluster ended the watch; type it again")
+	}
+	object, is := e.Object.(*unstructured.Unstructured)
+	switch {
+	case e.Type == watch.Deleted:
+		return nil, errGone
+	case is:
+		return typed(object)
+	}
+	return nil, apierrors.FromObject(e.Object)
+}
+
+// show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
+func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
+	r := shift.Status.Release
+	screen := view.Release(shift, l.w.Now())
+	if r != nil && r.Number != number {
+		for _, past := range screen.History {
+			if past.Number == number {
+				e := end{number: number, result: v1alpha1.ReleaseState(past.Result), why: past.Reason}
+				return true, e.tell(l.w, shift.Name)
+			}
+		}
+		return true, fmt.Errorf("release %d of %s is no longer known; see: %s", number, shift.Name, l.cluster.line("status", shift.Name))
+	}
+	if err := l.draw(screen.Text(paper(l.w, l.wide))); err != nil {
+		return true, err
+	}
+	if r != nil && !r.State.Ended() {
+		return false, nil
+	}
+	if code := exitOf(screen); code != ExitOK {
+		return true, ended{code: code}
+	}
+	return true, nil
+}
+
+// draw puts a screen in the place of the last one, line by line, so that nothing flickers.
+func (l *live) draw(text string) error {
+	if text == l.shown {
+		return nil
+	}
+	before := l.shown
+	l.shown = text
+	if !l.terminal {
+		if before != "" {
+			text = "\n" + text
+		}
+		return write(l.w.Streams.Out, text)
+	}
+	const up, clearLine, clearBelow = "\x1b[%dA", "\x1b[K\n", "\x1b[J"
+	out := strings.ReplaceAll(text, "\n", clearLine) + clearBelow
+	if n := strings.Count(before, "\n"); n > 0 {
+		out = fmt.Sprintf(up, n) + out
+	}
+	return write(l.w.Streams.Out, out)
+}

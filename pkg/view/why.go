@@ -1,0 +1,147 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// Why is the story of a verdict or of a wait.
+type Why struct {
+	Screen
+	// Query is the PromQL that shows what was counted, to paste.
+	Query string
+	// Try are commands that make sense now, each behind what it is for.
+	Try []string
+}
+
+// WhyOf is the story of one TrafficShift as of now.
+func WhyOf(shift *v1alpha1.TrafficShift, now time.Time) Why {
+	y := Why{Screen: Release(shift, now)}
+	if shift.Status.Release != nil {
+		y.Query = queryOf(shift)
+	}
+	y.Try = tryOf(y.Screen)
+	return y
+}
+
+// Text writes the story as lines that end in a line feed.
+func (y Why) Text(p Paper) string {
+	w := writer{p: p}
+	w.title(y.Screen)
+	for _, n := range y.Notes {
+		w.note(n)
+	}
+	switch {
+	case y.Outcome != nil:
+		w.outcome(y.Screen, *y.Outcome)
+	case len(y.Notes) > 0: // they say it
+	case y.State == StatePaused:
+		w.field("WHY", TonePlain, "somebody paused it: no weight is raised until it is resumed")
+	case y.Number > 0:
+		w.field("WHY", TonePlain, "nothing is wrong: it goes on as the evidence clears it")
+	default:
+		w.field("WHY", TonePlain, "nothing is being released")
+	}
+	for _, o := range y.Objectives {
+		w.field("NUMBERS", o.Tone(), y.numbers(o))
+	}
+	w.exposed(y.Screen)
+	if next := cmp.Or(y.Next, y.moves()); next != "" {
+		w.field("NEXT", TonePlain, next)
+	}
+	for _, t := range y.Try {
+		w.field("TRY", TonePlain, t)
+	}
+	if y.Query == "" {
+		return p.write(w.lines)
+	}
+	w.field("LOOK", TonePlain, "in Prometheus at what was counted:")
+	// The query is not wrapped: it is there to be pasted.
+	return p.write(w.lines) + indent + y.Query + "\n"
+}
+
+// moves is what the screen says beside the weight.
+func (y Why) moves() string {
+	if y.Weight == nil || y.Weight.Next == "" {
+		return ""
+	}
+	return y.Weight.Next + " in about " + span(y.Weight.In)
+}
+
+// numbers is one objective in a sentence.
+func (y Why) numbers(o Objective) string {
+	if o.Canary.Requests == 0 {
+		return o.title() + ": no request of the canary was counted yet"
+	}
+	return fmt.Sprintf("%s (%s): bad were %s requests of the canary, %s of the stable; evidence against it %s (aborts at %g), for the next weight %s (passes at %g)",
+		o.title(), verdict(o), o.Canary, o.Stable, o.Against, y.AbortAt, o.For, y.PassAt)
+}
+
+// queryOf counts the requests of both arms by how they were answered: in the last five minutes, or while the release ran. It is for the eye: increase()
+// extrapolates, so its numbers are near those of the evidence and not the same.
+func queryOf(shift *v1alpha1.TrafficShift) string {
+	groups, namespace := "destination_service_name, response_code, response_flags", shift.Namespace
+	names := []string{shift.Spec.Service.Name, workload.CanaryName(shift.Spec.Service.Name)}
+	if d := shift.Spec.Destinations; d != nil {
+		groups = "destination_canonical_revision, " + groups
+		names = nil
+		for _, host := range []string{d.Stable.Host, d.Canary.Host} {
+			name, rest, full := strings.Cut(host, ".")
+			if other, _, _ := strings.Cut(rest, "."); full && other != "" {
+				namespace = other
+			}
+			names = append(names, name)
+		}
+	}
+	for i, name := range names {
+		names[i] = regexp.QuoteMeta(clean(name))
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return fmt.Sprintf(`sum by (%s) (increase(istio_requests_total{reporter="source", destination_service_namespace=%q, destination_service_name=~%q}%s))`,
+		groups, clean(namespace), strings.Join(names, "|"), rangeOf(shift.Status.Release))
+}
+
+// rangeOf is the time that a query looks at.
+func rangeOf(r *v1alpha1.Release) string {
+	if r.FinishedAt == nil || !r.FinishedAt.After(r.StartedAt.Time) {
+		return "[5m]"
+	}
+	took := max(r.FinishedAt.Sub(r.StartedAt.Time), time.Minute)
+	return fmt.Sprintf("[%ds] @ %d", int64(took.Seconds()), r.FinishedAt.Unix())
+}
+
+// tryOf are the commands that make sense now.
+func tryOf(s Screen) []string {
+	command := func(verb, why string) string {
+		return why + ": kubectl stagger " + verb + " " + s.Name + " -n " + cmp.Or(s.Namespace, "default")
+	}
+	var try []string
+	switch s.State {
+	case StateAborted:
+		if s.Outcome != nil && s.Outcome.Refused {
+			try = append(try, command("retry", "if the version was not to blame"))
+		}
+		try = append(try, command("report", "to hand it on"))
+	case StatePaused:
+		try = append(try, command("resume", "to let it go on"), command("abort", "to take it back"))
+	case StateHeld, StateShifting, StatePreparing:
+		try = append(try, command("abort", "to take it back"))
+		if s.Step > 0 && s.Step < s.Steps {
+			try = append(try, command("promote", "to leave this weight all the same, with your --reason"))
+		}
+		if s.State == StateHeld {
+			try = append(try, command("plan", "to see what each step can notice in the traffic"))
+		}
+	case StateAborting, StateDraining, StateRestoring, StateHandover:
+		try = append(try, command("watch", "until it is over"))
+	}
+	return try
+}
