@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -168,4 +169,11 @@ func operatorKubeconfig(t *testing.T, file string) {
 	if err := clientcmd.WriteToFile(*k, file); err != nil {
 		t.Fatalf("writing the operator's kubeconfig: %v", err)
 	}
+}
+
+// plugin runs kubectl stagger in a namespace, as people do.
+func plugin(t *testing.T, ns string, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns}, args...)...).CombinedOutput()
+	return string(out), err
 }

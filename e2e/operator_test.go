@@ -54,7 +54,7 @@ func startOperator(t *testing.T, namespace string, settings ...string) *operator
 func configuration(t *testing.T, namespace string, settings []string) map[string]any {
 	t.Helper()
 	c := map[string]any{
-		"sources":        []any{map[string]any{"name": "default", "address": cmp.Or(os.Getenv("PROMETHEUS_URL"), "http://127.0.0.1:9090")}},
+		"sources":        []any{map[string]any{"name": "default", "address": prometheus()}},
 		"namespaces":     []any{namespace},
 		"evidence":       map[string]any{"slice": "1s", "fastTick": "1s", "slowTick": "5s", "lag": "2s", "scrapeInterval": "1s"},
 		"pushBound":      "3s",
@@ -168,3 +168,6 @@ func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// prometheus is the address of the one with the mesh's metrics.
+func prometheus() string { return cmp.Or(os.Getenv("PROMETHEUS_URL"), "http://127.0.0.1:9090") }

@@ -1,27 +1,16 @@
 package e2e
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
-
-// plugin runs kubectl stagger in a namespace, as people do.
-func plugin(t *testing.T, ns string, args ...string) (string, error) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns}, args...)...).CombinedOutput()
-	return string(out), err
-}
 
 // looksAtTheCanary pastes the query of the story of the release into Prometheus.
 func (s *story) looksAtTheCanary() {
@@ -31,7 +20,7 @@ func (s *story) looksAtTheCanary() {
 		s.t.Fatalf("kubectl stagger why: %v, %s", err, out)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	address := cmp.Or(os.Getenv("PROMETHEUS_URL"), "http://127.0.0.1:9090") + "/api/v1/query?query=" + url.QueryEscape(lines[len(lines)-1])
+	address := prometheus() + "/api/v1/query?query=" + url.QueryEscape(lines[len(lines)-1])
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		s.t.Fatal(err)

@@ -2,6 +2,7 @@ package kubectl
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -12,11 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
 // fieldManager is the name under which the plugin writes.
@@ -105,6 +108,53 @@ func (c cluster) find(ctx context.Context, service string) (*unstructured.Unstru
 	}
 	return nil, c.missing(ctx, service, names)
 }
+
+// shift is find, as this version knows the object.
+func (c cluster) shift(ctx context.Context, service string) (*v1alpha1.TrafficShift, error) {
+	object, err := c.find(ctx, service)
+	if err != nil {
+		return nil, err
+	}
+	return typed(object)
+}
+
+// edit is what is to be written into a TrafficShift, and what it does, for an error.
+type edit struct {
+	patch patch.Patch
+	does  string
+}
+
+// attempts bounds how often an edit is made again because somebody else wrote at the same time.
+const attempts = 5
+
+// edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
+// it is, with the object it is about.
+func (c cluster) edit(ctx context.Context, service string, asks func(*v1alpha1.TrafficShift) (edit, error)) (*v1alpha1.TrafficShift, error) {
+	for attempt := 1; ; attempt++ {
+		shift, err := c.shift(ctx, service)
+		if err != nil {
+			return nil, err
+		}
+		e, err := asks(shift)
+		if err != nil {
+			return shift, err
+		}
+		data, err := json.Marshal(e.patch)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the patch: %w", err)
+		}
+		written, err := c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, metav1.PatchOptions{FieldManager: fieldManager})
+		switch {
+		case err == nil:
+			return typed(written)
+		case !raced(err) || attempt == attempts:
+			return nil, fmt.Errorf("%s: %w", e.does, err)
+		}
+	}
+}
+
+// raced says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
+func raced(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }
 
 // missing says why a Service has no TrafficShift.
 func (c cluster) missing(ctx context.Context, service string, managed []string) error {

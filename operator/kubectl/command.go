@@ -2,14 +2,9 @@ package kubectl
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
@@ -17,9 +12,6 @@ import (
 
 // longestReason keeps a reason to what fits a message of the release's outcome, in bytes.
 const longestReason = 512
-
-// attempts bounds how often a command is written again because somebody else wrote at the same time.
-const attempts = 5
 
 // command is a one-shot command to the operator: the annotation that names the verb and the release it is meant for.
 type command struct {
@@ -42,54 +34,36 @@ func newCommand(verb, arg, reason string) (command, error) {
 // with the TrafficShift it was about. Who commands means the release that he saw: when another one has begun meanwhile,
 // nothing is written.
 func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (*v1alpha1.TrafficShift, error) {
-	var number int64
-	var moves int32
-	for attempt := 1; ; attempt++ {
-		object, err := c.find(ctx, o.service)
-		if err != nil {
-			return nil, err
-		}
-		shift, err := typed(object)
-		if err != nil {
-			return nil, err
-		}
-		if number, err = o.release(c, shift, number); err != nil {
-			return nil, err
+	var seen *v1alpha1.Release
+	return c.edit(ctx, o.service, func(shift *v1alpha1.TrafficShift) (edit, error) {
+		if err := o.same(c, shift, seen); err != nil {
+			return edit{}, err
 		}
 		if err := allowed(shift); err != nil {
-			return shift, err
+			return edit{}, err
 		}
-		r := shift.Status.Release
-		if o.weight && attempt > 1 && r.Moves != moves {
-			return nil, fmt.Errorf("release %d of %s went to %s while the command was written, so nothing was commanded; look first: %s",
-				number, shift.Name, r.Weight, c.line("status", shift.Name))
-		}
-		moves = r.Moves
-		data, err := json.Marshal(o.patch(shift, token))
-		if err != nil {
-			return nil, fmt.Errorf("encoding the patch: %w", err)
-		}
-		written, err := c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, metav1.PatchOptions{FieldManager: fieldManager})
-		switch {
-		case err == nil:
-			return typed(written)
-		case !raced(err) || attempt == attempts:
-			return nil, fmt.Errorf("commanding %s of release %d: %w", o.verb, number, err)
-		}
-	}
+		seen = shift.Status.Release
+		return edit{o.patch(shift, token), fmt.Sprintf("commanding %s of release %d", o.verb, seen.Number)}, nil
+	})
 }
 
-// release is the number of the release that the command is for; before is that of the look before, 0 at the first.
-func (o command) release(c cluster, shift *v1alpha1.TrafficShift, before int64) (int64, error) {
+// same says whether there is a release, and it is the one that was seen before, at the same weight where the command is for that;
+// before is nil at the first look.
+func (o command) same(c cluster, shift *v1alpha1.TrafficShift, before *v1alpha1.Release) error {
 	r := shift.Status.Release
 	switch {
 	case r == nil:
-		return 0, fmt.Errorf("%s has had no release yet, so there is nothing to %s; see: %s", shift.Name, o.verb, c.line("status", shift.Name))
-	case before != 0 && before != r.Number:
-		return 0, fmt.Errorf("release %d of %s has begun while the command for release %d was written, so nothing was commanded; look first: %s",
-			r.Number, shift.Name, before, c.line("status", shift.Name))
+		return fmt.Errorf("%s has had no release yet, so there is nothing to %s; see: %s", shift.Name, o.verb, c.line("status", shift.Name))
+	case before == nil:
+		return nil
+	case before.Number != r.Number:
+		return fmt.Errorf("release %d of %s has begun while the command for release %d was written, so nothing was commanded; look first: %s",
+			r.Number, shift.Name, before.Number, c.line("status", shift.Name))
+	case o.weight && before.Moves != r.Moves:
+		return fmt.Errorf("release %d of %s went to %s while the command was written, so nothing was commanded; look first: %s",
+			r.Number, shift.Name, r.Weight, c.line("status", shift.Name))
 	}
-	return r.Number, nil
+	return nil
 }
 
 // patch writes the annotation if the release is still as it was when the command was found to make sense.
@@ -111,6 +85,3 @@ func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 	text := strings.TrimSpace(strings.Join([]string{o.verb, target, token, o.reason}, " "))
 	return append(p, patch.SetIn(patch.Pointer("metadata", "annotations"), shift.Annotations, v1alpha1.CommandAnnotation, text)...)
 }
-
-// raced says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
-func raced(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }

@@ -97,18 +97,26 @@ func (f *follow) watcher() *cache.ListWatch {
 }
 
 func (f *follow) event(e watch.Event) (bool, error) {
-	switch object := e.Object.(type) {
-	case *unstructured.Unstructured:
-		if e.Type == watch.Deleted {
-			return false, errGone
-		}
-		shift, err := typed(object)
-		if err != nil {
-			return false, err
-		}
-		return f.seen(shift)
+	shift, err := seenIn(f.name, e)
+	if err != nil {
+		return false, err
 	}
-	return false, fmt.Errorf("watching TrafficShift %s: %w", f.name, apierrors.FromObject(e.Object))
+	return f.seen(shift)
+}
+
+// forgotten says that the API server no longer knows what came after a look.
+func forgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// seenIn is the object of an event of the TrafficShift with the name.
+func seenIn(name string, e watch.Event) (*v1alpha1.TrafficShift, error) {
+	object, is := e.Object.(*unstructured.Unstructured)
+	switch {
+	case e.Type == watch.Deleted:
+		return nil, errGone
+	case is:
+		return typed(object)
+	}
+	return nil, fmt.Errorf("watching TrafficShift %s: %w", name, apierrors.FromObject(e.Object))
 }
 
 // seen says whether the release has ended, and tells each new state of it.
@@ -116,7 +124,9 @@ func (f *follow) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, f.now())
 	if r == nil || r.Number != f.number {
-		return f.past(screen)
+		var err error
+		f.end, err = f.cluster.missed(screen, f.number)
+		return err == nil, err
 	}
 	if !r.State.Ended() {
 		if r.State != f.state {
@@ -132,15 +142,14 @@ func (f *follow) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 	return true, nil
 }
 
-// past finds a release that ended between two looks, with a newer one in its place.
-func (f *follow) past(screen view.Screen) (bool, error) {
+// missed finds a release that ended between two looks, with a newer one in its place.
+func (c cluster) missed(screen view.Screen, number int64) (end, error) {
 	for _, h := range screen.History {
-		if h.Number == f.number {
-			f.end = end{number: f.number, result: v1alpha1.ReleaseState(h.Result), why: h.Reason}
-			return true, nil
+		if h.Number == number {
+			return end{number: number, result: v1alpha1.ReleaseState(h.Result), why: h.Reason}, nil
 		}
 	}
-	return false, fmt.Errorf("release %d of %s is no longer known; see: %s", f.number, f.name, f.cluster.line("status", f.name))
+	return end{}, fmt.Errorf("release %d of %s is no longer known; see: %s", number, screen.Name, c.line("status", screen.Name))
 }
 
 func (f *follow) late() error {

@@ -29,11 +29,7 @@ func newHistory(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 
 // listPast lists what is known of a Service's releases.
 func listPast(ctx context.Context, c cluster, service string, w World) error {
-	object, err := c.find(ctx, service)
-	if err != nil {
-		return err
-	}
-	shift, err := typed(object)
+	shift, err := c.shift(ctx, service)
 	if err != nil {
 		return err
 	}

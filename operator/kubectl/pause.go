@@ -2,12 +2,10 @@ package kubectl
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -56,32 +54,24 @@ func (k control) verb(c *cobra.Command, w World, flags *genericclioptions.Config
 	return c
 }
 
+// errAlready says that there is nothing to set.
+var errAlready = errors.New("control is so already")
+
 func (k control) run(ctx context.Context, c cluster, service string, w World) error {
-	for attempt := 1; ; attempt++ {
-		object, err := c.find(ctx, service)
-		if err != nil {
-			return err
-		}
-		shift, err := typed(object)
-		if err != nil {
-			return err
-		}
+	shift, err := c.edit(ctx, service, func(shift *v1alpha1.TrafficShift) (edit, error) {
 		if shift.Spec.Control == k.to {
-			say(w.Streams.ErrOut, "%s is %s", shift.Name, k.already)
-			return nil
+			return edit{}, errAlready
 		}
-		data, err := json.Marshal(k.patch(shift))
-		if err != nil {
-			return fmt.Errorf("encoding the patch: %w", err)
-		}
-		_, err = c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, metav1.PatchOptions{FieldManager: fieldManager})
-		switch {
-		case err == nil:
-			return write(w.Streams.Out, fmt.Sprintf("%s: %s\n", shift.Name, k.done))
-		case !raced(err) || attempt == attempts:
-			return fmt.Errorf("setting control of %s to %s: %w", shift.Name, k.to, err)
-		}
+		return edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
+	})
+	if errors.Is(err, errAlready) {
+		say(w.Streams.ErrOut, "%s is %s", shift.Name, k.already)
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	return write(w.Streams.Out, fmt.Sprintf("%s: %s\n", shift.Name, k.done))
 }
 
 // patch sets control if it is still what was seen; the API server sets it where nobody did.

@@ -74,11 +74,7 @@ func (p *plan) run(ctx context.Context, c cluster, w World) error {
 
 // planned reads the TrafficShift of a Service and its policy, or another one.
 func (c cluster) planned(ctx context.Context, service, policy string) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
-	object, err := c.find(ctx, service)
-	if err != nil {
-		return nil, nil, err
-	}
-	shift, err := typed(object)
+	shift, err := c.shift(ctx, service)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -64,11 +64,7 @@ func (r *report) parse(args []string) (err error) {
 }
 
 func (r *report) run(ctx context.Context, c cluster, w World) error {
-	object, err := c.find(ctx, r.service)
-	if err != nil {
-		return err
-	}
-	shift, err := typed(object)
+	shift, err := c.shift(ctx, r.service)
 	if err != nil {
 		return err
 	}

@@ -68,8 +68,11 @@ func newRoot(w World) *cobra.Command {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
 	flags := connectionFlags(root.PersistentFlags())
-	root.AddCommand(newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
-		newHistory(w, flags), newReport(w, flags), newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags))
+	root.AddCommand(
+		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
+		newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
+		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags),
+	)
 	return root
 }
 

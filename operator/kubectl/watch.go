@@ -11,9 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	watchtools "k8s.io/client-go/tools/watch"
 
@@ -69,11 +66,7 @@ func (l *live) run(ctx context.Context, service string) error {
 	ctx = logr.NewContext(ctx, logr.Discard())
 	number := int64(0)
 	for {
-		object, err := l.cluster.find(ctx, service)
-		if err != nil {
-			return err
-		}
-		shift, err := typed(object)
+		shift, err := l.cluster.shift(ctx, service)
 		if err != nil {
 			return err
 		}
@@ -108,7 +101,10 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 				continue
 			}
 		case e, open := <-events.ResultChan():
-			next, err := seenIn(e, open)
+			if !open {
+				return true, errors.New("the cluster ended the watch; type it again")
+			}
+			next, err := seenIn(shift.Name, e)
 			if forgotten(err) {
 				return false, nil
 			}
@@ -123,36 +119,16 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 	}
 }
 
-// forgotten says that the API server no longer knows what came after a look.
-func forgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
-
-// seenIn is the object of an event.
-func seenIn(e watch.Event, open bool) (*v1alpha1.TrafficShift, error) {
-	if !open {
-		return nil, errors.New("the cluster ended the watch; type it again")
-	}
-	object, is := e.Object.(*unstructured.Unstructured)
-	switch {
-	case e.Type == watch.Deleted:
-		return nil, errGone
-	case is:
-		return typed(object)
-	}
-	return nil, apierrors.FromObject(e.Object)
-}
-
 // show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
 func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, l.w.Now())
 	if r != nil && r.Number != number {
-		for _, past := range screen.History {
-			if past.Number == number {
-				e := end{number: number, result: v1alpha1.ReleaseState(past.Result), why: past.Reason}
-				return true, e.tell(l.w, shift.Name)
-			}
+		e, err := l.cluster.missed(screen, number)
+		if err != nil {
+			return true, err
 		}
-		return true, fmt.Errorf("release %d of %s is no longer known; see: %s", number, shift.Name, l.cluster.line("status", shift.Name))
+		return true, e.tell(l.w, shift.Name)
 	}
 	if err := l.draw(screen.Text(paper(l.w, l.wide))); err != nil {
 		return true, err

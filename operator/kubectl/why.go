@@ -29,11 +29,7 @@ func newWhy(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func why(ctx context.Context, c cluster, service string, w World) error {
-	object, err := c.find(ctx, service)
-	if err != nil {
-		return err
-	}
-	shift, err := typed(object)
+	shift, err := c.shift(ctx, service)
 	if err != nil {
 		return err
 	}

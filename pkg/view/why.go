@@ -84,8 +84,8 @@ func (y Why) numbers(o Objective) string {
 		o.title(), verdict(o), o.Canary, o.Stable, o.Against, y.AbortAt, o.For, y.PassAt)
 }
 
-// queryOf counts the requests of both arms by how they were answered: in the last five minutes, or while the release ran. It is for the eye: increase()
-// extrapolates, so its numbers are near those of the evidence and not the same.
+// queryOf counts the requests of both arms by how they were answered: in the last five minutes, or while the release ran. It is for
+// the eye: increase() extrapolates, so its numbers are near those of the evidence and not the same.
 func queryOf(shift *v1alpha1.TrafficShift) string {
 	groups, namespace := "destination_service_name, response_code, response_flags", shift.Namespace
 	names := []string{shift.Spec.Service.Name, workload.CanaryName(shift.Spec.Service.Name)}
