@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -91,14 +92,9 @@ func queryOf(shift *v1alpha1.TrafficShift) string {
 	names := []string{shift.Spec.Service.Name, workload.CanaryName(shift.Spec.Service.Name)}
 	if d := shift.Spec.Destinations; d != nil {
 		groups = "destination_canonical_revision, " + groups
-		names = nil
-		for _, host := range []string{d.Stable.Host, d.Canary.Host} {
-			name, rest, full := strings.Cut(host, ".")
-			if other, _, _ := strings.Cut(rest, "."); full && other != "" {
-				namespace = other
-			}
-			names = append(names, name)
-		}
+		target := routing.Target{Namespace: shift.Namespace, Domain: "cluster.local"}
+		names[0], _ = target.ServiceOf(routing.Destination{Host: d.Stable.Host})
+		names[1], namespace = target.ServiceOf(routing.Destination{Host: d.Canary.Host})
 	}
 	for i, name := range names {
 		names[i] = regexp.QuoteMeta(clean(name))
