@@ -122,7 +122,7 @@ func (w *world) report(d Decision, failed bool) bool {
 	}
 	r := d.Release
 	if failed && (r == nil || r.Outcome == nil || r.Outcome.Result != v1alpha1.StateAborted || r.State.Ended()) {
-		r = nil
+		r, d.Answer = nil, nil
 	}
 	before := w.status
 	w.store(r, d)
@@ -159,6 +159,8 @@ func (w *world) write(d Decision, a Action) error {
 			return errRefused
 		}
 		w.dep.paused = false
+	case PutBack:
+		w.push(w.running())
 	case Unhold:
 		w.dep.paused = w.dep.pausedBefore || w.dep.paused && w.waits()
 		w.dep.held, w.dep.pausedBefore = false, false
@@ -174,6 +176,16 @@ func (w *world) write(d Decision, a Action) error {
 		return w.writeArms(d, a)
 	}
 	return nil
+}
+
+// running is the template of the ReplicaSet that the Deployment runs.
+func (w *world) running() string {
+	for _, s := range w.owned() {
+		if s.replicas > 0 {
+			return s.template
+		}
+	}
+	return w.dep.template
 }
 
 // waits says whether the Deployment's template is another than the one that runs.

@@ -94,7 +94,7 @@ func whenNotSettled(o Observation, now time.Time) (Decision, bool) {
 }
 
 func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || o.commanded(promote) {
+	if !o.running() || o.leaving() {
 		return Decision{}, false
 	}
 	if o.Evidence.Fresh && (o.Evidence.Seen || o.Release.Step == 0) {
@@ -123,7 +123,7 @@ func whenDrifted(o Observation, _ time.Time) (Decision, bool) {
 }
 
 func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || o.Release.Step == 0 || o.commanded(promote) {
+	if !o.running() || o.Release.Step == 0 || o.leaving() {
 		return Decision{}, false
 	}
 	if o.unproven() > 0 {
@@ -147,7 +147,7 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	switch {
 	case v.Suspicious:
 		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
-	case o.Release.Step == 0, o.proven(), o.commanded(promote), o.unproven() > 0:
+	case o.Release.Step == 0, o.proven(), o.leaving(), o.unproven() > 0:
 		return Decision{}, false
 	case v.Shared:
 		return holdShared(o, now)
@@ -206,9 +206,17 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: next.share}}, Release: r, Refused: o.Refused,
 		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("%s: %s", r.Weight, next.why)}
 	if o.commanded(promote) {
-		d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: d.Message}
+		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
 	return d, true
+}
+
+// provenOr is how a release came past its last step: by evidence, or because a person wanted it.
+func (o Observation) provenOr(proven string) string {
+	if o.commanded(promoteFull) {
+		return o.Wanted.Command.because("promoted by command")
+	}
+	return proven
 }
 
 // podsFor scales the canary for a share and waits for its pods, and for the stable's, to which an abort would go back.
@@ -250,7 +258,7 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 		return d, true
 	}
 	r := o.Release.DeepCopy()
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "every step is proven; handing the canary's pods over"}
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: o.provenOr("every step is proven") + "; handing the canary's pods over"}
 	if r.State != v1alpha1.StateHandover || r.WaitingSince == nil || o.Service.Narrowed != r.Revision {
 		r.State, r.WaitingSince = v1alpha1.StateHandover, stamp(now)
 		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}

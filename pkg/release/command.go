@@ -2,9 +2,12 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -13,9 +16,12 @@ import (
 type verb string
 
 const (
-	abortNow verb = "abort"
-	retry    verb = "retry"
-	promote  verb = "promote"
+	abortNow    verb = "abort"
+	retry       verb = "retry"
+	undo        verb = "undo"
+	replan      verb = "replan"
+	promote     verb = "promote"
+	promoteFull verb = "promote-full"
 )
 
 // Command is a one-shot command of a person: "<verb> <release number>[/<moves>] <token> [reason]". With the count of weights that were
@@ -52,9 +58,9 @@ func ParseCommand(text string) *Command {
 		}
 	}
 	switch c.verb {
-	case abortNow, retry, promote:
+	case abortNow, retry, undo, replan, promote, promoteFull:
 	default:
-		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry and promote", shorten(words[0]))
+		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", shorten(words[0]))
 	}
 	return c
 }
@@ -68,22 +74,77 @@ func (o Observation) commanded(v verb) bool {
 	return c != nil && c.verb == v && refusal(o, c) == ""
 }
 
+// leaving says whether a person wants the present weight left, whatever the evidence has cleared.
+func (o Observation) leaving() bool { return o.commanded(promote) || o.commanded(promoteFull) }
+
 // cleared says whether fresh counts of this process clear the next weight.
 func (o Observation) cleared() bool {
 	return o.Evidence.Fresh && o.Evidence.Seen && o.proven()
 }
 
+// because appends the reason that was given.
+func (c *Command) because(message string) string {
+	if c.Why == "" {
+		return message
+	}
+	return message + ": " + c.Why
+}
+
+// accepted is the answer to a command that is carried out.
+func (c *Command) accepted(message string) *Answer {
+	return &Answer{Token: c.Token, Accepted: true, Message: message}
+}
+
+// whenToldToAbort takes the release back. An undo is answered when the template is put back too.
 func whenToldToAbort(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || !o.commanded(abortNow) {
+	undone := o.commanded(undo)
+	if !o.running() || o.aborting() || !o.commanded(abortNow) && !undone {
 		return Decision{}, false
 	}
-	message := "aborted by command"
-	if o.Wanted.Command.Why != "" {
-		message += ": " + o.Wanted.Command.Why
-	}
+	message := o.Wanted.Command.because("aborted by command")
 	d, ok := abort(o, v1alpha1.ReasonCommanded, v1alpha1.RefuseTemplate, message)
-	d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: message}
+	if !undone {
+		d.Answer = o.Wanted.Command.accepted(message)
+	}
 	return d, ok
+}
+
+// whenToldToUndo gives the Deployment the template that runs, once the release with the other one is over.
+func whenToldToUndo(o Observation, _ time.Time) (Decision, bool) {
+	if o.running() || !o.commanded(undo) {
+		return Decision{}, false
+	}
+	d := wait(o, v1alpha1.ReasonUpToDate, fmt.Sprintf("the template of ReplicaSet %s is put back into Deployment %s", o.Workload.Stable.Name, o.Workload.Deployment))
+	d.Actions = []Action{{Verb: PutBack}}
+	d.Answer = o.Wanted.Command.accepted(o.Wanted.Command.because(d.Message))
+	return d, true
+}
+
+// whenToldToReplan lets a running release go on by the policy as it is now. How it is judged stays as it was: evidence that begins
+// anew in the middle is worth less.
+func whenToldToReplan(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || !o.commanded(replan) {
+		return Decision{}, false
+	}
+	r := o.Release.DeepCopy()
+	r.Plan, r.Policy = replanned(o), o.Wanted.Policy
+	if r.Step > 0 {
+		r.Step = int32(slices.IndexFunc(r.Plan.Steps, func(s v1alpha1.Step) bool { return s.Weight.Millionths() >= r.Weight.Millionths() }) + 1)
+	}
+	if r.Baseline != nil {
+		r.Detects = Detects(r.Plan, r.Baseline)
+	}
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing,
+		Message: fmt.Sprintf("the release goes on by ShiftPolicy %s as it is now; its objectives, confidence, tolerance and warm-up stay those it began with", r.Policy)}
+	d.Answer = o.Wanted.Command.accepted(o.Wanted.Command.because(d.Message))
+	return d, true
+}
+
+// replanned is the policy as it is now, but for what the running release is judged by.
+func replanned(o Observation) v1alpha1.ShiftPolicySpec {
+	plan, was := *o.Wanted.Plan.DeepCopy(), o.Release.Plan.DeepCopy()
+	plan.Objectives, plan.Confidence, plan.Tolerance, plan.Warmup = was.Objectives, was.Confidence, was.Tolerance, was.Warmup
+	return plan
 }
 
 // answered refuses a command that no rule will ever carry out.
@@ -111,14 +172,42 @@ func refusal(o Observation, c *Command) string {
 		return fmt.Sprintf("release %d has gone to another weight since the command was given", c.number)
 	case c.verb == retry:
 		return refuseRetry(o)
+	case c.verb == undo && !(o.running() && o.Workload.HandedOver):
+		return refuseUndo(o)
 	case !o.running():
 		return fmt.Sprintf("release %d is over", c.number)
 	case o.aborting():
 		return fmt.Sprintf("release %d is being taken back already", c.number)
-	case o.Workload.HandedOver:
+	case o.Workload.HandedOver && (c.verb != promoteFull || o.Release.Outcome != nil):
 		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.number)
-	case c.verb == promote:
+	case c.verb == replan:
+		return refuseReplan(o)
+	case c.verb == promote || c.verb == promoteFull:
 		return refusePromote(o, c)
+	}
+	return ""
+}
+
+func refuseUndo(o Observation) string {
+	switch {
+	case o.Given:
+		return "both destinations are run by their owner; to go back, set spec.destinations.revision to the one before"
+	case o.running():
+		return ""
+	case !o.Workload.Waits || !o.Workload.Stable.There():
+		return "the Deployment's template is the one that runs; there is nothing to put back"
+	}
+	return ""
+}
+
+func refuseReplan(o Observation) string {
+	switch {
+	case o.Wanted.Plan == nil:
+		return fmt.Sprintf("ShiftPolicy %s is not there", o.Wanted.Policy)
+	case o.Release.State == v1alpha1.StateHandover:
+		return "the release is past its steps and is being handed over"
+	case o.Wanted.Policy == o.Release.Policy && equality.Semantic.DeepEqual(replanned(o), o.Release.Plan):
+		return fmt.Sprintf("the release follows ShiftPolicy %s as it is now already; its objectives, confidence, tolerance and warm-up do not change before it ends", o.Wanted.Policy)
 	}
 	return ""
 }
@@ -136,10 +225,16 @@ func refuseRetry(o Observation) string {
 func refusePromote(o Observation, c *Command) string {
 	_, more := o.Release.NextStop()
 	switch {
+	case o.Wanted.Paused:
+		return "control is Paused; nothing is raised until it is Auto again"
 	case o.Release.Step == 0:
 		return "the release has no traffic yet; promote leaves a step"
+	case c.verb == promoteFull && c.Why == "":
+		return "say why the release is to be handed over without waiting for evidence"
+	case c.verb == promoteFull:
+		return ""
 	case !more:
-		return "the release is at its last step; only evidence hands it over"
+		return "the release is at its last step; only evidence hands it over, or promote-full with a reason"
 	case c.Why == "" && !o.cleared():
 		return "the evidence does not clear the next step; say why it is to be left all the same"
 	}

@@ -24,7 +24,7 @@ func TestACommandIsReadFromItsAnnotation(t *testing.T) {
 		"for no weight":           {"promote 7/ t1", Command{verb: promote, number: 7, guarded: true, Token: "t1", bad: `count of moves "" is not a number from 0`}},
 		"for a negative weight":   {"promote 7/-3 t1", Command{verb: promote, number: 7, guarded: true, moves: -3, Token: "t1", bad: `count of moves "-3" is not a number from 0`}},
 		"too short":               {"abort 7", Command{Token: "abort 7", bad: `a command is "<verb> <release number> <token> [reason]"`}},
-		"of an unknown verb":      {"explode 7 t1", Command{verb: "explode", number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry and promote`}},
+		"of an unknown verb":      {"explode 7 t1", Command{verb: "explode", number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry, undo, replan, promote and promote-full`}},
 		"of no release":           {"abort seven t1", Command{verb: abortNow, Token: "t1", bad: `release number "seven" is not a number`}},
 		"of a release too far":    {"abort 99999999999999999999 t1", Command{verb: abortNow, number: 1<<63 - 1, Token: "t1", bad: `release number "99999999999999999999" is not a number`}},
 		"of a megabyte":           {long, Command{Token: long[:64], bad: `a command is "<verb> <release number> <token> [reason]"`}},
@@ -86,7 +86,7 @@ func TestARefusedCommandIsAnsweredOnce(t *testing.T) {
 		"promote of a weight before": {[]string{"push v2", "wait 30s"}, "promote 1/0 t why", "release 1 has gone to another weight since the command was given"},
 		"promote before traffic":     {[]string{"push v2"}, "promote 1 t why", "the release has no traffic yet; promote leaves a step"},
 		"promote unproven":           {[]string{"push v2", "wait 30s"}, "promote 1 t", "the evidence does not clear the next step; say why it is to be left all the same"},
-		"promote at the last step":   {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over"},
+		"promote at the last step":   {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over, or promote-full with a reason"},
 		"abort twice":                {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already"},
 		"abort after the handover": {
 			[]string{"policy 100%/30s", "push v2", "wait 1m10s"}, "abort 1 t", "release 1 was handed over; to go back, give the Deployment the template it had",

@@ -45,6 +45,8 @@ const (
 	AbortRoutes Verb = "abort routes"
 	// AbortService points the canary's Service at the pods of Hash and leaves the mark of the abort.
 	AbortService Verb = "abort service"
+	// PutBack gives the Deployment the template of the ReplicaSet that runs.
+	PutBack Verb = "put template back"
 	// GiveSet hands the release's ReplicaSet to the Deployment.
 	GiveSet Verb = "hand over set"
 	// RestoreRoutes takes everything of ours out of the routes.

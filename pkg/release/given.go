@@ -30,7 +30,7 @@ func (o Observation) givenPromoted() bool {
 func promoteGiven(o Observation) Decision {
 	r := o.Release.DeepCopy()
 	r.State = v1alpha1.StateHandover
-	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted,
-		Message: "every step was proven; all of the traffic stays with revision " + r.Revision, Refuse: v1alpha1.RefuseNothing}
-	return Decision{Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: r.Outcome.Message}
+	end, answer := o.promotion("all of the traffic stays with revision " + r.Revision)
+	r.Outcome = end
+	return Decision{Answer: answer, Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: r.Outcome.Message}
 }

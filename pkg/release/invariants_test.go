@@ -40,7 +40,7 @@ func (x *watch) native(w *world, started *podSet) {
 func cause(o Observation) bool {
 	r, p := o.Release, o.Wanted.Problem
 	return o.running() && !o.aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
-		o.commanded(abortNow) || o.Canary.Aborted && o.Canary.Number == r.Number ||
+		o.commanded(abortNow) || o.commanded(undo) || o.Canary.Aborted && o.Canary.Number == r.Number ||
 		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed || p != nil && p.Gone ||
 		o.Workload.Deployment != "" && (o.Workload.Replicas == 0 || !o.Workload.Stable.There()))
 }
@@ -95,7 +95,8 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack:
 		x.proven = share
 		return
-	case r.Step == o.Release.Step && share <= o.Release.Weight.Millionths():
+	case share <= o.Release.Weight.Millionths() || o.commanded(promoteFull):
+		x.proven = max(x.proven, share)
 		return
 	}
 	stop := r.Plan.Steps[r.Step-1].Weight.Millionths()
@@ -106,7 +107,7 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 		x.fail(t, w, "passes a step of the plan: from %s to %s", o.Release.Weight, r.Weight)
 	case r.Baseline == nil:
 		x.fail(t, w, "raises without knowing the stable's past")
-	case o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.commanded(promote) && (cost == 0 || cost > budget(r)):
+	case o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.leaving() && (cost == 0 || cost > budget(r)):
 		x.fail(t, w, "leaves %s of step %d without clearance, for a cost of %.1f", o.Release.Weight, o.Release.Step, cost)
 	case o.Release.Step > 0 && byProof(r) && share > 5*o.Release.Weight.Millionths() && share != stop && cost > budget(r):
 		x.fail(t, w, "raises from %s to %s at once", o.Release.Weight, r.Weight)
@@ -166,7 +167,7 @@ func (x *watch) share(w *world) int64 {
 // raises are the rules for any write that can give the canary more traffic than it has.
 func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share int64) {
 	t.Helper()
-	r, said := d.Release, o.commanded(promote)
+	r, said := d.Release, o.leaving()
 	switch {
 	case r != nil && r.Outcome != nil && !o.Workload.HandedOver:
 		x.fail(t, w, "raises in an abort")
@@ -199,6 +200,7 @@ func (x *watch) proves(t *testing.T, w *world, o Observation) {
 	switch {
 	case int(o.Release.Step) != len(o.Release.Plan.Steps) || x.share(w) != v1alpha1.Whole:
 		x.fail(t, w, "hands over before the last step")
+	case o.commanded(promoteFull):
 	case !o.Evidence.Verdict.Cleared || !o.Evidence.Fresh || !o.Evidence.Seen || o.Release.SettledAt == nil:
 		x.fail(t, w, "hands over without evidence")
 	}

@@ -60,6 +60,11 @@ func (o Observation) next() (move, bool) {
 	}
 	stop := r.Plan.Steps[step-1].Weight.Millionths()
 	m := move{step: step, stop: stop, share: stop, why: fmt.Sprintf("step %d of %d", step, len(r.Plan.Steps))}
+	if o.commanded(promoteFull) {
+		m.step, m.stop, m.share = int32(len(r.Plan.Steps)), v1alpha1.Whole, v1alpha1.Whole
+		m.why = o.provenOr("")
+		return m, true
+	}
 	if !byProof(r) || o.commanded(promote) {
 		return m, true
 	}

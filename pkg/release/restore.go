@@ -14,11 +14,11 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
+	var answer *Answer
 	if r.Outcome == nil {
-		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted,
-			Message: "every step was proven; the canary's own pods serve as the stable", Refuse: v1alpha1.RefuseNothing}
+		r.Outcome, answer = o.promotion("the canary's own pods serve as the stable")
 	}
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
+	d := Decision{Answer: answer, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
 	if o.Given {
 		d.Message = r.Outcome.Message
 	}
@@ -38,6 +38,17 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 	d.Reason, d.Message = v1alpha1.ReasonPromoted, r.Outcome.Message
 	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
 	return d, true
+}
+
+// promotion is how a release that is handed over ends, and the answer to the command that wanted it so.
+func (o Observation) promotion(now string) (*v1alpha1.Outcome, *Answer) {
+	end := &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted, Refuse: v1alpha1.RefuseNothing,
+		Message: "every step was proven; " + now}
+	if !o.commanded(promoteFull) {
+		return end, nil
+	}
+	end.Reason, end.Message = v1alpha1.ReasonCommanded, cut(now+"; "+o.provenOr(""))
+	return end, o.Wanted.Command.accepted(end.Message)
 }
 
 // tidyUp ends the former stable's pods, and puts routes and Service back, in this order.

@@ -44,7 +44,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		d.Refused = o.Refused
 	}
 	if retrying {
-		d.Answer = &Answer{Token: o.Wanted.Command.Token, Accepted: true, Message: d.Message}
+		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
 	return d, true
 }

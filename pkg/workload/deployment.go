@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -66,6 +67,17 @@ func Unpause(d *appsv1.Deployment, running *appsv1.ReplicaSet) (patch.Patch, err
 	return patch.Patch{patch.Version(d.ResourceVersion), patch.Test(pausedPath, true), patch.Remove(pausedPath)}, nil
 }
 
+// PutBack gives the Deployment the template of the ReplicaSet that runs, provided nobody changed the Deployment since it was read. The
+// ReplicaSet is as the API server has it, so that fields which our types do not know are put back too. An error says what is not there.
+func PutBack(d *appsv1.Deployment, running *unstructured.Unstructured) (patch.Patch, error) {
+	template, found, err := unstructured.NestedMap(running.Object, "spec", "template")
+	if err != nil || !found {
+		return nil, errors.Join(fmt.Errorf("ReplicaSet %s/%s has no template", running.GetNamespace(), running.GetName()), err)
+	}
+	unstructured.RemoveNestedField(template, "metadata", "labels", HashLabel)
+	return patch.Patch{patch.Version(d.ResourceVersion), patch.Replace(templatePath, template)}, nil
+}
+
 // Unhold takes our labels off the Deployment and leaves spec.paused as its owner had it; only where a template waits that does not
 // run does the Deployment stay paused, because letting go must not release anything: LeftPaused says so. Running is the
 // ReplicaSet with pods. Nil when there is nothing of ours on it.
@@ -86,15 +98,6 @@ func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 // LeftPaused tells whether Unhold leaves the Deployment paused for the sake of a template that waits.
 func LeftPaused(d *appsv1.Deployment, running *appsv1.ReplicaSet) bool {
 	return d.Spec.Paused && !judged(d, running)
-}
-
-// Undo puts the template of the stable ReplicaSet back into the Deployment, provided nobody changed it since it was read. Nil when
-// it is there.
-func Undo(d *appsv1.Deployment, stable *appsv1.ReplicaSet) patch.Patch {
-	if judged(d, stable) {
-		return nil
-	}
-	return patch.Patch{patch.Version(d.ResourceVersion), patch.Replace(templatePath, *withoutHash(&stable.Spec.Template))}
 }
 
 // Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the

@@ -2,9 +2,13 @@ package workload
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -117,13 +121,28 @@ func TestPauseHoldsBackWhateverElseHasChanged(t *testing.T) {
 	}
 }
 
-func TestUndoPutsTheStableTemplateBack(t *testing.T) {
-	d := edit(checkout(), waits, pause)
-	if d := diff(edit(checkout(), pause), mustApply(t, d, Undo(d, stableSet()))); d != "" {
-		t.Errorf("after undo (-want +got):\n%s", d)
+func TestTheTemplateThatRunsIsPutBackWithFieldsNobodyKnows(t *testing.T) {
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(stableSet())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if again := Undo(checkout(), stableSet()); len(again) > 0 {
-		t.Errorf("Undo of the running template = %v, want nothing", again)
+	stable := &unstructured.Unstructured{Object: object}
+	if err := unstructured.SetNestedField(stable.Object, "yes", "spec", "template", "spec", "fieldOfTomorrow"); err != nil {
+		t.Fatal(err)
+	}
+	d := edit(checkout(), waits, pause)
+	p, err := PutBack(d, stable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(edit(checkout(), pause), mustApply(t, d, p)); d != "" {
+		t.Errorf("after it (-want +got):\n%s", d)
+	}
+	if text := fmt.Sprint(p); !strings.Contains(text, "fieldOfTomorrow") || strings.Contains(text, stableHash) {
+		t.Errorf("patch = %s, want the template as it is stored, without the hash of its pods", text)
+	}
+	if p, err := PutBack(d, &unstructured.Unstructured{}); err == nil {
+		t.Errorf("patch of a ReplicaSet without a template = %v, want an error", p)
 	}
 }
 

@@ -3,10 +3,12 @@ package shift
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -58,6 +60,8 @@ func (r *reconciler) write(ctx context.Context, f *facts, d release.Decision, a 
 		return r.save(ctx, f, d)
 	case release.Hold, release.Pause, release.Unpause, release.Unhold:
 		return r.writeDeployment(ctx, f, a)
+	case release.PutBack:
+		return r.putBack(ctx, f)
 	case release.MakeService, release.AbortService, release.RemoveService, release.Narrow, release.Widen:
 		return r.writeService(ctx, f, a)
 	case release.MakeSet, release.ScaleSet, release.RemoveSet, release.RemoveTwin, release.ScaleStable, release.ScaleRogue, release.GiveSet:
@@ -116,6 +120,23 @@ func (r *reconciler) writeDeployment(ctx context.Context, f *facts, a release.Ac
 		return err
 	}
 	return r.apply(ctx, d, p)
+}
+
+// putBack gives the Deployment the template that runs, which is read past the caches: they hold only what our types know.
+func (r *reconciler) putBack(ctx context.Context, f *facts) error {
+	if f.deployment == nil || f.stable == nil {
+		return errors.New("the Deployment or its ReplicaSet is not there")
+	}
+	running := &unstructured.Unstructured{}
+	running.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))
+	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(f.stable), running); err != nil {
+		return fmt.Errorf("reading the template that runs: %w", err)
+	}
+	p, err := workload.PutBack(f.deployment, running)
+	if err != nil {
+		return err
+	}
+	return r.apply(ctx, f.deployment, p)
 }
 
 // serving is the ReplicaSet whose pods serve: the canary's once it was handed over, the stable one before.

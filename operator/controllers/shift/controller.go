@@ -59,6 +59,7 @@ type Settings struct {
 type reconciler struct {
 	Settings
 	client   client.Client
+	reader   client.Reader // past the caches
 	guard    *guard
 	recorder events.EventRecorder
 	metrics  *metrics
@@ -74,7 +75,7 @@ func Setup(m manager.Manager, s Settings) error {
 	}
 	guarded := err == nil
 	r := &reconciler{
-		Settings: s, client: m.GetClient(), guard: newGuard(m.GetClient(), s.Hold, guarded), recorder: m.GetEventRecorder("stagger"),
+		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), s.Hold, guarded), recorder: m.GetEventRecorder("stagger"),
 		metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
