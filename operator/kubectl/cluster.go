@@ -124,31 +124,51 @@ type edit struct {
 	does  string
 }
 
+// written is a TrafficShift after an edit, as this version knows it and as it is stored.
+type written struct {
+	shift  *v1alpha1.TrafficShift
+	object *unstructured.Unstructured
+}
+
+// tell says what was done on the standard output, or on the standard error where the object is asked for.
+func (o written) tell(as output, w World, text string) error {
+	if !as.object() {
+		return write(w.Streams.Out, text+"\n")
+	}
+	say(w.Streams.ErrOut, "%s", text)
+	return as.print(o.object, w.Streams.Out)
+}
+
 // attempts bounds how often an edit is made again because somebody else wrote at the same time.
 const attempts = 5
 
 // edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
-// it is, with the object it is about.
-func (c cluster) edit(ctx context.Context, service string, asks func(*v1alpha1.TrafficShift) (edit, error)) (*v1alpha1.TrafficShift, error) {
+// it is, with the object it is about. In a dry run the API server checks the edit and stores nothing.
+func (c cluster) edit(ctx context.Context, service string, dryRun bool, asks func(*v1alpha1.TrafficShift) (edit, error)) (written, error) {
+	options := metav1.PatchOptions{FieldManager: fieldManager}
+	if dryRun {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
 	for attempt := 1; ; attempt++ {
 		shift, err := c.shift(ctx, service)
 		if err != nil {
-			return nil, err
+			return written{}, err
 		}
 		e, err := asks(shift)
 		if err != nil {
-			return shift, err
+			return written{shift: shift}, err
 		}
 		data, err := json.Marshal(e.patch)
 		if err != nil {
-			return nil, fmt.Errorf("encoding the patch: %w", err)
+			return written{}, fmt.Errorf("encoding the patch: %w", err)
 		}
-		written, err := c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, metav1.PatchOptions{FieldManager: fieldManager})
+		object, err := c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, options)
 		switch {
 		case err == nil:
-			return typed(written)
+			shift, err = typed(object)
+			return written{shift, object}, err
 		case !raced(err) || attempt == attempts:
-			return nil, fmt.Errorf("%s: %w", e.does, err)
+			return written{}, fmt.Errorf("%s: %w", e.does, err)
 		}
 	}
 }

@@ -20,22 +20,30 @@ type command struct {
 	reason  string
 	// weight says that the command is only for the weight that was seen.
 	weight bool
+	// dryRun says that the cluster checks the command and writes nothing.
+	dryRun bool
 }
 
 func newCommand(verb, arg, reason string) (command, error) {
-	o := command{verb: verb, service: serviceName(arg), reason: strings.Join(strings.Fields(reason), " ")}
-	if len(o.reason) > longestReason {
-		return command{}, fmt.Errorf("--reason has %d bytes; say it in at most %d", len(o.reason), longestReason)
+	reason, err := oneLine(reason)
+	return command{verb: verb, service: serviceName(arg), reason: reason}, err
+}
+
+// oneLine is a reason without line breaks, or an error when it is too long.
+func oneLine(reason string) (string, error) {
+	reason = strings.Join(strings.Fields(reason), " ")
+	if len(reason) > longestReason {
+		return "", fmt.Errorf("--reason has %d bytes; say it in at most %d", len(reason), longestReason)
 	}
-	return o, nil
+	return reason, nil
 }
 
 // give writes the command for the release of the first look, unless allowed objects; an error of allowed comes back as it is,
 // with the TrafficShift it was about. Who commands means the release that he saw: when another one has begun meanwhile,
 // nothing is written.
-func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (*v1alpha1.TrafficShift, error) {
+func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (written, error) {
 	var seen *v1alpha1.Release
-	return c.edit(ctx, o.service, func(shift *v1alpha1.TrafficShift) (edit, error) {
+	return c.edit(ctx, o.service, o.dryRun, func(shift *v1alpha1.TrafficShift) (edit, error) {
 		if err := o.same(c, shift, seen); err != nil {
 			return edit{}, err
 		}

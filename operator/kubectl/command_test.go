@@ -58,6 +58,66 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 			patch: `[{"op":"test","path":"/spec/control","value":"Paused"},{"op":"replace","path":"/spec/control","value":"Auto"}]`,
 			out:   "checkout: resumed; weights are raised by evidence again\n",
 		},
+		"a full promotion": {
+			object: as(shift("shop", "checkout"), annotated, moved(3)), words: []string{"promote", "checkout", "--full", "--reason", "the old one is down"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "promote-full 7 t0ken the old one is down"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken the old one is down"}]`,
+			out: "checkout: release 7 told to leave 5% and all steps after it\n",
+		},
+		"an undo of what runs": {
+			object: as(shift("shop", "checkout"), annotated), words: []string{"undo", "checkout"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "undo 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"undo 7 t0ken"}]`,
+			out: "checkout: told to take release 7 back, and to put the version before it back into the Deployment\n",
+		},
+		"an undo of what was taken back": {
+			object: as(shift("shop", "checkout"), annotated, aborted), words: []string{"undo", "checkout"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "undo 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Aborted"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"undo 7 t0ken"}]`,
+			out: "checkout: told to put the version that serves back into the Deployment\n",
+		},
+		"a new plan": {
+			object: as(shift("shop", "checkout"), annotated), words: []string{"replan", "checkout"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "replan 7 t0ken"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"replan 7 t0ken"}]`,
+			out: "checkout: release 7 told to go on by its policy as it is now\n",
+		},
+		"a pause with a reason": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlAuto)), words: []string{"pause", "checkout", "--reason", "sale"},
+			want: map[string]string{"stagger.dev/paused": "sale"},
+			patch: `[{"op":"test","path":"/spec/control","value":"Auto"},{"op":"replace","path":"/spec/control","value":"Paused"},` +
+				`{"op":"replace","path":"/metadata/resourceVersion","value":"1"},{"op":"test","path":"/metadata/annotations","value":null},` +
+				`{"op":"add","path":"/metadata/annotations","value":{"stagger.dev/paused":"sale"}}]`,
+			out: "checkout: paused; no weight is raised until it is resumed, aborts still work\n",
+		},
+		"a resumption of what was paused for a reason": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlPaused), annotated, func(s *v1alpha1.TrafficShift) { s.Annotations["stagger.dev/paused"] = "sale" }),
+			words:  []string{"resume", "checkout"}, want: map[string]string{"team": "payments"},
+			patch: `[{"op":"test","path":"/spec/control","value":"Paused"},{"op":"replace","path":"/spec/control","value":"Auto"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1paused","value":"sale"},{"op":"remove","path":"/metadata/annotations/stagger.dev~1paused"}]`,
+			out: "checkout: resumed; weights are raised by evidence again\n",
+		},
+		"a dry run": {
+			object: as(shift("shop", "checkout"), annotated), words: []string{"abort", "checkout", "--dry-run"},
+			want: map[string]string{"team": "payments"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 t0ken"}]`,
+			out: "checkout: abort of release 7 commanded (dry run: nothing was written)\n",
+		},
+		"an order whose object is asked for": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlAuto)), words: []string{"pause", "checkout", "-o", "name"},
+			patch: `[{"op":"test","path":"/spec/control","value":"Auto"},{"op":"replace","path":"/spec/control","value":"Paused"}]`,
+			out:   "trafficshift.stagger.dev/checkout\n",
+		},
 		"a retry in place of the abort before": {
 			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) {
 				s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 7 old"}
@@ -136,7 +196,37 @@ func TestCommandsThatMakeNoSenseWriteNothing(t *testing.T) {
 			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) {
 				s.Status.Release.Step, s.Status.Release.Weight = int32(len(s.Status.Release.Plan.Steps)), "100%"
 			}), verb: "promote",
-			want: "release 7 of checkout is at its last step, which only evidence ends; see: kubectl stagger status checkout -n shop",
+			want: "release 7 of checkout is at its last step, which only evidence ends, or --full with a reason; see: kubectl stagger status checkout -n shop",
+		},
+		"a full promotion without a reason": {
+			object: shift("shop", "checkout"), verb: "promote --full", want: "this overrides the evidence; say why with --reason",
+		},
+		"a full promotion while paused": {
+			object: as(shift("shop", "checkout"), controlled(v1alpha1.ControlPaused)), verb: "promote --full --reason so",
+			want: "checkout is paused, and no weight is raised until then: kubectl stagger resume checkout -n shop",
+		},
+		"waiting for a dry run": {
+			object: shift("shop", "checkout"), verb: "undo --wait --dry-run", want: "--dry-run writes nothing that --wait could wait for; give one of them",
+		},
+		"undo of what serves": {
+			object: as(shift("shop", "checkout"), promoted, func(s *v1alpha1.TrafficShift) { s.Status.Release.Workload.Deployment = "web" }), verb: "undo",
+			want: "release 7 of checkout is promoted, so its version is the one that serves; to go back, release the version before it: kubectl rollout undo deployment/web -n shop",
+		},
+		"undo of what was put back": {
+			object: as(shift("shop", "checkout"), aborted, func(s *v1alpha1.TrafficShift) { ready(s, metav1.ConditionTrue, v1alpha1.ReasonUpToDate) }), verb: "undo",
+			want: "the Deployment of checkout asks for the version that serves, so there is nothing to undo; see: kubectl stagger status checkout -n shop",
+		},
+		"undo between destinations": {
+			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Spec.Destinations = &v1alpha1.Destinations{} }), verb: "undo",
+			want: "checkout moves traffic between destinations that Stagger does not run; to go back, set spec.destinations.revision to the one before",
+		},
+		"replan after the release": {
+			object: as(shift("shop", "checkout"), promoted), verb: "replan",
+			want: "no release of checkout is running, and the next one takes its policy as it is then: release 7 ended Promoted; see: kubectl stagger status checkout -n shop",
+		},
+		"replan while it is taken back": {
+			object: as(shift("shop", "checkout"), takeBack), verb: "replan",
+			want: "release 7 of checkout is past its steps (it is Aborting), so there is nothing to plan; see: kubectl stagger status checkout -n shop",
 		},
 		"retry without any release": {
 			object: as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }), verb: "retry",
@@ -158,7 +248,7 @@ func TestCommandsThatMakeNoSenseWriteNothing(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, c.object)
-			code, out, talk := typed(t, s.kubeconfig(), c.verb, "checkout")
+			code, out, talk := typed(t, s.kubeconfig(), append(strings.Fields(c.verb), "checkout")...)
 			if code != kubectl.ExitError || out != "" {
 				t.Errorf("exit code %d and output %q, want %d and none", code, out, kubectl.ExitError)
 			}
@@ -292,6 +382,30 @@ func TestAnAbortWaitsForTheEnd(t *testing.T) {
 				words = append(words, "--timeout", c.wait)
 			}
 			code, out, talk := typed(t, s.kubeconfig(), words...)
+			golden(t, name, code, out, talk)
+		})
+	}
+}
+
+func TestAnOrderWaitsForItsAnswer(t *testing.T) {
+	handled := func(token string, answer *v1alpha1.CommandAnswer) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) { s.Status.LastHandledCommand, s.Status.LastAnswer = token, answer }
+	}
+	cases := map[string][]func(*v1alpha1.TrafficShift){
+		"answer that accepts":         {moved(1), handled("t0ken", &v1alpha1.CommandAnswer{Result: v1alpha1.CommandAccepted, Message: "the template is put back"})},
+		"answer that refuses":         {handled("t0ken", &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: "release 7 was handed over"})},
+		"answer of another command":   {handled("other", &v1alpha1.CommandAnswer{Result: v1alpha1.CommandAccepted, Message: "done"})},
+		"answer of an older operator": {handled("t0ken", nil)},
+	}
+	for name, then := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, shift("shop", "checkout"))
+			s.afterPatch = func() {
+				for _, change := range then {
+					s.change(key, change)
+				}
+			}
+			code, out, talk := typed(t, s.kubeconfig(), "undo", "checkout", "--wait", "--timeout", "500ms")
 			golden(t, name, code, out, talk)
 		})
 	}

@@ -28,7 +28,6 @@ type follow struct {
 	cluster cluster
 	name    string
 	number  int64
-	timeout time.Duration
 	talk    io.Writer
 	now     func() time.Time
 	// state is the last one that was told.
@@ -58,50 +57,67 @@ func (e end) tell(w World, name string) error {
 	return nil
 }
 
-func (f *follow) run(ctx context.Context, shift *v1alpha1.TrafficShift) (end, error) {
+// waitForEnd waits until the release that a look showed has ended, and tells how.
+func waitForEnd(ctx context.Context, c cluster, w World, shift *v1alpha1.TrafficShift, timeout time.Duration) error {
+	f := follow{cluster: c, name: shift.Name, number: shift.Status.Release.Number, talk: w.Streams.ErrOut, now: w.Now}
+	err := c.await(ctx, shift, timeout, f.seen)
+	if errors.Is(err, errLate) {
+		return late{fmt.Sprintf("release %d of %s has not ended after %s (it is %s); the command stands, look with: %s",
+			f.number, f.name, timeout, f.state, c.line("status", f.name))}
+	}
+	if err != nil {
+		return err
+	}
+	return f.end.tell(w, shift.Name)
+}
+
+// errLate says that what was waited for did not come in time.
+var errLate = errors.New("it took too long")
+
+// await waits until a fact holds of a TrafficShift, from a look on.
+func (c cluster) await(ctx context.Context, shift *v1alpha1.TrafficShift, timeout time.Duration, fact func(*v1alpha1.TrafficShift) (bool, error)) error {
 	// A watch that breaks off is begun again, which is nothing to tell people about.
-	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), f.timeout)
+	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), timeout)
 	defer cancel()
+	name := shift.Name
 	for {
-		done, err := f.seen(shift)
-		if done || err != nil {
-			return f.end, err
+		if done, err := fact(shift); done || err != nil {
+			return err
 		}
-		_, err = watchtools.Until(ctx, shift.ResourceVersion, f.watcher(), f.event)
+		_, err := watchtools.Until(ctx, shift.ResourceVersion, c.watcher(name), func(e watch.Event) (bool, error) {
+			shift, err := seenIn(name, e)
+			if err != nil {
+				return false, err
+			}
+			return fact(shift)
+		})
 		switch {
 		case err == nil:
-			return f.end, nil
+			return nil
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
-			return end{}, f.late()
+			return errLate
 		case ctx.Err() != nil:
-			return end{}, ctx.Err()
+			return ctx.Err()
 		case !forgotten(err):
-			return end{}, err
+			return err
 		}
 		// The API server has forgotten what came after the last look, so look anew.
-		object, err := f.cluster.shifts().Get(ctx, f.name, metav1.GetOptions{})
+		object, err := c.shifts().Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return end{}, err
+			return err
 		}
 		if shift, err = typed(object); err != nil {
-			return end{}, err
+			return err
 		}
 	}
 }
 
-func (f *follow) watcher() *cache.ListWatch {
+// watcher watches one TrafficShift.
+func (c cluster) watcher(name string) *cache.ListWatch {
 	return &cache.ListWatch{WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.name).String()
-		return f.cluster.shifts().Watch(ctx, o)
+		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+		return c.shifts().Watch(ctx, o)
 	}}
-}
-
-func (f *follow) event(e watch.Event) (bool, error) {
-	shift, err := seenIn(f.name, e)
-	if err != nil {
-		return false, err
-	}
-	return f.seen(shift)
 }
 
 // forgotten says that the API server no longer knows what came after a look.
@@ -150,9 +166,4 @@ func (c cluster) missed(screen view.Screen, number int64) (end, error) {
 		}
 	}
 	return end{}, fmt.Errorf("release %d of %s is no longer known; see: %s", number, screen.Name, c.line("status", screen.Name))
-}
-
-func (f *follow) late() error {
-	return late{fmt.Sprintf("release %d of %s has not ended after %s (it is %s); the command stands, look with: %s",
-		f.number, f.name, f.timeout, f.state, f.cluster.line("status", f.name))}
 }

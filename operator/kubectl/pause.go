@@ -17,22 +17,27 @@ type control struct {
 	to v1alpha1.Control
 	// done and already say it of a Service.
 	done, already string
+	reason        string
+	dryRun        bool
+	output        output
 }
 
 func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	p := control{to: v1alpha1.ControlPaused,
+	p := &control{to: v1alpha1.ControlPaused,
 		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
-	return p.verb(&cobra.Command{
+	c := &cobra.Command{
 		Use:   "pause <service>",
 		Short: "Keep weights from being raised until it is resumed",
 		Long: "Keep weights from being raised until it is resumed. A running release stays at its weight, and is still taken back when the\n" +
 			"evidence is against it; one that starts gets no traffic. The pause outlives releases.\n\n" + exitHelp,
-		Example: "  kubectl stagger pause checkout",
-	}, w, flags)
+		Example: "  kubectl stagger pause checkout --reason 'sale until midnight'",
+	}
+	c.Flags().StringVar(&p.reason, "reason", "", "why, for those who wonder why nothing goes on")
+	return p.verb(c, w, flags)
 }
 
 func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
+	r := &control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
 	return r.verb(&cobra.Command{
 		Use:     "resume <service>",
 		Short:   "Let weights be raised by evidence again",
@@ -41,10 +46,19 @@ func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	}, w, flags)
 }
 
-func (k control) verb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	c.Flags().BoolVar(&k.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
+	c.Flags().StringVarP((*string)(&k.output), "output", "o", "", "json, yaml or name: show the object that was written")
 	c.Args = one
 	c.ValidArgsFunction = completeNames(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := k.output.check("json", "yaml", "name"); err != nil {
+			return err
+		}
+		var err error
+		if k.reason, err = oneLine(k.reason); err != nil {
+			return err
+		}
 		cluster, err := connect(flags)
 		if err != nil {
 			return err
@@ -57,25 +71,40 @@ func (k control) verb(c *cobra.Command, w World, flags *genericclioptions.Config
 // errAlready says that there is nothing to set.
 var errAlready = errors.New("control is so already")
 
-func (k control) run(ctx context.Context, c cluster, service string, w World) error {
-	shift, err := c.edit(ctx, service, func(shift *v1alpha1.TrafficShift) (edit, error) {
-		if shift.Spec.Control == k.to {
+func (k *control) run(ctx context.Context, c cluster, service string, w World) error {
+	is, err := c.edit(ctx, service, k.dryRun, func(shift *v1alpha1.TrafficShift) (edit, error) {
+		if shift.Spec.Control == k.to && (k.reason == "" || shift.Annotations[v1alpha1.PausedAnnotation] == k.reason) {
 			return edit{}, errAlready
 		}
 		return edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
 	if errors.Is(err, errAlready) {
-		say(w.Streams.ErrOut, "%s is %s", shift.Name, k.already)
+		say(w.Streams.ErrOut, "%s is %s", is.shift.Name, k.already)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return write(w.Streams.Out, fmt.Sprintf("%s: %s\n", shift.Name, k.done))
+	text := is.shift.Name + ": " + k.done
+	if k.dryRun {
+		text += " (dry run: nothing was written)"
+	}
+	return is.tell(k.output, w, text)
 }
 
-// patch sets control if it is still what was seen; the API server sets it where nobody did.
-func (k control) patch(shift *v1alpha1.TrafficShift) patch.Patch {
+// patch sets control if it is still what was seen, and why; the API server sets control where nobody did.
+func (k *control) patch(shift *v1alpha1.TrafficShift) patch.Patch {
 	path := patch.Pointer("spec", "control")
-	return patch.Patch{patch.Test(path, shift.Spec.Control), patch.Replace(path, k.to)}
+	p := patch.Patch{patch.Test(path, shift.Spec.Control), patch.Replace(path, k.to)}
+	annotations, said := patch.Pointer("metadata", "annotations"), shift.Annotations[v1alpha1.PausedAnnotation]
+	switch {
+	case k.reason != "" && len(shift.Annotations) == 0:
+		p = append(p, patch.Version(shift.ResourceVersion))
+		fallthrough
+	case k.reason != "":
+		p = append(p, patch.SetIn(annotations, shift.Annotations, v1alpha1.PausedAnnotation, k.reason)...)
+	case said != "":
+		p = append(p, patch.UnsetIn(annotations, shift.Annotations, v1alpha1.PausedAnnotation)...)
+	}
+	return p
 }

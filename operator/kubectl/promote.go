@@ -1,7 +1,6 @@
 package kubectl
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,54 +9,46 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// promote leaves the present weight for the next step before the evidence says so.
-type promote struct{ command }
-
+// newPromote leaves the present weight for the next step, or all of them, before the evidence says so.
 func newPromote(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	p := promote{}
-	var reason string
+	full := false
 	c := &cobra.Command{
 		Use:   "promote <service>",
-		Short: "Leave the present weight for the next step",
+		Short: "Leave the present weight for the next step, or hand over",
 		Long: "Leave the present weight for the next step, without waiting for its hold. Where the evidence does not clear the next step,\n" +
 			"--reason has to say why it is to be left all the same. The command is for the weight that was seen: when the release has moved\n" +
-			"by itself, or somebody else promoted it, nothing more happens. The last step is left by evidence only.\n\n" + exitHelp,
-		Example:           "  kubectl stagger promote checkout --reason 'checked by hand, the fix cannot wait'",
-		Args:              one,
-		ValidArgsFunction: completeNames(flags),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			if p.command, err = newCommand("promote", args[0], reason); err != nil {
-				return err
-			}
-			cluster, err := connect(flags)
-			if err != nil {
-				return err
-			}
-			return p.run(c.Context(), cluster, w)
-		},
+			"by itself, or somebody else promoted it, nothing more happens. The last step is left by evidence only.\n\n" +
+			"With --full all steps are left: the version gets all of the traffic as soon as its pods are there, and is handed over without\n" +
+			"waiting for evidence. Suspicious counts, failing pods and contested routes still stand in its way, and an abort still ends it.\n\n" + exitHelp,
+		Example: "  kubectl stagger promote checkout --reason 'checked by hand, the fix cannot wait'\n" +
+			"  kubectl stagger promote checkout --full --reason 'the old version is down' --wait --timeout 10m",
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for the record; needed where the evidence does not clear the next step")
-	return c
+	c.Flags().BoolVar(&full, "full", false, "leave all steps and hand over; needs --reason")
+	return orderVerb(w, flags, c, func() order {
+		if full {
+			return order{word: "promote-full", why: true, allowed: handable, given: func(r *v1alpha1.Release) string {
+				return fmt.Sprintf("release %d told to leave %s and all steps after it", r.Number, r.Weight)
+			}}
+		}
+		return order{word: "promote", weight: true, allowed: promotable, given: func(r *v1alpha1.Release) string {
+			return fmt.Sprintf("release %d told to leave %s", r.Number, r.Weight)
+		}}
+	})
 }
 
-func (p *promote) run(ctx context.Context, c cluster, w World) error {
-	p.weight = true
-	shift, err := p.give(ctx, c, w.Token(), func(shift *v1alpha1.TrafficShift) error { return promotable(c, shift) })
-	if err != nil {
-		return err
-	}
-	r := shift.Status.Release
-	if err := write(w.Streams.Out, fmt.Sprintf("%s: release %d told to leave %s\n", shift.Name, r.Number, r.Weight)); err != nil {
-		return err
-	}
-	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", shift.Name))
-	return nil
-}
-
-// promotable refuses what the operator would refuse whatever the evidence is.
+// promotable refuses to leave a step where there is none to leave.
 func promotable(c cluster, shift *v1alpha1.TrafficShift) error {
 	r := shift.Status.Release
-	_, more := r.NextStop()
+	if _, more := r.NextStop(); r.Outcome == nil && r.State != v1alpha1.StateHandover && r.Step > 0 && !more {
+		return fmt.Errorf("release %d of %s is at its last step, which only evidence ends, or --full with a reason; see: %s",
+			r.Number, shift.Name, c.line("status", shift.Name))
+	}
+	return handable(c, shift)
+}
+
+// handable refuses to promote what has no steps, or none any more.
+func handable(c cluster, shift *v1alpha1.TrafficShift) error {
+	r := shift.Status.Release
 	switch {
 	case r.State.Ended():
 		return fmt.Errorf("no release of %s is running, so there is no step to leave: release %d ended %s; see: %s",
@@ -67,9 +58,6 @@ func promotable(c cluster, shift *v1alpha1.TrafficShift) error {
 			r.Number, shift.Name, r.State, c.line("status", shift.Name))
 	case r.Step == 0:
 		return fmt.Errorf("release %d of %s has no traffic yet, so there is no step to leave; see: %s",
-			r.Number, shift.Name, c.line("status", shift.Name))
-	case !more:
-		return fmt.Errorf("release %d of %s is at its last step, which only evidence ends; see: %s",
 			r.Number, shift.Name, c.line("status", shift.Name))
 	case shift.Spec.Control == v1alpha1.ControlPaused:
 		return fmt.Errorf("%s is paused, and no weight is raised until then: %s", shift.Name, c.line("resume", shift.Name))

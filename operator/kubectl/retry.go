@@ -1,7 +1,6 @@
 package kubectl
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,46 +10,19 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// retry releases a template again that was taken back.
-type retry struct{ command }
-
+// newRetry releases a template again that was taken back.
 func newRetry(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := retry{}
-	var reason string
-	c := &cobra.Command{
+	return orderVerb(w, flags, &cobra.Command{
 		Use:   "retry <service>",
 		Short: "Release a version again that was taken back",
 		Long: "Release a version again that was taken back, as it is. After an abort the same pod template is refused until it changes;\n" +
 			"this is the way on when the version was not to blame. The new release starts at the first step.\n\n" + exitHelp,
-		Example:           "  kubectl stagger retry checkout --reason 'the database was down, not the version'",
-		Args:              one,
-		ValidArgsFunction: completeNames(flags),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			if r.command, err = newCommand("retry", args[0], reason); err != nil {
-				return err
-			}
-			cluster, err := connect(flags)
-			if err != nil {
-				return err
-			}
-			return r.run(c.Context(), cluster, w)
-		},
-	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	return c
-}
-
-func (r *retry) run(ctx context.Context, c cluster, w World) error {
-	shift, err := r.give(ctx, c, w.Token(), func(shift *v1alpha1.TrafficShift) error { return retryable(c, shift) })
-	if err != nil {
-		return err
-	}
-	text := fmt.Sprintf("%s: retry of the version of release %d commanded\n", shift.Name, shift.Status.Release.Number)
-	if err := write(w.Streams.Out, text); err != nil {
-		return err
-	}
-	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", shift.Name))
-	return nil
+		Example: "  kubectl stagger retry checkout --reason 'the database was down, not the version'",
+	}, func() order {
+		return order{word: "retry", allowed: retryable, given: func(r *v1alpha1.Release) string {
+			return fmt.Sprintf("retry of the version of release %d commanded", r.Number)
+		}}
+	})
 }
 
 // retryable asks for a refused template that waits. That is usually the last release's own, but a template stays refused also
@@ -64,8 +36,13 @@ func retryable(c cluster, shift *v1alpha1.TrafficShift) error {
 	case shift.Status.Refused == "":
 		return fmt.Errorf("no version of %s is refused, so there is nothing to retry: release %d ended %s; change the pod template to release again",
 			shift.Name, r.Number, r.State)
-	case meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady):
+	case !waits(shift):
 		return fmt.Errorf("the refused version of %s is no longer what its Deployment asks for, so there is nothing to retry; apply it again first", shift.Name)
 	}
 	return nil
+}
+
+// waits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
+func waits(shift *v1alpha1.TrafficShift) bool {
+	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)
 }

@@ -57,7 +57,6 @@ func newRoot(w World) *cobra.Command {
 		SilenceUsage:  true,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl stagger"},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Args = cobra.ArbitraryArgs // the sentence about an unknown verb is this plugin's own
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = unknown
@@ -71,6 +70,7 @@ func newRoot(w World) *cobra.Command {
 	root.AddCommand(
 		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
 		newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
+		newUndo(w, flags), newReplan(w, flags),
 		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags),
 	)
 	return root

@@ -300,6 +300,10 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified")
 		return
 	}
+	if r.URL.Query().Get("dryRun") == "All" {
+		s.answer(w, http.StatusOK, after)
+		return
+	}
 	s.put(after)
 	s.answer(w, http.StatusOK, s.shifts[key])
 	if s.afterPatch != nil {

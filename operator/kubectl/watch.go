@@ -84,8 +84,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 	if end, err := l.show(shift, number); end || err != nil {
 		return true, err
 	}
-	f := follow{cluster: l.cluster, name: shift.Name}
-	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, f.watcher())
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.watcher(shift.Name))
 	if err != nil {
 		return true, fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
 	}

@@ -92,7 +92,7 @@ func (c *Command) because(message string) string {
 
 // accepted is the answer to a command that is carried out.
 func (c *Command) accepted(message string) *Answer {
-	return &Answer{Token: c.Token, Accepted: true, Message: message}
+	return &Answer{Token: c.Token, Accepted: true, Message: cut(message)}
 }
 
 // whenToldToAbort takes the release back. An undo is answered when the template is put back too.
@@ -154,7 +154,7 @@ func answered(o Observation, d Decision) Decision {
 		return d
 	}
 	if message := refusal(o, c); message != "" {
-		d.Answer = &Answer{Token: c.Token, Message: message}
+		d.Answer = &Answer{Token: c.Token, Message: cut(message)}
 	}
 	return d
 }

@@ -99,7 +99,7 @@ type Decision struct {
 	Answer *Answer
 }
 
-// Answer is what became of a command.
+// Answer is what became of a command; its Message has at most 2000 bytes.
 type Answer struct {
 	Token    string
 	Accepted bool

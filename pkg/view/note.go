@@ -94,10 +94,26 @@ func edits(shift *v1alpha1.TrafficShift) []Note {
 	if runs && r.Contested.Selector > 0 {
 		notes = append(notes, Note{Label: "SELECTOR", Message: fmt.Sprintf("somebody else wrote the Service's selector; put back %s in the last two minutes", times(r.Contested.Selector))})
 	}
-	if shift.Spec.Control == v1alpha1.ControlPaused && !runs {
-		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: "a release that starts stays at no traffic until control is Auto again"})
+	if message := pauseOf(shift, runs); message != "" {
+		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: message})
 	}
 	return notes
+}
+
+// pauseOf says of a pause what the state does not: that it is there while no release runs, and why.
+func pauseOf(shift *v1alpha1.TrafficShift, runs bool) string {
+	why := clean(shift.Annotations[v1alpha1.PausedAnnotation])
+	switch {
+	case shift.Spec.Control != v1alpha1.ControlPaused:
+		return ""
+	case !runs && why == "":
+		return "a release that starts stays at no traffic until control is Auto again"
+	case !runs:
+		return "a release that starts stays at no traffic until it is resumed; it was paused because: " + why
+	case why != "":
+		return "it was paused because: " + why
+	}
+	return ""
 }
 
 func times(n int32) string {

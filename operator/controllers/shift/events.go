@@ -33,8 +33,12 @@ func (r *reconciler) tell(f *facts, after *v1alpha1.TrafficShift) {
 	if message := notShifted(after); message != "" && notShifted(f.shift) == "" {
 		r.event(f, corev1.EventTypeWarning, string(v1alpha1.ReasonNotShifted), message)
 	}
-	if c := after.Status.LastHandledCommand; c != before.LastHandledCommand {
-		r.event(f, corev1.EventTypeNormal, eventCommand, "command "+c+" was handled: "+nextOf(after.Status.Release))
+	if a := after.Status.LastAnswer; a != nil && after.Status.LastHandledCommand != before.LastHandledCommand {
+		kind, what := corev1.EventTypeNormal, "carried out"
+		if a.Result == v1alpha1.CommandRefused {
+			kind, what = corev1.EventTypeWarning, "refused"
+		}
+		r.event(f, kind, eventCommand, fmt.Sprintf("command %s was %s: %s", after.Status.LastHandledCommand, what, a.Message))
 	}
 }
 
@@ -45,13 +49,6 @@ func notShifted(s *v1alpha1.TrafficShift) string {
 		return ""
 	}
 	return c.Message
-}
-
-func nextOf(rec *v1alpha1.Release) string {
-	if rec == nil {
-		return "there is no release"
-	}
-	return rec.Next
 }
 
 func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {

@@ -97,6 +97,15 @@ func blamed(failure *failed) v1alpha1.Reason {
 	return v1alpha1.ReasonWriteFailed
 }
 
+// answerOf is an answer as the status holds it.
+func answerOf(a release.Answer) *v1alpha1.CommandAnswer {
+	answer := &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
+	if a.Accepted {
+		answer.Result = v1alpha1.CommandAccepted
+	}
+	return answer
+}
+
 // status is the whole status after a decision; rec is the record to be written, nil to keep the one there is.
 func (r *reconciler) status(f *facts, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
 	s := f.shift.Status.DeepCopy()
@@ -108,7 +117,7 @@ func (r *reconciler) status(f *facts, d release.Decision, rec *v1alpha1.Release)
 	dropOld(s, release.Conditions(f.o, d))
 	s.Refused = d.Refused
 	if d.Answer != nil {
-		s.LastHandledCommand = d.Answer.Token
+		s.LastHandledCommand, s.LastAnswer = d.Answer.Token, answerOf(*d.Answer)
 	}
 	if rec != nil {
 		s.Release = rec.DeepCopy()

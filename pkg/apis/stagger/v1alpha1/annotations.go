@@ -5,10 +5,13 @@ const (
 	// PolicyAnnotation on a Service names the ShiftPolicy by which releases of the workload behind it go. Setting it puts the
 	// Service under management, removing it ends management; neither releases anything.
 	PolicyAnnotation = "stagger.dev/policy"
-	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]". It is carried
-	// out once for each token, refused when the number is not the running release's or status.release.moves is no longer the one
-	// that is named, and echoed in status.lastHandledCommand.
+	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]", where the verb is
+	// abort, retry, undo, replan, promote or promote-full. It is carried out once for each token, refused when the number is not the
+	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and
+	// status.lastAnswer.
 	CommandAnnotation = "stagger.dev/command"
+	// PausedAnnotation on a TrafficShift says why its control is Paused, for people.
+	PausedAnnotation = "stagger.dev/paused"
 	// HeldLabel on a Deployment ("true") says that its template changes are released by Stagger and by nothing else.
 	HeldLabel = "stagger.dev/held"
 	// NarrowedLabel on a Service holds the pod-template-hash of the stable pods while the Service's selector is narrowed to them.

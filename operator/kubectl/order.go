@@ -1,0 +1,146 @@
+package kubectl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// order is a verb by which people command the operator.
+type order struct {
+	// word is the verb as the operator reads it.
+	word string
+	// weight says that the command is only for the weight that was seen.
+	weight bool
+	// why says that a reason has to be given.
+	why bool
+	// allowed refuses what the operator would refuse whatever the evidence is.
+	allowed func(c cluster, shift *v1alpha1.TrafficShift) error
+	// given says what is commanded, after the Service's name.
+	given func(r *v1alpha1.Release) string
+	// ends says that --wait waits until the release has ended, not only until the command is answered.
+	ends bool
+}
+
+// ordering is an order with what a person gives along.
+type ordering struct {
+	order
+	command command
+	reason  string
+	wait    bool
+	timeout time.Duration
+	dryRun  bool
+	output  output
+}
+
+// orderVerb makes a verb of help and flags. The order is chosen when the flags are known.
+func orderVerb(w World, flags *genericclioptions.ConfigFlags, c *cobra.Command, choose func() order) *cobra.Command {
+	o := ordering{}
+	c.Args = one
+	c.ValidArgsFunction = completeNames(flags)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		o.order = choose()
+		if err := o.parse(args[0]); err != nil {
+			return err
+		}
+		cluster, err := connect(flags)
+		if err != nil {
+			return err
+		}
+		return o.run(c.Context(), cluster, w)
+	}
+	waits := "wait until the operator has answered the command"
+	if choose().ends {
+		waits = "wait until the release has ended"
+	}
+	c.Flags().StringVar(&o.reason, "reason", "", "why, for the record")
+	c.Flags().BoolVar(&o.wait, "wait", false, waits)
+	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long --wait waits")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
+	c.Flags().StringVarP((*string)(&o.output), "output", "o", "", "json, yaml or name: show the object that was written")
+	return c
+}
+
+func (o *ordering) parse(arg string) (err error) {
+	if o.command, err = newCommand(o.word, arg, o.reason); err != nil {
+		return err
+	}
+	o.command.weight, o.command.dryRun = o.weight, o.dryRun
+	switch {
+	case o.timeout <= 0:
+		return fmt.Errorf("--timeout must be above 0, not %s", o.timeout)
+	case o.wait && o.dryRun:
+		return errors.New("--dry-run writes nothing that --wait could wait for; give one of them")
+	case o.why && o.command.reason == "":
+		return errors.New("this overrides the evidence; say why with --reason")
+	}
+	return o.output.check("json", "yaml", "name")
+}
+
+// takenBack says that the release is being taken back already, so that there is nothing left to command.
+type takenBack struct{ why v1alpha1.Reason }
+
+func (t takenBack) Error() string { return "it is being taken back already: " + string(t.why) }
+
+func (o *ordering) run(ctx context.Context, c cluster, w World) error {
+	token := w.Token()
+	written, err := o.command.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return o.allowed(c, shift) })
+	var already takenBack
+	if errors.As(err, &already) {
+		say(w.Streams.ErrOut, "release %d of %s is being taken back already (%s)", written.shift.Status.Release.Number, written.shift.Name, already.why)
+	} else if err != nil {
+		return err
+	} else if err := o.tell(c, w, written); err != nil {
+		return err
+	}
+	switch {
+	case !o.wait:
+		return nil
+	case o.ends:
+		return waitForEnd(ctx, c, w, written.shift, o.timeout)
+	}
+	return o.waitForAnswer(ctx, c, w, written.shift, token)
+}
+
+// tell says what was commanded, and how to follow it.
+func (o *ordering) tell(c cluster, w World, is written) error {
+	text := fmt.Sprintf("%s: %s", is.shift.Name, o.given(is.shift.Status.Release))
+	if o.dryRun {
+		text += " (dry run: nothing was written)"
+	}
+	if err := is.tell(o.output, w, text); err != nil {
+		return err
+	}
+	if !o.dryRun && !o.wait {
+		say(w.Streams.ErrOut, "follow it with: %s", c.line("watch", is.shift.Name))
+	}
+	return nil
+}
+
+// waitForAnswer waits until the operator has carried the command out, or refused it.
+func (o *ordering) waitForAnswer(ctx context.Context, c cluster, w World, shift *v1alpha1.TrafficShift, token string) error {
+	var answer *v1alpha1.CommandAnswer
+	err := c.await(ctx, shift, o.timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
+		answer = shift.Status.LastAnswer
+		return shift.Status.LastHandledCommand == token, nil
+	})
+	switch {
+	case errors.Is(err, errLate):
+		return late{fmt.Sprintf("the operator has not carried out %s of %s after %s; the command stands, look with: %s", o.word, shift.Name, o.timeout, c.line("why", shift.Name))}
+	case err != nil:
+		return err
+	case answer == nil:
+		say(w.Streams.ErrOut, "the operator has handled the command; it is older than this plugin, so look what it did: %s", c.line("status", shift.Name))
+		return nil
+	case answer.Result == v1alpha1.CommandRefused:
+		return fmt.Errorf("the operator refused: %s", answer.Message)
+	}
+	say(w.Streams.ErrOut, "%s: %s", shift.Name, answer.Message)
+	return nil
+}
