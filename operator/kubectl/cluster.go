@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
@@ -64,25 +63,16 @@ func (c cluster) shifts() dynamic.ResourceInterface {
 }
 
 func (c cluster) deployments() dynamic.ResourceInterface {
-	return c.client.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(c.namespace)
+	return c.client.Resource(deploymentsResource).Namespace(c.namespace)
 }
 
 // services are those of the namespace; none for who may not see them, since they are only named in what is said.
 func (c cluster) services(ctx context.Context) ([]corev1.Service, error) {
-	list, err := c.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(c.namespace).List(ctx, metav1.ListOptions{})
+	services, err := listed[corev1.Service](ctx, c, servicesResource)
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("listing Services: %w", err)
-	}
-	services := make([]corev1.Service, len(list.Items))
-	for i := range list.Items {
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &services[i]); err != nil {
-			return nil, fmt.Errorf("reading Service %s: %w", list.Items[i].GetName(), err)
-		}
-	}
-	return services, nil
+	return services, err
 }
 
 // find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
@@ -178,8 +168,7 @@ func raced(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInv
 
 // missing says why a Service has no TrafficShift.
 func (c cluster) missing(ctx context.Context, service string, managed []string) error {
-	services := c.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(c.namespace)
-	s, err := services.Get(ctx, service, metav1.GetOptions{})
+	s, err := c.client.Resource(servicesResource).Namespace(c.namespace).Get(ctx, service, metav1.GetOptions{})
 	a := absent{service: service, namespace: c.namespace}
 	switch {
 	case err == nil:

@@ -1,22 +1,14 @@
 package kubectl_test
 
 import (
-	"encoding/json"
-	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/operator/kubectl"
 )
@@ -67,133 +59,6 @@ const shopConfig = `
 - {apiVersion: v1, kind: Service, metadata: {name: nothing, annotations: {stagger.dev/policy: standard}}, spec: {}}
 `
 
-// store is an API server for the configuration of one namespace: objects by their paths.
-type store struct {
-	t       *testing.T
-	objects map[string]*unstructured.Unstructured
-	// beforePatch is what somebody else does just before a patch of that path, and forbidden a part of paths that may not be asked for.
-	beforePatch func(path string)
-	forbidden   string
-	writes      []string
-}
-
-const shopPath = "/api/v1/namespaces/shop/"
-
-func newStore(t *testing.T) *store {
-	s := &store{t: t, objects: map[string]*unstructured.Unstructured{}}
-	var all []map[string]any
-	if err := yaml.Unmarshal([]byte(shopConfig), &all); err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range all {
-		u := &unstructured.Unstructured{Object: o}
-		folder := map[string]string{"ConfigMap": shopPath + "configmaps", "Secret": shopPath + "secrets", "Service": shopPath + "services",
-			"Deployment": "/apis/apps/v1/namespaces/shop/deployments"}[u.GetKind()]
-		s.put(folder, u)
-	}
-	return s
-}
-
-func (s *store) put(folder string, o *unstructured.Unstructured) string {
-	o.SetNamespace("shop")
-	at := folder + "/" + o.GetName()
-	s.objects[at] = o
-	return at
-}
-
-func (s *store) kubeconfig() string {
-	web := httptest.NewServer(s)
-	s.t.Cleanup(web.Close)
-	return kubeconfig(s.t, web.URL)
-}
-
-func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	code, answer := s.handle(r)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		s.t.Errorf("answering: %v", err)
-	}
-}
-
-func (s *store) handle(r *http.Request) (int, any) {
-	at := r.URL.Path
-	object, found := s.objects[at]
-	if s.forbidden != "" && strings.Contains(at, s.forbidden) {
-		return refusal(http.StatusForbidden, metav1.StatusReasonForbidden, "cannot "+r.Method+" "+path.Base(s.forbidden))
-	}
-	switch {
-	case r.Method == http.MethodPost:
-		o := &unstructured.Unstructured{}
-		if err := json.NewDecoder(r.Body).Decode(&o.Object); err != nil {
-			s.t.Errorf("reading an object: %v", err)
-		}
-		at = s.put(at, o)
-		s.writes = append(s.writes, "create "+path.Base(at))
-		return http.StatusCreated, o.Object
-	case r.Method == http.MethodPatch:
-		return s.patch(r, at)
-	case found:
-		return http.StatusOK, object.Object
-	case slices.Contains([]string{"configmaps", "secrets"}, path.Base(path.Dir(at))):
-		return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, path.Base(at)+" not found")
-	}
-	items := []any{}
-	for _, key := range slices.Sorted(maps.Keys(s.objects)) {
-		if path.Dir(key) == at {
-			items = append(items, s.objects[key].Object)
-		}
-	}
-	return http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "List", "metadata": map[string]any{}, "items": items}
-}
-
-// patch answers a test that fails as the real one does.
-func (s *store) patch(r *http.Request, at string) (int, any) {
-	if got, want := r.Header.Get("Content-Type"), "application/json-patch+json"; got != want {
-		s.t.Errorf("patch of type %s, want %s", got, want)
-	}
-	if s.beforePatch != nil {
-		s.beforePatch(at)
-	}
-	var operations json.RawMessage
-	if err := json.NewDecoder(r.Body).Decode(&operations); err != nil {
-		s.t.Errorf("reading a patch: %v", err)
-	}
-	p, err := jsonpatch.DecodePatch(operations)
-	if err != nil {
-		s.t.Errorf("reading a patch: %v", err)
-	}
-	before, err := json.Marshal(s.objects[at].Object)
-	if err != nil {
-		s.t.Errorf("writing %s: %v", at, err)
-	}
-	after, err := p.Apply(before)
-	if err != nil {
-		return refusal(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, err.Error())
-	}
-	changed := &unstructured.Unstructured{}
-	if err := json.Unmarshal(after, &changed.Object); err != nil {
-		s.t.Errorf("reading %s: %v", at, err)
-	}
-	s.objects[at] = changed
-	s.writes = append(s.writes, "patch "+path.Base(at)+" "+string(operations))
-	return http.StatusOK, changed.Object
-}
-
-func refusal(code int, reason metav1.StatusReason, message string) (int, any) {
-	return code, failure(code, reason, message)
-}
-
-// text is what the store holds under a path, as YAML.
-func (s *store) text(at string) string {
-	s.t.Helper()
-	body, err := yaml.Marshal(s.objects[at].Object)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(body)
-}
-
 // file is a file of a name with a content.
 func file(t *testing.T, name, content string) string {
 	t.Helper()
@@ -222,7 +87,7 @@ func TestAVersionOfAConfigurationIsMadeAndNamed(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := newStore(t)
+			s := newStore(t, shopConfig)
 			if c.with != nil {
 				c.with(s)
 			}
@@ -233,13 +98,13 @@ func TestAVersionOfAConfigurationIsMadeAndNamed(t *testing.T) {
 }
 
 func TestHelpOfConfigSet(t *testing.T) {
-	code, out, talk := typed(t, newStore(t).kubeconfig(), "config", "set", "--help")
+	code, out, talk := typed(t, newStore(t, shopConfig).kubeconfig(), "config", "set", "--help")
 	golden(t, "help of config set", code, out, talk)
 }
 
 // The versions of one ConfigMap, there and back: each is kept, and the way back makes nothing anew.
 func TestVersionsFollowOneAnother(t *testing.T) {
-	s := newStore(t)
+	s := newStore(t, shopConfig)
 	config := s.kubeconfig()
 	set := func(from, rate string) string {
 		t.Helper()
@@ -313,7 +178,7 @@ func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := newStore(t)
+			s := newStore(t, shopConfig)
 			if c.with != nil {
 				c.with(s)
 			}
@@ -330,7 +195,7 @@ func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
 
 // A Deployment that somebody changes at the same time is left to him, and the same command goes on from there.
 func TestARaceIsSaidAndTheCommandGoesOn(t *testing.T) {
-	s := newStore(t)
+	s := newStore(t, shopConfig)
 	config := s.kubeconfig()
 	s.beforePatch = func(at string) {
 		if path.Base(at) == "orders" {

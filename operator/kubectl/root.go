@@ -71,6 +71,7 @@ func newRoot(w World) *cobra.Command {
 		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
 		newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
 		newUndo(w, flags), newReplan(w, flags),
+		newAdopt(w, flags), newLetGo(w, flags),
 		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags),
 	)
 	return root
