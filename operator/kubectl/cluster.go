@@ -28,7 +28,7 @@ const fieldManager = "kubectl-stagger"
 // fields that a later operator writes.
 type cluster struct {
 	client    dynamic.Interface
-	versions  discovery.ServerGroupsInterface
+	discovery discovery.DiscoveryInterface
 	namespace string
 }
 
@@ -46,11 +46,11 @@ func connect(flags *genericclioptions.ConfigFlags) (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	versions, err := discovery.NewDiscoveryClientForConfig(config)
+	kinds, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return cluster{}, err
 	}
-	return cluster{client: client, versions: versions, namespace: namespace}, nil
+	return cluster{client: client, discovery: kinds, namespace: namespace}, nil
 }
 
 // line is what a person types next, in the namespace of this verb.

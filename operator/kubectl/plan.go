@@ -90,7 +90,7 @@ func (c cluster) policy(ctx context.Context, name string) (*v1alpha1.ShiftPolicy
 	object, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) && !notServed(err):
-		return nil, c.noPolicy(ctx, name)
+		return nil, c.missingPolicy(ctx, name)
 	case err != nil:
 		return nil, err
 	}
@@ -101,8 +101,8 @@ func (c cluster) policy(ctx context.Context, name string) (*v1alpha1.ShiftPolicy
 	return p, nil
 }
 
-// noPolicy says that no ShiftPolicy has the name, and which one may be meant.
-func (c cluster) noPolicy(ctx context.Context, name string) error {
+// missingPolicy says that no ShiftPolicy has the name, and which one may be meant.
+func (c cluster) missingPolicy(ctx context.Context, name string) error {
 	list, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
 	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("listing ShiftPolicies: %w", err)
@@ -113,10 +113,17 @@ func (c cluster) noPolicy(ctx context.Context, name string) error {
 			names = append(names, list.Items[i].GetName())
 		}
 	}
-	if near := nearest(name, names); near != "" {
-		return fmt.Errorf("no ShiftPolicy is named %s; did you mean %s?", name, near)
+	return noPolicy{name: name, near: nearest(name, names)}
+}
+
+// noPolicy is the error of a policy that is not there; near is one of a like name, "" when there is none.
+type noPolicy struct{ name, near string }
+
+func (n noPolicy) Error() string {
+	if n.near != "" {
+		return fmt.Sprintf("no ShiftPolicy is named %s; did you mean %s?", n.name, n.near)
 	}
-	return fmt.Errorf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", name)
+	return fmt.Sprintf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", n.name)
 }
 
 // traffic says where a Service's traffic is known from.

@@ -67,13 +67,23 @@ func newRoot(w World) *cobra.Command {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
 	flags := connectionFlags(root.PersistentFlags())
-	root.AddCommand(
-		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
-		newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
-		newUndo(w, flags), newReplan(w, flags),
-		newAdopt(w, flags), newLetGo(w, flags),
-		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags),
-	)
+	for _, g := range []struct {
+		title string
+		verbs []*cobra.Command
+	}{
+		{"Look:", []*cobra.Command{newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags)}},
+		{"Steer a release:", []*cobra.Command{newPause(w, flags), newResume(w, flags), newPromote(w, flags), newAbort(w, flags), newUndo(w, flags),
+			newRetry(w, flags), newReplan(w, flags)}},
+		{"Before a release:", []*cobra.Command{newAdopt(w, flags), newLetGo(w, flags), newPlan(w, flags), newSimulate(w, flags), newLint(w, flags),
+			newConfig(w, flags)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, verb := range g.verbs {
+			verb.GroupID = g.title
+			root.AddCommand(verb)
+		}
+	}
+	root.AddCommand(newVersion(w, flags))
 	return root
 }
 

@@ -59,7 +59,7 @@ func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 
 // served lists the versions of the API group; the preferred one first.
 func (c cluster) served() ([]string, error) {
-	groups, err := c.versions.ServerGroups()
+	groups, err := c.discovery.ServerGroups()
 	if err != nil {
 		return nil, err
 	}

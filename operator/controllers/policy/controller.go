@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/policy"
 )
 
 // reconciler carries out passes.
@@ -45,7 +46,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !p.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	problem := contradiction(p.Spec, r.edges)
+	problem := policy.Contradiction(p.Spec, r.edges)
 	after := p.DeepCopy()
 	after.Status = status(p, problem)
 	if equality.Semantic.DeepEqual(p.Status, after.Status) {

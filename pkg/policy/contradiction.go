@@ -8,9 +8,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
-// contradiction is one sentence about the first thing that makes the plan impossible to follow: the field and the fix. It is empty
-// for a plan that can be followed.
-func contradiction(s v1alpha1.ShiftPolicySpec, edges []time.Duration) string {
+// Contradiction is one sentence about the first thing that makes a plan impossible to follow: the field and the fix. It is empty
+// for a plan that can be followed. Edges are those of the mesh's histogram of durations, rising.
+func Contradiction(s v1alpha1.ShiftPolicySpec, edges []time.Duration) string {
 	for _, check := range []func(v1alpha1.ShiftPolicySpec) string{steps, objectives, deadlines} {
 		if problem := check(s); problem != "" {
 			return problem
