@@ -84,7 +84,7 @@ func (c cluster) await(ctx context.Context, shift *v1alpha1.TrafficShift, timeou
 		if done, err := fact(shift); done || err != nil {
 			return err
 		}
-		_, err := watchtools.Until(ctx, shift.ResourceVersion, c.watcher(name), func(e watch.Event) (bool, error) {
+		_, err := watchtools.Until(ctx, shift.ResourceVersion, c.watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, name)), func(e watch.Event) (bool, error) {
 			shift, err := seenIn(name, e)
 			if err != nil {
 				return false, err
@@ -112,10 +112,10 @@ func (c cluster) await(ctx context.Context, shift *v1alpha1.TrafficShift, timeou
 	}
 }
 
-// watcher watches one TrafficShift.
-func (c cluster) watcher(name string) *cache.ListWatch {
+// watcher watches the TrafficShifts that are selected.
+func (c cluster) watcher(which fields.Selector) *cache.ListWatch {
 	return &cache.ListWatch{WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+		o.FieldSelector = which.String()
 		return c.shifts().Watch(ctx, o)
 	}}
 }

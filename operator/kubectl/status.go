@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -94,6 +95,9 @@ func (s *status) show(screen view.Screen, w World) error {
 	if err := write(w.Streams.Out, screen.Text(paper(w, s.output == outputWide))); err != nil {
 		return err
 	}
+	if tone := screen.State.Tone(); tone == view.ToneBad || tone == view.ToneCareful && screen.Number > 0 {
+		say(w.Streams.ErrOut, "more of it: kubectl stagger why %s -n %s", screen.Name, screen.Namespace)
+	}
 	return s.exit(screen)
 }
 
@@ -118,6 +122,12 @@ func (s *status) list(ctx context.Context, c cluster, w World) error {
 		s.nothing(c, w)
 		return nil
 	}
+	shifts := known(list, w)
+	return write(w.Streams.Out, view.Table(view.Fleet(shifts, w.Now()), s.all, paper(w, s.output == outputWide)))
+}
+
+// known are the objects of a list that this version understands; it warns of the others.
+func known(list *unstructured.UnstructuredList, w World) []v1alpha1.TrafficShift {
 	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
 	for i := range list.Items {
 		shift, err := typed(&list.Items[i])
@@ -127,7 +137,7 @@ func (s *status) list(ctx context.Context, c cluster, w World) error {
 		}
 		shifts = append(shifts, *shift)
 	}
-	return write(w.Streams.Out, view.Table(view.Fleet(shifts, w.Now()), s.all, paper(w, s.output == outputWide)))
+	return shifts
 }
 
 func (s *status) nothing(c cluster, w World) {

@@ -227,7 +227,7 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		"a plan without traffic":    {words: []string{"plan", "checkout"}, want: "no traffic of checkout is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
 		"a plan by a slip":          {words: []string{"plan", "checkout", "--policy", "standrad"}, want: `no ShiftPolicy is named standrad; did you mean standard?`},
 		"a plan by what is not":     {words: []string{"plan", "checkout", "--policy", "careless"}, want: `no ShiftPolicy is named careless; list those there are with: kubectl get shiftpolicies`},
-		"a watch of nothing":        {words: []string{"watch"}, want: "watch needs the name of one Service: kubectl stagger watch checkout"},
+		"a watch of two":            {words: []string{"watch", "a", "b"}, want: "watch follows one Service or all; name one, or none"},
 		"a share that is none":      {words: []string{"plan", "checkout", "--rate", "5", "--bad", "much"}, want: "--rate must not be below 0, and --bad must be a percentage such as 0.2%"},
 		"a time that is none":       {words: []string{"plan", "checkout", "--from", "yesterday"}, want: `--from must be a time such as 2026-03-01T12:00:00Z, or how long ago, such as 6h; not "yesterday"`},
 		"too short a time":          {words: []string{"plan", "checkout", "--from", "5m"}, want: "--from must lie ten minutes before --to at least"},

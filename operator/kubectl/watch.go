@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	watchtools "k8s.io/client-go/tools/watch"
 
@@ -26,23 +25,27 @@ type live struct {
 	cluster cluster
 	w       World
 	wide    bool
-	// terminal says that a screen takes the place of the one before; else each change is written below the last.
-	terminal bool
-	// shown is the last screen.
-	shown string
+	sheet   *sheet
 }
 
 func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var o output
+	all := false
 	c := &cobra.Command{
-		Use:   "watch <service>",
-		Short: "Follow the running release of a Service until it ends",
+		Use:   "watch [service]",
+		Short: "Follow the running release of a Service until it ends, or all Services of the namespace",
 		Long: "Follow the running release of a Service until it ends, and say by the exit code how. Where none runs, the last one is shown.\n" +
+			"Without a name: follow the list of the managed Services of the namespace until it is interrupted.\n" +
 			"Without a terminal each change is written below the one before.\n\n" + exitHelp,
-		Example:           "  kubectl stagger watch checkout",
-		Args:              one,
+		Example:           "  kubectl stagger watch checkout\n  kubectl stagger watch -A",
 		ValidArgsFunction: completeNames(flags),
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 1:
+				return errors.New("watch follows one Service or all; name one, or none")
+			case len(args) == 1 && all:
+				return errors.New("-A follows all Services; leave out the name, or choose the namespace with -n")
+			}
 			if err := o.check("wide"); err != nil {
 				return err
 			}
@@ -50,13 +53,14 @@ func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := live{cluster: cluster, w: w, wide: o == outputWide}
-			if file, ok := w.Streams.Out.(*os.File); ok {
-				l.terminal = term.IsTerminal(int(file.Fd()))
+			if len(args) == 0 {
+				return newLiveFleet(cluster, w, o == outputWide, all).run(c.Context())
 			}
+			l := live{cluster: cluster, w: w, wide: o == outputWide, sheet: newSheet(w)}
 			return l.run(c.Context(), serviceName(args[0]))
 		},
 	}
+	c.Flags().BoolVarP(&all, "all-namespaces", "A", false, "follow the Services of all namespaces")
 	c.Flags().StringVarP((*string)(&o), "output", "o", "", "wide")
 	return c
 }
@@ -84,7 +88,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 	if end, err := l.show(shift, number); end || err != nil {
 		return true, err
 	}
-	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.watcher(shift.Name))
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, shift.Name)))
 	if err != nil {
 		return true, fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
 	}
@@ -96,7 +100,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 		case <-ctx.Done():
 			return true, ctx.Err()
 		case <-tick.C:
-			if !l.terminal {
+			if !l.sheet.terminal {
 				continue
 			}
 		case e, open := <-events.ResultChan():
@@ -129,7 +133,7 @@ func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 		}
 		return true, e.tell(l.w, shift.Name)
 	}
-	if err := l.draw(screen.Text(paper(l.w, l.wide))); err != nil {
+	if err := l.sheet.draw(screen.Text(paper(l.w, l.wide))); err != nil {
 		return true, err
 	}
 	if r != nil && !r.State.Ended() {
@@ -139,25 +143,4 @@ func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 		return true, ended{code: code}
 	}
 	return true, nil
-}
-
-// draw puts a screen in the place of the last one, line by line, so that nothing flickers.
-func (l *live) draw(text string) error {
-	if text == l.shown {
-		return nil
-	}
-	before := l.shown
-	l.shown = text
-	if !l.terminal {
-		if before != "" {
-			text = "\n" + text
-		}
-		return write(l.w.Streams.Out, text)
-	}
-	const up, clearLine, clearBelow = "\x1b[%dA", "\x1b[K\n", "\x1b[J"
-	out := strings.ReplaceAll(text, "\n", clearLine) + clearBelow
-	if n := strings.Count(before, "\n"); n > 0 {
-		out = fmt.Sprintf(up, n) + out
-	}
-	return write(l.w.Streams.Out, out)
 }

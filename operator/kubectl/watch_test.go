@@ -1,8 +1,15 @@
 package kubectl_test
 
 import (
+	"bytes"
+	"context"
+	"strings"
 	"testing"
+	"time"
 
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/stagger-dev/stagger/operator/kubectl"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -47,6 +54,71 @@ func TestAReleaseIsWatchedUntilItEnds(t *testing.T) {
 			}
 			code, out, talk := typed(t, s.kubeconfig(), "watch", "checkout")
 			golden(t, name, code, out, talk)
+		})
+	}
+}
+
+// seen is an output that tells when a text was written.
+type seen struct {
+	buffer bytes.Buffer
+	text   string
+	then   func()
+}
+
+func (s *seen) String() string { return s.buffer.String() }
+
+func (s *seen) Write(p []byte) (int, error) {
+	n, err := s.buffer.Write(p)
+	if strings.Contains(s.String(), s.text) {
+		s.then()
+	}
+	return n, err
+}
+
+func TestAllServicesAreWatchedUntilNobodyLooks(t *testing.T) {
+	cases := map[string]struct {
+		words     []string
+		until     string
+		forgotten bool
+		empty     bool
+	}{
+		"watch the namespace":              {until: "Aborted", words: []string{"watch"}},
+		"watch all namespaces":             {until: "Aborted", words: []string{"watch", "-A", "-o", "wide"}},
+		"watch all after forgotten events": {until: "Aborted", words: []string{"watch"}, forgotten: true},
+		"watch an empty namespace":         {until: "Aborted", words: []string{"watch"}, empty: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, shift("shop", "checkout"), shift("books", "orders"))
+			if c.empty {
+				s = newServer(t)
+				s.version = 1
+			}
+			s.forgotten = c.forgotten
+			s.onWatch = func() {
+				if c.empty {
+					s.put(as(shift("shop", "checkout"), aborted))
+					return
+				}
+				s.remove("books/orders")
+				s.change(key, aborted)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			out, talk := &seen{text: c.until, then: cancel}, &bytes.Buffer{}
+			code := kubectl.Main(ctx, append([]string{"--kubeconfig", s.kubeconfig()}, c.words...), kubectl.World{
+				Streams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: talk},
+				Now:     func() time.Time { return now }, Token: func() string { return "t0ken" }, Getenv: func(string) string { return "" }, Version: "v0.1.0",
+			})
+			if want := "Aborted"; code != kubectl.ExitOK || !strings.Contains(out.String(), want) {
+				t.Errorf("exit code %d, output %q, talk %q; want 0 and %s in it", code, out, talk, want)
+			}
+			if c.empty && !strings.HasPrefix(out.String(), "No Service is managed in namespace shop yet.\n") {
+				t.Errorf("output %q does not begin with what is not there", out)
+			}
+			if all := len(c.words) > 1; strings.Contains(out.String(), "orders") != all {
+				t.Errorf("output %q, want orders of the other namespace in it: %t", out, all)
+			}
 		})
 	}
 }

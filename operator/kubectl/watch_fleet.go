@@ -1,0 +1,128 @@
+package kubectl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// liveFleet is the list of Services on a screen that follows it.
+type liveFleet struct {
+	cluster cluster
+	w       World
+	wide    bool
+	all     bool
+	sheet   *sheet
+	// shifts are the objects by namespace and name.
+	shifts map[string]v1alpha1.TrafficShift
+}
+
+func newLiveFleet(c cluster, w World, wide, all bool) *liveFleet {
+	if all {
+		c.namespace = metav1.NamespaceAll
+	}
+	return &liveFleet{cluster: c, w: w, wide: wide, all: all, sheet: newSheet(w)}
+}
+
+// run shows the list until it is interrupted, which is its usual end and no error.
+func (l *liveFleet) run(ctx context.Context) error {
+	ctx = logr.NewContext(ctx, logr.Discard())
+	for {
+		list, err := l.cluster.shifts().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		l.shifts = map[string]v1alpha1.TrafficShift{}
+		for _, shift := range known(list, l.w) {
+			l.shifts[shift.Namespace+"/"+shift.Name] = shift
+		}
+		if err := l.follow(ctx, list.GetResourceVersion()); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// follow shows what comes after a list; it returns nil when the API server has forgotten that, or nobody looks any more.
+func (l *liveFleet) follow(ctx context.Context, version string) error {
+	if err := l.draw(); err != nil {
+		return err
+	}
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, version, l.cluster.watcher(fields.Everything()))
+	if err != nil {
+		return fmt.Errorf("watching TrafficShifts: %w", err)
+	}
+	defer events.Stop()
+	tick := time.NewTicker(redraw)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if !l.sheet.terminal {
+				continue
+			}
+		case e, open := <-events.ResultChan():
+			if !open && ctx.Err() == nil {
+				return errors.New("the cluster ended the watch; type it again")
+			}
+			if !open {
+				return nil
+			}
+			if err := l.take(e); forgotten(err) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		if err := l.draw(); err != nil {
+			return err
+		}
+	}
+}
+
+// take takes over what an event says.
+func (l *liveFleet) take(e watch.Event) error {
+	object, is := e.Object.(*unstructured.Unstructured)
+	if !is || e.Type == watch.Error {
+		return fmt.Errorf("watching TrafficShifts: %w", apierrors.FromObject(e.Object))
+	}
+	key := object.GetNamespace() + "/" + object.GetName()
+	if e.Type == watch.Deleted {
+		delete(l.shifts, key)
+		return nil
+	}
+	if shift, err := typed(object); err == nil { // the list has warned of what this version does not understand
+		l.shifts[key] = *shift
+	}
+	return nil
+}
+
+func (l *liveFleet) draw() error {
+	shifts := slices.Collect(maps.Values(l.shifts))
+	if len(shifts) == 0 {
+		place := where(l.cluster.namespace)
+		if l.all {
+			place = "any namespace"
+		}
+		return l.sheet.draw("No Service is managed in " + place + " yet.\n")
+	}
+	return l.sheet.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, paper(l.w, l.wide)))
+}
