@@ -18,7 +18,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/restmapper"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -139,11 +138,7 @@ func (l *lint) run(ctx context.Context, flags *genericclioptions.ConfigFlags, w 
 
 // tell writes what was found, and says by the exit code whether anything was.
 func (l *lint) tell(w World, all []finding, bad int) error {
-	text, err := l.text(all)
-	if err != nil {
-		return err
-	}
-	if err := write(w.Streams.Out, text); err != nil {
+	if err := answer(l.output, w, all, func() string { return lines(all) }); err != nil {
 		return err
 	}
 	if bad == 0 {
@@ -155,30 +150,17 @@ func (l *lint) tell(w World, all []finding, bad int) error {
 	return fmt.Errorf("%d of %d objects cannot be used as they are", bad, len(all))
 }
 
-func (l *lint) text(all []finding) (string, error) {
-	var data []byte
-	var err error
-	switch l.output {
-	case "json":
-		data, err = json.MarshalIndent(all, "", "  ")
-		data = append(data, '\n')
-	case "yaml":
-		data, err = yaml.Marshal(all)
-	default:
-		var b strings.Builder
-		for _, f := range all {
-			mark, problem := "✔", ""
-			if f.Problem != "" {
-				mark, problem = "✖", ": "+f.Problem
-			}
-			fmt.Fprintf(&b, "%s %s: %s %s%s\n", mark, f.Source, f.Kind, f.Name, problem)
+// lines is one for each object.
+func lines(all []finding) string {
+	var b strings.Builder
+	for _, f := range all {
+		mark, problem := "✔", ""
+		if f.Problem != "" {
+			mark, problem = "✖", ": "+f.Problem
 		}
-		return b.String(), nil
+		fmt.Fprintf(&b, "%s %s: %s %s%s\n", mark, f.Source, f.Kind, f.Name, problem)
 	}
-	if err != nil {
-		return "", fmt.Errorf("encoding what was found: %w", err)
-	}
-	return string(data), nil
+	return b.String()
 }
 
 // checksOfServer has the cluster apply an object without storing it.

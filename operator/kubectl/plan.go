@@ -22,6 +22,7 @@ import (
 type plan struct {
 	service, policy string
 	traffic         traffic
+	output          output
 }
 
 func newPlan(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -37,7 +38,7 @@ func newPlan(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		ValidArgsFunction: completeNames(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			p.service = serviceName(args[0])
-			if err := p.traffic.check(); err != nil {
+			if err := errors.Join(p.traffic.check(), p.output.check("json", "yaml")); err != nil {
 				return err
 			}
 			cluster, err := connect(flags)
@@ -48,6 +49,7 @@ func newPlan(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&p.policy, "policy", "", "the ShiftPolicy to look at instead of the Service's own")
+	c.Flags().StringVarP((*string)(&p.output), "output", "o", "", "json or yaml")
 	p.traffic.flags(c.Flags())
 	return c
 }
@@ -69,7 +71,7 @@ func (p *plan) run(ctx context.Context, c cluster, w World) error {
 		screen.Holds[s.Weight] = s.Hold.Duration()
 	}
 	screen.Warning = release.TooLittle(policy.Spec, screen.Steps)
-	return write(w.Streams.Out, screen.Text(paper(w, false)))
+	return answer(p.output, w, screen, func() string { return screen.Text(paper(w, false)) })
 }
 
 // planned reads the TrafficShift of a Service and its policy, or another one.

@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/view"
 )
@@ -68,6 +70,25 @@ func (o output) print(object runtime.Object, out io.Writer) error {
 		return (&printers.NamePrinter{}).PrintObj(object, out)
 	}
 	return (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, out)
+}
+
+// answer writes a value as JSON or YAML where that is asked for, else its text.
+func answer(as output, w World, value any, text func() string) error {
+	var data []byte
+	var err error
+	switch as {
+	case "json":
+		data, err = json.MarshalIndent(value, "", "  ")
+		data = append(data, '\n')
+	case "yaml":
+		data, err = yaml.Marshal(value)
+	default:
+		return write(w.Streams.Out, text())
+	}
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	return write(w.Streams.Out, string(data))
 }
 
 // write puts data on the standard output.

@@ -2,14 +2,12 @@ package kubectl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/view"
 )
@@ -19,7 +17,7 @@ type report struct {
 	service string
 	// number of the release, 0 for the newest.
 	number int64
-	output string
+	output output
 }
 
 func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -42,7 +40,7 @@ func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			return r.run(c.Context(), cluster, w)
 		},
 	}
-	c.Flags().StringVarP(&r.output, "output", "o", "markdown", "markdown, json or yaml")
+	c.Flags().StringVarP((*string)(&r.output), "output", "o", "markdown", "markdown, json or yaml")
 	return c
 }
 
@@ -60,7 +58,7 @@ func (r *report) parse(args []string) (err error) {
 	case "markdown", "json", "yaml":
 		return nil
 	}
-	return fmt.Errorf("-o %s is not known; use one of markdown, json, yaml", r.output)
+	return fmt.Errorf("-o %s is not known; use one of markdown, json, yaml", string(r.output))
 }
 
 func (r *report) run(ctx context.Context, c cluster, w World) error {
@@ -75,27 +73,5 @@ func (r *report) run(ctx context.Context, c cluster, w World) error {
 	case !known:
 		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.line("history", shift.Name))
 	}
-	text, err := r.text(record)
-	if err != nil {
-		return err
-	}
-	return write(w.Streams.Out, text)
-}
-
-func (r *report) text(record view.Report) (string, error) {
-	var data []byte
-	var err error
-	switch r.output {
-	case "json":
-		data, err = json.MarshalIndent(record, "", "  ")
-		data = append(data, '\n')
-	case "yaml":
-		data, err = yaml.Marshal(record)
-	default:
-		return record.Markdown(), nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("encoding the record: %w", err)
-	}
-	return string(data), nil
+	return answer(r.output, w, record, record.Markdown)
 }

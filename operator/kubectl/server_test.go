@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -95,6 +96,7 @@ func (s *server) kubeconfig() string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /apis", s.groups)
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
+	mux.HandleFunc("GET /apis/apps/v1/deployments", s.operators)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies", s.policies)
@@ -150,6 +152,16 @@ func (s *server) groups(w http.ResponseWriter, _ *http.Request) {
 		list.Groups = []metav1.APIGroup{{Name: v1alpha1.GroupVersion.Group, Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v}}
 	}
 	s.answer(w, http.StatusOK, list)
+}
+
+// operators serves the operator's Deployment, if it is asked for by its label.
+func (s *server) operators(w http.ResponseWriter, r *http.Request) {
+	if got := r.URL.Query().Get("labelSelector"); got != "app.kubernetes.io/name=stagger" {
+		s.t.Errorf("Deployments are asked for by %q", got)
+	}
+	d := appsv1.Deployment{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: metav1.ObjectMeta{Name: "stagger", Namespace: "stagger-system"}}
+	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "operator", Image: "stagger:v0.0.9"}}
+	s.answer(w, http.StatusOK, appsv1.DeploymentList{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"}, Items: []appsv1.Deployment{d}})
 }
 
 func (s *server) service(w http.ResponseWriter, r *http.Request) {

@@ -26,6 +26,7 @@ type simulation struct {
 	burst                 float64
 	runs                  int
 	traffic               traffic
+	output                output
 }
 
 const mostRuns = 10_000
@@ -54,6 +55,7 @@ func newSimulate(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	c.Flags().StringSliceVar(&s.faults, "fault", []string{"100%", "30%", "10x", "3x"}, "versions to try: a share of bad requests, or how many times the stable's")
 	c.Flags().Float64Var(&s.burst, "burst", 1, "the mean size of bursts of bad requests, with --rate")
 	c.Flags().IntVar(&s.runs, "runs", 200, "how many releases of each version")
+	c.Flags().StringVarP((*string)(&s.output), "output", "o", "", "json or yaml")
 	s.traffic.flags(c.Flags())
 	return c
 }
@@ -72,6 +74,8 @@ func (s *simulation) parse(args []string) error {
 	switch {
 	case s.runs < 1 || s.runs > mostRuns:
 		return fmt.Errorf("--runs must be from 1 to %d", mostRuns)
+	case s.output.check("json", "yaml") != nil:
+		return s.output.check("json", "yaml")
 	case s.burst < 1:
 		return errors.New("--burst must be at least 1")
 	case s.file != "" && s.policy != "":
@@ -131,7 +135,7 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 			}
 		}
 	}
-	return write(w.Streams.Out, screen.Text(paper(w, false)))
+	return answer(s.output, w, screen.Record(), func() string { return screen.Text(paper(w, false)) })
 }
 
 // subject is what is simulated: a Service's TrafficShift, nil without one, and a policy.

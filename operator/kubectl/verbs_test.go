@@ -136,6 +136,9 @@ func TestWhatIsShown(t *testing.T) {
 		"exit code of an abort":           {words: []string{"status", "emails", "--exit-code", "-o", "name"}},
 		"exit code of a pause":            {words: []string{"status", "basket", "--exit-code", "-o", "name"}},
 		"aborted without the exit code":   {words: []string{"status", "emails"}},
+		"why as json":                     {words: []string{"why", "checkout", "-o", "json"}},
+		"the plan as yaml":                {words: []string{"plan", "checkout", "-o", "yaml"}},
+		"a simulation as json":            {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%", "-o", "json"}},
 		"version":                         {words: []string{"version"}},
 		"version as json":                 {words: []string{"version", "-o", "json"}},
 		"version of the plugin as yaml":   {words: []string{"version", "--client", "-o", "yaml"}},
@@ -175,6 +178,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 		first bool
 	}{
 		"history":                    {words: []string{"history", "checkout"}},
+		"history, json":              {words: []string{"history", "checkout", "-o", "json"}},
 		"history of none":            {words: []string{"history", "checkout"}, first: true},
 		"report of the newest":       {words: []string{"report", "checkout"}},
 		"report of the newest, json": {words: []string{"report", "checkout", "-o", "json"}},
@@ -275,7 +279,7 @@ func TestAnAnnotatedServiceThatNobodyHasSeenIsPending(t *testing.T) {
 
 func TestAClusterThatDoesNotAnswerIsNamed(t *testing.T) {
 	code, out, talk := typed(t, kubeconfig(t, "http://127.0.0.1:1"), "version")
-	if code != kubectl.ExitError || !strings.HasPrefix(out, "plugin   v0.1.0") {
+	if code != kubectl.ExitError || !strings.HasPrefix(out, "plugin    v0.1.0") {
 		t.Errorf("exit code %d and output %q, want %d and the plugin's version", code, out, kubectl.ExitError)
 	}
 	if want := "; check --context and --kubeconfig\n"; !strings.HasSuffix(talk, want) || strings.Count(talk, "\n") != 1 {

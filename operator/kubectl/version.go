@@ -1,14 +1,16 @@
 package kubectl
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -19,6 +21,9 @@ type version struct {
 	output output
 }
 
+// operatorLabel is on the operator's Deployment in the manifests.
+const operatorLabel = "app.kubernetes.io/name=stagger"
+
 // versions is the answer of version.
 type versions struct {
 	// Plugin is the version of the plugin, API the version of the API it speaks.
@@ -26,6 +31,8 @@ type versions struct {
 	API    string `json:"api"`
 	// Served are the versions of the API that the cluster serves, the preferred one first.
 	Served []string `json:"served,omitempty"`
+	// Operators are the images of the operators that run, for who may see them.
+	Operators []string `json:"operators,omitempty"`
 }
 
 func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -39,17 +46,20 @@ func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			}
 			return v.output.check("json", "yaml")
 		},
-		RunE: func(*cobra.Command, []string) error {
-			answer := versions{Plugin: w.Version, API: v1alpha1.GroupVersion.String()}
+		RunE: func(c *cobra.Command, _ []string) error {
+			found := versions{Plugin: w.Version, API: v1alpha1.GroupVersion.String()}
 			if v.client {
-				return v.print(answer, w)
+				return v.print(found, w)
 			}
 			cluster, err := connect(flags)
 			if err == nil {
-				answer.Served, err = cluster.served()
+				found.Served, err = cluster.served()
+			}
+			if err == nil {
+				found.Operators, err = cluster.operators(c.Context())
 			}
 			// The plugin's own version is known whatever the cluster says.
-			return errors.Join(v.print(answer, w), err)
+			return errors.Join(v.print(found, w), err)
 		},
 	}
 	c.Flags().BoolVar(&v.client, "client", false, "ask no cluster")
@@ -78,24 +88,39 @@ func (c cluster) served() ([]string, error) {
 	return nil, errNotInstalled
 }
 
-func (v *version) print(answer versions, w World) error {
-	switch v.output {
-	case "json":
-		data, err := json.MarshalIndent(answer, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encoding the versions: %w", err)
-		}
-		return write(w.Streams.Out, string(data)+"\n")
-	case "yaml":
-		data, err := yaml.Marshal(answer)
-		if err != nil {
-			return fmt.Errorf("encoding the versions: %w", err)
-		}
-		return write(w.Streams.Out, string(data))
+// operators lists the images of the operator's Deployments, wherever it was installed; none for who may not see them.
+func (c cluster) operators(ctx context.Context) ([]string, error) {
+	list, err := c.client.Resource(deploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
 	}
-	text := fmt.Sprintf("plugin   %s, speaks %s\n", answer.Plugin, answer.API)
-	if len(answer.Served) > 0 {
-		text += "cluster  serves " + strings.Join(answer.Served, ", ") + "\n"
+	if err != nil {
+		return nil, fmt.Errorf("looking for the operator: %w", err)
 	}
-	return write(w.Streams.Out, text)
+	var images []string
+	for i := range list.Items {
+		containers, _, err := unstructured.NestedSlice(list.Items[i].Object, "spec", "template", "spec", "containers")
+		if err != nil {
+			return nil, fmt.Errorf("reading Deployment %s: %w", list.Items[i].GetName(), err)
+		}
+		for _, each := range containers {
+			if container, is := each.(map[string]any); is {
+				images = append(images, fmt.Sprintf("%v (Deployment %s/%s)", container["image"], list.Items[i].GetNamespace(), list.Items[i].GetName()))
+			}
+		}
+	}
+	return images, nil
+}
+
+func (v *version) print(found versions, w World) error {
+	return answer(v.output, w, found, func() string {
+		text := fmt.Sprintf("plugin    %s, speaks %s\n", found.Plugin, found.API)
+		if len(found.Served) > 0 {
+			text += "cluster   serves " + strings.Join(found.Served, ", ") + "\n"
+		}
+		for _, image := range found.Operators {
+			text += "operator  " + image + "\n"
+		}
+		return text
+	})
 }

@@ -96,4 +96,3 @@ func TestTheShippedPoliciesAreAccepted(t *testing.T) {
 		t.Errorf("%d policies were found, want at least 3", found)
 	}
 }
-

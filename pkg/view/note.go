@@ -13,13 +13,13 @@ import (
 // Note is one fact that a person should know beside the numbers.
 type Note struct {
 	// Label is one word in capitals.
-	Label string
+	Label string `json:"label"`
 	// Reason is machine-readable, "" when there is none.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 	// Message says it in a sentence.
-	Message string
+	Message string `json:"message"`
 	// For is how long it has been so, 0 when unknown.
-	For time.Duration
+	For time.Duration `json:"-"`
 }
 
 // worthSaying lists the conditions that become notes, in the order of the screen.

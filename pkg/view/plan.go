@@ -11,16 +11,17 @@ import (
 // Plan is what a policy can see in a Service's traffic, before a release.
 type Plan struct {
 	// Name of the Service, Policy that of the ShiftPolicy.
-	Name, Policy string
+	Name   string `json:"service"`
+	Policy string `json:"policy"`
 	// Rate is the traffic the times are reckoned with, in requests per second, and From says where it is known from.
-	Rate float64
-	From string
+	Rate float64 `json:"requestsPerSecond"`
+	From string  `json:"trafficFrom"`
 	// Steps are the weights of the plan.
-	Steps []v1alpha1.Detection
+	Steps []v1alpha1.Detection `json:"steps"`
 	// Holds are the least times at the plan's steps, by weight.
-	Holds map[v1alpha1.Percentage]time.Duration
+	Holds map[v1alpha1.Percentage]time.Duration `json:"-"`
 	// Warning is said when there is too little traffic; "" when there is enough.
-	Warning string
+	Warning string `json:"warning,omitempty"`
 }
 
 // Text writes the plan as lines that end in a line feed.

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,26 @@ func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
 		return r, true
 	}
 	return Report{}, false
+}
+
+// ReportsOf are the records of all releases of a TrafficShift that are known, newest first.
+func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
+	var numbers []int64
+	if r := shift.Status.Release; r != nil {
+		numbers = append(numbers, r.Number)
+	}
+	for _, h := range shift.Status.History {
+		if !slices.Contains(numbers, h.Number) {
+			numbers = append(numbers, h.Number)
+		}
+	}
+	all := make([]Report, 0, len(numbers))
+	for _, n := range numbers {
+		if r, known := ReportOf(shift, n); known {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func reportFor(shift *v1alpha1.TrafficShift) Report {

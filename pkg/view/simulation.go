@@ -42,6 +42,38 @@ type SimulatedMove struct {
 	Why    string
 }
 
+// SimulationRecord is a simulation for other programs; times are in seconds, shares from 0 to 1.
+type SimulationRecord struct {
+	Service  string             `json:"service,omitempty"`
+	Policy   string             `json:"policy"`
+	Traffic  string             `json:"traffic"`
+	Releases int                `json:"releases"`
+	Versions []SimulatedVersion `json:"versions"`
+}
+
+// SimulatedVersion is what became of the releases of one version.
+type SimulatedVersion struct {
+	Version       string  `json:"version"`
+	Promoted      float64 `json:"promoted"`
+	Aborted       float64 `json:"aborted"`
+	Held          float64 `json:"held"`
+	Took          float64 `json:"tookSeconds"`
+	NoticedMedian float64 `json:"noticedSecondsMedian"`
+	Noticed95     float64 `json:"noticedSecondsP95"`
+	FailedMedian  float64 `json:"failedRequestsMedian"`
+	Failed95      float64 `json:"failedRequestsP95"`
+}
+
+// Record is the simulation for other programs.
+func (s Simulation) Record() SimulationRecord {
+	r := SimulationRecord{Service: clean(s.Name), Policy: clean(s.Policy), Traffic: clean(s.Traffic), Releases: s.Runs}
+	for _, row := range s.Rows {
+		r.Versions = append(r.Versions, SimulatedVersion{Version: clean(row.Version), Promoted: row.Promoted, Aborted: row.Aborted, Held: row.Held,
+			Took: row.Took.Seconds(), NoticedMedian: row.Noticed[0].Seconds(), Noticed95: row.Noticed[1].Seconds(), FailedMedian: row.Failed[0], Failed95: row.Failed[1]})
+	}
+	return r
+}
+
 // Text writes the simulation as lines that end in a line feed.
 func (s Simulation) Text(p Paper) string {
 	w := &writer{p: p}

@@ -32,6 +32,26 @@ func WhyOf(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	return y
 }
 
+// WhyRecord is the story for other programs.
+type WhyRecord struct {
+	State State `json:"state"`
+	// Release is nil when there has been none.
+	Release *Report  `json:"release,omitempty"`
+	Notes   []Note   `json:"notes,omitempty"`
+	Next    string   `json:"next,omitempty"`
+	Try     []string `json:"try,omitempty"`
+	Query   string   `json:"query,omitempty"`
+}
+
+// Record is the story of the TrafficShift that it was made of, for other programs.
+func (y Why) Record(shift *v1alpha1.TrafficShift) WhyRecord {
+	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query}
+	if report, known := ReportOf(shift, 0); known {
+		r.Release = &report
+	}
+	return r
+}
+
 // Text writes the story as lines that end in a line feed.
 func (y Why) Text(p Paper) string {
 	w := writer{p: p}
