@@ -6,8 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -43,22 +46,16 @@ func TestPeopleSteerARelease(t *testing.T) {
 	t.Parallel()
 	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
   steps: [{weight: "30%", hold: 1h}, {weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
-	says := func(ok bool, want string, args ...string) {
-		t.Helper()
-		if out, err := plugin(t, s.ns, args...); !strings.Contains(out, want) || (err == nil) != ok {
-			t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
-		}
-	}
 	promote := []string{"promote", "checkout", "--reason", "checked by hand"}
 	s.push("1.1.0")
 	s.live("30%")
-	says(true, "checkout: paused", "pause", "checkout")
+	s.people(true, "checkout: paused", "pause", "checkout")
 	s.until("it is paused", func(x *v1alpha1.TrafficShift) bool {
 		return strings.Contains(describe(x), string(v1alpha1.ReasonPaused))
 	})
-	says(false, "kubectl stagger resume checkout", promote...)
-	says(true, "checkout: resumed", "resume", "checkout")
-	says(true, "release 1 told to leave 30%", promote...)
+	s.people(false, "kubectl stagger resume checkout", promote...)
+	s.people(true, "checkout: resumed", "resume", "checkout")
+	s.people(true, "release 1 told to leave 30%", promote...)
 	s.live("50%")
 	kubectl(t, "-n", s.ns, "annotate", "--overwrite", "trafficshift", "checkout", "stagger.dev/command=promote 1/1 late checked by hand")
 	x := s.until("the late command is answered", func(x *v1alpha1.TrafficShift) bool { return strings.HasPrefix(x.Status.LastHandledCommand, "late") })
@@ -70,15 +67,124 @@ func TestPeopleSteerARelease(t *testing.T) {
 		out, err := plugin(t, s.ns, "watch", "checkout")
 		watched <- fmt.Sprint(out, err)
 	}()
-	says(false, "release 1 ended Aborted: Commanded: aborted by command: enough", "abort", "checkout", "--wait", "--reason", "enough")
+	s.people(false, "release 1 ended Aborted: Commanded: aborted by command: enough", "abort", "checkout", "--wait", "--reason", "enough")
 	if out := <-watched; !strings.Contains(out, "Aborted") || !strings.HasSuffix(out, "exit status 2") {
 		t.Errorf("who watched saw:\n%s", out)
 	}
 	s.looksAtTheCanary()
-	says(true, "shop:1.1.0", "history", "checkout")
-	says(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
+	s.people(true, "shop:1.1.0", "history", "checkout")
+	s.people(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
 	s.restored()
 	if n, by := s.lost(); n != 0 {
 		t.Errorf("requests failed: %v", by)
+	}
+}
+
+// people calls the plugin, and checks what it says and whether it is content.
+func (s *story) people(ok bool, want string, args ...string) {
+	s.t.Helper()
+	if out, err := plugin(s.t, s.ns, args...); !strings.Contains(out, want) || (err == nil) != ok {
+		s.t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// A Service is adopted, a release of it undone, the next one handed over by a person, and the Service let go, with no word but the plugin's.
+func TestPeopleAdoptUndoAndHandOver(t *testing.T) {
+	t.Parallel()
+	s := tell(t).judgedBy(patient("1h"))
+	s.under("gateway", s.ns+".example.com")
+	s.before = s.snapshot()
+	s.op = startOperator(t, s.ns)
+	s.people(true, "VirtualService "+s.ns+"/checkout", "adopt", "checkout", "--policy", s.ns, "--dry-run")
+	s.people(false, "--yes", "adopt", "checkout", "--policy", s.ns)
+	s.people(true, "released by policy "+s.ns, "adopt", "checkout", "--policy", s.ns, "--yes")
+	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+	s.before, s.began = s.snapshot(), time.Now()
+
+	s.push("1.1.0")
+	s.live("30%")
+	s.people(false, "the operator refused: the release follows ShiftPolicy "+s.ns+" as it is now already", "replan", "checkout", "--wait")
+	s.judgedBy(patient("5s"))
+	s.people(true, "the release goes on by ShiftPolicy "+s.ns, "replan", "checkout", "--wait")
+	s.live("50%")
+	s.people(true, "take release 1 back", "undo", "checkout", "--reason", "not today", "--wait", "--timeout", "3m")
+	s.ended(1, v1alpha1.StateAborted)
+	waitFor(t, "the Deployment asks for what serves, and is at rest", func() (bool, string) {
+		got := s.deployment()
+		return got == "shop:1.0.0 paused=", got
+	})
+
+	s.judgedBy(patient("1h"))
+	s.push("1.2.0")
+	s.live("30%")
+	s.people(false, "say why with --reason", "promote", "checkout", "--full")
+	s.people(true, "promoted by command: the old one is down", "promote", "checkout", "--full", "--reason", "the old one is down", "--wait", "--timeout", "3m")
+	s.ended(2, v1alpha1.StatePromoted)
+	s.restored()
+	s.people(true, `"number": 2`, "history", "checkout", "-o", "json")
+	s.people(true, "CLEARED IN", "plan", "checkout")
+	s.people(true, "PROMOTED", "simulate", "checkout", "--runs", "5")
+	s.people(true, "operator", "version")
+
+	s.people(true, "let go", "let-go", "checkout", "--yes")
+	waitFor(t, "the Service is let go", func() (bool, string) {
+		out := kubectl(t, "-n", s.ns, "get", "trafficshifts,services,deployments", "-o", "jsonpath={.items[*].kind} {.items[*].metadata.labels}")
+		return !strings.Contains(out, "TrafficShift") && !strings.Contains(out, "stagger.dev"), out
+	})
+	if n, by := s.lost(); n != 0 {
+		t.Errorf("%d requests failed: %v", n, by)
+	}
+}
+
+// patient is a policy whose steps are held that long.
+func patient(hold string) string {
+	return fmt.Sprintf(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "30%%", hold: %[1]s}, {weight: "50%%", hold: 1h}, {weight: "100%%", hold: 1h}], objectives: [{name: availability, indicator: Requests, target: "95%%"}]}`, hold)
+}
+
+// What a cluster would refuse, and what no schema can see, is said before anything is applied.
+func TestManifestsAreCheckedByTheCluster(t *testing.T) {
+	t.Parallel()
+	ns := newNamespace(t)
+	at := filepath.Join(t.TempDir(), "all.yaml")
+	const all = `
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: lint-sound}
+spec: {steps: [{weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}
+---
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: lint-weight}
+spec: {steps: [{weight: "101%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a, annotations: {stagger.dev/policy: lint-sound}}
+spec: {selector: {app: a}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: b, annotations: {stagger.dev/policy: lint-none}}
+spec: {selector: {app: b}, ports: [{port: 80}], kind: c}
+---
+apiVersion: example.com/v1
+kind: Unknown
+metadata: {name: c}
+`
+	if err := os.WriteFile(at, []byte(all), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := plugin(t, ns, "lint", "-f", at)
+	for _, want := range []string{"ShiftPolicy lint-sound\n", "ShiftPolicy lint-weight: ", "101%", "Service a\n", "Service b: ", "the cluster does not know Unknown", "3 of 5 objects"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not said: %v, %s", want, err, out)
+		}
+	}
+	if err == nil {
+		t.Error("lint is content")
+	}
+	if out := kubectl(t, "-n", ns, "get", "services", "-o", "name"); out != "" {
+		t.Errorf("lint has written %s", out)
 	}
 }

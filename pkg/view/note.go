@@ -1,8 +1,10 @@
 package view
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,7 +54,7 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		}
 		notes = append(notes, note)
 	}
-	return append(notes, edits(shift)...)
+	return append(notes, edits(shift, now)...)
 }
 
 // telling says whether a condition is more than the normal course of things.
@@ -84,7 +86,7 @@ func tellingReadiness(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bo
 }
 
 // edits are what other writers did to routes and Service while the release ran, and a pause that nobody would otherwise see.
-func edits(shift *v1alpha1.TrafficShift) []Note {
+func edits(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	r := shift.Status.Release
 	runs := r != nil && !r.State.Ended()
@@ -94,24 +96,47 @@ func edits(shift *v1alpha1.TrafficShift) []Note {
 	if runs && r.Contested.Selector > 0 {
 		notes = append(notes, Note{Label: "SELECTOR", Message: fmt.Sprintf("somebody else wrote the Service's selector; put back %s in the last two minutes", times(r.Contested.Selector))})
 	}
-	if message := pauseOf(shift, runs); message != "" {
+	if message := pauseOf(shift, runs, now); message != "" {
 		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: message})
 	}
 	return notes
 }
 
-// pauseOf says of a pause what the state does not: that it is there while no release runs, and why.
-func pauseOf(shift *v1alpha1.TrafficShift, runs bool) string {
-	why := clean(shift.Annotations[v1alpha1.PausedAnnotation])
-	switch {
-	case shift.Spec.Control != v1alpha1.ControlPaused:
+// pauseOf says of a pause what the state does not: that it is there while no release runs, who wrote it and why.
+func pauseOf(shift *v1alpha1.TrafficShift, runs bool, now time.Time) string {
+	if shift.Spec.Control != v1alpha1.ControlPaused {
 		return ""
-	case !runs && why == "":
+	}
+	said, why := pausedBy(shift, now), clean(shift.Annotations[v1alpha1.PausedAnnotation])
+	if why != "" {
+		said = strings.TrimPrefix(said+", because: "+why, ", ")
+	}
+	switch {
+	case !runs && said == "":
 		return "a release that starts stays at no traffic until control is Auto again"
 	case !runs:
-		return "a release that starts stays at no traffic until it is resumed; it was paused because: " + why
-	case why != "":
-		return "it was paused because: " + why
+		return said + "; a release that starts stays at no traffic until control is Auto again"
+	}
+	return said
+}
+
+// pausedBy is who wrote the control of the TrafficShift, and how long ago; "" where the API server does not tell.
+func pausedBy(shift *v1alpha1.TrafficShift, now time.Time) string {
+	for _, m := range shift.ManagedFields {
+		var fields struct {
+			Spec map[string]any `json:"f:spec"`
+		}
+		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.Raw, &fields) != nil {
+			continue
+		}
+		if _, wrote := fields.Spec["f:control"]; !wrote {
+			continue
+		}
+		said := "by " + clean(m.Manager)
+		if m.Time != nil {
+			said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
+		}
+		return said
 	}
 	return ""
 }

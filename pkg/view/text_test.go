@@ -166,6 +166,14 @@ func with(s *v1alpha1.TrafficShift, change func(*v1alpha1.TrafficShift)) *v1alph
 	return s
 }
 
+// paused is a pause that tells who wrote it and why.
+func paused(s *v1alpha1.TrafficShift) {
+	s.Spec.Control = v1alpha1.ControlPaused
+	s.Annotations = map[string]string{v1alpha1.PausedAnnotation: "sale until midnight"}
+	other := metav1.ManagedFieldsEntry{Manager: "stagger", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:policyRef":{}}}`)}}
+	s.ManagedFields = []metav1.ManagedFieldsEntry{other, {Manager: "kubectl-stagger", Time: ago(12 * time.Minute), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:control":{}}}`)}}}
+}
+
 func TestText(t *testing.T) {
 	cases := map[string]struct {
 		shift *v1alpha1.TrafficShift
@@ -187,6 +195,8 @@ func TestText(t *testing.T) {
 		"unsupported workload":   {unsupported(), view.Paper{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 			view.Paper{Width: 100}},
+		"paused for a reason":          {with(shifting(), paused), view.Paper{Width: 100}},
+		"paused for a reason, at rest": {with(promoted(), paused), view.Paper{Width: 100}},
 		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			r := s.Status.Release
 			r.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
@@ -233,16 +243,17 @@ func clearStable(s *v1alpha1.TrafficShift) {
 
 func TestTheStoryOfARelease(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"why idle":      idle(),
-		"why preparing": preparing(),
-		"why shifting":  shifting(),
-		"why holding":   holding(),
-		"why blind":     unreachable(),
-		"why aborting":  aborting(),
-		"why aborted":   aborted(),
-		"why promoted":  promoted(),
-		"why stalled":   unsupported(),
-		"why paused":    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"why idle":                idle(),
+		"why preparing":           preparing(),
+		"why shifting":            shifting(),
+		"why holding":             holding(),
+		"why blind":               unreachable(),
+		"why aborting":            aborting(),
+		"why aborted":             aborted(),
+		"why promoted":            promoted(),
+		"why stalled":             unsupported(),
+		"why paused for a reason": with(shifting(), paused),
+		"why paused":              with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 		"why of two destinations": with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Spec.Service.Name = ""
 			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2", Stable: v1alpha1.Destination{Host: "db.data.svc.cluster.local", Subset: "one"},

@@ -143,7 +143,7 @@ func tryOf(s Screen) []string {
 	switch s.State {
 	case StateAborted:
 		if s.Outcome != nil && s.Outcome.Refused {
-			try = append(try, command("retry", "if the version was not to blame"))
+			try = append(try, command("retry", "if the version was not to blame"), command("undo", "to put the version that serves back into the Deployment"))
 		}
 		try = append(try, command("report", "to hand it on"))
 	case StatePaused:
