@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS ?= -trimpath
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool e2e bench soak clean
+.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool krew e2e bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ test: ## Everything: what CI runs
 	$(call say,1 of 6: lint) && $(MAKE) lint
 	$(call say,2 of 6: generated files) && $(MAKE) verify
 	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
-	$(call say,4 of 6: the counting expressions on Prometheus) && $(MAKE) mesh promtool
+	$(call say,4 of 6: the plugin by krew; the counting expressions on Prometheus) && $(MAKE) krew mesh promtool
 	$(call say,5 of 6: the mesh itself) && $(MAKE) mesh-test
 	$(call say,6 of 6: the API and the user stories on the mesh) && $(MAKE) e2e
 	$(call say,all is well)
@@ -64,6 +64,9 @@ verify: ## Fail when generated files have drifted
 
 promtool: ## The counting expressions on Prometheus's own engine
 	hack/promtool.sh
+
+krew: ## The plugin's archive for krew, installed by krew
+	hack/krew.sh
 
 mesh-test: ## The tests of hack/localmesh
 	go -C hack/localmesh test ./...

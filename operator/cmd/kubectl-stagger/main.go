@@ -30,8 +30,14 @@ func main() {
 	os.Exit(code)
 }
 
+// release is set by the linker in builds that are published.
+var release string
+
 // version is what the build says of itself.
 func version() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
