@@ -56,7 +56,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
-	name(r, o.Evidence.Pods)
+	blamePod(r, o.Evidence.Pods)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {
 		d.Actions = open

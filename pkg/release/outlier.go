@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -20,7 +21,7 @@ func Suspected(r *v1alpha1.Release) (objective int, ok bool) {
 	most := -1.0
 	for _, o := range r.Objectives {
 		against, err := strconv.ParseFloat(o.Against, 64)
-		at := indexOf(r.Plan, o.Name)
+		at := slices.IndexFunc(r.Plan.Objectives, func(p v1alpha1.Objective) bool { return p.Name == o.Name })
 		if err == nil && at >= 0 && against > most {
 			objective, most = at, against
 		}
@@ -28,18 +29,9 @@ func Suspected(r *v1alpha1.Release) (objective int, ok bool) {
 	return objective, most >= 0
 }
 
-func indexOf(p v1alpha1.ShiftPolicySpec, objective string) int {
-	for i, o := range p.Objectives {
-		if o.Name == objective {
-			return i
-		}
-	}
-	return -1
-}
-
-// name makes one pod the reason of an abort when the others did no worse than the stable. Nothing else changes by it: the traffic is
+// blamePod makes one pod the reason of an abort when the others did no worse than the stable. Nothing else changes by it: the traffic is
 // gone from all of them, and the template waits for a retry.
-func name(r *v1alpha1.Release, pods []evidence.PodCounts) {
+func blamePod(r *v1alpha1.Release, pods []evidence.PodCounts) {
 	objective, ok := Suspected(r)
 	if !ok || len(pods) == 0 {
 		return

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
-	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // Why is the story of a verdict or of a wait.
@@ -109,7 +108,7 @@ func (y Why) numbers(o Objective) string {
 // the eye: increase() extrapolates, so its numbers are near those of the evidence and not the same.
 func queryOf(shift *v1alpha1.TrafficShift) string {
 	groups, namespace := "destination_service_name, response_code, response_flags", shift.Namespace
-	names := []string{shift.Spec.Service.Name, workload.CanaryName(shift.Spec.Service.Name)}
+	names := []string{shift.Spec.Service.Name, routing.CanaryName(shift.Spec.Service.Name)}
 	if d := shift.Spec.Destinations; d != nil {
 		groups = "destination_canonical_revision, " + groups
 		target := routing.Target{Namespace: shift.Namespace, Domain: "cluster.local"}

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,9 +29,6 @@ const (
 	// ManagedBy is the value of ManagedByLabel.
 	ManagedBy = "stagger"
 )
-
-// longestServiceName leaves room for the suffix of CanaryName within the 63 characters of a Service name.
-const longestServiceName = 56
 
 // Mark says which release an object was made for.
 type Mark struct {
@@ -67,14 +63,4 @@ func AbortedNumber(canary *corev1.Service) (int64, bool) {
 		return 0, true
 	}
 	return n, true
-}
-
-// CanaryName is the name of the canary Service of a Service: "<service>-canary", shortened with a hash of the whole name
-// where that would be longer than a Service name may be.
-func CanaryName(service string) string {
-	if len(service) > longestServiceName {
-		sum := letters(sha256.Sum256([]byte(service)))
-		service = strings.TrimRight(service[:longestServiceName-len(sum)-1], "-") + "-" + sum
-	}
-	return service + "-canary"
 }

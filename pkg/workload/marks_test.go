@@ -1,12 +1,10 @@
 package workload
 
 import (
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 func TestAMarkIsReadAsItWasWritten(t *testing.T) {
@@ -53,31 +51,5 @@ func TestAnAbortMarkThatCannotBeReadIsStillAnAbort(t *testing.T) {
 				t.Errorf("AbortedNumber = %d, %t; want %d, %t", n, found, c.number, c.found)
 			}
 		})
-	}
-}
-
-func TestTheNameOfACanaryServiceIsAlwaysAllowedAndItsOwn(t *testing.T) {
-	long := strings.Repeat("a", 57)
-	cases := map[string]string{
-		"short":                long[:8],
-		"as long as fits":      long[:56],
-		"one too long":         long,
-		"the longest":          strings.Repeat("a", 63),
-		"cut at dashes":        "a" + strings.Repeat("-", 50) + "bbbbbbbbb",
-		"another of same head": strings.Repeat("a", 56) + "b",
-	}
-	seen := map[string]string{}
-	for name, service := range cases {
-		got := CanaryName(service)
-		if faults := validation.IsDNS1035Label(got); len(faults) > 0 || !strings.HasSuffix(got, "-canary") {
-			t.Errorf("%s: CanaryName(%q) = %q: %v", name, service, got, faults)
-		}
-		if other, taken := seen[got]; taken {
-			t.Errorf("%s: CanaryName(%q) = %q, the name of that of %q", name, service, got, other)
-		}
-		seen[got] = service
-	}
-	if got, want := CanaryName("checkout"), "checkout-canary"; got != want {
-		t.Errorf("CanaryName = %q, want %q", got, want)
 	}
 }

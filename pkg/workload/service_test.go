@@ -12,7 +12,7 @@ import (
 
 func TestTheCanaryServiceIsTheUsersForCallersInTheMesh(t *testing.T) {
 	svc := edit(service(), narrowedTo(stableHash))
-	golden(t, "canary-service.yaml", CanaryService(svc, CanaryName("checkout"), canaryHash, mark7))
+	golden(t, "canary-service.yaml", CanaryService(svc, "checkout-canary", canaryHash, mark7))
 	if d := diff(edit(service(), narrowedTo(stableHash)), svc); d != "" {
 		t.Errorf("the user's Service changed (-want +got):\n%s", d)
 	}
