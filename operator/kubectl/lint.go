@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -195,12 +196,22 @@ func (c cluster) checksOfServer() (check, error) {
 			}
 			_, err = resources.Namespace(namespace).Patch(ctx, o.GetName(), types.ApplyPatchType, data, options)
 		}
-		var status apierrors.APIStatus
-		if errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500 {
-			return status.Status().Message, nil
-		}
-		return "", err
+		return refusedFor(err)
 	}, nil
+}
+
+// refusedFor is what the cluster says against an object; an error when it says nothing about the object.
+func refusedFor(err error) (string, error) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "", err
+	}
+	switch status.Status().Code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return "", err
+	}
+	// A field that a kind does not have is 500 to an apply.
+	return strings.ReplaceAll(status.Status().Message, "\n", " "), nil
 }
 
 // manifests are the objects of the files, to be looked at together.

@@ -50,23 +50,20 @@ func (l *liveFleet) run(ctx context.Context) error {
 		for _, shift := range known(list, l.w) {
 			l.shifts[shift.Namespace+"/"+shift.Name] = shift
 		}
-		if err := l.follow(ctx, list.GetResourceVersion()); err != nil {
+		if over, err := l.follow(ctx, list.GetResourceVersion()); over || err != nil {
 			return err
-		}
-		if ctx.Err() != nil {
-			return nil
 		}
 	}
 }
 
-// follow shows what comes after a list; it returns nil when the API server has forgotten that, or nobody looks any more.
-func (l *liveFleet) follow(ctx context.Context, version string) error {
+// follow shows what comes after a list, until nobody looks any more; it returns false when the API server has forgotten what came.
+func (l *liveFleet) follow(ctx context.Context, version string) (bool, error) {
 	if err := l.draw(); err != nil {
-		return err
+		return true, err
 	}
 	events, err := watchtools.NewRetryWatcherWithContext(ctx, version, l.cluster.watcher(fields.Everything()))
 	if err != nil {
-		return fmt.Errorf("watching TrafficShifts: %w", err)
+		return true, fmt.Errorf("watching TrafficShifts: %w", err)
 	}
 	defer events.Stop()
 	tick := time.NewTicker(redraw)
@@ -74,28 +71,35 @@ func (l *liveFleet) follow(ctx context.Context, version string) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return true, nil
 		case <-tick.C:
 			if !l.sheet.terminal {
 				continue
 			}
 		case e, open := <-events.ResultChan():
-			if !open && ctx.Err() == nil {
-				return errors.New("the cluster ended the watch; type it again")
-			}
 			if !open {
-				return nil
+				return true, l.broken(ctx)
 			}
-			if err := l.take(e); forgotten(err) {
-				return nil
-			} else if err != nil {
-				return err
+			err := l.take(e)
+			if forgotten(err) {
+				return false, nil
+			}
+			if err != nil {
+				return true, err
 			}
 		}
 		if err := l.draw(); err != nil {
-			return err
+			return true, err
 		}
 	}
+}
+
+// broken says that the events ended though somebody looks.
+func (l *liveFleet) broken(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return errors.New("the cluster ended the watch; type it again")
+	}
+	return nil
 }
 
 // take takes over what an event says.

@@ -174,6 +174,13 @@ func refusal(o Observation, c *Command) string {
 		return refuseRetry(o)
 	case c.verb == undo && !(o.running() && o.Workload.HandedOver):
 		return refuseUndo(o)
+	}
+	return refuseOfRunning(o, c)
+}
+
+// refuseOfRunning is refusal of what takes a running release.
+func refuseOfRunning(o Observation, c *Command) string {
+	switch {
 	case !o.running():
 		return fmt.Sprintf("release %d is over", c.number)
 	case o.aborting():

@@ -126,7 +126,7 @@ func pausedBy(shift *v1alpha1.TrafficShift, now time.Time) string {
 		var fields struct {
 			Spec map[string]any `json:"f:spec"`
 		}
-		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.Raw, &fields) != nil {
+		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, wrote := fields.Spec["f:control"]; !wrote {

@@ -170,8 +170,8 @@ func with(s *v1alpha1.TrafficShift, change func(*v1alpha1.TrafficShift)) *v1alph
 func paused(s *v1alpha1.TrafficShift) {
 	s.Spec.Control = v1alpha1.ControlPaused
 	s.Annotations = map[string]string{v1alpha1.PausedAnnotation: "sale until midnight"}
-	other := metav1.ManagedFieldsEntry{Manager: "stagger", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:policyRef":{}}}`)}}
-	s.ManagedFields = []metav1.ManagedFieldsEntry{other, {Manager: "kubectl-stagger", Time: ago(12 * time.Minute), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:control":{}}}`)}}}
+	other := metav1.ManagedFieldsEntry{Manager: "stagger", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:policyRef":{}}}`)}
+	s.ManagedFields = []metav1.ManagedFieldsEntry{other, {Manager: "kubectl-stagger", Time: ago(12 * time.Minute), FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:control":{}}}`)}}
 }
 
 func TestText(t *testing.T) {

@@ -170,9 +170,9 @@ type CommandAnswer struct {
 type CommandResult string
 
 const (
-	// CommandAccepted: it was carried out.
+	// CommandAccepted says that it was carried out.
 	CommandAccepted CommandResult = "Accepted"
-	// CommandRefused: it was not, and never will be.
+	// CommandRefused says that it was not, and never will be.
 	CommandRefused CommandResult = "Refused"
 )
 
