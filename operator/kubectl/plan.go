@@ -59,6 +59,9 @@ func (p *plan) run(ctx context.Context, c cluster, w World) error {
 	if err != nil {
 		return err
 	}
+	if p.traffic.arm, err = c.serving(ctx, shift); err != nil {
+		return err
+	}
 	past, from, err := p.traffic.past(ctx, shift, policy.Spec, w)
 	if err != nil {
 		return err
@@ -148,7 +151,7 @@ func (t *traffic) past(ctx context.Context, shift *v1alpha1.TrafficShift, policy
 	case t.rate > 0:
 		return t.given(policy), "as given", nil
 	case t.address != "":
-		r, err := t.read(ctx, shift, policy, w.Now())
+		r, err := t.read(ctx, policy, w.Now())
 		if err != nil {
 			return nil, "", err
 		}

@@ -14,12 +14,38 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/simulate"
 )
 
 // recorded says which Prometheus knows a Service's traffic, and of which time.
 type recorded struct {
 	address, from, to string
+	// arm is what serves the Service's traffic when no release runs, as requests are counted.
+	arm counting.Service
+}
+
+// serving is what serves the traffic of a TrafficShift when no release runs: its Service, or the destination that the last promotion went to.
+func (c cluster) serving(ctx context.Context, shift *v1alpha1.TrafficShift) (counting.Service, error) {
+	if shift.Spec.Destinations == nil {
+		return counting.Service{Namespace: shift.Namespace, Name: shift.Spec.Service.Name}, nil
+	}
+	d, r := shift.Spec.Destinations.Stable, shift.Status.Release
+	if r != nil && (r.Toward == v1alpha1.TowardCanary) == (r.State == v1alpha1.StatePromoted) {
+		d = shift.Spec.Destinations.Canary
+	}
+	t := routing.Target{Namespace: shift.Namespace}
+	of := routing.Destination{Host: d.Host, Subset: d.Subset, Port: int64(d.Port)}
+	var arm counting.Service
+	if arm.Name, arm.Namespace = t.ServiceOf(of); d.Subset == "" {
+		return arm, nil
+	}
+	rules, err := c.ofMesh(ctx, rulesResource)
+	if err != nil {
+		return arm, err
+	}
+	arm.Revision, err = routing.RevisionOf(rules, t, of)
+	return arm, err
 }
 
 // history is what Prometheus knows of a Service: its counts minute by minute, for each objective.
@@ -74,7 +100,7 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // read asks Prometheus for the stable's counts, minute by minute.
-func (r *recorded) read(ctx context.Context, shift *v1alpha1.TrafficShift, policy v1alpha1.ShiftPolicySpec, now time.Time) (history, error) {
+func (r *recorded) read(ctx context.Context, policy v1alpha1.ShiftPolicySpec, now time.Time) (history, error) {
 	first, last, err := r.span(now)
 	if err != nil {
 		return history{}, err
@@ -84,7 +110,7 @@ func (r *recorded) read(ctx context.Context, shift *v1alpha1.TrafficShift, polic
 		return history{}, err
 	}
 	h := history{first: first, last: last}
-	arm := counting.Service{Namespace: shift.Namespace, Name: shift.Spec.Service.Name}
+	arm := r.arm
 	for _, o := range policy.Objectives {
 		b, err := counting.NewBatch(counting.Scope{}, counting.IndicatorOf(o), []counting.Service{arm})
 		if err != nil {

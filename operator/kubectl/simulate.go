@@ -164,16 +164,20 @@ func (s *simulation) subject(ctx context.Context, flags *genericclioptions.Confi
 		return nil, policy, err
 	}
 	shift, own, err := c.planned(ctx, s.service, s.policy)
+	if err != nil {
+		return nil, nil, err
+	}
 	if policy == nil {
 		policy = own
 	}
+	s.traffic.arm, err = c.serving(ctx, shift)
 	return shift, policy, err
 }
 
 // requests is the traffic to simulate, and how to call it.
 func (s *simulation) requests(ctx context.Context, shift *v1alpha1.TrafficShift, policy v1alpha1.ShiftPolicySpec, w World) (simulate.Traffic, string, error) {
 	if s.traffic.address != "" && shift != nil {
-		h, err := s.traffic.read(ctx, shift, policy, w.Now())
+		h, err := s.traffic.read(ctx, policy, w.Now())
 		if err != nil {
 			return simulate.Traffic{}, "", err
 		}
