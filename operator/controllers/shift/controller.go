@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -38,6 +39,9 @@ const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = 3 * time.Second
 )
+
+// urgent is the priority in the queue of a release that is being taken back; others have none.
+const urgent = 100
 
 // Settings are what the controller needs besides the manager.
 type Settings struct {
@@ -130,7 +134,17 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	return r.report(ctx, f, d, failure)
+	result, err := r.report(ctx, f, d, failure)
+	result.Priority = priority(d)
+	return result, err
+}
+
+// priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
+func priority(d release.Decision) *int {
+	if r := d.Release; r != nil && !r.State.Ended() && r.Outcome != nil && r.Outcome.Result == v1alpha1.StateAborted {
+		return ptr.To(urgent)
+	}
+	return ptr.To(0)
 }
 
 // timeAbort measures how long it took from the counts that decided an abort to its writes.
