@@ -107,21 +107,33 @@ func (y Why) numbers(o Objective) string {
 // queryOf counts the requests of both arms by how they were answered: in the last five minutes, or while the release ran. It is for
 // the eye: increase() extrapolates, so its numbers are near those of the evidence and not the same.
 func queryOf(shift *v1alpha1.TrafficShift) string {
-	groups, namespace := "destination_service_name, response_code, response_flags", shift.Namespace
+	groups := "destination_service_name, response_code, response_flags"
 	names := []string{shift.Spec.Service.Name, routing.CanaryName(shift.Spec.Service.Name)}
+	namespaces := []string{shift.Namespace}
 	if d := shift.Spec.Destinations; d != nil {
 		groups = "destination_canonical_revision, " + groups
-		target := routing.Target{Namespace: shift.Namespace, Domain: "cluster.local"}
-		names[0], _ = target.ServiceOf(routing.Destination{Host: d.Stable.Host})
-		names[1], namespace = target.ServiceOf(routing.Destination{Host: d.Canary.Host})
+		names, namespaces = nil, nil
+		for _, host := range []string{d.Stable.Host, d.Canary.Host} {
+			name, namespace := routing.Target{Namespace: shift.Namespace}.ServiceOf(routing.Destination{Host: host})
+			names, namespaces = append(names, name), append(namespaces, namespace)
+		}
 	}
-	for i, name := range names {
-		names[i] = regexp.QuoteMeta(clean(name))
+	return fmt.Sprintf(`sum by (%s) (increase(istio_requests_total{reporter="source", destination_service_namespace%s, destination_service_name%s}%s))`,
+		groups, matcher(namespaces), matcher(names), rangeOf(shift.Status.Release))
+}
+
+// matcher is how a label is asked for that has one of some values.
+func matcher(values []string) string {
+	values = slices.Clone(values)
+	slices.Sort(values)
+	values = slices.Compact(values)
+	if len(values) == 1 {
+		return fmt.Sprintf("=%q", clean(values[0]))
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	return fmt.Sprintf(`sum by (%s) (increase(istio_requests_total{reporter="source", destination_service_namespace=%q, destination_service_name=~%q}%s))`,
-		groups, clean(namespace), strings.Join(names, "|"), rangeOf(shift.Status.Release))
+	for i, v := range values {
+		values[i] = regexp.QuoteMeta(clean(v))
+	}
+	return fmt.Sprintf("=~%q", strings.Join(values, "|"))
 }
 
 // rangeOf is the time that a query looks at.
