@@ -82,10 +82,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.wg.Go(func() { a.work(ctx) })
 	}
 	log.Printf("Node %s runs", a.node)
-	<-ctx.Done()
+	err = a.serveMetrics(ctx)
 	a.queue.ShutDown()
 	a.wg.Wait()
-	return nil
+	return err
 }
 
 func (a *Agent) enqueue(o any) {

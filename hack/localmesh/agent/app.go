@@ -28,6 +28,7 @@ type app struct {
 	started  time.Time
 	sick     func() float64 // Share of requests that fails by order; nil: none.
 	proxy    *proxy
+	meter    *meter // Nil: what it uses is not measured.
 }
 
 // listen opens the container's ports on the pod's address.
@@ -123,16 +124,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("x-pod", a.pod)
 	h.Set("x-version", a.b.Version)
 	h.Set("x-revision", a.revision)
-	wait := a.b.Latency
-	if a.b.SlowRate > 0 && rand.Float64() < a.b.SlowRate {
-		wait += a.b.SlowLatency
-	}
-	if wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-r.Context().Done():
-			return
-		}
+	defer func() { a.meter.answered(time.Now()) }()
+	if !a.wait(r.Context()) {
+		return
 	}
 	if a.failing(up) && rand.Float64() < a.b.ErrorRate || a.sick != nil && rand.Float64() < a.sick() {
 		http.Error(w, "failed as told", a.b.ErrorCode)
@@ -142,33 +136,53 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
+	if grpc(r) {
+		a.serveGRPC(w, r)
+		return
+	}
 	fmt.Fprintln(w, a.pod, a.b.Version)
-	if hold, err := time.ParseDuration(r.URL.Query().Get("hold")); err == nil {
-		stream(w, r, hold)
+	if hold, err := time.ParseDuration(r.URL.Query().Get("hold")); err == nil && stream(w, r, hold, func() { fmt.Fprint(w, ".") }) {
+		fmt.Fprintln(w, "done")
+	}
+}
+
+// wait is as late as told. False: the client went away.
+func (a *app) wait(ctx context.Context) bool {
+	late := a.b.Latency
+	if a.b.SlowRate > 0 && rand.Float64() < a.b.SlowRate {
+		late += a.b.SlowLatency
+	}
+	if late == 0 {
+		return true
+	}
+	select {
+	case <-time.After(late):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
 // beat is how often a long answer gives a sign of life.
 const beat = 200 * time.Millisecond
 
-// stream goes on with an answer for so long, and ends it with "done".
-func stream(w http.ResponseWriter, r *http.Request, hold time.Duration) {
+// stream goes on with an answer for so long. False: the client went away.
+func stream(w http.ResponseWriter, r *http.Request, hold time.Duration, say func()) bool {
 	end := time.NewTimer(hold)
 	defer end.Stop()
 	beats := time.NewTicker(beat)
 	defer beats.Stop()
 	for {
 		if err := http.NewResponseController(w).Flush(); err != nil {
-			return // The client went away.
+			return false
 		}
 		select {
 		case <-beats.C:
-			fmt.Fprint(w, ".")
+			say()
 		case <-end.C:
-			fmt.Fprintln(w, "done")
-			return
+			return true
 		case <-r.Context().Done():
-			return
+			return false
 		}
 	}
 }

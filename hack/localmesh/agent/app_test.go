@@ -94,3 +94,28 @@ func TestALongAnswerGoesOnUntilItIsDone(t *testing.T) {
 		t.Errorf("got %q, %v", body, err)
 	}
 }
+
+func TestAnAnswerOfGRPCEndsWithItsStatus(t *testing.T) {
+	a := &app{b: Behaviour{Version: "7", GRPCStatus: 14}, pod: "p-1"}
+	server := httptest.NewUnstartedServer(newProxy("checkout", "shop", "7").counted(a))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
+	answer, err := client.Post(server.URL+"/shop.Checkout/Watch?hold=500ms", "application/grpc", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	message := "\x00\x00\x00\x00\x05p-1 7"
+	if err != nil || !strings.HasPrefix(string(body), message+message) {
+		t.Errorf("got %q, %v", body, err)
+	}
+	if answer.StatusCode != http.StatusOK || answer.Trailer.Get("Grpc-Status") != "14" {
+		t.Errorf("HTTP status %d, trailers %v", answer.StatusCode, answer.Trailer)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // Behaviour is what one container of the sample app does.
@@ -29,6 +30,9 @@ type Behaviour struct {
 	ReadyAfter    time.Duration // Its health check fails for so long after its start.
 	Dependency    string        // A URL that is asked at each request; when it does not answer 200, the request fails. Empty: none.
 	ShutdownAfter time.Duration // Told to end, it serves for so long, then ends when its last request is done.
+	CPU           time.Duration // What a request takes of a cpu, as the resource metrics tell it.
+	Memory        resource.Quantity
+	GRPCStatus    int // What every request of gRPC ends with.
 }
 
 // byTag are the behaviours that the ending of a tag stands for.
@@ -48,7 +52,7 @@ var byTag = [...]struct {
 // ParseBehaviour reads a container's image, environment and arguments; later ones win in this order. The error says which
 // argument is wrong.
 func ParseBehaviour(c corev1.Container) (Behaviour, error) {
-	b := Behaviour{Version: imageTag(c.Image)}
+	b := Behaviour{Version: imageTag(c.Image), Memory: resource.MustParse("16Mi")}
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.IntVar(&b.Port, "port", 8080, "")
@@ -66,6 +70,12 @@ func ParseBehaviour(c corev1.Container) (Behaviour, error) {
 	fs.DurationVar(&b.ReadyAfter, "ready-after", 0, "")
 	fs.StringVar(&b.Dependency, "dependency", "", "")
 	fs.DurationVar(&b.ShutdownAfter, "shutdown-after", 2*time.Second, "")
+	fs.DurationVar(&b.CPU, "cpu", time.Millisecond, "")
+	fs.Func("memory", "", func(text string) (err error) {
+		b.Memory, err = resource.ParseQuantity(text)
+		return err
+	})
+	fs.IntVar(&b.GRPCStatus, "grpc-status", 0, "")
 	for _, t := range byTag {
 		if strings.HasSuffix(b.Version, t.suffix) {
 			if err := fs.Parse(t.args); err != nil {

@@ -7,11 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 func plain() Behaviour {
 	return Behaviour{
 		Version: "1.0.0", Port: 8080, ErrorCode: 500, SlowLatency: 500 * time.Millisecond, ExitCode: 1, ShutdownAfter: 2 * time.Second,
+		CPU: time.Millisecond, Memory: resource.MustParse("16Mi"),
 	}
 }
 
@@ -39,6 +41,10 @@ func TestParseBehaviour(t *testing.T) {
 			want: func(b *Behaviour) {
 				b.Latency, b.ErrorCode, b.CrashAfter, b.NeverReady = 20*time.Millisecond, 503, time.Minute, true
 			},
+		},
+		"what it uses": {
+			image: "shop:1.0.0", args: []string{"--cpu=3ms", "--memory=40Mi"},
+			want: func(b *Behaviour) { b.CPU, b.Memory = 3*time.Millisecond, resource.MustParse("40Mi") },
 		},
 	}
 	for name, c := range cases {

@@ -18,6 +18,7 @@ type container struct {
 	mu       sync.Mutex
 	state    corev1.ContainerState
 	last     corev1.ContainerState
+	meter    *meter // Of its newest run.
 	restarts int32
 	ready    bool
 	done     bool // It will not run again.
@@ -80,8 +81,10 @@ func (c *container) once(ctx context.Context, kill <-chan struct{}, begun metav1
 	if err != nil {
 		return exit{code: 128, reason: "ContainerCannotRun", text: err.Error()}
 	}
-	a := &app{b: b, pod: c.pod.name, revision: c.pod.revision, started: begun.Time, sick: c.pod.sickness, proxy: c.pod.proxy}
+	used := &meter{cpu: b.CPU, memory: b.Memory}
+	a := &app{b: b, pod: c.pod.name, revision: c.pod.revision, started: begun.Time, sick: c.pod.sickness, proxy: c.pod.proxy, meter: used}
 	c.set(func() {
+		c.meter = used
 		c.state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: begun}}
 		c.ready = c.spec.ReadinessProbe == nil
 	})

@@ -79,8 +79,8 @@ func Setup(m manager.Manager, s Settings) error {
 	}
 	guarded := err == nil
 	r := &reconciler{
-		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), s.Hold, guarded), recorder: m.GetEventRecorder("stagger"),
-		metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
+		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
+		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
@@ -128,6 +128,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	now := r.clock.Now()
 	d := release.Decide(f.o, now)
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
+	d.After = sooner(d.After, f.recheck)
 	failure := r.act(ctx, f, d)
 	r.timeAbort(ctx, f, d, failure)
 	if failure == nil && forgets(d) {
@@ -159,4 +160,12 @@ func (r *reconciler) timeAbort(ctx context.Context, f *facts, d release.Decision
 
 func forgets(d release.Decision) bool {
 	return len(d.Actions) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
+}
+
+// sooner is the shorter of two times to wait, of which 0 means that there is nothing to wait for.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }

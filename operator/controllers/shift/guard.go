@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -20,10 +23,15 @@ import (
 // holdPolicy names the admission policy of the manifests, and its binding.
 const holdPolicy = "stagger-hold"
 
+// proveAgain are the ages of a change of the policy at which a proof is made again. An API server follows such a change some time after
+// its watchers have seen it, by a look once a second, and of several each by its own: a proof before that is of the policy as it was.
+var proveAgain = [...]time.Duration{1500 * time.Millisecond, 4 * time.Second, 15 * time.Second}
+
 // guard proves, by a dry run of a template change, that the API server holds a Deployment's template changes. A proof counts
-// until the policy, its binding or the Deployment's label change.
+// until the policy, its binding or the Deployment's label change. Without policy or binding there is nothing to prove.
 type guard struct {
 	client client.Client
+	clock  clock.PassiveClock
 	mode   options.Hold
 	knows  bool // the cluster has mutating admission policies
 
@@ -31,55 +39,104 @@ type guard struct {
 	proofs map[types.UID]proof
 }
 
+// proof is what the last dry run showed.
 type proof struct {
-	on   string
-	held bool
+	on    version
+	label string // as it was on the Deployment
+	held  bool
+	since time.Time // when the policy or its binding changed
+	times int       // proofs made since then
 }
 
-func newGuard(c client.Client, mode string, knows bool) *guard {
-	return &guard{client: c, mode: options.Hold(mode), knows: knows, proofs: map[types.UID]proof{}}
+// version is what the policy and its binding were.
+type version struct{ policy, binding string }
+
+// missing says that nothing holds anything.
+func (v version) missing() bool { return v.policy == "" || v.binding == "" }
+
+func newGuard(c client.Client, k clock.PassiveClock, mode string, knows bool) *guard {
+	return &guard{client: c, clock: k, mode: options.Hold(mode), knows: knows, proofs: map[types.UID]proof{}}
 }
 
-// of says how the Deployment is held. A proof that fails for want of an answer leaves things as they were proven last; without
-// any proof the Deployment has to be paused at rest.
-func (g *guard) of(ctx context.Context, d *appsv1.Deployment) release.HoldMode {
+// of says how the Deployment is held, and when to ask again; 0: at the next change. A proof that fails for want of an answer leaves
+// things as they were proven last; without any proof the Deployment has to be paused at rest.
+func (g *guard) of(ctx context.Context, d *appsv1.Deployment) (release.HoldMode, time.Duration) {
 	if g.mode == options.HoldAlways || !g.knows {
-		return release.HoldAlways
+		return release.HoldAlways, 0
 	}
 	g.mu.Lock()
 	known, found := g.proofs[d.UID]
 	g.mu.Unlock()
-	on, err := g.versions(ctx, d)
-	if err == nil && (!found || known.on != on) {
-		known.on = on
-		known.held, err = g.prove(ctx, d)
-		if err == nil {
-			g.mu.Lock()
-			g.proofs[d.UID] = known
-			g.mu.Unlock()
-		}
-	}
+	next, err := g.renew(ctx, d, known, found)
+	wait := next.left(g.clock.Now())
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Proving how a Deployment is held failed", "deployment", d.Name)
-		known.held = found && known.held
+		wait = proveAgain[0]
+	} else {
+		g.mu.Lock()
+		g.proofs[d.UID] = next
+		g.mu.Unlock()
 	}
-	if known.held {
-		return release.HoldOnChange
+	if next.held {
+		return release.HoldOnChange, wait
 	}
-	return release.HoldAlways
+	return release.HoldAlways, wait
 }
 
-// versions are what the proof rests on.
-func (g *guard) versions(ctx context.Context, d *appsv1.Deployment) (string, error) {
+// renew makes the proof anew where it is out of date or came too soon after a change.
+func (g *guard) renew(ctx context.Context, d *appsv1.Deployment, known proof, found bool) (proof, error) {
+	on, made, err := g.version(ctx)
+	if err != nil {
+		return known, err
+	}
+	next, label := known, d.Labels[workload.HeldLabel]
+	switch {
+	case !found:
+		next = proof{on: on, since: made}
+	case known.on != on:
+		next = proof{on: on, held: known.held, since: g.clock.Now()}
+	case known.label == label && known.left(g.clock.Now()) != due:
+		return known, nil
+	}
+	next.label = label
+	if on.missing() {
+		next.held, next.times = false, len(proveAgain)+1
+		return next, nil
+	}
+	if next.held, err = g.prove(ctx, d); err != nil {
+		return known, err
+	}
+	for next.times++; next.left(g.clock.Now()) == due; {
+		next.times++ // the change is longer ago than that already
+	}
+	return next, nil
+}
+
+// due is the least time there is: the proof is to be made again now.
+const due = time.Nanosecond
+
+// left is the time until the proof is to be made again; 0: it counts until something changes.
+func (p proof) left(now time.Time) time.Duration {
+	if p.times == 0 || p.times > len(proveAgain) {
+		return 0
+	}
+	return max(due, p.since.Add(proveAgain[p.times-1]).Sub(now))
+}
+
+// version is what the proof rests on, and when the younger of the two was made.
+func (g *guard) version(ctx context.Context) (v version, made time.Time, err error) {
 	var p admissionv1.MutatingAdmissionPolicy
 	var b admissionv1.MutatingAdmissionPolicyBinding
 	key := types.NamespacedName{Name: holdPolicy}
 	for _, o := range []client.Object{&p, &b} {
-		if err := client.IgnoreNotFound(g.client.Get(ctx, key, o)); err != nil {
-			return "", fmt.Errorf("reading the admission policy: %w", err)
+		if err := g.client.Get(ctx, key, o); err != nil && !apierrors.IsNotFound(err) {
+			return v, made, fmt.Errorf("reading the admission policy: %w", err)
+		}
+		if at := o.GetCreationTimestamp(); at.After(made) {
+			made = at.Time
 		}
 	}
-	return fmt.Sprint(p.ResourceVersion, "/", b.ResourceVersion, "/", d.Labels[workload.HeldLabel]), nil
+	return version{p.ResourceVersion, b.ResourceVersion}, made, nil
 }
 
 func (g *guard) prove(ctx context.Context, d *appsv1.Deployment) (bool, error) {

@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -39,7 +40,9 @@ type facts struct {
 	// countedAs are stable and canary as requests to them are counted.
 	countedAs [2]counting.Service
 	reading   evidence.Reading
-	o         release.Observation
+	// recheck is when the proof of the hold is to be made again; 0: when something changes.
+	recheck time.Duration
+	o       release.Observation
 }
 
 // observe gathers what is known. Only reads of caches, and the dry run of guard; what cannot be read is an error, never a fact.

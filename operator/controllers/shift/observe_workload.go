@@ -68,10 +68,12 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 		return nil
 	}
 	d := w.Deployment
+	mode, recheck := r.guard.of(ctx, d)
+	f.recheck = recheck
 	f.o.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
 		Waits: w.TemplateWaits(), Held: d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused,
-		PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: r.guard.of(ctx, d),
+		PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: mode,
 	}
 	return r.neighbours(ctx, f, w)
 }

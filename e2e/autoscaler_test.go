@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Each request takes 10 ms of a cpu, each pod asks for 200m, and the autoscaler wants pods to use half of that: a pod for every ten
+// requests a second. Of memory a pod always holds half of what it asks for.
+const (
+	using = `{"spec":{"template":{"spec":{"containers":[{"name":"app","args":["--cpu=10ms","--memory=16Mi"],
+  "resources":{"requests":{"cpu":"200m","memory":"32Mi"}}}]}}}}`
+	autoscaler = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: checkout}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
+  minReplicas: 2
+  maxReplicas: %d
+  metrics: [{type: Resource, resource: {name: %s, target: {type: Utilization, averageUtilization: %d}}}]
+  behavior: {scaleDown: {stabilizationWindowSeconds: 10}}
+`
+	justified = perSecond / 10
+)
+
+// autoscaled is a story whose number of pods is what an autoscaler has found.
+func autoscaled(t *testing.T, most int, resource string, target, found int) *story {
+	t.Helper()
+	s := tell(t)
+	kubectl(t, "-n", s.ns, "patch", "deployment", "checkout", "--type=strategic", "-p", using)
+	s.serve(4)
+	s.under("gateway", s.ns+".example.com")
+	apply(t, s.ns, fmt.Sprintf(autoscaler, most, resource, target))
+	s.scaled("what it has found", found-1, found+1)
+	return s
+}
+
+// scaled waits until an autoscaler wants so many pods, and they serve.
+func (s *story) scaled(what string, least, most int) {
+	s.t.Helper()
+	waitFor(s.t, fmt.Sprintf("the autoscaler wants %s, %d to %d pods", what, least, most), func() (bool, string) {
+		out := kubectl(s.t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.replicas} {.status.availableReplicas}")
+		wants, serve, _ := strings.Cut(out, " ")
+		n, err := strconv.Atoi(wants)
+		return err == nil && wants == serve && least <= n && n <= most, out + "; " +
+			kubectl(s.t, "-n", s.ns, "get", "hpa", "checkout", "-o", "jsonpath={.status.conditions[*].message}")
+	})
+}
+
+// most watches the pods from now on, and tells how many there were at once at most, those that end left aside.
+func (s *story) most() func() int {
+	s.t.Helper()
+	w, err := adm.client.Watch(s.t.Context(), &corev1.PodList{}, client.InNamespace(s.ns))
+	if err != nil {
+		s.t.Fatalf("watching pods: %v", err)
+	}
+	s.t.Cleanup(w.Stop)
+	var mu sync.Mutex
+	most, there := 0, map[string]bool{}
+	go func() {
+		for event := range w.ResultChan() {
+			p, ok := event.Object.(*corev1.Pod)
+			if !ok {
+				continue
+			}
+			mu.Lock()
+			if event.Type == watch.Deleted || p.DeletionTimestamp != nil {
+				delete(there, p.Name)
+			} else {
+				there[p.Name] = true
+			}
+			most = max(most, len(there))
+			mu.Unlock()
+		}
+	}()
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return most
+	}
+}
+
+// An autoscaler counts the pods of both versions, which carry the same labels. While the load is the same, neither it nor the release makes
+// more of them than each version needs to carry all of it.
+func TestAnAutoscalerThatCountsBothVersionsDoesNotFeedBack(t *testing.T) {
+	t.Parallel()
+	s := autoscaled(t, 40, "cpu", 50, justified)
+	s.manage()
+	most := s.most()
+	s.push("1.1.0")
+	s.ended(1, v1alpha1.StatePromoted)
+	s.restored()
+	s.scaled("the same as before", justified-1, justified+1)
+	t.Logf("%d pods at most, for a load that needs %d of one version", most(), justified)
+	if n := most(); n > 2*(justified+1) {
+		t.Errorf("there were %d pods, want at most %d for each version", n, justified+1)
+	}
+	if n, by := s.lost(); n != 0 {
+		t.Errorf("%d requests failed: %v", n, by)
+	}
+}
+
+// In the middle of a release the load doubles and falls back, and the autoscaler follows it both ways.
+func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := autoscaled(t, 40, "cpu", 50, justified).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`)
+	s.manage()
+	most := s.most()
+	s.push("1.1.0")
+	s.live("50%")
+	more, err := bed.StartLoad(t.Context(), filepath.Join(t.TempDir(), "more.jsonl"), "gateway", s.ns+".example.com", perSecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := more.Stop(); err != nil {
+			t.Errorf("stopping the load: %v", err)
+		}
+	})
+	s.scaled("twice as many", 2*justified-2, 2*justified+2)
+	if err := more.Stop(); err != nil {
+		t.Fatalf("stopping the load: %v", err)
+	}
+	s.scaled("half of that", justified-1, justified+1)
+	if x := s.live("50%"); x.Status.Release.State != v1alpha1.StateShifting {
+		t.Errorf("the release did not stay where it was: %s", describe(x))
+	}
+	if out, err := plugin(t, s.ns, "promote", "checkout", "--reason", "the load has gone"); err != nil {
+		t.Fatalf("kubectl stagger promote: %v, %s", err, out)
+	}
+	s.ended(1, v1alpha1.StatePromoted)
+	s.restored()
+	s.scaled("the same as before", justified-1, justified+1)
+	t.Logf("%d pods at most, for a load that needed %d of one version", most(), 2*justified)
+	if n := most(); n > 3*(justified+1)+2 {
+		t.Errorf("there were %d pods: more than twice the load needs of the stable and half of it of the canary", n)
+	}
+	all, err := more.Seconds(s.began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, by := s.lost()
+	m, byMore := bed.Failed(all)
+	if n+m != 0 {
+		t.Errorf("%d requests failed: %v, %v", n+m, by, byMore)
+	}
+}
+
+// What a pod holds of memory does not get less by more pods. An autoscaler that goes by it wants more of them for each pod of the canary, up to
+// its own bound and no further; the release is promoted all the same, and afterwards there are as many as before.
+func TestAnAutoscalerByMemoryEndsWhereItBegan(t *testing.T) {
+	t.Parallel()
+	const bound = 12
+	s := autoscaled(t, bound, "memory", 60, 4)
+	s.manage()
+	most := s.most()
+	s.push("1.1.0")
+	s.ended(1, v1alpha1.StatePromoted)
+	s.restored()
+	s.scaled("no more than before", 4, 5)
+	t.Logf("%d pods at most, of an autoscaler that may want %d", most(), bound)
+	if n := most(); n > 2*bound {
+		t.Errorf("there were %d pods, want at most %d for each version", n, bound)
+	}
+	if n, by := s.lost(); n != 0 {
+		t.Errorf("%d requests failed: %v", n, by)
+	}
+}
