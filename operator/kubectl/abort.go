@@ -18,11 +18,13 @@ func newAbort(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			"names the release that runs now; it never hits a later one. The template is not released again until it changes or\n" +
 			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" + exitHelp,
 		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait",
-	}, func() order {
-		return order{word: "abort", ends: true, allowed: abortable, given: func(r *v1alpha1.Release) string {
-			return fmt.Sprintf("abort of release %d commanded", r.Number)
-		}}
-	})
+	}, aborting)
+}
+
+func aborting() order {
+	return order{word: "abort", ends: true, allowed: abortable, given: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("abort of release %d commanded", r.Number)
+	}}
 }
 
 func abortable(c cluster, shift *v1alpha1.TrafficShift) error {

@@ -114,21 +114,6 @@ type edit struct {
 	does  string
 }
 
-// written is a TrafficShift after an edit, as this version knows it and as it is stored.
-type written struct {
-	shift  *v1alpha1.TrafficShift
-	object *unstructured.Unstructured
-}
-
-// tell says what was done on the standard output, or on the standard error where the object is asked for.
-func (o written) tell(as output, w World, text string) error {
-	if !as.object() {
-		return write(w.Streams.Out, text+"\n")
-	}
-	say(w.Streams.ErrOut, "%s", text)
-	return as.print(o.object, w.Streams.Out)
-}
-
 // attempts bounds how often an edit is made again because somebody else wrote at the same time.
 const attempts = 5
 

@@ -90,38 +90,45 @@ func (t takenBack) Error() string { return "it is being taken back already: " + 
 
 func (o *ordering) run(ctx context.Context, c cluster, w World) error {
 	token := w.Token()
-	written, err := o.command.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return o.allowed(c, shift) })
-	var already takenBack
-	if errors.As(err, &already) {
-		say(w.Streams.ErrOut, "release %d of %s is being taken back already (%s)", written.shift.Status.Release.Number, written.shift.Name, already.why)
-	} else if err != nil {
+	d, err := o.give(ctx, c, token)
+	if err != nil {
 		return err
-	} else if err := o.tell(c, w, written); err != nil {
+	}
+	if err := d.tell(o.output, w); err != nil {
 		return err
 	}
 	switch {
+	case !o.wait && !o.dryRun && !d.already:
+		say(w.Streams.ErrOut, "follow it with: %s", c.line("watch", d.shift.Name))
+		return nil
 	case !o.wait:
 		return nil
 	case o.ends:
-		return waitForEnd(ctx, c, w, written.shift, o.timeout)
+		return waitForEnd(ctx, c, w, d.shift, o.timeout)
 	}
-	return o.waitForAnswer(ctx, c, w, written.shift, token)
+	return o.waitForAnswer(ctx, c, w, d.shift, token)
 }
 
-// tell says what was commanded, and how to follow it.
-func (o *ordering) tell(c cluster, w World, is written) error {
+// give writes the command.
+func (o *ordering) give(ctx context.Context, c cluster, token string) (done, error) {
+	is, err := o.command.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return o.allowed(c, shift) })
+	var already takenBack
+	if errors.As(err, &already) {
+		text := fmt.Sprintf("release %d of %s is being taken back already (%s)", is.shift.Status.Release.Number, is.shift.Name, already.why)
+		return done{written: is, text: text, already: true}, nil
+	}
+	if err != nil {
+		return done{}, err
+	}
 	text := fmt.Sprintf("%s: %s", is.shift.Name, o.given(is.shift.Status.Release))
 	if o.dryRun {
-		text += " (dry run: nothing was written)"
+		text += dryRunSaid
 	}
-	if err := is.tell(o.output, w, text); err != nil {
-		return err
-	}
-	if !o.dryRun && !o.wait {
-		say(w.Streams.ErrOut, "follow it with: %s", c.line("watch", is.shift.Name))
-	}
-	return nil
+	return done{written: is, text: text}, nil
 }
+
+// dryRunSaid ends what is said of a dry run.
+const dryRunSaid = " (dry run: nothing was written)"
 
 // waitForAnswer waits until the operator has carried the command out, or refused it.
 func (o *ordering) waitForAnswer(ctx context.Context, c cluster, w World, shift *v1alpha1.TrafficShift, token string) error {

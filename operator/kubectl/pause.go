@@ -17,14 +17,25 @@ type control struct {
 	to v1alpha1.Control
 	// done and already say it of a Service.
 	done, already string
-	reason        string
-	dryRun        bool
-	output        output
+	// seen is the release whose weights may be raised, where it was seen before; another one stays as it is.
+	seen   *v1alpha1.Release
+	reason string
+	dryRun bool
+	output output
+}
+
+// pausing and resuming are the two ways of it.
+func pausing() *control {
+	return &control{to: v1alpha1.ControlPaused,
+		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
+}
+
+func resuming() *control {
+	return &control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
 }
 
 func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	p := &control{to: v1alpha1.ControlPaused,
-		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
+	p := pausing()
 	c := &cobra.Command{
 		Use:   "pause <service>",
 		Short: "Keep weights from being raised until it is resumed",
@@ -37,8 +48,7 @@ func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := &control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
-	return r.verb(&cobra.Command{
+	return resuming().verb(&cobra.Command{
 		Use:     "resume <service>",
 		Short:   "Let weights be raised by evidence again",
 		Long:    "Let weights be raised by evidence again, after a pause.\n\n" + exitHelp,
@@ -72,24 +82,37 @@ func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.Confi
 var errAlready = errors.New("control is so already")
 
 func (k *control) run(ctx context.Context, c cluster, service string, w World) error {
+	d, err := k.give(ctx, c, service)
+	if err != nil {
+		return err
+	}
+	return d.tell(k.output, w)
+}
+
+// give sets control.
+func (k *control) give(ctx context.Context, c cluster, service string) (done, error) {
 	is, err := c.edit(ctx, service, k.dryRun, func(shift *v1alpha1.TrafficShift) (edit, error) {
 		if shift.Spec.Control == k.to && (k.reason == "" || shift.Annotations[v1alpha1.PausedAnnotation] == k.reason) {
 			return edit{}, errAlready
 		}
+		if k.seen != nil {
+			if err := (command{verb: "resume"}).same(c, shift, k.seen); err != nil {
+				return edit{}, err
+			}
+		}
 		return edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
 	if errors.Is(err, errAlready) {
-		say(w.Streams.ErrOut, "%s is %s", is.shift.Name, k.already)
-		return nil
+		return done{written: is, text: fmt.Sprintf("%s is %s", is.shift.Name, k.already), already: true}, nil
 	}
 	if err != nil {
-		return err
+		return done{}, err
 	}
 	text := is.shift.Name + ": " + k.done
 	if k.dryRun {
-		text += " (dry run: nothing was written)"
+		text += dryRunSaid
 	}
-	return is.tell(k.output, w, text)
+	return done{written: is, text: text}, nil
 }
 
 // patch sets control if it is still what was seen, and why; the API server sets control where nobody did.

@@ -26,14 +26,22 @@ func newPromote(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	c.Flags().BoolVar(&full, "full", false, "leave all steps and hand over; needs --reason")
 	return orderVerb(w, flags, c, func() order {
 		if full {
-			return order{word: "promote-full", why: true, allowed: handable, given: func(r *v1alpha1.Release) string {
-				return fmt.Sprintf("release %d told to leave %s and all steps after it", r.Number, r.Weight)
-			}}
+			return promotingFull()
 		}
-		return order{word: "promote", weight: true, allowed: promotable, given: func(r *v1alpha1.Release) string {
-			return fmt.Sprintf("release %d told to leave %s", r.Number, r.Weight)
-		}}
+		return promoting()
 	})
+}
+
+func promoting() order {
+	return order{word: "promote", weight: true, allowed: promotable, given: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("release %d told to leave %s", r.Number, r.Weight)
+	}}
+}
+
+func promotingFull() order {
+	return order{word: "promote-full", why: true, allowed: handable, given: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("release %d told to leave %s and all steps after it", r.Number, r.Weight)
+	}}
 }
 
 // promotable refuses to leave a step where there is none to leave.

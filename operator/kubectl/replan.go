@@ -18,11 +18,13 @@ func newReplan(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			"release otherwise keeps the policy it began with. By what it is judged (objectives, confidence, tolerance, warm-up) stays\n" +
 			"as it began, because evidence that begins anew in the middle is worth less; for that, abort it and retry.\n\n" + exitHelp,
 		Example: "  kubectl stagger replan checkout --reason 'shorter holds for the night' --wait",
-	}, func() order {
-		return order{word: "replan", allowed: replannable, given: func(r *v1alpha1.Release) string {
-			return fmt.Sprintf("release %d told to go on by its policy as it is now", r.Number)
-		}}
-	})
+	}, replanning)
+}
+
+func replanning() order {
+	return order{word: "replan", allowed: replannable, given: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("release %d told to go on by its policy as it is now", r.Number)
+	}}
 }
 
 func replannable(c cluster, shift *v1alpha1.TrafficShift) error {

@@ -18,11 +18,13 @@ func newRetry(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Long: "Release a version again that was taken back, as it is. After an abort the same pod template is refused until it changes;\n" +
 			"this is the way on when the version was not to blame. The new release starts at the first step.\n\n" + exitHelp,
 		Example: "  kubectl stagger retry checkout --reason 'the database was down, not the version'",
-	}, func() order {
-		return order{word: "retry", allowed: retryable, given: func(r *v1alpha1.Release) string {
-			return fmt.Sprintf("retry of the version of release %d commanded", r.Number)
-		}}
-	})
+	}, retrying)
+}
+
+func retrying() order {
+	return order{word: "retry", allowed: retryable, given: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("retry of the version of release %d commanded", r.Number)
+	}}
 }
 
 // retryable asks for a refused template that waits. That is usually the last release's own, but a template stays refused also

@@ -18,14 +18,16 @@ func newUndo(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			"first. No pod starts or ends by it. What is kept in Git has to be put back there too, or the tool that applies it brings\n" +
 			"the version again; it stays refused until it changes or \"retry\" says so.\n\n" + exitHelp,
 		Example: "  kubectl stagger undo checkout --reason 'not before the sale' --wait",
-	}, func() order {
-		return order{word: "undo", allowed: undoable, given: func(r *v1alpha1.Release) string {
-			if r.State.Ended() {
-				return "told to put the version that serves back into the Deployment"
-			}
-			return fmt.Sprintf("told to take release %d back, and to put the version before it back into the Deployment", r.Number)
-		}}
-	})
+	}, undoing)
+}
+
+func undoing() order {
+	return order{word: "undo", allowed: undoable, given: func(r *v1alpha1.Release) string {
+		if r.State.Ended() {
+			return "told to put the version that serves back into the Deployment"
+		}
+		return fmt.Sprintf("told to take release %d back, and to put the version before it back into the Deployment", r.Number)
+	}}
 }
 
 func undoable(c cluster, shift *v1alpha1.TrafficShift) error {
