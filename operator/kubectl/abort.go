@@ -62,27 +62,36 @@ type takenBack struct{ why v1alpha1.Reason }
 func (t takenBack) Error() string { return "it is being taken back already: " + string(t.why) }
 
 func (a *abort) run(ctx context.Context, c cluster, w World) error {
-	shift, err := a.give(ctx, c, w.Token(), func(shift *v1alpha1.TrafficShift) error { return abortable(c, shift) })
-	var already takenBack
-	switch {
-	case errors.As(err, &already):
-		say(w.Streams.ErrOut, "release %d of %s is being taken back already (%s)", shift.Status.Release.Number, shift.Name, already.why)
-	case err != nil:
+	done, err := a.order(ctx, c, w.Token())
+	if err != nil {
 		return err
-	default:
-		if err := write(w.Streams.Out, fmt.Sprintf("%s: abort of release %d commanded\n", shift.Name, shift.Status.Release.Number)); err != nil {
-			return err
-		}
+	}
+	if err := done.tell(w); err != nil {
+		return err
 	}
 	if !a.wait {
 		return nil
 	}
+	shift := done.shift
 	wait := follow{cluster: c, name: shift.Name, number: shift.Status.Release.Number, timeout: a.timeout, talk: w.Streams.ErrOut, now: w.Now}
 	end, err := wait.run(ctx, shift)
 	if err != nil {
 		return err
 	}
 	return end.tell(w, shift.Name)
+}
+
+func (a *abort) order(ctx context.Context, c cluster, token string) (done, error) {
+	shift, err := a.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return abortable(c, shift) })
+	var already takenBack
+	switch {
+	case errors.As(err, &already):
+		text := fmt.Sprintf("release %d of %s is being taken back already (%s)", shift.Status.Release.Number, shift.Name, already.why)
+		return done{shift: shift, text: text, already: true}, nil
+	case err != nil:
+		return done{}, err
+	}
+	return done{shift: shift, text: fmt.Sprintf("%s: abort of release %d commanded", shift.Name, shift.Status.Release.Number)}, nil
 }
 
 func abortable(c cluster, shift *v1alpha1.TrafficShift) error {

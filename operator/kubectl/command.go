@@ -20,6 +20,9 @@ type command struct {
 	reason  string
 	// weight says that the command is only for the weight that was seen.
 	weight bool
+	// seen is the release that was seen before the first look of this command, where there was one: only its number, moves and
+	// weight count.
+	seen *v1alpha1.Release
 }
 
 func newCommand(verb, arg, reason string) (command, error) {
@@ -34,7 +37,7 @@ func newCommand(verb, arg, reason string) (command, error) {
 // with the TrafficShift it was about. Who commands means the release that he saw: when another one has begun meanwhile,
 // nothing is written.
 func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (*v1alpha1.TrafficShift, error) {
-	var seen *v1alpha1.Release
+	seen := o.seen
 	return c.edit(ctx, o.service, func(shift *v1alpha1.TrafficShift) (edit, error) {
 		if err := o.same(c, shift, seen); err != nil {
 			return edit{}, err

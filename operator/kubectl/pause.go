@@ -17,12 +17,22 @@ type control struct {
 	to v1alpha1.Control
 	// done and already say it of a Service.
 	done, already string
+	// seen is the release whose weights may be raised, where it was seen before; another one stays as it is.
+	seen *v1alpha1.Release
+}
+
+// pausing and resuming are the two ways of it.
+func pausing() control {
+	return control{to: v1alpha1.ControlPaused,
+		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
+}
+
+func resuming() control {
+	return control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
 }
 
 func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	p := control{to: v1alpha1.ControlPaused,
-		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
-	return p.verb(&cobra.Command{
+	return pausing().verb(&cobra.Command{
 		Use:   "pause <service>",
 		Short: "Keep weights from being raised until it is resumed",
 		Long: "Keep weights from being raised until it is resumed. A running release stays at its weight, and is still taken back when the\n" +
@@ -32,8 +42,7 @@ func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
-	return r.verb(&cobra.Command{
+	return resuming().verb(&cobra.Command{
 		Use:     "resume <service>",
 		Short:   "Let weights be raised by evidence again",
 		Long:    "Let weights be raised by evidence again, after a pause.\n\n" + exitHelp,
@@ -58,20 +67,32 @@ func (k control) verb(c *cobra.Command, w World, flags *genericclioptions.Config
 var errAlready = errors.New("control is so already")
 
 func (k control) run(ctx context.Context, c cluster, service string, w World) error {
+	done, err := k.order(ctx, c, service)
+	if err != nil {
+		return err
+	}
+	return done.tell(w)
+}
+
+func (k control) order(ctx context.Context, c cluster, service string) (done, error) {
 	shift, err := c.edit(ctx, service, func(shift *v1alpha1.TrafficShift) (edit, error) {
 		if shift.Spec.Control == k.to {
 			return edit{}, errAlready
 		}
+		if k.seen != nil {
+			if err := (command{verb: "resume"}).same(c, shift, k.seen); err != nil {
+				return edit{}, err
+			}
+		}
 		return edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
-	if errors.Is(err, errAlready) {
-		say(w.Streams.ErrOut, "%s is %s", shift.Name, k.already)
-		return nil
+	switch {
+	case errors.Is(err, errAlready):
+		return done{shift: shift, text: fmt.Sprintf("%s is %s", shift.Name, k.already), already: true}, nil
+	case err != nil:
+		return done{}, err
 	}
-	if err != nil {
-		return err
-	}
-	return write(w.Streams.Out, fmt.Sprintf("%s: %s\n", shift.Name, k.done))
+	return done{shift: shift, text: fmt.Sprintf("%s: %s", shift.Name, k.done)}, nil
 }
 
 // patch sets control if it is still what was seen; the API server sets it where nobody did.

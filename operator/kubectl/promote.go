@@ -41,17 +41,25 @@ func newPromote(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func (p *promote) run(ctx context.Context, c cluster, w World) error {
-	p.weight = true
-	shift, err := p.give(ctx, c, w.Token(), func(shift *v1alpha1.TrafficShift) error { return promotable(c, shift) })
+	done, err := p.order(ctx, c, w.Token())
 	if err != nil {
 		return err
 	}
-	r := shift.Status.Release
-	if err := write(w.Streams.Out, fmt.Sprintf("%s: release %d told to leave %s\n", shift.Name, r.Number, r.Weight)); err != nil {
+	if err := done.tell(w); err != nil {
 		return err
 	}
-	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", shift.Name))
+	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", done.shift.Name))
 	return nil
+}
+
+func (p *promote) order(ctx context.Context, c cluster, token string) (done, error) {
+	p.weight = true
+	shift, err := p.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return promotable(c, shift) })
+	if err != nil {
+		return done{}, err
+	}
+	r := shift.Status.Release
+	return done{shift: shift, text: fmt.Sprintf("%s: release %d told to leave %s", shift.Name, r.Number, r.Weight)}, nil
 }
 
 // promotable refuses what the operator would refuse whatever the evidence is.

@@ -41,16 +41,23 @@ func newRetry(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func (r *retry) run(ctx context.Context, c cluster, w World) error {
-	shift, err := r.give(ctx, c, w.Token(), func(shift *v1alpha1.TrafficShift) error { return retryable(c, shift) })
+	done, err := r.order(ctx, c, w.Token())
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s: retry of the version of release %d commanded\n", shift.Name, shift.Status.Release.Number)
-	if err := write(w.Streams.Out, text); err != nil {
+	if err := done.tell(w); err != nil {
 		return err
 	}
-	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", shift.Name))
+	say(w.Streams.ErrOut, "follow it with: %s", c.line("status", done.shift.Name))
 	return nil
+}
+
+func (r *retry) order(ctx context.Context, c cluster, token string) (done, error) {
+	shift, err := r.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return retryable(c, shift) })
+	if err != nil {
+		return done{}, err
+	}
+	return done{shift: shift, text: fmt.Sprintf("%s: retry of the version of release %d commanded", shift.Name, shift.Status.Release.Number)}, nil
 }
 
 // retryable asks for a refused template that waits. That is usually the last release's own, but a template stays refused also
