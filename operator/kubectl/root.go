@@ -24,6 +24,8 @@ type World struct {
 	Token func() string
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// Open shows a file in the user's browser; nil where there is none.
+	Open func(path string) error
 	// Version of the plugin.
 	Version string
 }
@@ -69,7 +71,7 @@ func newRoot(w World) *cobra.Command {
 	})
 	flags := connectionFlags(root.PersistentFlags())
 	root.AddCommand(
-		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
+		newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags), newDashboard(w, flags),
 		newAbort(w, flags), newRetry(w, flags), newPause(w, flags), newResume(w, flags), newPromote(w, flags),
 		newPlan(w, flags), newSimulate(w, flags), newConfig(w, flags), newVersion(w, flags),
 	)

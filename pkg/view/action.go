@@ -32,9 +32,15 @@ type Action struct {
 	Confirm string `json:"confirm"`
 	// Grave says that users will notice it.
 	Grave bool `json:"grave"`
-	// Reason says whether a reason is asked for: "", "optional" or "required".
+	// Reason says whether a reason is asked for: "" when not.
 	Reason string `json:"reason"`
 }
+
+// What a reason is to an Action.
+const (
+	ReasonOptional = "optional"
+	ReasonRequired = "required"
+)
 
 // actionsOf are the verbs for a Service: pause or resume, promote, abort, and retry.
 func actionsOf(shift *v1alpha1.TrafficShift, s Screen, refused func(Verb) string) []Action {
@@ -50,10 +56,10 @@ func actionsOf(shift *v1alpha1.TrafficShift, s Screen, refused func(Verb) string
 		weight = cmp.Or(s.Weight.Wanted, "an unknown weight")
 	}
 	actions := []Action{pauseAction(shift, s, named, weight), promoteAction(shift, s, named, weight),
-		{Verb: VerbAbort, Label: "Abort", Title: "Abort " + named + "?", Confirm: "Abort the release", Grave: true, Reason: "optional",
+		{Verb: VerbAbort, Label: "Abort", Title: "Abort " + named + "?", Confirm: "Abort the release", Grave: true, Reason: ReasonOptional,
 			Effect: "The canary's traffic goes from " + weight + " to 0% first, then everything else is put back." +
 				" The same template is not released again until it changes or a retry is commanded."},
-		{Verb: VerbRetry, Label: "Retry", Title: "Release the version of " + named + " again?", Confirm: "Release it again", Grave: true, Reason: "optional",
+		{Verb: VerbRetry, Label: "Retry", Title: "Release the version of " + named + " again?", Confirm: "Release it again", Grave: true, Reason: ReasonOptional,
 			Effect: fmt.Sprintf("The version that was taken back is released again as it is. Release %d starts at the first step, with 0%% of the traffic at first.",
 				max(s.Number, newestNumber(s.History))+1)},
 	}
@@ -82,7 +88,7 @@ func pauseAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string) A
 
 func promoteAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string) Action {
 	a := Action{Verb: VerbPromote, Label: "Promote", Title: "Leave " + weight + " of " + named + "?", Confirm: "Leave " + weight, Grave: true,
-		Effect: "The present weight is left for the next step.", Reason: "optional"}
+		Effect: "The present weight is left for the next step.", Reason: ReasonOptional}
 	r := shift.Status.Release
 	if r == nil {
 		return a
@@ -92,7 +98,7 @@ func promoteAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string)
 			weight, percent(r.Plan.Steps[step-1].Weight))
 	}
 	if s.State == StateHeld || !cleared(s) {
-		a.Reason = "required"
+		a.Reason = ReasonRequired
 		a.Effect += " The evidence does not clear that step, so say why it is to be left all the same."
 	}
 	return a

@@ -17,8 +17,16 @@ type Plots struct {
 	// Times are on the common axis.
 	Times []Tick `json:"times"`
 	// Began is where recording began; what is left of it was not seen.
-	Began float64 `json:"began"`
-	Plots []Plot  `json:"plots"`
+	Began      float64         `json:"began"`
+	Weight     *Plot           `json:"weight,omitempty"`
+	Objectives []ObjectivePlot `json:"objectives"`
+}
+
+// ObjectivePlot is what was seen of one objective.
+type ObjectivePlot struct {
+	Name     string `json:"name"`
+	Share    Plot   `json:"share"`
+	Evidence Plot   `json:"evidence"`
 }
 
 // Plot is one picture.
@@ -62,7 +70,7 @@ const most = 300
 
 // PlotsOf draws a trace as of now, or as of its last sample when the release has ended.
 func PlotsOf(t *Trace, now time.Time) Plots {
-	p := Plots{Number: t.Number, Plots: []Plot{}, Times: []Tick{}}
+	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}}
 	if len(t.Samples) == 0 {
 		return p
 	}
@@ -72,9 +80,10 @@ func PlotsOf(t *Trace, now time.Time) Plots {
 	a := axisOf(t, now)
 	p.Began, p.Times, p.Note = places(a.x(t.Since)), a.ticks(), recordedSince(t, now)
 	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples)}
-	p.Plots = append(p.Plots, d.weights())
-	for i := range t.Names {
-		p.Plots = append(p.Plots, d.shares(i), d.evidence(i))
+	weights := d.weights()
+	p.Weight = &weights
+	for i, name := range t.Names {
+		p.Objectives = append(p.Objectives, ObjectivePlot{Name: name, Share: d.shares(i), Evidence: d.evidence(i)})
 	}
 	return p
 }
@@ -232,7 +241,7 @@ func (d drawing) shares(i int) Plot {
 		}
 	}
 	scale, ticks := linear(max(top, 1e-6))
-	p := Plot{Title: "Bad share, " + d.t.Names[i], Ticks: ticks, Limits: []Limit{}}
+	p := Plot{Title: "Share of bad requests so far", Ticks: ticks, Limits: []Limit{}}
 	if allowed > 0 {
 		p.Limits = append(p.Limits, Limit{At: places(scale(allowed)), Text: "allowed " + shareText(allowed), Kind: "allowed"})
 	}
@@ -281,7 +290,7 @@ func (d drawing) evidence(i int) Plot {
 	scale := func(e float64) float64 {
 		return math.Log(min(max(e, leastShown), mostShown)/leastShown) / math.Log(mostShown/leastShown)
 	}
-	p := Plot{Title: "Evidence, " + d.t.Names[i], Limits: []Limit{
+	p := Plot{Title: "Evidence", Limits: []Limit{
 		{At: places(scale(abortAt)), Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
 		{At: places(scale(d.t.PassAt)), Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
 	}}

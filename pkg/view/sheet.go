@@ -54,15 +54,16 @@ type Fact struct {
 type Stop struct {
 	Weight string `json:"weight"`
 	Hold   string `json:"hold"`
-	// Mark is done, here, ahead or never.
+	// Mark is done, here, ahead, cut or never.
 	Mark string `json:"mark"`
-	// Word says it: "done", "now", "on the way", "to come", "not reached".
+	// Word says it: "done", "now", "on the way", "to come", "taken back here", "not reached".
 	Word string `json:"word"`
 	Icon string `json:"icon"`
 }
 
 // Contest is one objective with the numbers of both arms.
 type Contest struct {
+	Name  string `json:"name"`
 	Title string `json:"title"`
 	// Verdict is nil when nothing is known.
 	Verdict *Badge `json:"verdict,omitempty"`
@@ -149,11 +150,7 @@ func factsOf(s Screen) []Fact {
 	if w := s.Weight; w != nil {
 		add("Wanted weight", cmp.Or(w.Wanted, "unknown"))
 		add("Live weight", cmp.Or(w.live(), "0%"))
-		held := w.held()
-		if held == "" {
-			held = "not yet"
-		}
-		add("Held", strings.TrimPrefix(held, "held "))
+		add("Held", strings.TrimPrefix(w.held(), "held "))
 	}
 	if o := s.Outcome; o != nil {
 		add("Peak weight", o.Peak)
@@ -191,14 +188,19 @@ func remarks(s Screen) []Fact {
 
 func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 	stops := []Stop{}
-	over := r.Outcome != nil || r.State.Ended()
 	promoted := r.State == v1alpha1.StatePromoted || r.State == v1alpha1.StateHandover || r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted
+	takenBack := !promoted && (r.Outcome != nil || r.State.Ended())
 	for i, step := range r.Plan.Steps {
 		stop := Stop{Weight: percent(step.Weight), Hold: span(step.Hold.Duration())}
+		reached := r.PeakWeight.Millionths() >= step.Weight.Millionths()
 		switch at := i + 1; {
-		case promoted, at < s.Step, at == s.Step && over && !r.OnTheWay():
+		case promoted, at < s.Step:
 			stop.Mark, stop.Word, stop.Icon = "done", "done", "✔"
-		case over:
+		case takenBack && at == s.Step && reached:
+			stop.Mark, stop.Word, stop.Icon = "cut", "taken back here", "✘"
+		case takenBack && at == s.Step:
+			stop.Mark, stop.Word, stop.Icon = "cut", "taken back on the way", "✘"
+		case takenBack:
 			stop.Mark, stop.Word, stop.Icon = "never", "not reached", "–"
 		case at == s.Step && s.OnTheWay:
 			stop.Mark, stop.Word, stop.Icon = "here", "on the way", "◔"
@@ -213,7 +215,7 @@ func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 }
 
 func contestOf(s Screen, o Objective, allowed string) Contest {
-	return Contest{Title: o.title(), Verdict: verdictBadge(o), Allowed: allowed, Stable: shareOf(o.Stable), Canary: shareOf(o.Canary),
+	return Contest{Name: o.Name, Title: o.title(), Verdict: verdictBadge(o), Allowed: allowed, Stable: shareOf(o.Stable), Canary: shareOf(o.Canary),
 		Against: barOf("Against the canary", o.Against, s.AbortAt, "aborts at"), For: barOf("For the next weight", o.For, s.PassAt, "passes at")}
 }
 
