@@ -22,8 +22,9 @@ type board struct {
 	mu     sync.Mutex
 	shifts map[string]*v1alpha1.TrafficShift
 	traces map[string]*view.Trace
-	// samples counts what was added to each trace.
+	// samples names the last sample of each trace, taken counts all.
 	samples map[string]int
+	taken   int
 	// odd are the objects that cannot be read, and why.
 	odd map[string]string
 	// listed says that there was a first list, trouble why the cluster does not answer.
@@ -78,6 +79,7 @@ func (b *board) record(key string, shift *v1alpha1.TrafficShift) {
 	t := b.traces[key]
 	if r := shift.Status.Release; t != nil && (r == nil || r.Number != t.Number) {
 		delete(b.traces, key)
+		delete(b.samples, key)
 		t = nil
 	}
 	if t == nil {
@@ -87,10 +89,10 @@ func (b *board) record(key string, shift *v1alpha1.TrafficShift) {
 		}
 		t = begun
 		b.traces[key] = t
-		b.samples[key]++
 	}
 	if t.Add(shift, b.now()) {
-		b.samples[key]++
+		b.taken++
+		b.samples[key] = b.taken
 	}
 }
 
@@ -186,7 +188,7 @@ func (b *board) plots(key string) (view.Plots, bool) {
 	return view.PlotsOf(t, b.now()), true
 }
 
-// version counts the samples of a release that were taken; 0 when there are none.
+// version is another number after each sample of a release; 0 when there is none.
 func (b *board) version(key string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -118,16 +118,20 @@ function weights() {
 
 function contest(c) {
   const seen = state.plots && state.plots.objectives.find((o) => o.name === c.name);
-  const arm = (name, a) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "dot " + name.toLowerCase(), "aria-hidden": "true" }), name), h("td", {}, a.share), h("td", {}, a.bad), h("td", {}, a.requests));
   return h("section", { class: "card contest", key: "contest " + c.name },
     h("div", { class: "contest-head" }, h("h2", {}, c.title), badge(c.verdict), c.allowed && h("span", { class: "quiet" }, "at most " + c.allowed + " bad allowed")),
-    h("div", { class: "contest-body" },
-      h("div", { class: "numbers" },
-        h("table", { class: "arms" }, h("caption", { class: "said" }, c.title + ", both versions"),
-          h("thead", {}, h("tr", {}, ["Version", "Bad share", "Bad", "Requests"].map((t) => h("th", { scope: "col" }, t)))),
-          h("tbody", {}, arm("Stable", c.stable), arm("Canary", c.canary))),
-        evidence(c.against, "against"), evidence(c.for, "for")),
-      seen && plot(seen.share, state.plots), seen && plot(seen.evidence, state.plots)));
+    h("div", { class: seen ? "contest-body" : "contest-body bare" },
+      h("div", { class: "numbers" }, numbers(c), seen && bars(c)),
+      seen ? [plot(seen.share, state.plots), plot(seen.evidence, state.plots)] : h("div", { class: "bars" }, bars(c))));
+}
+
+const bars = (c) => [evidence(c.against, "against"), evidence(c.for, "for")];
+
+function numbers(c) {
+  const arm = (name, a) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "dot " + name.toLowerCase(), "aria-hidden": "true" }), name), h("td", {}, a.share), h("td", {}, a.bad), h("td", {}, a.requests));
+  return h("table", { class: "arms" }, h("caption", { class: "said" }, c.title + ", both versions"),
+    h("thead", {}, h("tr", {}, ["Version", "Bad share", "Bad", "Requests"].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, arm("Stable", c.stable), arm("Canary", c.canary)));
 }
 
 const evidence = (b, kind) => h("div", { class: "evidence" },
