@@ -21,5 +21,13 @@ func Wilson(c Counts, phi float64) (low, high float64) {
 	middle := p + z*z/(2*n)
 	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
 	whole := 1 + z*z/n
-	return max((middle-half)/whole, 0), min((middle+half)/whole, 1)
+	low, high = max((middle-half)/whole, 0), min((middle+half)/whole, 1)
+	// What rounding leaves of nothing is nothing.
+	if p == 0 {
+		low = 0
+	}
+	if p == 1 {
+		high = 1
+	}
+	return low, high
 }

@@ -20,6 +20,18 @@ type Plots struct {
 	Began      float64         `json:"began"`
 	Weight     *Plot           `json:"weight,omitempty"`
 	Objectives []ObjectivePlot `json:"objectives"`
+	// Looks are some of the samples in words, from left to right.
+	Looks []Look `json:"looks"`
+}
+
+// Look is one sample in words.
+type Look struct {
+	At     float64 `json:"at"`
+	Time   string  `json:"time"`
+	Weight string  `json:"weight"`
+	// Shares and Evidence are in the order of the objectives.
+	Shares   []string `json:"shares"`
+	Evidence []string `json:"evidence"`
 }
 
 // ObjectivePlot is what was seen of one objective.
@@ -65,12 +77,12 @@ type Line struct {
 	Band [][3]float64 `json:"band,omitempty"`
 }
 
-// most bounds the points of a line: more cannot be told apart on a page.
-const most = 300
+// most bounds the points of a line, mostLooks what is said in words: more cannot be told apart on a page.
+const most, mostLooks = 300, 120
 
 // PlotsOf draws a trace as of now, or as of its last sample when the release has ended.
 func PlotsOf(t *Trace, now time.Time) Plots {
-	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}}
+	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}, Looks: []Look{}}
 	if len(t.Samples) == 0 {
 		return p
 	}
@@ -79,11 +91,14 @@ func PlotsOf(t *Trace, now time.Time) Plots {
 	}
 	a := axisOf(t, now)
 	p.Began, p.Times, p.Note = places(a.x(t.Since)), a.ticks(), recordedSince(t, now)
-	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples)}
+	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples, most)}
 	weights := d.weights()
 	p.Weight = &weights
 	for i, name := range t.Names {
 		p.Objectives = append(p.Objectives, ObjectivePlot{Name: name, Share: d.shares(i), Evidence: d.evidence(i)})
+	}
+	for _, s := range thinned(t.Samples, mostLooks) {
+		p.Looks = append(p.Looks, d.look(s))
 	}
 	return p
 }
@@ -123,7 +138,7 @@ func axisOf(t *Trace, now time.Time) axis {
 	if before := t.Since.Sub(t.Written); !t.Written.IsZero() && before > 0 {
 		a.from = t.Since.Add(-min(before, max(a.to.Sub(t.Since)/2, time.Minute)))
 	}
-	if least := a.from.Add(time.Minute); a.to.Before(least) {
+	if least := a.from.Add(30 * time.Second); a.to.Before(least) {
 		a.to = least
 	}
 	return a
@@ -136,8 +151,8 @@ func (a axis) x(at time.Time) float64 {
 func (a axis) ticks() []Tick {
 	const minutes, hours = time.Minute, time.Hour
 	length, unit := a.to.Sub(a.from), 24*hours
-	for _, u := range []time.Duration{15 * time.Second, 30 * time.Second, minutes, 2 * minutes, 5 * minutes, 10 * minutes, 15 * minutes, 30 * minutes,
-		hours, 2 * hours, 6 * hours, 12 * hours} {
+	for _, u := range []time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, minutes, 2 * minutes, 5 * minutes,
+		10 * minutes, 15 * minutes, 30 * minutes, hours, 2 * hours, 6 * hours, 12 * hours} {
 		if length/u <= 5 {
 			unit = u
 			break
@@ -162,7 +177,23 @@ type drawing struct {
 	shown []Sample
 }
 
-func thinned(samples []Sample) []Sample {
+func (d drawing) look(s Sample) Look {
+	l := Look{At: places(d.a.x(s.At)), Time: clockOf(s.At, d.now, time.Second), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
+	for _, p := range s.Points {
+		l.Shares = append(l.Shares, "stable "+p.Stable.String()+", canary "+p.Canary.String())
+		l.Evidence = append(l.Evidence, "against "+evidenceOf(p.Against)+", for "+evidenceOf(p.For))
+	}
+	return l
+}
+
+func liveText(live float64) string {
+	if live < 0 {
+		return "not measured"
+	}
+	return rate(live)
+}
+
+func thinned(samples []Sample, most int) []Sample {
 	if len(samples) <= most {
 		return samples
 	}
@@ -212,10 +243,7 @@ func (d drawing) weights() Plot {
 	}
 	scale, ticks := linear(max(top, 1e-6))
 	last := d.last()
-	wanted, live := shareText(last.Wanted), "not measured"
-	if last.Live >= 0 {
-		live = shareText(last.Live)
-	}
+	wanted, live := shareText(last.Wanted), liveText(last.Live)
 	p := Plot{Title: "Weight", Said: "Wanted " + wanted + ", live " + live, Ticks: ticks, Limits: []Limit{}}
 	w := d.line(Line{Kind: "wanted", Name: "wanted", Last: wanted}, true, func(s Sample) float64 { return s.Wanted }, scale)
 	if first := d.shown[0]; d.a.from.Before(d.t.Since) && len(w.Parts) > 0 && first.Wanted >= 0 {

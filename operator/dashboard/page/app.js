@@ -2,13 +2,15 @@
 
 import { h, show } from "./dom.js";
 import { Stream, command, takeToken } from "./wire.js";
-import { plot } from "./plots.js";
+import { plot, pointer } from "./plots.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { board: null, sheet: null, plots: null, gone: "", health: null, lost: { lost: false }, filter: "" };
 let stream = null;
 let said = "";
 let drawing = 0;
+
+const look = pointer(() => draw());
 
 const badge = (b) => b && h("span", { class: "badge " + b.tone }, h("span", { class: "icon", "aria-hidden": "true" }, b.icon), h("span", {}, b.word));
 const key = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
@@ -113,16 +115,17 @@ const stop = (p) => h("li", { class: p.mark, "aria-current": p.mark === "here" ?
 function weights() {
   const p = state.plots;
   if (!p || !p.weight) return null;
-  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time"), h("p", { class: "quiet" }, p.note), plot(p.weight, p, true));
+  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time"), h("p", { class: "quiet" }, p.note), plot(p.weight, p, look, (l) => l.weight, true));
 }
 
 function contest(c) {
-  const seen = state.plots && state.plots.objectives.find((o) => o.name === c.name);
+  const at = state.plots ? state.plots.objectives.findIndex((o) => o.name === c.name) : -1;
+  const seen = at >= 0 && state.plots.objectives[at];
   return h("section", { class: "card contest", key: "contest " + c.name },
     h("div", { class: "contest-head" }, h("h2", {}, c.title), badge(c.verdict), c.allowed && h("span", { class: "quiet" }, "at most " + c.allowed + " bad allowed")),
     h("div", { class: seen ? "contest-body" : "contest-body bare" },
       h("div", { class: "numbers" }, numbers(c), seen && bars(c)),
-      seen ? [plot(seen.share, state.plots), plot(seen.evidence, state.plots)] : h("div", { class: "bars" }, bars(c))));
+      seen ? [plot(seen.share, state.plots, look, (l) => l.shares[at]), plot(seen.evidence, state.plots, look, (l) => l.evidence[at])] : h("div", { class: "bars" }, bars(c))));
 }
 
 const bars = (c) => [evidence(c.against, "against"), evidence(c.for, "for")];
@@ -144,7 +147,7 @@ function past(s) {
   const columns = ["Release", "Version", "Outcome", "Reason", "Peak", "Failed", "Took", "Ended"];
   return h("section", { class: "card", key: "past" }, h("h2", {}, "Releases before"),
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Releases before" },
-      h("table", { class: "past" }, h("thead", {}, h("tr", {}, columns.map((t) => h("th", { scope: "col" }, t)))),
+      h("table", { class: "past" }, h("thead", {}, h("tr", {}, columns.map((t) => h("th", { scope: "col", class: ["Peak", "Failed", "Took"].includes(t) ? "right" : null }, t)))),
         h("tbody", {}, s.past.map((p) => h("tr", { key: p.number }, h("th", { scope: "row" }, p.number), h("td", {}, p.version), h("td", {}, badge(p.result)), h("td", {}, p.reason),
           h("td", { class: "right" }, p.peak), h("td", { class: "right" }, p.failed), h("td", { class: "right" }, p.took), h("td", {}, p.ended)))))));
 }
@@ -214,6 +217,7 @@ function connect() {
 
 function go() {
   Object.assign(state, { sheet: null, plots: null, gone: "" });
+  look.chosen = -1;
   connect();
   draw();
   scrollTo(0, 0);
