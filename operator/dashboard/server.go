@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -74,7 +75,8 @@ const (
 
 // New is a dashboard for the address, "127.0.0.1:" and the port.
 func New(c Config, address string) *Server {
-	return &Server{config: c, host: address, board: newBoard(c.Read, c.Now), places: make(chan struct{}, mostStreams)}
+	host := strings.TrimSuffix(address, ":80") // which browsers leave out
+	return &Server{config: c, host: host, board: newBoard(c.Read, c.Now), places: make(chan struct{}, mostStreams)}
 }
 
 // Address is where a browser finds the dashboard. It holds the token.

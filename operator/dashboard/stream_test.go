@@ -51,3 +51,11 @@ func TestBeforeTheFirstLookNothingIsSaid(t *testing.T) {
 		t.Errorf("said was %q (%v)", text.String(), err)
 	}
 }
+
+func TestBrowsersLeaveOutTheUsualPort(t *testing.T) {
+	for address, want := range map[string]string{"127.0.0.1:80": "http://127.0.0.1/#token=t0ken", "127.0.0.1:8080": "http://127.0.0.1:8080/#token=t0ken"} {
+		if got := New(Config{Token: "t0ken"}, address).Address(); got != want {
+			t.Errorf("the address is %s, want %s", got, want)
+		}
+	}
+}

@@ -10,7 +10,7 @@ let stream = null;
 let said = "";
 let drawing = 0;
 
-const look = pointer(() => draw());
+const look = pointer(() => draw(), (text) => { $("said").textContent = text; });
 
 const badge = (b) => b && h("span", { class: "badge " + b.tone }, h("span", { class: "icon", "aria-hidden": "true" }, b.icon), h("span", {}, b.word));
 const key = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));

@@ -15,7 +15,7 @@ export function plot(p, frame, look, word, tall) {
       h("ul", { class: "legend" }, p.lines.map((l) => h("li", {}, sample(l), h("span", { class: "legend-name" }, l.name), h("span", { class: "legend-last" }, l.last))))),
     h("div", { class: tall ? "canvas tall" : "canvas" },
       h("div", { class: "y-axis", "aria-hidden": "true" }, p.ticks.map((t) => h("span", { style: { bottom: percent(t.at) } }, t.text))),
-      h("div", { class: "picture", tabindex: "0", role: "group", "aria-label": p.title + " over time, arrow keys read it", ...look.events(frame) },
+      h("div", { class: "picture", tabindex: "0", role: "group", "aria-label": p.title + " over time, arrow keys read it", ...look.events(frame, word) },
         h("svg", { viewBox: "0 0 1000 1000", preserveAspectRatio: "none", role: "img", "aria-label": p.title + ": " + p.said },
           frame.began > 0 && h("rect", { class: "unseen", x: 0, y: 0, width: x(frame.began), height: 1000 }),
           h("g", { class: "grid" }, p.ticks.map((t) => h("line", { x1: 0, x2: 1000, y1: y(t.at), y2: y(t.at) })),
@@ -24,21 +24,21 @@ export function plot(p, frame, look, word, tall) {
           p.limits.map((l) => h("line", { class: "limit " + l.kind, x1: 0, x2: 1000, y1: y(l.at), y2: y(l.at) })),
           p.lines.map((l) => h("path", { class: "series " + l.kind, d: l.parts.map(path).join("") })),
           chosen && h("line", { class: "cursor", x1: x(chosen.at), x2: x(chosen.at), y1: 0, y2: 1000 })),
-        h("div", { class: "readout" + (chosen && chosen.at > 0.5 ? " left" : ""), "aria-live": "polite", hidden: !chosen }, chosen && h("strong", {}, chosen.time), " ", chosen && word(chosen)),
+        h("div", { class: "readout" + (chosen && chosen.at > 0.5 ? " left" : ""), "aria-hidden": "true", hidden: !chosen }, chosen && h("strong", {}, chosen.time), " ", chosen && word(chosen)),
         h("div", { class: "limits", "aria-hidden": "true" }, p.limits.map((l) => h("span", { class: "limit-text " + l.kind + (l.at > 0.9 ? " below" : ""), style: { bottom: percent(l.at) } }, l.text))),
         frame.began > 0.12 && h("span", { class: "unseen-text", "aria-hidden": "true", style: { width: percent(frame.began) } }, "not recorded")),
       h("div", { class: "x-axis", "aria-hidden": "true" }, frame.times.filter((t) => t.at > 0.02 && t.at < 0.98).map((t) => h("span", { style: { left: percent(t.at) } }, t.text)))));
 }
 
-// pointer follows the pointer and the arrow keys over all plots at once.
-export function pointer(draw) {
+// pointer follows the pointer and the arrow keys over all plots at once. What the keys choose is read out by say.
+export function pointer(draw, say) {
   const look = { chosen: -1 };
   const choose = (at) => {
     if (at === look.chosen) return;
     look.chosen = at;
     draw();
   };
-  look.events = (frame) => ({
+  look.events = (frame, word) => ({
     onpointermove: (e) => {
       const box = e.currentTarget.getBoundingClientRect();
       const at = (e.clientX - box.left) / box.width;
@@ -52,6 +52,8 @@ export function pointer(draw) {
       e.preventDefault();
       const last = frame.looks.length - 1;
       choose(look.chosen < 0 ? last : Math.min(last, Math.max(0, look.chosen + step)));
+      const chosen = frame.looks[look.chosen];
+      if (chosen) say(chosen.time + ": " + word(chosen));
     },
   });
   return look;
