@@ -27,7 +27,7 @@ function draw() {
 function frame() {
   const { health, lost } = state;
   $("place").textContent = health ? health.place : "";
-  $("link").textContent = lost.lost ? "○ not connected" : health && !health.waiting ? (health.trouble ? "! cluster does not answer" : "● live") : "… connecting";
+  $("link").textContent = lost.lost ? "○ not connected" : health && !health.waiting ? (health.trouble ? "! not up to date" : "● live") : "… connecting";
   $("link").className = "link " + (lost.lost || (health && health.trouble) ? "careful" : "good");
   document.body.classList.toggle("old", lost.lost);
   const trouble = lost.lost ? lost.text : health && health.trouble ? "What is shown may be old: " + health.trouble + ". It is tried again by itself." : "";
