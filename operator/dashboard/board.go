@@ -62,15 +62,15 @@ func (b *board) take(object any) error {
 		return fmt.Errorf("watching TrafficShifts: %T is none", object)
 	}
 	key := u.GetNamespace() + "/" + u.GetName()
-	shift, err := b.read(u)
-	if err != nil {
+	switch shift, err := b.read(u); {
+	case err != nil: // the others can be shown all the same
 		b.forget(key)
 		b.odd[key] = err.Error()
-		return nil // the others can be shown all the same
+	default:
+		delete(b.odd, key)
+		b.shifts[key] = shift
+		b.record(key, shift)
 	}
-	delete(b.odd, key)
-	b.shifts[key] = shift
-	b.record(key, shift)
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (b *board) forget(key string) {
 	delete(b.odd, key)
 }
 
-// Add, Update, Delete, Replace and Resync make the board the store of a reflector.
+// Add takes a new object. With the methods below it makes the board the store of a reflector.
 func (b *board) Add(object any) error { return b.Update(object) }
 
 // Update takes the newest of an object.

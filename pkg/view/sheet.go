@@ -192,20 +192,20 @@ func remarks(s Screen) []Fact {
 
 func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 	stops := []Stop{}
-	promoted := r.State == v1alpha1.StatePromoted || r.State == v1alpha1.StateHandover || r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted
-	takenBack := !promoted && (r.Outcome != nil || r.State.Ended())
+	result := State("")
+	switch {
+	case r.State == v1alpha1.StateHandover:
+		result = StatePromoted
+	case s.Outcome != nil:
+		result = s.Outcome.Result
+	}
 	for i, step := range r.Plan.Steps {
 		stop := Stop{Weight: percent(step.Weight), Hold: span(step.Hold.Duration())}
-		reached := r.PeakWeight.Millionths() >= step.Weight.Millionths()
 		switch at := i + 1; {
-		case promoted, at < s.Step:
+		case result == StatePromoted, at < s.Step:
 			stop.Mark, stop.Word, stop.Icon = "done", "done", "✔"
-		case takenBack && at == s.Step && reached:
-			stop.Mark, stop.Word, stop.Icon = "cut", "taken back here", "✘"
-		case takenBack && at == s.Step:
-			stop.Mark, stop.Word, stop.Icon = "cut", "taken back on the way", "✘"
-		case takenBack:
-			stop.Mark, stop.Word, stop.Icon = "never", "not reached", "–"
+		case result == StateAborted:
+			stop.Mark, stop.Word, stop.Icon = takenBackAt(r, s, at)
 		case at == s.Step && s.OnTheWay:
 			stop.Mark, stop.Word, stop.Icon = "here", "on the way", "◔"
 		case at == s.Step:
@@ -216,6 +216,17 @@ func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 		stops = append(stops, stop)
 	}
 	return stops
+}
+
+// takenBackAt is what became of the step that an aborted release was at, and of those after it.
+func takenBackAt(r *v1alpha1.Release, s Screen, at int) (mark, word, icon string) {
+	switch {
+	case at != s.Step:
+		return "never", "not reached", "–"
+	case r.PeakWeight.Millionths() < r.Plan.Steps[at-1].Weight.Millionths():
+		return "cut", "taken back on the way", "✘"
+	}
+	return "cut", "taken back here", "✘"
 }
 
 func contestOf(s Screen, o Objective, allowed string) Contest {
