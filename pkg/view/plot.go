@@ -138,8 +138,12 @@ func axisOf(t *Trace, now time.Time) axis {
 	if before := t.Since.Sub(t.Written); !t.Written.IsZero() && before > 0 {
 		a.from = t.Since.Add(-min(before, max(a.to.Sub(t.Since)/2, time.Minute)))
 	}
-	if least := a.from.Add(30 * time.Second); a.to.Before(least) {
-		a.to = least
+	least := 30 * time.Second // while there is more to come
+	if t.Ended {
+		least = time.Second
+	}
+	if end := a.from.Add(least); a.to.Before(end) {
+		a.to = end
 	}
 	return a
 }
