@@ -4,6 +4,7 @@
 //	status      status.go    TrafficShifts, Services              nothing
 //	abort       abort.go     TrafficShifts                        the annotation stagger.dev/command of one TrafficShift
 //	retry       retry.go     TrafficShifts                        the same
+//	dashboard   dashboard.go TrafficShifts                        what pause, promote, abort and retry write
 //	plan        plan.go      TrafficShifts, policies, Prometheus  nothing
 //	simulate    simulate.go  TrafficShifts, policies, Prometheus  nothing
 //	config set  config.go    one ConfigMap or Secret,             its next version, and the names of it in Deployments

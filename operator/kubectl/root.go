@@ -24,6 +24,8 @@ type World struct {
 	Token func() string
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// Open shows a file in the user's browser; nil where there is none.
+	Open func(path string) error
 	// Version of the plugin.
 	Version string
 }
@@ -71,7 +73,8 @@ func newRoot(w World) *cobra.Command {
 		title string
 		verbs []*cobra.Command
 	}{
-		{"Look:", []*cobra.Command{newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags)}},
+		{"Look:", []*cobra.Command{newStatus(w, flags), newWatch(w, flags), newWhy(w, flags), newHistory(w, flags), newReport(w, flags),
+			newDashboard(w, flags)}},
 		{"Steer a release:", []*cobra.Command{newPause(w, flags), newResume(w, flags), newPromote(w, flags), newAbort(w, flags), newUndo(w, flags),
 			newRetry(w, flags), newReplan(w, flags)}},
 		{"Before a release:", []*cobra.Command{newAdopt(w, flags), newLetGo(w, flags), newPlan(w, flags), newSimulate(w, flags), newLint(w, flags),

@@ -42,6 +42,8 @@ type server struct {
 	forgotten bool
 	// absent makes the server one without Stagger.
 	absent bool
+	// cut breaks all connections off, once the server is started.
+	cut func()
 	// patches are the bodies that came.
 	patches []string
 }
@@ -104,9 +106,12 @@ func (s *server) kubeconfig() string {
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.get)
 	mux.HandleFunc("PATCH /apis/stagger.dev/v1alpha1/namespaces/{ns}/trafficshifts/{name}", s.patch)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		deny := s.deny
+		s.mu.Unlock()
 		switch {
-		case s.deny != nil:
-			s.answer(w, int(s.deny.Code), s.deny)
+		case deny != nil:
+			s.answer(w, int(deny.Code), deny)
 		case s.absent && strings.HasPrefix(r.URL.Path, "/apis/stagger.dev"):
 			http.NotFound(w, r)
 		default:
@@ -114,6 +119,7 @@ func (s *server) kubeconfig() string {
 		}
 	}))
 	s.t.Cleanup(web.Close)
+	s.cut = web.CloseClientConnections
 	return kubeconfig(s.t, web.URL)
 }
 

@@ -122,21 +122,11 @@ func (w *writer) weight(s Screen) {
 		return
 	}
 	parts := []string{"want " + cmp.Or(v.Wanted, "unknown")}
-	switch {
-	case v.Live != "":
-		parts = append(parts, "live "+v.Live)
-	case v.Wanted != "0%":
-		parts = append(parts, "live not measured")
+	if live := v.live(); live != "" {
+		parts = append(parts, "live "+live)
 	}
-	switch {
-	case v.Settling:
-		parts = append(parts, "settling")
-	case v.Hold > 0 && v.Held >= v.Hold:
-		parts = append(parts, "held "+span(v.Held)+", at least "+span(v.Hold))
-	case v.Held >= 0 && v.Hold > 0:
-		parts = append(parts, "held "+span(v.Held)+" of "+span(v.Hold))
-	case v.Held >= 0:
-		parts = append(parts, "held "+span(v.Held))
+	if held := v.held(); held != "" {
+		parts = append(parts, held)
 	}
 	if v.Next != "" {
 		parts = append(parts, "next "+v.Next+" in about "+span(v.In))
@@ -149,7 +139,9 @@ func (w *writer) weight(s Screen) {
 	w.lines = append(w.lines, line{toned(pad(indent+"WEIGHT", margin), ToneFaint), plain(text)})
 }
 
-func (w *writer) note(n Note) {
+func (w *writer) note(n Note) { w.field(n.Label, n.tone(), n.text()) }
+
+func (n Note) text() string {
 	text := n.Reason
 	if n.For > 0 && n.Reason != "" {
 		text += " for " + span(n.For)
@@ -157,20 +149,31 @@ func (w *writer) note(n Note) {
 	if n.Message != "" {
 		text = strings.TrimPrefix(text+": "+n.Message, ": ")
 	}
-	tone := ToneCareful
+	return text
+}
+
+func (n Note) tone() Tone {
 	if n.Label == "STALLED" {
-		tone = ToneBad
+		return ToneBad
 	}
-	w.field(n.Label, tone, text)
+	return ToneCareful
 }
 
 func (w *writer) outcome(s Screen, o Outcome) {
 	if o.Result != StatePromoted || o.Message != "" {
-		w.field("WHY", o.Result.Tone(), strings.TrimPrefix(strings.TrimSuffix(o.Reason+": "+o.Message, ": "), ": "))
+		w.field("WHY", o.Result.Tone(), o.why())
 	}
-	if o.Ended < 0 {
-		return
+	if o.Ended >= 0 {
+		w.field("ENDED", TonePlain, s.ending(o))
 	}
+}
+
+func (o Outcome) why() string {
+	return strings.TrimPrefix(strings.TrimSuffix(o.Reason+": "+o.Message, ": "), ": ")
+}
+
+// ending says how a release that is over ended.
+func (s Screen) ending(o Outcome) string {
 	text := fmt.Sprintf("release %d %s ", s.Number, strings.ToLower(string(o.Result)))
 	if s.State != StateIdle {
 		text = strings.ToLower(string(o.Result)) + " "
@@ -185,17 +188,18 @@ func (w *writer) outcome(s Screen, o Outcome) {
 	if o.Took > 0 {
 		text += ", after " + span(o.Took)
 	}
-	w.field("ENDED", TonePlain, text)
+	return text
 }
 
 func (w *writer) exposed(s Screen) {
-	e := s.Exposed
-	if e == nil {
-		return
+	if s.Exposed != nil {
+		w.field("EXPOSED", TonePlain, s.Exposed.text())
 	}
+}
+
+func (e Exposed) text() string {
 	if e.Requests == 0 && e.Failed == 0 {
-		w.field("EXPOSED", TonePlain, "no request has met the canary")
-		return
+		return "no request has met the canary"
 	}
 	text := counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"
 	if e.Compared {
@@ -203,5 +207,5 @@ func (w *writer) exposed(s Screen) {
 	} else {
 		text += " (no stable requests to compare with)"
 	}
-	w.field("EXPOSED", TonePlain, text)
+	return text
 }

@@ -42,6 +42,29 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	return w
 }
 
+// live is what is measured, in words.
+func (w Weight) live() string {
+	if w.Live == "" && w.Wanted != "0%" {
+		return "not measured"
+	}
+	return w.Live
+}
+
+// held is how long the weight has been held, in words; "" before.
+func (w Weight) held() string {
+	switch {
+	case w.Settling:
+		return "settling"
+	case w.Hold > 0 && w.Held >= w.Hold:
+		return "held " + span(w.Held) + ", at least " + span(w.Hold)
+	case w.Held >= 0 && w.Hold > 0:
+		return "held " + span(w.Held) + " of " + span(w.Hold)
+	case w.Held >= 0:
+		return "held " + span(w.Held)
+	}
+	return ""
+}
+
 // nextWeight is the move after the present weight; "" when the plan does not say.
 func nextWeight(r *v1alpha1.Release) string {
 	step, more := r.NextStop()

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -24,10 +26,28 @@ func main() {
 		Now:     time.Now,
 		Token:   func() string { return strings.ToLower(rand.Text()) },
 		Getenv:  os.Getenv,
+		Open:    open,
 		Version: version(),
 	})
 	stop()
 	os.Exit(code)
+}
+
+// open starts the program that shows a file in the user's browser.
+func open(path string) error {
+	program := []string{"xdg-open"}
+	switch runtime.GOOS {
+	case "darwin":
+		program = []string{"open"}
+	case "windows":
+		program = []string{"rundll32", "url.dll,FileProtocolHandler"}
+	}
+	c := exec.Command(program[0], append(program[1:], path)...)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	go func() { _ = c.Wait() }() // how the browser ends is its own business
+	return nil
 }
 
 // release is set by the linker in builds that are published.

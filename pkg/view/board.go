@@ -1,0 +1,153 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// Badge is a word with its icon and how it is meant; the word alone says all.
+type Badge struct {
+	Icon string `json:"icon"`
+	Word string `json:"word"`
+	// Tone is plain, faint, busy, good, careful or bad.
+	Tone string `json:"tone"`
+}
+
+// Board is the list of all Services as a page shows it. Texts are clean and ready to be shown.
+type Board struct {
+	Rows []BoardRow `json:"rows"`
+	// Summary counts them: "5 Services: 1 needs people, 1 moves, 3 at rest".
+	Summary string `json:"summary"`
+	// Namespaces says that rows of several may be among them.
+	Namespaces bool `json:"namespaces"`
+	// Empty says what there is to do when there is no row.
+	Empty *Hint `json:"empty,omitempty"`
+}
+
+// BoardRow is one Service in a Board.
+type BoardRow struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	State     Badge  `json:"state"`
+	Step      string `json:"step"`
+	Weight    string `json:"weight"`
+	// Verdict is nil when the counts say nothing.
+	Verdict *Badge `json:"verdict,omitempty"`
+	Version string `json:"version"`
+	// Age is how long ago the last thing happened.
+	Age  string `json:"age"`
+	Why  string `json:"why"`
+	Next string `json:"next"`
+}
+
+// Hint says something, and what to type then.
+type Hint struct {
+	Text string `json:"text"`
+	Line string `json:"line,omitempty"`
+}
+
+// String is the name of the tone.
+func (t Tone) String() string {
+	switch t {
+	case ToneFaint:
+		return "faint"
+	case ToneBusy:
+		return "busy"
+	case ToneGood:
+		return "good"
+	case ToneCareful:
+		return "careful"
+	case ToneBad:
+		return "bad"
+	}
+	return "plain"
+}
+
+func badgeOf(s State) Badge {
+	return Badge{Icon: s.Icon(), Word: cmp.Or(string(s), "Unknown"), Tone: s.Tone().String()}
+}
+
+// verdictBadge is nil for no verdict.
+func verdictBadge(o Objective) *Badge {
+	b := Badge{Word: o.Verdict, Tone: o.Tone().String()}
+	switch o.Verdict {
+	case "":
+		return nil
+	case "healthy":
+		b.Icon = "✔"
+	case "breach":
+		b.Icon = "✘"
+	default:
+		b.Icon = "≈"
+	}
+	return &b
+}
+
+// BoardOf lists Services as Fleet does; namespace is the only one that is looked at, "" for all.
+func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Board {
+	b := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
+	verdicts := map[[2]string]string{}
+	for i := range shifts {
+		if r := shifts[i].Status.Release; r != nil && !r.State.Ended() {
+			verdicts[[2]string{clean(shifts[i].Namespace), clean(shifts[i].Name)}] = strings.ToLower(clean(r.Verdict))
+		}
+	}
+	for _, r := range Fleet(shifts, now) {
+		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State), Step: r.Step, Weight: r.Weight,
+			Version: r.Version, Why: r.Why, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: verdicts[[2]string{r.Namespace, r.Name}]})}
+		if r.Since >= 0 {
+			row.Age = span(r.Since)
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	b.Summary = summary(b.Rows)
+	if len(b.Rows) == 0 {
+		b.Empty = nobody(namespace)
+	}
+	return b
+}
+
+func nobody(namespace string) *Hint {
+	place, in := "any namespace", ""
+	if namespace != "" {
+		place, in = "namespace "+clean(namespace), " -n "+clean(namespace)
+	}
+	return &Hint{Text: "No Service is managed in " + place + ". Manage one with:",
+		Line: "kubectl annotate service <name>" + in + " " + v1alpha1.PolicyAnnotation + "=standard"}
+}
+
+func summary(rows []BoardRow) string {
+	people, moving, rest := 0, 0, 0
+	for _, r := range rows {
+		switch r.State.Tone {
+		case "bad", "careful":
+			people++
+		case "good":
+			rest++
+		default:
+			moving++
+		}
+	}
+	parts := []string{}
+	for _, p := range []struct {
+		n          int
+		one, other string
+	}{{people, "needs a look", "need a look"}, {moving, "moves", "move"}, {rest, "at rest", "at rest"}} {
+		switch p.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+p.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.other))
+		}
+	}
+	text := counted(int64(len(rows)), "Service")
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	return text
+}

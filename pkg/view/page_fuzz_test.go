@@ -1,0 +1,80 @@
+package view_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// Whatever a status says, a page gets JSON, positions in their frame, and texts without control characters.
+func FuzzPage(f *testing.F) {
+	for _, s := range []*v1alpha1.TrafficShift{idle(), preparing(), shifting(), holding(), unreachable(), aborting(), aborted(), promoted(), unsupported()} {
+		data, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, int64(5))
+	}
+	f.Add([]byte(`{"status":{"release":{"number":1,"step":-9,"state":"Shifting","weight":"100%","liveWeight":"9%%","startedAt":"0001-01-02T00:00:00Z","stepStartedAt":"9999-01-01T00:00:00Z",`+
+		`"objectives":[{"name":"\u001b[2J","against":"NaN","for":"1e999","stable":{"requests":1,"bad":9223372036854775807}}],"baseline":{"objectives":[{"name":"[2J","phi":"1e300"}]}}}}`), int64(-1))
+	f.Fuzz(func(t *testing.T, data []byte, later int64) {
+		var shift v1alpha1.TrafficShift
+		if json.Unmarshal(data, &shift) != nil {
+			t.Skip()
+		}
+		values := []any{view.SheetOf(&shift, now, func(view.Verb) string { return "" }), view.BoardOf([]v1alpha1.TrafficShift{shift}, "", now)}
+		if seen, runs := view.Begin(&shift, now); runs {
+			seen.Add(&shift, now)
+			plots := view.PlotsOf(seen, now.Add(time.Duration(later)))
+			for _, tick := range plots.Times {
+				if !(tick.At >= 0 && tick.At <= 1) {
+					t.Errorf("a time is at %v", tick.At)
+				}
+			}
+			values = append(values, plots)
+		}
+		for _, v := range values {
+			text, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var plain strings.Builder
+			if err := texts(text, &plain); err != nil {
+				t.Fatal(err)
+			}
+			if i := strings.IndexFunc(plain.String(), func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+				t.Errorf("unprintable character at %d of %q", i, plain.String())
+			}
+		}
+	})
+}
+
+// texts joins all the strings of JSON.
+func texts(data []byte, out *strings.Builder) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			out.WriteString(v)
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	walk(value)
+	return nil
+}
