@@ -206,7 +206,7 @@ func TestTheDashboardRefusesWhatIsNotItsOwnPage(t *testing.T) {
 		"a command without end":              {"POST", "/api/command", `{"reason":"` + strings.Repeat("x", 5000) + `"}`, nil, http.StatusRequestEntityTooLarge, "too long"},
 		"a command in another namespace":     {"POST", "/api/command", `{"namespace":"books","name":"orders","verb":"abort","number":7}`, nil, http.StatusForbidden, "this dashboard shows namespace shop only"},
 		"a command for nothing":              {"POST", "/api/command", `{"namespace":"shop","name":"nothing","verb":"abort","number":7}`, nil, http.StatusNotFound, "no Service named nothing"},
-		"a verb that there is not":           {"POST", "/api/command", `{"namespace":"shop","name":"checkout","verb":"undo","number":7}`, nil, http.StatusConflict, `is no verb of the dashboard`},
+		"a verb that there is not":           {"POST", "/api/command", `{"namespace":"shop","name":"checkout","verb":"explode","number":7}`, nil, http.StatusConflict, `is no verb of the dashboard`},
 	}
 	s := newServer(t, shift("shop", "checkout"), shift("books", "orders"))
 	d := serve(t, s)
