@@ -119,7 +119,7 @@ func whenDrifted(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	return wait(o, v1alpha1.ReasonNotShifted, fmt.Sprintf("%s of the traffic meets the canary where %s is wanted; %s",
-		v1alpha1.PercentageOf(o.Evidence.Share), o.Release.Weight, o.doubts())), true
+		measured(o.Evidence.Share), o.Release.Weight, o.doubts())), true
 }
 
 func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {

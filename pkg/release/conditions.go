@@ -87,7 +87,7 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	}
 	live := "nothing was measured"
 	if o.Evidence.Share >= 0 {
-		live = "measured " + string(v1alpha1.PercentageOf(o.Evidence.Share))
+		live = "measured " + string(measured(o.Evidence.Share))
 	}
 	live = fmt.Sprintf("%s is wanted, %s", r.Weight, live)
 	switch {

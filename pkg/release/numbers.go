@@ -17,7 +17,7 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
 	r.LiveWeight = ""
 	if e.Share >= 0 {
-		r.LiveWeight = v1alpha1.PercentageOf(e.Share)
+		r.LiveWeight = measured(e.Share)
 	}
 	r.Objectives = r.Objectives[:0]
 	for _, o := range v.Objectives {
@@ -27,6 +27,15 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
 		})
 	}
+}
+
+// measured is a share for people, from what was counted: three digits, and all of what is below them in a million is noise.
+func measured(share int64) v1alpha1.Percentage {
+	unit := int64(1)
+	for share/unit >= 1000 {
+		unit *= 10
+	}
+	return v1alpha1.PercentageOf((share + unit/2) / unit * unit)
 }
 
 // Short is a number as records hold it, with four digits.

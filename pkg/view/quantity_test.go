@@ -106,7 +106,7 @@ func TestVersionsTellTheDifference(t *testing.T) {
 		"of what it replaced only the revision is known": {
 			release: v1alpha1.Release{Revision: "b", Stable: "a", State: v1alpha1.StatePromoted, Images: images("app:2")},
 			stable:  v1alpha1.Version{Revision: "b", Images: images("app:2")},
-			canary:  "app:2", former: "a",
+			canary:  "app:2", former: "",
 		},
 		"no images are known": {
 			release: v1alpha1.Release{Revision: "b", Stable: "a"},

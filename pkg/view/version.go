@@ -30,7 +30,11 @@ func versions(shift *v1alpha1.TrafficShift) (canary, stable string) {
 		// The same images in another template: only the revisions tell them apart.
 		return "template " + clean(r.Revision), clean(old.Revision)
 	}
-	return newest(v1alpha1.Version{Revision: r.Revision, Images: r.Images}), newest(old)
+	canary, stable = newest(v1alpha1.Version{Revision: r.Revision, Images: r.Images}), newest(old)
+	if r.State == v1alpha1.StatePromoted && len(old.Images) == 0 {
+		return canary, "" // a hash that nothing has any more says nothing
+	}
+	return canary, stable
 }
 
 // stableOf is the version beside which the release is judged: after a promotion it is no longer status.stable.
