@@ -255,7 +255,7 @@ func TestTheDashboardCommandsAsTheVerbsDo(t *testing.T) {
 		"a promotion": {order: `"verb":"promote","number":7,"moves":3,"reason":"checked by hand"`, object: as(shift("shop", "checkout"), annotated, moved(3)), code: http.StatusOK,
 			says: "checkout: release 7 told to leave 5%", want: map[string]string{"team": "payments", "stagger.dev/command": "promote 7/3 t0ken2 checked by hand"}},
 		"a promotion of a weight before":     {order: `"verb":"promote","number":7,"moves":2,"reason":"checked by hand"`, object: as(shift("shop", "checkout"), annotated, moved(3)), code: http.StatusConflict, says: "release 7 of checkout went to 5% while the command was written, so nothing was commanded"},
-		"a promotion that needs a reason":    {order: `"verb":"promote","number":7,"reason":" "`, code: http.StatusConflict, says: "the evidence does not clear the next step; say why"},
+		"a promotion that needs a reason":    {order: `"verb":"promote","number":7,"reason":" "`, object: as(shift("shop", "checkout"), annotated, unproven), code: http.StatusConflict, says: "the evidence does not clear the next step; say why"},
 		"a retry of what is not refused":     {order: `"verb":"retry","number":7`, object: as(shift("shop", "checkout"), annotated, promoted), code: http.StatusConflict, says: "no version of checkout is refused"},
 		"a retry":                            {order: `"verb":"retry","number":7`, object: as(shift("shop", "checkout"), annotated, aborted), code: http.StatusOK, says: "retry of the version of release 7 commanded", want: map[string]string{"team": "payments", "stagger.dev/command": "retry 7 t0ken2"}},
 		"a pause":                            {order: `"verb":"pause","number":6`, code: http.StatusOK, says: "checkout: paused; no weight is raised until it is resumed", patch: `[{"op":"test","path":"/spec/control","value":"Auto"},{"op":"replace","path":"/spec/control","value":"Paused"}]`},
@@ -387,3 +387,6 @@ func TestTheDashboardIsNotStartedInVain(t *testing.T) {
 		})
 	}
 }
+
+// unproven is a release that the evidence does not clear yet.
+func unproven(s *v1alpha1.TrafficShift) { s.Status.Release.Objectives[0].For = "3" }

@@ -35,6 +35,8 @@ func shift(namespace, name string) *v1alpha1.TrafficShift {
 		Plan: v1alpha1.ShiftPolicySpec{Steps: []v1alpha1.Step{{Weight: "5%", Hold: "2m"}, {Weight: "100%", Hold: "5m"}}},
 		Step: 1, Weight: "5%", LiveWeight: "4.93%", PeakWeight: "5%", Exposed: 9571, Failed: 12,
 		StartedAt: *ago(2 * time.Minute), StepStartedAt: ago(80 * time.Second), SettledAt: ago(72 * time.Second),
+		Objectives: []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Healthy", Against: "0.2", For: "41",
+			Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200}, Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 12}}},
 	}
 	ready(s, metav1.ConditionFalse, v1alpha1.ReasonReleasing)
 	return s
@@ -117,42 +119,47 @@ func TestWhatIsShown(t *testing.T) {
 		words []string
 		empty bool
 	}{
-		"help":                            {words: []string{"--help"}},
-		"help of promote":                 {words: []string{"promote", "--help"}},
-		"help of pause":                   {words: []string{"pause", "--help"}},
-		"help of abort":                   {words: []string{"abort", "--help"}},
-		"one service":                     {words: []string{"status", "checkout"}},
-		"one service as kubectl names it": {words: []string{"status", "svc/checkout", "-o", "wide"}},
-		"one service as yaml":             {words: []string{"status", "checkout", "-o", "yaml"}},
-		"one service by name":             {words: []string{"status", "checkout", "-o", "name"}},
-		"why":                             {words: []string{"why", "checkout"}},
-		"the namespace":                   {words: []string{"status"}},
-		"the namespace by name":           {words: []string{"status", "-n", "books", "-o", "name"}},
-		"another namespace":               {words: []string{"status", "-n", "books"}},
-		"all namespaces":                  {words: []string{"status", "-A", "-o", "wide"}},
-		"nothing in the namespace":        {words: []string{"status"}, empty: true},
-		"nothing anywhere":                {words: []string{"status", "-A"}, empty: true},
-		"exit code of a shift":            {words: []string{"status", "checkout", "--exit-code"}},
-		"exit code of an abort":           {words: []string{"status", "emails", "--exit-code", "-o", "name"}},
-		"exit code of a pause":            {words: []string{"status", "basket", "--exit-code", "-o", "name"}},
-		"aborted without the exit code":   {words: []string{"status", "emails"}},
-		"why as json":                     {words: []string{"why", "checkout", "-o", "json"}},
-		"the plan as yaml":                {words: []string{"plan", "checkout", "-o", "yaml"}},
-		"a simulation as json":            {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%", "-o", "json"}},
-		"version":                         {words: []string{"version"}},
-		"version as json":                 {words: []string{"version", "-o", "json"}},
-		"version of the plugin as yaml":   {words: []string{"version", "--client", "-o", "yaml"}},
-		"the plan of a service":           {words: []string{"plan", "checkout"}},
-		"the plan of another traffic":     {words: []string{"plan", "checkout", "--policy", "fast", "--rate", "2", "--bad", "0.05%"}},
-		"a simulation":                    {words: []string{"simulate", "-f", "../../manifests/policies/fast.yaml", "--rate", "200", "--bad", "0.1%", "--runs", "20"}},
-		"a simulation of a service":       {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%"}},
-		"a service under another's name":  {words: []string{"status", "pay", "-o", "name"}},
+		"help":                             {words: []string{"--help"}},
+		"help of promote":                  {words: []string{"promote", "--help"}},
+		"help of pause":                    {words: []string{"pause", "--help"}},
+		"help of abort":                    {words: []string{"abort", "--help"}},
+		"one service":                      {words: []string{"status", "checkout"}},
+		"one service as kubectl names it":  {words: []string{"status", "svc/checkout", "-o", "wide"}},
+		"one service as yaml":              {words: []string{"status", "checkout", "-o", "yaml"}},
+		"one service by name":              {words: []string{"status", "checkout", "-o", "name"}},
+		"one service of an older operator": {words: []string{"status", "old", "-n", "books"}},
+		"why of an older operator":         {words: []string{"why", "old", "-n", "books"}},
+		"why":                              {words: []string{"why", "checkout"}},
+		"the namespace":                    {words: []string{"status"}},
+		"the namespace by name":            {words: []string{"status", "-n", "books", "-o", "name"}},
+		"another namespace":                {words: []string{"status", "-n", "books"}},
+		"all namespaces":                   {words: []string{"status", "-A", "-o", "wide"}},
+		"nothing in the namespace":         {words: []string{"status"}, empty: true},
+		"nothing anywhere":                 {words: []string{"status", "-A"}, empty: true},
+		"exit code of a shift":             {words: []string{"status", "checkout", "--exit-code"}},
+		"exit code of an abort":            {words: []string{"status", "emails", "--exit-code", "-o", "name"}},
+		"exit code of a pause":             {words: []string{"status", "basket", "--exit-code", "-o", "name"}},
+		"aborted without the exit code":    {words: []string{"status", "emails"}},
+		"why as json":                      {words: []string{"why", "checkout", "-o", "json"}},
+		"the plan as yaml":                 {words: []string{"plan", "checkout", "-o", "yaml"}},
+		"a simulation as json":             {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%", "-o", "json"}},
+		"version":                          {words: []string{"version"}},
+		"version as json":                  {words: []string{"version", "-o", "json"}},
+		"version of the plugin as yaml":    {words: []string{"version", "--client", "-o", "yaml"}},
+		"the plan of a service":            {words: []string{"plan", "checkout"}},
+		"the plan of another traffic":      {words: []string{"plan", "checkout", "--policy", "fast", "--rate", "2", "--bad", "0.05%"}},
+		"a simulation":                     {words: []string{"simulate", "-f", "../../manifests/policies/fast.yaml", "--rate", "200", "--bad", "0.1%", "--runs", "20"}},
+		"a simulation of a service":        {words: []string{"simulate", "checkout", "--runs", "10", "--fault", "50%"}},
+		"a service under another's name":   {words: []string{"status", "pay", "-o", "name"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			if !c.empty {
 				s = newServer(t, as(shift("shop", "checkout"), measured), as(shift("shop", "emails"), aborted), shift("books", "orders"),
+					as(shift("books", "old"), func(s *v1alpha1.TrafficShift) {
+						s.Status.Release.Objectives, s.Status.Release.LiveWeight, s.Status.Release.PeakWeight = nil, "", ""
+					}),
 					as(shift("shop", "basket"), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 					as(shift("shop", "payments"), promoted, func(s *v1alpha1.TrafficShift) { s.Spec.Service.Name = "pay" }))
 			}

@@ -85,7 +85,8 @@ func tellingReadiness(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bo
 	return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
 }
 
-// edits are what other writers did to routes and Service while the release ran, and a pause that nobody would otherwise see.
+// edits are what other writers did to routes and Service while the release ran, what the operator does not tell, and a pause that nobody
+// would otherwise see.
 func edits(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	r := shift.Status.Release
@@ -96,10 +97,19 @@ func edits(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	if runs && r.Contested.Selector > 0 {
 		notes = append(notes, Note{Label: "SELECTOR", Message: fmt.Sprintf("somebody else wrote the Service's selector; put back %s in the last two minutes", times(r.Contested.Selector))})
 	}
+	if runs && r.Step > 0 && len(r.Objectives) == 0 && !stale(shift) {
+		notes = append(notes, Note{Label: "UNKNOWN", Message: "the operator does not tell the counts of the objectives; it may be older than this plugin (kubectl stagger version)"})
+	}
 	if message := pauseOf(shift, runs, now); message != "" {
 		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: message})
 	}
 	return notes
+}
+
+// stale says whether the operator itself says that it has no counts.
+func stale(shift *v1alpha1.TrafficShift) bool {
+	c := condition(shift, v1alpha1.ConditionEvidenceCurrent)
+	return c != nil && c.Status != metav1.ConditionTrue
 }
 
 // pauseOf says of a pause what the state does not: that it is there while no release runs, who wrote it and why.

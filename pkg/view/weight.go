@@ -12,7 +12,7 @@ type Weight struct {
 	Wanted, Live string
 	// Settling says that the wanted weight is not known to be live in the proxies yet.
 	Settling bool
-	// Held is how long the weight has been live, negative when it is not; Hold is the least time, 0 when unknown.
+	// Held is how long the weight has been live, negative when it is not, or nobody counts; Hold is the least time, 0 when unknown.
 	Held, Hold time.Duration
 	// Next is the weight after this one, or "promotion" after the last; "" when it is not to be said here.
 	Next string
@@ -33,7 +33,7 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 		w.Hold = r.Plan.Steps[i].Hold.Duration()
 	}
 	w.Settling = r.SettledAt == nil
-	if !w.Settling {
+	if !w.Settling && !stale(shift) { // time without counts does not count
 		w.Held = max(now.Sub(r.SettledAt.Time), 0)
 	}
 	if state == StateShifting && w.Held >= 0 && w.Held < w.Hold {
