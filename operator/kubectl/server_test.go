@@ -3,10 +3,12 @@ package kubectl_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -231,7 +233,8 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	list := v1alpha1.TrafficShiftList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TrafficShiftList"},
 		ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(s.version)}, Items: []v1alpha1.TrafficShift{}}
-	for _, shift := range s.shifts {
+	for _, key := range slices.Sorted(maps.Keys(s.shifts)) {
+		shift := s.shifts[key]
 		if ns := r.PathValue("ns"); (ns == "" || ns == shift.Namespace) && selected(r, shift) {
 			list.Items = append(list.Items, *shift)
 		}

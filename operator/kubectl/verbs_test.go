@@ -186,6 +186,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 	}{
 		"history":                    {words: []string{"history", "checkout"}},
 		"history, json":              {words: []string{"history", "checkout", "-o", "json"}},
+		"history after an undo":      {words: []string{"history", "undone"}},
 		"history of none":            {words: []string{"history", "checkout"}, first: true},
 		"report of the newest":       {words: []string{"report", "checkout"}},
 		"report of the newest, json": {words: []string{"report", "checkout", "-o", "json"}},
@@ -202,6 +203,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 				s.Status.Release.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Breach", Against: "162.8", For: "0",
 					Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 23}, Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 31}}}
 			}))
+			s.put(as(shift("shop", "undone"), aborted, remembered, func(s *v1alpha1.TrafficShift) { ready(s, metav1.ConditionTrue, v1alpha1.ReasonUpToDate) }))
 			if c.first {
 				s = newServer(t, as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }))
 			}

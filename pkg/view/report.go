@@ -182,7 +182,7 @@ func (s Screen) HistoryTable(p Paper) string {
 
 // present is the newest release as a line of history.
 func (s Screen) present() Past {
-	p := Past{Number: s.Number, Version: cmp.Or(s.Canary, s.Stable), Result: s.State, Ended: -1}
+	p := Past{Number: s.Number, Version: s.released, Result: s.State, Ended: -1}
 	if e := s.Exposed; e != nil {
 		p.Requests, p.Failed = e.Requests, e.Failed
 	}

@@ -19,6 +19,8 @@ type Screen struct {
 	Policy string
 	// Number of the release, 0 when there has been none.
 	Number int64
+	// released is the version of the release, also at rest.
+	released string
 	// Canary and Stable name the versions for people: images where they differ, revisions otherwise; "" when unknown.
 	// At rest only the stable is named.
 	Canary, Stable string
@@ -98,6 +100,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 	if r := shift.Status.Release; r != nil {
 		s.Number = r.Number
 		s.Canary, s.Stable = versions(shift)
+		s.released = newest(v1alpha1.Version{Revision: r.Revision, Images: r.Images})
 		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
 		s.PassAt = passAt(r.Plan.Confidence)
 		s.Weight = weightOf(shift, s.State, now)
