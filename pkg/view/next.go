@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -19,7 +20,7 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return ""
 	}
 	move := nextWeight(r)
-	if said := clean(r.Next); said != "" && s.State != StatePaused {
+	if said := unsaid(s, clean(r.Next)); said != "" && s.State != StatePaused {
 		return said
 	}
 	switch s.State {
@@ -41,6 +42,14 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return "routes and Service are put back as they were"
 	}
 	return ""
+}
+
+// unsaid is what the operator says beyond the reason of the outcome, which stands on the screen.
+func unsaid(s Screen, next string) string {
+	if s.Outcome == nil || s.Outcome.Message == "" {
+		return next
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(next, s.Outcome.Message), "; ")
 }
 
 // clearance is what a weight waits for.

@@ -195,6 +195,9 @@ func TestText(t *testing.T) {
 		"unsupported workload":   {unsupported(), view.Paper{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 			view.Paper{Width: 100}},
+		"the reason is told once": {with(aborting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.State, s.Status.Release.Next = v1alpha1.StateDraining, s.Status.Release.Outcome.Message+"; the canary's pods are ending"
+		}), view.Paper{Width: 100}},
 		"paused for a reason":          {with(shifting(), paused), view.Paper{Width: 100}},
 		"paused for a reason, at rest": {with(promoted(), paused), view.Paper{Width: 100}},
 		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
