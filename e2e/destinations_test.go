@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -79,6 +80,7 @@ func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 	s.under("gateway", s.ns+".example.com")
 	s.op = startOperator(t, s.ns)
 	s.until("what serves is known", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" && x.Status.Stable.Revision == "1" })
+	s.began = time.Now()
 
 	want := func(revision string) {
 		kubectl(t, "-n", s.ns, "patch", "trafficshift", "checkout", "--type=merge", "-p", fmt.Sprintf(`{"spec":{"destinations":{"revision":%q}}}`, revision))
