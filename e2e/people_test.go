@@ -74,16 +74,23 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.looksAtTheCanary()
 	s.people(true, "shop:1.1.0", "history", "checkout")
 	s.people(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
+	s.people(true, "Aborted", "status", "checkout")
+	s.people(false, "exit status 2", "status", "checkout", "--exit-code", "-o", "name")
+	s.people(true, "checkout\n", "__complete", "status", "")
+	s.restored()
+	s.people(true, "is being released", "retry", "checkout", "--reason", "once more", "--wait")
+	s.step(2, 1)
+	s.people(false, "release 2 ended Aborted", "abort", "checkout", "--wait")
 	s.restored()
 	if n, by := s.lost(); n != 0 {
 		t.Errorf("requests failed: %v", by)
 	}
 }
 
-// people calls the plugin, and checks what it says and whether it is content.
+// people calls the plugin, and checks what it says, with its exit status, and whether it is content.
 func (s *story) people(ok bool, want string, args ...string) {
 	s.t.Helper()
-	if out, err := plugin(s.t, s.ns, args...); !strings.Contains(out, want) || (err == nil) != ok {
+	if out, err := plugin(s.t, s.ns, args...); !strings.Contains(fmt.Sprint(out, err), want) || (err == nil) != ok {
 		s.t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
 	}
 }
