@@ -83,6 +83,9 @@ func (s *status) run(ctx context.Context, c cluster, w World) error {
 	}
 	screen := view.Release(shift, w.Now())
 	if !s.output.object() {
+		if screen.Around, err = c.around(ctx, shift, w.Now()); err != nil {
+			say(w.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
+		}
 		return s.show(screen, w)
 	}
 	if err := s.output.print(object, w.Streams.Out); err != nil {

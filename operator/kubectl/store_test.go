@@ -13,6 +13,7 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 )
 
@@ -110,6 +111,9 @@ func (s *store) handle(r *http.Request) (int, any) {
 	items := []any{}
 	for _, key := range slices.Sorted(maps.Keys(s.objects)) {
 		folder, everywhere := path.Dir(key), !strings.Contains(at, "/namespaces/")
+		if selector, err := labels.Parse(r.URL.Query().Get("labelSelector")); err != nil || !selector.Matches(labels.Set(s.objects[key].GetLabels())) {
+			continue
+		}
 		if folder == at || everywhere && strings.HasPrefix(key, path.Dir(at)) && path.Base(folder) == path.Base(at) {
 			items = append(items, s.objects[key].Object)
 		}

@@ -26,7 +26,13 @@ type live struct {
 	w       World
 	wide    bool
 	sheet   *sheet
+	// around is what was seen of pods and routes, and looked when.
+	around *view.Around
+	looked time.Time
 }
+
+// lookAgain is how old a look at pods and routes may be on a terminal.
+const lookAgain = 5 * time.Second
 
 func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var o output
@@ -85,6 +91,7 @@ func (l *live) run(ctx context.Context, service string) error {
 
 // follow shows one release from a look on; it returns false when the API server has forgotten what came after the look.
 func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
+	l.lookAround(ctx, shift, 0)
 	if end, err := l.show(shift, number); end || err != nil {
 		return true, err
 	}
@@ -103,6 +110,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 			if !l.sheet.terminal {
 				continue
 			}
+			l.lookAround(ctx, shift, lookAgain)
 		case e, open := <-events.ResultChan():
 			if !open {
 				return true, errors.New("the cluster ended the watch; type it again")
@@ -115,6 +123,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 				return true, err
 			}
 			shift = next
+			l.lookAround(ctx, shift, redraw)
 		}
 		if end, err := l.show(shift, number); end || err != nil {
 			return true, err
@@ -122,10 +131,25 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 	}
 }
 
+// lookAround looks at pods and routes, unless that was done lately. What cannot be seen now is not worth the watch.
+func (l *live) lookAround(ctx context.Context, shift *v1alpha1.TrafficShift, lately time.Duration) {
+	now := l.w.Now()
+	if now.Sub(l.looked) < lately {
+		return
+	}
+	l.looked = now
+	if around, err := l.cluster.around(ctx, shift, now); err == nil {
+		l.around = around
+	}
+}
+
 // show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
 func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, l.w.Now())
+	if r != nil && !r.State.Ended() {
+		screen.Around = l.around
+	}
 	if r != nil && r.Number != number {
 		e, err := l.cluster.missed(screen, number)
 		if err != nil {

@@ -10,11 +10,14 @@ func (w *writer) objectives(s Screen) {
 	if len(s.Objectives) == 0 {
 		return
 	}
-	for _, head := range []string{
-		fmt.Sprintf("EVIDENCE (abort at %g, pass at %g)", s.AbortAt, s.PassAt),
-		fmt.Sprintf("EVIDENCE (abort %g, pass %g)", s.AbortAt, s.PassAt),
+	for _, head := range []struct {
+		text string
+		bars bool
+	}{
+		{fmt.Sprintf("EVIDENCE (abort at %g, pass at %g)", s.AbortAt, s.PassAt), true},
+		{fmt.Sprintf("EVIDENCE (abort %g, pass %g)", s.AbortAt, s.PassAt), false},
 	} {
-		if lines, fits := table(comparison(s.Objectives, head), indent, w.p.width()); fits {
+		if lines, fits := table(comparison(s, head.text, head.bars), indent, w.p.width()); fits {
 			w.lines = append(w.lines, lines...)
 			return
 		}
@@ -24,7 +27,8 @@ func (w *writer) objectives(s Screen) {
 	}
 }
 
-func comparison(objectives []Objective, evidence string) []column {
+func comparison(s Screen, evidence string, bars bool) []column {
+	objectives := s.Objectives
 	columns := []column{{head: "OBJECTIVE"}, {head: "STABLE"}, {head: "CANARY"}, {head: "VERDICT"}, {head: evidence}}
 	var stable, canary, sides [][2]string
 	for _, o := range objectives {
@@ -34,6 +38,10 @@ func comparison(objectives []Objective, evidence string) []column {
 	stables, canaries := aligned(stable), aligned(canary)
 	for i, o := range objectives {
 		proof := "against " + pad(sides[i][0], widest(sides, 0)) + "   for " + sides[i][1]
+		if bars {
+			proof = "against " + pad(sides[i][0], widest(sides, 0)) + " " + barText(o.Against, s.AbortAt) +
+				"  for " + pad(sides[i][1], widest(sides, 1)) + " " + barText(o.For, s.PassAt)
+		}
 		for c, cell := range []piece{plain(o.title()), plain(stables[i]), plain(canaries[i]), toned(verdict(o), o.Tone()), plain(proof)} {
 			columns[c].cells = append(columns[c].cells, cell)
 		}

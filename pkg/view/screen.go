@@ -32,6 +32,10 @@ type Screen struct {
 	OnTheWay bool
 	// Weight is set while a release runs.
 	Weight *Weight
+	// Stops are the steps of the plan while a release runs.
+	Stops []Stop
+	// Around is what the release touches, where it was looked at.
+	Around *Around
 	// Objectives are in the plan's order; empty when nothing is known of them.
 	Objectives []Objective
 	// AbortAt and PassAt are the evidence at which the release aborts, and at which an objective passes.
@@ -107,6 +111,9 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Objectives = objectivesOf(r)
 		s.Exposed = exposedOf(r)
 		s.Outcome = outcomeOf(r, now)
+		if s.Weight != nil {
+			s.Stops = stopsOf(r, s)
+		}
 	}
 	if s.Number == 0 || s.State == StateIdle {
 		s.Canary, s.Stable = "", newest(shift.Status.Stable)

@@ -12,6 +12,7 @@ func (s Screen) Text(p Paper) string {
 	w := writer{p: p}
 	w.title(s)
 	w.weight(s)
+	w.stops(s.Stops)
 	for _, n := range s.Notes {
 		w.note(n)
 	}
@@ -20,6 +21,7 @@ func (s Screen) Text(p Paper) string {
 	}
 	w.objectives(s)
 	w.exposed(s)
+	w.around(s.Around)
 	if s.Next != "" {
 		w.field("NEXT", TonePlain, s.Next)
 	}
