@@ -1,9 +1,11 @@
 package release
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
 // Count takes what the counts say into the record, and what happens next. While nothing is known of them the record keeps those it has.
@@ -15,9 +17,9 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 	}
 	r.Evidence, r.Verdict = e.Checkpoint, string(v.State)
 	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
-	r.LiveWeight = ""
+	r.LiveWeight, r.LiveWeightError = "", ""
 	if e.Share >= 0 {
-		r.LiveWeight = measured(e.Share)
+		r.LiveWeight, r.LiveWeightError = measured(e.Share), measured(shareError(e.Share, e.Requests))
 	}
 	r.Objectives = r.Objectives[:0]
 	for _, o := range v.Objectives {
@@ -27,6 +29,13 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
 		})
 	}
+}
+
+// shareError is how far from the measured share the one may lie that so many requests were drawn by, at 95% confidence, in millionths.
+func shareError(share int64, requests float64) int64 {
+	p := float64(share) / v1alpha1.Whole
+	low, high := evidence.Wilson(evidence.Counts{Requests: requests, Bad: p * requests}, 1)
+	return int64(math.Round(max(p-low, high-p) * v1alpha1.Whole))
 }
 
 // measured is a share for people, from what was counted: three digits, and all of what is below them in a million is noise.

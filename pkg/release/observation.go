@@ -178,6 +178,8 @@ type Evidence struct {
 	// millionths, -1 without traffic.
 	Agreement Agreement
 	Share     int64
+	// Requests are those that Share was measured by.
+	Requests float64
 	// Rate is the Service's traffic of the last minutes, both arms together, in requests per second; 0 when not known.
 	Rate float64
 	// Baseline is what the stable's past says; nil while it is not known.

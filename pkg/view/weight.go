@@ -10,6 +10,8 @@ import (
 type Weight struct {
 	// Wanted is what is written in the routes, Live what is measured; "" when unknown.
 	Wanted, Live string
+	// Error is how far Live may be from what callers met, "" when unknown.
+	Error string
 	// Settling says that the wanted weight is not known to be live in the proxies yet.
 	Settling bool
 	// Held is how long the weight has been live, negative when it is not, or nobody counts; Hold is the least time, 0 when unknown.
@@ -25,7 +27,7 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	if r.State.Ended() {
 		return nil
 	}
-	w := &Weight{Wanted: percent(r.Weight), Live: percent(r.LiveWeight), Held: -1}
+	w := &Weight{Wanted: percent(r.Weight), Live: percent(r.LiveWeight), Error: percent(r.LiveWeightError), Held: -1}
 	if r.State != v1alpha1.StateShifting {
 		return w
 	}
@@ -46,6 +48,9 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 func (w Weight) live() string {
 	if w.Live == "" && w.Wanted != "0%" {
 		return "not measured"
+	}
+	if w.Live != "" && w.Error != "" {
+		return w.Live + " ±" + w.Error
 	}
 	return w.Live
 }

@@ -82,7 +82,7 @@ func (r *reconciler) share(f *facts) {
 		f.o.Evidence.Agreement = release.AgreementNo
 	}
 	if total > 0 {
-		f.o.Evidence.Share = int64(canary / total * v1alpha1.Whole)
+		f.o.Evidence.Share, f.o.Evidence.Requests = int64(canary/total*v1alpha1.Whole), total
 	}
 }
 

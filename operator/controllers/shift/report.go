@@ -176,7 +176,7 @@ func plain(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 		out.Conditions[i].LastTransitionTime = metav1.Time{}
 	}
 	if r := out.Release; r != nil {
-		r.Evidence, r.LiveWeight, r.Next, r.Exposed, r.Failed = "", "", "", 0, 0
+		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed = "", "", "", "", 0, 0
 		for i := range r.Objectives {
 			r.Objectives[i] = v1alpha1.ObjectiveStatus{Name: r.Objectives[i].Name, Verdict: r.Objectives[i].Verdict}
 		}

@@ -73,6 +73,9 @@ type Release struct {
 	// liveWeight is the share measured from traffic; empty while there is none.
 	// +optional
 	LiveWeight Percentage `json:"liveWeight,omitempty"`
+	// liveWeightError is how far the share that callers have met may lie on either side of liveWeight, at 95% confidence.
+	// +optional
+	LiveWeightError Percentage `json:"liveWeightError,omitempty"`
 	// verdict is what the counts say.
 	// +optional
 	// +kubebuilder:validation:Enum=Healthy;Breach;Undetermined
