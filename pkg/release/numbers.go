@@ -19,7 +19,7 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
 	r.LiveWeight, r.LiveWeightError = "", ""
 	if e.Share >= 0 {
-		r.LiveWeight, r.LiveWeightError = measured(e.Share), measured(shareError(e.Share, e.Requests))
+		r.LiveWeight, r.LiveWeightError = measured(e.Share), rounded(shareError(e.Share, e.Requests), 100)
 	}
 	r.Objectives = r.Objectives[:0]
 	for _, o := range v.Objectives {
@@ -38,10 +38,13 @@ func shareError(share int64, requests float64) int64 {
 	return int64(math.Round(max(p-low, high-p) * v1alpha1.Whole))
 }
 
-// measured is a share for people, from what was counted: three digits, and all of what is below them in a million is noise.
-func measured(share int64) v1alpha1.Percentage {
+// measured is a share for people, from what was counted, with three digits: what comes after them is noise.
+func measured(share int64) v1alpha1.Percentage { return rounded(share, 1000) }
+
+// rounded is a share of which what is written as a whole number stays below a power of ten.
+func rounded(share, below int64) v1alpha1.Percentage {
 	unit := int64(1)
-	for share/unit >= 1000 {
+	for share/unit >= below {
 		unit *= 10
 	}
 	return v1alpha1.PercentageOf((share + unit/2) / unit * unit)

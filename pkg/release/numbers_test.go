@@ -24,14 +24,14 @@ func TestTheErrorOfAMeasuredShare(t *testing.T) {
 		requests float64
 		want     v1alpha1.Percentage
 	}{
-		{49_300, 191_775, "0.0978%"}, // about 1.96 sqrt(0.0493 * 0.9507 / 191775)
-		{500_000, 100, "9.62%"},
-		{0, 20, "16.1%"}, // none of 20 is not none at all
-		{v1alpha1.Whole, 20, "16.1%"},
+		{49_300, 191_775, "0.098%"}, // about 1.96 sqrt(0.0493 * 0.9507 / 191775)
+		{500_000, 100, "9.6%"},
+		{0, 20, "16%"}, // none of 20 is not none at all
+		{v1alpha1.Whole, 20, "16%"},
 		{0, 0, "100%"},
 	}
 	for _, c := range cases {
-		if got := measured(shareError(c.share, c.requests)); got != c.want {
+		if got := rounded(shareError(c.share, c.requests), 100); got != c.want {
 			t.Errorf("error of %d by %g requests = %s, want %s", c.share, c.requests, got, c.want)
 		}
 	}

@@ -69,7 +69,7 @@ func shifting() *v1alpha1.TrafficShift {
 			Objectives: []v1alpha1.Objective{{Name: "availability", Target: "99.5%"}, {Name: "latency", Indicator: v1alpha1.IndicatorDuration, Threshold: "500ms", Target: "99%"}},
 			Confidence: v1alpha1.Confidence{FalseAbort: "1%", FalsePromote: "5%"},
 		},
-		Step: 2, Weight: "5%", LiveWeight: "4.93%", LiveWeightError: "0.0978%", PeakWeight: "5%", Verdict: "Healthy", Exposed: 9571, Failed: 12,
+		Step: 2, Weight: "5%", LiveWeight: "4.93%", LiveWeightError: "0.098%", PeakWeight: "5%", Verdict: "Healthy", Exposed: 9571, Failed: 12,
 		StartedAt: *ago(5 * time.Minute), StepStartedAt: ago(80 * time.Second), SettledAt: ago(72 * time.Second),
 		Objectives: []v1alpha1.ObjectiveStatus{
 			{Name: "availability", Verdict: "Healthy", Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200},
