@@ -151,17 +151,18 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 	slices.Sort(names)
 	canary := routing.CanaryName(service.Name)
 	a.Later = append(a.Later, "Service "+canary+" for the canary")
-	switch covered := routing.Covers(all, t); {
-	case len(names) > 0:
+	if len(names) > 0 {
 		a.Later = append(a.Later, "weights between both Services in "+view.Named("VirtualService", names))
-	case covered && a.Obstacle == "":
+	}
+	switch covered := routing.Covers(all, t); {
+	case covered && len(names) == 0 && a.Obstacle == "":
 		a.Obstacle = fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
 			t.Host(), c.namespace, routing.AnnotationAllow, c.namespace)
 	case !covered:
 		if problem := routing.Unmakeable(service.Spec.Ports, t); problem != "" && a.Obstacle == "" {
 			a.Obstacle = problem
 		}
-		a.Later = append(a.Later, "VirtualService "+canary+", because none routes to the Service")
+		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
 	rules, err := c.ofMesh(ctx, rulesResource)
 	if err != nil {
