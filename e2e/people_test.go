@@ -50,7 +50,7 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.push("1.1.0")
 	s.live("30%")
 	s.people(true, "stable 4 of 4 pods ready, canary 2 of 2 pods ready", "status", "checkout")
-	s.people(true, "VirtualService "+s.ns+"/checkout", "status", "checkout")
+	s.people(true, "ROUTES     VirtualServices "+s.ns+"/checkout, "+s.ns+"/checkout-canary", "status", "checkout")
 	s.people(true, "checkout: paused", "pause", "checkout")
 	s.until("it is paused", func(x *v1alpha1.TrafficShift) bool {
 		return strings.Contains(describe(x), string(v1alpha1.ReasonPaused))
