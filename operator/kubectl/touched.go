@@ -164,6 +164,12 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 		}
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
+	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
+	return c.ruleOf(ctx, t, a)
+}
+
+// ruleOf looks at the DestinationRule of the Service.
+func (c cluster) ruleOf(ctx context.Context, t routing.Target, a *view.Adoption) error {
 	rules, err := c.ofMesh(ctx, rulesResource)
 	if err != nil {
 		return err
@@ -171,7 +177,6 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 	if rule, found := routing.RuleFor(rules, t); found {
 		a.Later = append(a.Later, "a copy of DestinationRule "+rule.GetName()+" for the canary")
 	}
-	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
 	return nil
 }
 
