@@ -204,9 +204,7 @@ type Bounds struct {
 func (o Observation) running() bool { return o.Release != nil && !o.Release.State.Ended() }
 
 // aborting says whether the running release is being taken back.
-func (o Observation) aborting() bool {
-	return o.running() && o.Release.Outcome != nil && o.Release.Outcome.Result == v1alpha1.StateAborted
-}
+func (o Observation) aborting() bool { return o.Release.Aborting() }
 
 // canary is the hash of the running release's pods.
 func (o Observation) canary() string { return o.Release.Revision }

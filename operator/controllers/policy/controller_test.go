@@ -21,11 +21,10 @@ import (
 // sound is a plan that can be followed, changed as a case wants it.
 func sound(changes ...func(*v1alpha1.ShiftPolicySpec)) v1alpha1.ShiftPolicySpec {
 	s := v1alpha1.ShiftPolicySpec{
-		Steps:        []v1alpha1.Step{{Weight: "1%", Hold: "2m"}, {Weight: "25%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}},
-		Objectives:   []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99.5%"}},
-		Undetermined: v1alpha1.Deadline{After: "30m", Action: v1alpha1.ActionHold},
-		Workload:     v1alpha1.WorkloadLimits{ReadyWithin: "10m", Drain: "30s"},
+		Steps:      []v1alpha1.Step{{Weight: "1%", Hold: "2m"}, {Weight: "25%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}},
+		Objectives: []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99.5%"}},
 	}
+	s.Defaults()
 	for _, change := range changes {
 		change(&s)
 	}

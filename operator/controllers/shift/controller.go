@@ -142,7 +142,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 // priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
 func priority(d release.Decision) *int {
-	if r := d.Release; r != nil && !r.State.Ended() && r.Outcome != nil && r.Outcome.Result == v1alpha1.StateAborted {
+	if d.Release.Aborting() {
 		return ptr.To(urgent)
 	}
 	return ptr.To(0)

@@ -45,7 +45,7 @@ type proof struct {
 	label string // as it was on the Deployment
 	held  bool
 	since time.Time // when the policy or its binding changed
-	times int       // proofs made since then
+	at    time.Time // when the dry run was made
 }
 
 // version is what the policy and its binding were.
@@ -98,16 +98,13 @@ func (g *guard) renew(ctx context.Context, d *appsv1.Deployment, known proof, fo
 	case known.label == label && known.left(g.clock.Now()) != due:
 		return known, nil
 	}
-	next.label = label
+	next.label, next.at = label, g.clock.Now()
 	if on.missing() {
-		next.held, next.times = false, len(proveAgain)+1
+		next.held, next.since = false, time.Time{} // there is nothing to follow
 		return next, nil
 	}
 	if next.held, err = g.prove(ctx, d); err != nil {
 		return known, err
-	}
-	for next.times++; next.left(g.clock.Now()) == due; {
-		next.times++ // the change is longer ago than that already
 	}
 	return next, nil
 }
@@ -117,10 +114,12 @@ const due = time.Nanosecond
 
 // left is the time until the proof is to be made again; 0: it counts until something changes.
 func (p proof) left(now time.Time) time.Duration {
-	if p.times == 0 || p.times > len(proveAgain) {
-		return 0
+	for _, age := range proveAgain {
+		if again := p.since.Add(age); p.at.Before(again) {
+			return max(due, again.Sub(now))
+		}
 	}
-	return max(due, p.since.Add(proveAgain[p.times-1]).Sub(now))
+	return 0
 }
 
 // version is what the proof rests on, and when the younger of the two was made.

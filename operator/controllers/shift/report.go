@@ -51,7 +51,7 @@ func (r *reconciler) report(ctx context.Context, f *facts, d release.Decision, f
 	rec := d.Release
 	if failure != nil {
 		d.Reason, d.Message = blamed(failure), failure.Error()+"; it is tried again"
-		if rec == nil || rec.Outcome == nil || rec.Outcome.Result != v1alpha1.StateAborted || rec.State.Ended() {
+		if !rec.Aborting() {
 			rec, d.Answer = nil, nil // what was not done is not recorded; the beginning of an abort is
 		}
 	}

@@ -71,6 +71,11 @@ func (r Release) OnTheWay() bool {
 	return at > 0 && at <= len(r.Plan.Steps) && r.Weight.Millionths() < r.Plan.Steps[at-1].Weight.Millionths()
 }
 
+// Aborting says whether the release is being taken back; false for none.
+func (r *Release) Aborting() bool {
+	return r != nil && !r.State.Ended() && r.Outcome != nil && r.Outcome.Result == StateAborted
+}
+
 // NextStop is the plan's step, from 1, that the release goes to next: the one it is on the way to, or the one after it; false at
 // the last.
 func (r Release) NextStop() (int32, bool) {
