@@ -107,9 +107,7 @@ func TestAnAutoscalerThatCountsBothVersionsDoesNotFeedBack(t *testing.T) {
 	if n := most(); n > 2*(justified+1) {
 		t.Errorf("there were %d pods, want at most %d for each version", n, justified+1)
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
 
 // In the middle of a release the load becomes four times what it was and falls back, and the autoscaler follows it both ways. It wants no more
@@ -139,9 +137,7 @@ func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
 	if x := s.live("50%"); x.Status.Release.State != v1alpha1.StateShifting {
 		t.Errorf("the release did not stay where it was: %s", describe(x))
 	}
-	if out, err := plugin(t, s.ns, "promote", "checkout", "--reason", "the load has gone"); err != nil {
-		t.Fatalf("kubectl stagger promote: %v, %s", err, out)
-	}
+	s.people(true, "release 1 told to leave 50%", "promote", "checkout", "--reason", "the load has gone")
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
 	s.scaled("the same as before", justified-1, justified+1)
@@ -176,7 +172,5 @@ func TestAnAutoscalerByMemoryEndsWhereItBegan(t *testing.T) {
 	if n := most(); n > 2*bound {
 		t.Errorf("there were %d pods, want at most %d for each version", n, bound)
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }

@@ -94,9 +94,7 @@ func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 	if w := s.weights(); w != "0 100" {
 		t.Errorf("the weights are %s after the promotion", w)
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 
 	kubectl(t, "-n", s.ns, "set", "image", "deployment/checkout-v1", "app=shop:1.2.0-errors")
 	kubectl(t, "-n", s.ns, "rollout", "status", "deployment/checkout-v1", "--timeout=60s")

@@ -84,17 +84,7 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.step(2, 1)
 	s.people(false, "release 2 ended Aborted", "abort", "checkout", "--wait")
 	s.restored()
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("requests failed: %v", by)
-	}
-}
-
-// people calls the plugin, and checks what it says, with its exit status, and whether it is content.
-func (s *story) people(ok bool, want string, args ...string) {
-	s.t.Helper()
-	if out, err := plugin(s.t, s.ns, args...); !strings.Contains(fmt.Sprint(out, err), want) || (err == nil) != ok {
-		s.t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
-	}
+	s.losesNothing()
 }
 
 // A Service is adopted, a release of it undone, the next one handed over by a person, and the Service let go, with no word but the plugin's.
@@ -140,9 +130,7 @@ func TestPeopleAdoptUndoAndHandOver(t *testing.T) {
 		out := kubectl(t, "-n", s.ns, "get", "trafficshifts,services,deployments", "-o", "jsonpath={.items[*].kind} {.items[*].metadata.labels}")
 		return !strings.Contains(out, "TrafficShift") && !strings.Contains(out, "stagger.dev"), out
 	})
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
 
 // patient is a policy whose steps are held that long.

@@ -30,9 +30,7 @@ func TestAGoodVersionIsPromotedStepByStep(t *testing.T) {
 		t.Errorf("the Deployment is %s", got)
 	}
 	kubectl(t, "-n", s.ns, "rollout", "status", "deployment/checkout", "--timeout=30s")
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 	if p := x.Status.History[0]; p.PeakWeight != "100%" || p.Reason != v1alpha1.ReasonPromoted || p.Exposed == 0 {
 		t.Errorf("the history says %+v", p)
 	}

@@ -67,9 +67,7 @@ func TestAReleaseWaitsForRoomInTheQuota(t *testing.T) {
 	s.room(8)
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
 
 // Pods that the API server refuses for good never get traffic; the release ends with the API server's own words, and what it refuses is not
@@ -114,9 +112,7 @@ func TestAReleaseWhosePodsAreRefusedEndsWithTheReason(t *testing.T) {
 			if now := s.pods(); !maps.Equal(stable, now) {
 				t.Errorf("the pods are %v, and were %v", now, stable)
 			}
-			if n, by := s.lost(); n != 0 {
-				t.Errorf("%d requests failed: %v", n, by)
-			}
+			s.losesNothing()
 		})
 	}
 }

@@ -325,6 +325,22 @@ func (s *story) lost() (int, map[string]int) {
 	return bed.Failed(s.seconds(s.began))
 }
 
+// losesNothing checks that no request has failed since the operator took charge.
+func (s *story) losesNothing() {
+	s.t.Helper()
+	if n, by := s.lost(); n != 0 {
+		s.t.Errorf("%d requests failed: %v", n, by)
+	}
+}
+
+// people calls the plugin, and checks what it says, with its exit status, and whether it is content.
+func (s *story) people(ok bool, want string, args ...string) {
+	s.t.Helper()
+	if out, err := plugin(s.t, s.ns, args...); !strings.Contains(fmt.Sprint(out, err), want) || (err == nil) != ok {
+		s.t.Fatalf("kubectl stagger %s: %v, %s", strings.Join(args, " "), err, out)
+	}
+}
+
 // neverAgain checks, from the clients' own record, that a version got no traffic from a time on.
 func (s *story) neverAgain(version string, from time.Time) {
 	s.t.Helper()

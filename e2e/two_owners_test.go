@@ -51,9 +51,7 @@ func TestOneDeploymentHasOneTrafficShift(t *testing.T) {
 	if x := s.shift("metrics", "the second is still refused", refused); x.Status.Release != nil {
 		t.Errorf("the second has a release: %s", describe(x))
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy-")
 	s.shift("metrics", "the second has the Deployment", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	if held := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", `jsonpath={.metadata.labels.stagger\.dev/held}`); held != "true" {

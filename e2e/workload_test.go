@@ -44,9 +44,7 @@ func TestTheNumberOfPodsMayChangeAtEveryStep(t *testing.T) {
 	}
 	s.ended(1, v1alpha1.StatePromoted)
 	s.serve(5)
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
 
 // Scaled to nothing in the middle, a release ends, and no pod of it is left; scaled up again, the stable serves and the release begins anew.
@@ -88,9 +86,7 @@ func TestTheVersionBeforeIsReleasedLikeAnyOther(t *testing.T) {
 	if got := s.deployment(); got != "shop:1.0.0 paused=" {
 		t.Errorf("the Deployment is %s", got)
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
 
 // Of templates that come one after the other the newest is released, and the others leave nothing behind.
@@ -117,7 +113,5 @@ func TestOfManyTemplatesTheNewestIsReleased(t *testing.T) {
 	if sets := kubectl(t, "-n", s.ns, "get", "replicasets", "-o", "name"); len(sets) == 0 || len(s.native()) != 1 {
 		t.Errorf("ReplicaSets are left: %s", sets)
 	}
-	if n, by := s.lost(); n != 0 {
-		t.Errorf("%d requests failed: %v", n, by)
-	}
+	s.losesNothing()
 }
