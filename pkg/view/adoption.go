@@ -2,8 +2,6 @@ package view
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
 )
 
 // Adoption is what managing a Service touches, or what letting it go puts back, before anything is written.
@@ -45,15 +43,4 @@ func (a Adoption) Text(p Paper) string {
 		w.field("OBSTACLE", ToneBad, clean(a.Obstacle)+"; until then no release starts")
 	}
 	return w.p.write(w.lines)
-}
-
-// Named joins names with what they are, in one or many: "VirtualService a", "VirtualServices a, b"; "" for none.
-func Named(kind string, names []string) string {
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return kind + " " + names[0]
-	}
-	return fmt.Sprintf("%ss %s", kind, strings.Join(names, ", "))
 }

@@ -50,30 +50,3 @@ func (w *writer) around(a *Around) {
 		w.field("ROUTES", TonePlain, clean(Named("VirtualService", a.Routes)))
 	}
 }
-
-// stops are the steps of the plan in a line: done, now, to come.
-func (w *writer) stops(stops []Stop) {
-	parts := make([]string, 0, len(stops))
-	for _, s := range stops {
-		part := s.Icon + " " + s.Weight
-		switch s.Mark {
-		case "here":
-			part += " " + s.Word
-		case "ahead":
-			part += " for " + s.Hold
-		}
-		parts = append(parts, part)
-	}
-	if len(parts) > 1 {
-		w.field("STEPS", TonePlain, strings.Join(parts, ", "))
-	}
-}
-
-// cells is how many parts a bar has.
-const cells = 5
-
-// barText is how far evidence is on its way from saying nothing to its limit.
-func barText(value string, limit float64) string {
-	full := int(barOf("", value, limit, "").Full*cells + 1e-9)
-	return strings.Repeat("▰", full) + strings.Repeat("▱", cells-full)
-}

@@ -90,15 +90,9 @@ func verdictBadge(o Objective) *Badge {
 // BoardOf lists Services as Fleet does; namespace is the only one that is looked at, "" for all.
 func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Board {
 	b := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
-	verdicts := map[[2]string]string{}
-	for i := range shifts {
-		if r := shifts[i].Status.Release; r != nil && !r.State.Ended() {
-			verdicts[[2]string{clean(shifts[i].Namespace), clean(shifts[i].Name)}] = strings.ToLower(clean(r.Verdict))
-		}
-	}
 	for _, r := range Fleet(shifts, now) {
 		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State), Step: r.Step, Weight: r.Weight,
-			Version: r.Version, Why: r.Why, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: verdicts[[2]string{r.Namespace, r.Name}]})}
+			Version: r.Version, Why: r.Why, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: r.Verdict})}
 		if r.Since >= 0 {
 			row.Age = span(r.Since)
 		}

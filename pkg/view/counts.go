@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -110,4 +111,13 @@ func widest(cells [][2]string, i int) int {
 		n = max(n, utf8.RuneCountInString(c[i]))
 	}
 	return n
+}
+
+// cells is how many parts a bar has.
+const cells = 5
+
+// barText is how far evidence is on its way from saying nothing to its limit.
+func barText(value string, limit float64) string {
+	n := int(full(value, limit)*cells + 1e-9)
+	return strings.Repeat("▰", n) + strings.Repeat("▱", cells-n)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -17,6 +18,8 @@ type Row struct {
 	Step, Weight string
 	// Version is "checkout:1.5.0 over 1.4.2" while a release runs or was aborted, else the version that serves.
 	Version string
+	// Verdict of a running release, as an Objective's; "" when the counts say nothing.
+	Verdict string
 	// Why is the reason of what keeps people from rest, "" when nothing does.
 	Why string
 	// Policy is the name of the ShiftPolicy, Next what happens next.
@@ -50,6 +53,7 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 		}
 	}
 	if s.Weight != nil {
+		row.Verdict = strings.ToLower(clean(shift.Status.Release.Verdict))
 		row.Weight = s.Weight.Wanted
 		if s.Steps > 0 {
 			row.Step = strconv.Itoa(s.Step) + "/" + strconv.Itoa(s.Steps)

@@ -132,3 +132,14 @@ func span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dd", d/(24*time.Hour))
 }
+
+// Named joins names with what they are, in one or many: "VirtualService a", "VirtualServices a, b"; "" for none.
+func Named(kind string, names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return kind + " " + names[0]
+	}
+	return fmt.Sprintf("%ss %s", kind, strings.Join(names, ", "))
+}

@@ -3,7 +3,6 @@ package view
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -58,37 +57,36 @@ func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
 		return newestReport(shift, r), true
 	}
 	for _, h := range shift.Status.History {
-		if number != 0 && h.Number != number {
-			continue
+		if number == 0 || h.Number == number {
+			return pastReport(shift, h), true
 		}
-		r := reportFor(shift)
-		r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images})
-		r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
-		r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
-		if !h.StartedAt.IsZero() {
-			started, ended := h.StartedAt.UTC(), h.StartedAt.Add(max(h.Duration.Duration(), 0)).UTC()
-			r.Started, r.Ended = &started, &ended
-		}
-		return r, true
 	}
 	return Report{}, false
 }
 
+// pastReport is the record of a release that another one has followed.
+func pastReport(shift *v1alpha1.TrafficShift, h v1alpha1.PastRelease) Report {
+	r := reportFor(shift)
+	r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images})
+	r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
+	r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
+	if !h.StartedAt.IsZero() {
+		started, ended := h.StartedAt.UTC(), h.StartedAt.Add(max(h.Duration.Duration(), 0)).UTC()
+		r.Started, r.Ended = &started, &ended
+	}
+	return r
+}
+
 // ReportsOf are the records of all releases of a TrafficShift that are known, newest first.
 func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
-	var numbers []int64
-	if r := shift.Status.Release; r != nil {
-		numbers = append(numbers, r.Number)
+	all := []Report{}
+	newest := shift.Status.Release
+	if newest != nil {
+		all = append(all, newestReport(shift, newest))
 	}
 	for _, h := range shift.Status.History {
-		if !slices.Contains(numbers, h.Number) {
-			numbers = append(numbers, h.Number)
-		}
-	}
-	all := make([]Report, 0, len(numbers))
-	for _, n := range numbers {
-		if r, known := ReportOf(shift, n); known {
-			all = append(all, r)
+		if newest == nil || h.Number != newest.Number {
+			all = append(all, pastReport(shift, h))
 		}
 	}
 	return all

@@ -32,7 +32,7 @@ type Screen struct {
 	OnTheWay bool
 	// Weight is set while a release runs.
 	Weight *Weight
-	// Stops are the steps of the plan while a release runs.
+	// Stops are the steps of the plan, and what became of them; none at rest.
 	Stops []Stop
 	// Around is what the release touches, where it was looked at.
 	Around *Around
@@ -111,7 +111,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Objectives = objectivesOf(r)
 		s.Exposed = exposedOf(r)
 		s.Outcome = outcomeOf(r, now)
-		if s.Weight != nil {
+		if s.State != StateIdle {
 			s.Stops = stopsOf(r, s)
 		}
 	}

@@ -121,7 +121,7 @@ func SheetOf(shift *v1alpha1.TrafficShift, now time.Time, refused func(Verb) str
 		sheet.Moves = r.Moves
 		if s.State != StateIdle {
 			sheet.Release = "Release " + strconv.FormatInt(r.Number, 10)
-			sheet.Stops = stopsOf(r, s)
+			sheet.Stops = s.Stops
 		}
 		allowed := map[string]string{}
 		for _, o := range r.Plan.Objectives {
@@ -243,11 +243,17 @@ func shareOf(a Arm) Share {
 
 func barOf(label, value string, limit float64, does string) Bar {
 	b := Bar{Label: label, Value: value, Limit: fmt.Sprintf("%s %g", does, limit)}
-	if e := number(value); e > 1 && limit > 1 {
-		b.Full = places(min(math.Log(e)/math.Log(limit), 1))
-	}
+	b.Full = places(full(value, limit))
 	b.Said = label + ": evidence " + value + ", " + b.Limit
 	return b
+}
+
+// full is how far evidence is on its way from 1, which says nothing, to its limit, from 0 to 1; by its logarithm.
+func full(value string, limit float64) float64 {
+	if e := number(value); e > 1 && limit > 1 {
+		return min(math.Log(e)/math.Log(limit), 1)
+	}
+	return 0
 }
 
 // number reads evidence as people read it.

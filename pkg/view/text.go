@@ -12,7 +12,9 @@ func (s Screen) Text(p Paper) string {
 	w := writer{p: p}
 	w.title(s)
 	w.weight(s)
-	w.stops(s.Stops)
+	if s.Weight != nil {
+		w.stops(s.Stops)
+	}
 	for _, n := range s.Notes {
 		w.note(n)
 	}
@@ -139,6 +141,24 @@ func (w *writer) weight(s Screen) {
 		return
 	}
 	w.lines = append(w.lines, line{toned(pad(indent+"WEIGHT", margin), ToneFaint), plain(text)})
+}
+
+// stops are the steps of the plan in a line: done, now, to come.
+func (w *writer) stops(stops []Stop) {
+	parts := make([]string, 0, len(stops))
+	for _, s := range stops {
+		part := s.Icon + " " + s.Weight
+		switch s.Mark {
+		case "here":
+			part += " " + s.Word
+		case "ahead":
+			part += " for " + s.Hold
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) > 1 {
+		w.field("STEPS", TonePlain, strings.Join(parts, ", "))
+	}
 }
 
 func (w *writer) note(n Note) { w.field(n.Label, n.tone(), n.text()) }
