@@ -8,9 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -18,37 +15,42 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-
-// around looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out.
-func (c cluster) around(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time) (*view.Around, error) {
+// around looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out. The routes
+// of the last look are good until another weight is written; nil for none.
+func (c cluster) around(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
 	r := shift.Status.Release
 	if r == nil || r.State.Ended() {
 		return nil, nil
 	}
-	a := &view.Around{}
+	a := &view.Around{Routes: routes}
 	var err error
 	if shift.Spec.Destinations == nil {
-		if a.Stable, err = c.podsOf(ctx, r.Stable, now); err != nil {
-			return nil, err
-		}
-		if a.Canary, err = c.podsOf(ctx, r.Revision, now); err != nil {
+		if a.Stable, a.Canary, err = c.podsOf(ctx, r, now); err != nil {
 			return nil, err
 		}
 	}
-	routes, err := c.ofMesh(ctx, virtualServicesResource)
+	if routes == nil {
+		a.Routes, err = c.routesMoved(ctx, shift)
+	}
+	return a, err
+}
+
+// routesMoved are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
+func (c cluster) routesMoved(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
+	all, err := c.ofMesh(ctx, virtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
-		return a, err
+		return nil, err
 	}
-	for _, vs := range routes {
+	var names []string
+	for _, vs := range all {
 		for _, m := range routing.Marks(vs) {
 			if m.Shift == shift.Namespace+"/"+shift.Name {
-				a.Routes = append(a.Routes, vs.GetNamespace()+"/"+vs.GetName())
+				names = append(names, vs.GetNamespace()+"/"+vs.GetName())
 			}
 		}
 	}
-	slices.Sort(a.Routes)
-	return a, nil
+	slices.Sort(names)
+	return names, nil
 }
 
 // visible says whether something could be looked at; it is no error that it may not be.
@@ -59,18 +61,21 @@ func visible(err error) (bool, error) {
 	return err == nil, err
 }
 
-// podsOf are the pods of one version; nil where they may not be seen.
-func (c cluster) podsOf(ctx context.Context, hash string, now time.Time) (*view.Pods, error) {
-	list, err := c.client.Resource(podsResource).Namespace(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: workload.HashLabel + "=" + hash})
+// podsOf are the pods of both versions of a release; nil where they may not be seen.
+func (c cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time) (stable, canary *view.Pods, err error) {
+	pods, err := listed[corev1.Pod](ctx, c, podsResource, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
 	if seen, err := visible(err); !seen || err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	pods := make([]corev1.Pod, len(list.Items))
-	for i := range list.Items {
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &pods[i]); err != nil {
-			return nil, fmt.Errorf("reading Pod %s: %w", list.Items[i].GetName(), err)
-		}
+	of := map[string][]corev1.Pod{}
+	for _, p := range pods {
+		of[p.Labels[workload.HashLabel]] = append(of[p.Labels[workload.HashLabel]], p)
 	}
+	return counted(of[r.Stable], now), counted(of[r.Revision], now), nil
+}
+
+// counted are how many pods there are and serve, and which do not.
+func counted(pods []corev1.Pod, now time.Time) *view.Pods {
 	p := &view.Pods{}
 	for i := range pods {
 		if pods[i].DeletionTimestamp != nil {
@@ -88,5 +93,5 @@ func (c cluster) podsOf(ctx context.Context, hash string, now time.Time) (*view.
 	for _, o := range health.NotStarting {
 		p.Odd = append(p.Odd, o.String())
 	}
-	return p, nil
+	return p
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
@@ -59,20 +59,7 @@ func (c cluster) line(verb, service string) string {
 }
 
 func (c cluster) shifts() dynamic.ResourceInterface {
-	return c.client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts")).Namespace(c.namespace)
-}
-
-func (c cluster) deployments() dynamic.ResourceInterface {
-	return c.client.Resource(deploymentsResource).Namespace(c.namespace)
-}
-
-// services are those of the namespace; none for who may not see them, since they are only named in what is said.
-func (c cluster) services(ctx context.Context) ([]corev1.Service, error) {
-	services, err := listed[corev1.Service](ctx, c, servicesResource)
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	}
-	return services, err
+	return c.client.Resource(shiftsResource).Namespace(c.namespace)
 }
 
 // find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
@@ -120,10 +107,6 @@ const attempts = 5
 // edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
 // it is, with the object it is about. In a dry run the API server checks the edit and stores nothing.
 func (c cluster) edit(ctx context.Context, service string, dryRun bool, asks func(*v1alpha1.TrafficShift) (edit, error)) (written, error) {
-	options := metav1.PatchOptions{FieldManager: fieldManager}
-	if dryRun {
-		options.DryRun = []string{metav1.DryRunAll}
-	}
 	for attempt := 1; ; attempt++ {
 		shift, err := c.shift(ctx, service)
 		if err != nil {
@@ -133,11 +116,7 @@ func (c cluster) edit(ctx context.Context, service string, dryRun bool, asks fun
 		if err != nil {
 			return written{shift: shift}, err
 		}
-		data, err := json.Marshal(e.patch)
-		if err != nil {
-			return written{}, fmt.Errorf("encoding the patch: %w", err)
-		}
-		object, err := c.shifts().Patch(ctx, shift.Name, types.JSONPatchType, data, options)
+		object, err := c.patch(ctx, shiftsResource, shift.Name, e.patch, dryRun)
 		switch {
 		case err == nil:
 			shift, err = typed(object)
@@ -146,6 +125,19 @@ func (c cluster) edit(ctx context.Context, service string, dryRun bool, asks fun
 			return written{}, fmt.Errorf("%s: %w", e.does, err)
 		}
 	}
+}
+
+// patch writes into an object of the namespace. In a dry run the API server checks it and stores nothing.
+func (c cluster) patch(ctx context.Context, kind schema.GroupVersionResource, name string, p patch.Patch, dryRun bool) (*unstructured.Unstructured, error) {
+	options := metav1.PatchOptions{FieldManager: fieldManager}
+	if dryRun {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the patch: %w", err)
+	}
+	return c.client.Resource(kind).Namespace(c.namespace).Patch(ctx, name, types.JSONPatchType, body, options)
 }
 
 // raced says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
@@ -165,7 +157,7 @@ func (c cluster) missing(ctx context.Context, service string, managed []string) 
 	if a.near = nearest(service, managed); a.near != "" {
 		return a
 	}
-	elsewhere, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts")).List(ctx, metav1.ListOptions{
+	elsewhere, err := c.client.Resource(shiftsResource).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("metadata.name", service).String()})
 	switch {
 	case apierrors.IsForbidden(err): // who may see one namespace only gets no hint about the others

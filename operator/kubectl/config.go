@@ -3,7 +3,6 @@ package kubectl
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
@@ -258,17 +256,14 @@ func (s *configSet) changes(ctx context.Context, c cluster, to string) ([]change
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.deployments().List(ctx, metav1.ListOptions{})
+	deployments, err := listed[appsv1.Deployment](ctx, c, deploymentsResource, "")
 	if err != nil {
-		return nil, fmt.Errorf("listing Deployments: %w", err)
+		return nil, err
 	}
 	var all []change
 	var naming []string
-	for i := range list.Items {
-		var d appsv1.Deployment
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &d); err != nil {
-			return nil, fmt.Errorf("reading Deployment %s: %w", list.Items[i].GetName(), err)
-		}
+	for i := range deployments {
+		d := &deployments[i]
 		p := workload.RenameConfig(&d.Spec.Template, s.kind, s.name, to)
 		if len(p) == 0 {
 			continue
@@ -300,11 +295,7 @@ func (s *configSet) create(ctx context.Context, c cluster, next *unstructured.Un
 // rename patches one Deployment after the other. Said again, the command goes on where it failed.
 func (s *configSet) rename(ctx context.Context, c cluster, to string, changes []change) error {
 	for i, d := range changes {
-		body, err := json.Marshal(d.patch)
-		if err != nil {
-			return fmt.Errorf("encoding the patch: %w", err)
-		}
-		_, err = c.deployments().Patch(ctx, d.deployment, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: fieldManager})
+		_, err := c.patch(ctx, deploymentsResource, d.deployment, d.patch, false)
 		done := ""
 		if i > 0 {
 			done = " (changed before it: " + join(changes[:i]) + ")"

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// sheet is where a live screen is written.
-type sheet struct {
+// display is where a live screen is written.
+type display struct {
 	out io.Writer
 	// terminal says that a screen takes the place of the one before; else each change is written below the last.
 	terminal bool
@@ -20,8 +20,8 @@ type sheet struct {
 	shown string
 }
 
-func newSheet(w World) *sheet {
-	s := &sheet{out: w.Streams.Out, lines: func() int { return 0 }}
+func newDisplay(w World) *display {
+	s := &display{out: w.Streams.Out, lines: func() int { return 0 }}
 	if file, ok := w.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		s.terminal = true
 		s.lines = func() int {
@@ -36,27 +36,27 @@ func newSheet(w World) *sheet {
 }
 
 // draw puts a screen in the place of the last one, line by line, so that nothing flickers.
-func (s *sheet) draw(text string) error {
-	if s.terminal {
-		text = crop(text, s.lines())
+func (d *display) draw(text string) error {
+	if d.terminal {
+		text = crop(text, d.lines())
 	}
-	if text == s.shown {
+	if text == d.shown {
 		return nil
 	}
-	before := s.shown
-	s.shown = text
-	if !s.terminal {
+	before := d.shown
+	d.shown = text
+	if !d.terminal {
 		if before != "" {
 			text = "\n" + text
 		}
-		return write(s.out, text)
+		return write(d.out, text)
 	}
 	const up, clearLine, clearBelow = "\x1b[%dA", "\x1b[K\n", "\x1b[J"
 	out := strings.ReplaceAll(text, "\n", clearLine) + clearBelow
 	if n := strings.Count(before, "\n"); n > 0 {
 		out = fmt.Sprintf(up, n) + out
 	}
-	return write(s.out, out)
+	return write(d.out, out)
 }
 
 // crop leaves of a text what a terminal of so many lines can show, and says what is missing. The cursor's line stays empty.

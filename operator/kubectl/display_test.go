@@ -10,7 +10,7 @@ import (
 // On a terminal a screen takes the place of the one before, and nothing is written when nothing changed.
 func TestALiveScreenTakesThePlaceOfTheOneBefore(t *testing.T) {
 	var out bytes.Buffer
-	s := sheet{terminal: true, out: &out, lines: func() int { return 0 }}
+	s := display{terminal: true, out: &out, lines: func() int { return 0 }}
 	for _, text := range []string{"one\ntwo\n", "one\ntwo\n", "1\n"} {
 		if err := s.draw(text); err != nil {
 			t.Fatal(err)

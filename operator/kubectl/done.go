@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -10,6 +11,27 @@ import (
 type written struct {
 	shift  *v1alpha1.TrafficShift
 	object *unstructured.Unstructured
+}
+
+// writing is how an edit is to be made, and shown.
+type writing struct {
+	dryRun bool
+	output output
+}
+
+func (x *writing) flags(set *pflag.FlagSet) {
+	set.BoolVar(&x.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
+	set.StringVarP((*string)(&x.output), "output", "o", "", "json, yaml or name: show the object that was written")
+}
+
+func (x *writing) check() error { return x.output.check("json", "yaml", "name") }
+
+// said is what was done, or would have been.
+func (x *writing) said(text string) string {
+	if x.dryRun {
+		return text + " (dry run: nothing was written)"
+	}
+	return text
 }
 
 // done is what came of a verb that writes.

@@ -1,7 +1,6 @@
 package kubectl
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,4 +104,9 @@ func distance(a, b string) int {
 }
 
 // where names the namespace in a sentence.
-func where(namespace string) string { return "namespace " + cmp.Or(namespace, metav1.NamespaceDefault) }
+func where(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "any namespace"
+	}
+	return "namespace " + namespace
+}

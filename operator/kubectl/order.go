@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -31,12 +32,11 @@ type order struct {
 // ordering is an order with what a person gives along.
 type ordering struct {
 	order
+	writing
 	command command
 	reason  string
 	wait    bool
 	timeout time.Duration
-	dryRun  bool
-	output  output
 }
 
 // orderVerb makes a verb of help and flags. The order is chosen when the flags are known.
@@ -62,8 +62,7 @@ func orderVerb(w World, flags *genericclioptions.ConfigFlags, c *cobra.Command, 
 	c.Flags().StringVar(&o.reason, "reason", "", "why, for the record")
 	c.Flags().BoolVar(&o.wait, "wait", false, waits)
 	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long --wait waits")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
-	c.Flags().StringVarP((*string)(&o.output), "output", "o", "", "json, yaml or name: show the object that was written")
+	o.writing.flags(c.Flags())
 	return c
 }
 
@@ -80,7 +79,7 @@ func (o *ordering) parse(arg string) (err error) {
 	case o.why && o.command.reason == "":
 		return errors.New("this overrides the evidence; say why with --reason")
 	}
-	return o.output.check("json", "yaml", "name")
+	return o.writing.check()
 }
 
 // takenBack says that the release is being taken back already, so that there is nothing left to command.
@@ -120,15 +119,8 @@ func (o *ordering) give(ctx context.Context, c cluster, token string) (done, err
 	if err != nil {
 		return done{}, err
 	}
-	text := fmt.Sprintf("%s: %s", is.shift.Name, o.given(is.shift.Status.Release))
-	if o.dryRun {
-		text += dryRunSaid
-	}
-	return done{written: is, text: text}, nil
+	return done{written: is, text: o.said(is.shift.Name + ": " + o.given(is.shift.Status.Release))}, nil
 }
-
-// dryRunSaid ends what is said of a dry run.
-const dryRunSaid = " (dry run: nothing was written)"
 
 // waitForAnswer waits until the operator has carried the command out, or refused it.
 func (o *ordering) waitForAnswer(ctx context.Context, c cluster, w World, shift *v1alpha1.TrafficShift, token string) error {
@@ -150,4 +142,9 @@ func (o *ordering) waitForAnswer(ctx context.Context, c cluster, w World, shift 
 	}
 	say(w.Streams.ErrOut, "%s: %s", shift.Name, answer.Message)
 	return nil
+}
+
+// waits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
+func waits(shift *v1alpha1.TrafficShift) bool {
+	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)
 }

@@ -20,8 +20,7 @@ type control struct {
 	// seen is the release whose weights may be raised, where it was seen before; another one stays as it is.
 	seen   *v1alpha1.Release
 	reason string
-	dryRun bool
-	output output
+	writing
 }
 
 // pausing and resuming are the two ways of it.
@@ -57,12 +56,11 @@ func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	c.Flags().BoolVar(&k.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
-	c.Flags().StringVarP((*string)(&k.output), "output", "o", "", "json, yaml or name: show the object that was written")
+	k.writing.flags(c.Flags())
 	c.Args = one
 	c.ValidArgsFunction = completeNames(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := k.output.check("json", "yaml", "name"); err != nil {
+		if err := k.writing.check(); err != nil {
 			return err
 		}
 		var err error
@@ -108,11 +106,7 @@ func (k *control) give(ctx context.Context, c cluster, service string) (done, er
 	if err != nil {
 		return done{}, err
 	}
-	text := is.shift.Name + ": " + k.done
-	if k.dryRun {
-		text += dryRunSaid
-	}
-	return done{written: is, text: text}, nil
+	return done{written: is, text: k.said(is.shift.Name + ": " + k.done)}, nil
 }
 
 // patch sets control if it is still what was seen, and why; the API server sets control where nobody did.

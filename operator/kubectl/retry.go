@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -42,9 +41,4 @@ func retryable(c cluster, shift *v1alpha1.TrafficShift) error {
 		return fmt.Errorf("the refused version of %s is no longer what its Deployment asks for, so there is nothing to retry; apply it again first", shift.Name)
 	}
 	return nil
-}
-
-// waits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
-func waits(shift *v1alpha1.TrafficShift) bool {
-	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)
 }

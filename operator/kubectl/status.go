@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -83,7 +82,7 @@ func (s *status) run(ctx context.Context, c cluster, w World) error {
 	}
 	screen := view.Release(shift, w.Now())
 	if !s.output.object() {
-		if screen.Around, err = c.around(ctx, shift, w.Now()); err != nil {
+		if screen.Around, err = c.around(ctx, shift, w.Now(), nil); err != nil {
 			say(w.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
 		}
 		return s.show(screen, w)
@@ -129,25 +128,11 @@ func (s *status) list(ctx context.Context, c cluster, w World) error {
 	return write(w.Streams.Out, view.Table(view.Fleet(shifts, w.Now()), s.all, paper(w, s.output == outputWide)))
 }
 
-// known are the objects of a list that this version understands; it warns of the others.
-func known(list *unstructured.UnstructuredList, w World) []v1alpha1.TrafficShift {
-	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
-	for i := range list.Items {
-		shift, err := typed(&list.Items[i])
-		if err != nil {
-			say(w.Streams.ErrOut, "warning: %v", err)
-			continue
-		}
-		shifts = append(shifts, *shift)
-	}
-	return shifts
-}
-
 func (s *status) nothing(c cluster, w World) {
-	place, namespace := where(c.namespace), " -n "+c.namespace
-	if s.all {
-		place, namespace = "any namespace", ""
+	namespace := ""
+	if !s.all {
+		namespace = " -n " + c.namespace
 	}
 	say(w.Streams.ErrOut, "%s", fmt.Sprintf("No Service is managed in %s; manage one with: kubectl annotate service <name>%s %s=standard",
-		place, namespace, v1alpha1.PolicyAnnotation))
+		where(c.namespace), namespace, v1alpha1.PolicyAnnotation))
 }

@@ -25,10 +25,11 @@ type live struct {
 	cluster cluster
 	w       World
 	wide    bool
-	sheet   *sheet
-	// around is what was seen of pods and routes, and looked when.
+	display *display
+	// around is what was seen of pods and routes, looked when, and moves the weight whose routes they are.
 	around *view.Around
 	looked time.Time
+	moves  int32
 }
 
 // lookAgain is how old a look at pods and routes may be on a terminal.
@@ -62,7 +63,7 @@ func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if len(args) == 0 {
 				return newLiveFleet(cluster, w, o == outputWide, all).run(c.Context())
 			}
-			l := live{cluster: cluster, w: w, wide: o == outputWide, sheet: newSheet(w)}
+			l := live{cluster: cluster, w: w, wide: o == outputWide, display: newDisplay(w)}
 			return l.run(c.Context(), serviceName(args[0]))
 		},
 	}
@@ -107,7 +108,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 		case <-ctx.Done():
 			return true, ctx.Err()
 		case <-tick.C:
-			if !l.sheet.terminal {
+			if !l.display.terminal {
 				continue
 			}
 			l.lookAround(ctx, shift, lookAgain)
@@ -138,8 +139,12 @@ func (l *live) lookAround(ctx context.Context, shift *v1alpha1.TrafficShift, lat
 		return
 	}
 	l.looked = now
-	if around, err := l.cluster.around(ctx, shift, now); err == nil {
-		l.around = around
+	var routes []string
+	if r := shift.Status.Release; r != nil && l.around != nil && l.moves == r.Moves {
+		routes = l.around.Routes
+	}
+	if around, err := l.cluster.around(ctx, shift, now, routes); err == nil && around != nil {
+		l.around, l.moves = around, shift.Status.Release.Moves
 	}
 }
 
@@ -157,7 +162,7 @@ func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 		}
 		return true, e.tell(l.w, shift.Name)
 	}
-	if err := l.sheet.draw(screen.Text(paper(l.w, l.wide))); err != nil {
+	if err := l.display.draw(screen.Text(paper(l.w, l.wide))); err != nil {
 		return true, err
 	}
 	if r != nil && !r.State.Ended() {

@@ -26,7 +26,7 @@ type liveFleet struct {
 	w       World
 	wide    bool
 	all     bool
-	sheet   *sheet
+	display *display
 	// shifts are the objects by namespace and name.
 	shifts map[string]v1alpha1.TrafficShift
 }
@@ -35,7 +35,7 @@ func newLiveFleet(c cluster, w World, wide, all bool) *liveFleet {
 	if all {
 		c.namespace = metav1.NamespaceAll
 	}
-	return &liveFleet{cluster: c, w: w, wide: wide, all: all, sheet: newSheet(w)}
+	return &liveFleet{cluster: c, w: w, wide: wide, all: all, display: newDisplay(w)}
 }
 
 // run shows the list until it is interrupted, which is its usual end and no error.
@@ -73,7 +73,7 @@ func (l *liveFleet) follow(ctx context.Context, version string) (bool, error) {
 		case <-ctx.Done():
 			return true, nil
 		case <-tick.C:
-			if !l.sheet.terminal {
+			if !l.display.terminal {
 				continue
 			}
 		case e, open := <-events.ResultChan():
@@ -122,11 +122,7 @@ func (l *liveFleet) take(e watch.Event) error {
 func (l *liveFleet) draw() error {
 	shifts := slices.Collect(maps.Values(l.shifts))
 	if len(shifts) == 0 {
-		place := where(l.cluster.namespace)
-		if l.all {
-			place = "any namespace"
-		}
-		return l.sheet.draw("No Service is managed in " + place + " yet.\n")
+		return l.display.draw("No Service is managed in " + where(l.cluster.namespace) + " yet.\n")
 	}
-	return l.sheet.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, paper(l.w, l.wide)))
+	return l.display.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, paper(l.w, l.wide)))
 }

@@ -1,0 +1,100 @@
+package kubectl
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// What verbs read besides TrafficShifts.
+var (
+	shiftsResource          = v1alpha1.GroupVersion.WithResource("trafficshifts")
+	servicesResource        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	podsResource            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	namespacesResource      = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	deploymentsResource     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	replicaSetsResource     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	virtualServicesResource = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
+	rulesResource           = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+)
+
+func (c cluster) service(ctx context.Context, name string) (*corev1.Service, error) {
+	object, err := c.client.Resource(servicesResource).Namespace(c.namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("no Service is named %s in %s; list those there are with: kubectl get services -n %s", name, where(c.namespace), c.namespace)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("getting Service %s: %w", name, err)
+	}
+	service := &corev1.Service{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
+		return nil, fmt.Errorf("reading Service %s: %w", name, err)
+	}
+	return service, nil
+}
+
+// services are those of the namespace; none for who may not see them, since they are only named in what is said.
+func (c cluster) services(ctx context.Context) ([]corev1.Service, error) {
+	services, err := listed[corev1.Service](ctx, c, servicesResource, "")
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return services, err
+}
+
+// ofMesh lists a kind in all namespaces, or where that may not be seen in this one.
+func (c cluster) ofMesh(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
+	list, err := c.client.Resource(kind).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		list, err = c.client.Resource(kind).Namespace(c.namespace).List(ctx, metav1.ListOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("this cluster does not serve %s, so Istio is not installed in it; Stagger moves traffic by Istio's routes", kind.GroupVersion())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", kind.Resource, err)
+	}
+	all := make([]*unstructured.Unstructured, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return all, nil
+}
+
+// listed are the objects of a kind in the namespace that have the labels; "" selects all.
+func listed[T any](ctx context.Context, c cluster, kind schema.GroupVersionResource, labels string) ([]T, error) {
+	list, err := c.client.Resource(kind).Namespace(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
+	if err != nil {
+		return nil, fmt.Errorf("listing %ss: %w", reflect.TypeFor[T]().Name(), err)
+	}
+	all := make([]T, len(list.Items))
+	for i := range list.Items {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &all[i]); err != nil {
+			return nil, fmt.Errorf("reading %s %s: %w", list.Items[i].GetKind(), list.Items[i].GetName(), err)
+		}
+	}
+	return all, nil
+}
+
+// known are the objects of a list that this version understands; it warns of the others.
+func known(list *unstructured.UnstructuredList, w World) []v1alpha1.TrafficShift {
+	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
+	for i := range list.Items {
+		shift, err := typed(&list.Items[i])
+		if err != nil {
+			say(w.Streams.ErrOut, "warning: %v", err)
+			continue
+		}
+		shifts = append(shifts, *shift)
+	}
+	return shifts
+}
