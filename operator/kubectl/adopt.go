@@ -30,8 +30,8 @@ var annotationsPath = patch.Pointer("metadata", "annotations")
 
 // adoption changes the annotation of a Service, after it was shown what that touches.
 type adoption struct {
-	yes    bool
-	dryRun bool
+	yes bool
+	writing
 }
 
 // adopted is a Service before its annotation is changed.
@@ -65,8 +65,11 @@ func newAdopt(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 func adoptionVerb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags, look func(context.Context, cluster, string) (adopted, error)) *cobra.Command {
 	a := adoption{}
 	c.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask")
-	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "show what would be touched, and write nothing")
+	a.writing.flags(c.Flags())
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := a.writing.check(); err != nil {
+			return err
+		}
 		cluster, err := connect(flags)
 		if err != nil {
 			return err
@@ -85,22 +88,23 @@ func (a *adoption) run(ctx context.Context, c cluster, w World, found adopted) e
 	if err := write(w.Streams.ErrOut, found.screen.Text(paper(w, false))); err != nil {
 		return err
 	}
-	if a.dryRun {
-		return nil
+	if !a.dryRun {
+		if err := a.confirmed(w); err != nil {
+			return err
+		}
 	}
-	if err := a.confirmed(w); err != nil {
-		return err
-	}
-	switch _, err := c.patch(ctx, servicesResource, found.service, found.patch, false); {
+	service, err := c.patch(ctx, servicesResource, found.service, found.patch, a.dryRun)
+	switch {
 	case raced(err):
 		return fmt.Errorf("the Service %s was changed meanwhile, so nothing was written; look and say it again", found.service)
 	case err != nil:
 		return fmt.Errorf("annotating Service %s: %w", found.service, err)
 	}
-	if err := write(w.Streams.Out, found.service+": "+found.done+"\n"); err != nil {
+	d := done{written: written{object: service}, text: a.said(found.service + ": " + found.done)}
+	if err := d.tell(a.output, w); err != nil {
 		return err
 	}
-	if found.next != "" {
+	if found.next != "" && !a.dryRun {
 		say(w.Streams.ErrOut, "look with: %s", found.next)
 	}
 	return nil

@@ -77,6 +77,8 @@ func TestWhatIsTouchedIsShownBeforeItIs(t *testing.T) {
 	}{
 		"adopt":                            {words: []string{"adopt", "checkout", "--yes"}},
 		"adopt that is tried":              {words: []string{"adopt", "svc/checkout", "--policy", "cautious", "--dry-run"}},
+		"adopt as yaml":                    {words: []string{"adopt", "checkout", "--yes", "-o", "yaml"}},
+		"adopt as xml":                     {words: []string{"adopt", "checkout", "--yes", "-o", "xml"}},
 		"adopt that nobody confirms":       {words: []string{"adopt", "checkout"}},
 		"adopt without routes":             {words: []string{"adopt", "cart", "--yes"}},
 		"adopt behind a foreign route":     {words: []string{"adopt", "search", "--dry-run"}},
@@ -93,6 +95,7 @@ func TestWhatIsTouchedIsShownBeforeItIs(t *testing.T) {
 		}},
 		"let go":                     {words: []string{"let-go", "mail", "-y"}},
 		"let go at rest":             {words: []string{"let-go", "stock", "-y"}},
+		"let go by name":             {words: []string{"let-go", "stock", "-y", "-o", "name"}},
 		"let go of what is by hand":  {words: []string{"let-go", "byhand", "-y"}},
 		"let go of what is not held": {words: []string{"let-go", "cart", "-y"}},
 	}

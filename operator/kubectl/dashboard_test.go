@@ -319,7 +319,7 @@ func TestTheDashboardFollowsReleases(t *testing.T) {
 	s.change(key, takeBack)
 	s.change(key, aborted)
 	s.mu.Unlock()
-	until(t, one, "sheet", `"word":"Aborted"`, `"text":"Commanded: aborted by command"`, `no release of checkout is running, so there is nothing to abort`)
+	until(t, one, "sheet", `"word":"Aborted"`, `"text":"Commanded: aborted by command (ops@example.com)"`, `no release of checkout is running, so there is nothing to abort`)
 	s.mu.Lock()
 	s.remove(key)
 	s.mu.Unlock()

@@ -1,6 +1,10 @@
 package kubectl
 
 import (
+	"errors"
+	"fmt"
+	"time"
+
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -25,6 +29,28 @@ func (x *writing) flags(set *pflag.FlagSet) {
 }
 
 func (x *writing) check() error { return x.output.check("json", "yaml", "name") }
+
+// waiting is how long to wait for what the operator makes of an edit.
+type waiting struct {
+	wait    bool
+	timeout time.Duration
+}
+
+// flags add --wait, which does what is said of it, and --timeout.
+func (x *waiting) flags(set *pflag.FlagSet, does string) {
+	set.BoolVar(&x.wait, "wait", false, does)
+	set.DurationVar(&x.timeout, "timeout", 2*time.Minute, "how long --wait waits")
+}
+
+func (x *waiting) check(dryRun bool) error {
+	switch {
+	case x.timeout <= 0:
+		return fmt.Errorf("--timeout must be above 0, not %s", x.timeout)
+	case x.wait && dryRun:
+		return errors.New("--dry-run writes nothing that --wait could wait for; give one of them")
+	}
+	return nil
+}
 
 // said is what was done, or would have been.
 func (x *writing) said(text string) string {

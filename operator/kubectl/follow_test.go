@@ -76,6 +76,20 @@ func TestAnOrderWaitsForItsAnswer(t *testing.T) {
 	}
 }
 
+func TestAPauseWaitsUntilItIsSeen(t *testing.T) {
+	cases := map[string]int64{"pause that is seen": 3, "pause that is not seen": 2}
+	for name, seen := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, as(shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Generation, s.Status.ObservedGeneration = 3, 1 }))
+			s.afterPatch = func() {
+				s.change(key, func(s *v1alpha1.TrafficShift) { s.Status.ObservedGeneration = seen })
+			}
+			code, out, talk := typed(t, s.kubeconfig(), "pause", "checkout", "--wait", "--timeout", "500ms")
+			golden(t, name, code, out, talk)
+		})
+	}
+}
+
 func TestAWaitLooksAnewWhenTheAPIServerHasForgotten(t *testing.T) {
 	s := newServer(t, shift("shop", "checkout"))
 	s.forgotten = true

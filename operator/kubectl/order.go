@@ -1,10 +1,10 @@
 package kubectl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -33,10 +33,9 @@ type order struct {
 type ordering struct {
 	order
 	writing
+	waiting
 	command command
 	reason  string
-	wait    bool
-	timeout time.Duration
 }
 
 // orderVerb makes a verb of help and flags. The order is chosen when the flags are known.
@@ -60,8 +59,7 @@ func orderVerb(w World, flags *genericclioptions.ConfigFlags, c *cobra.Command, 
 		waits = "wait until the release has ended"
 	}
 	c.Flags().StringVar(&o.reason, "reason", "", "why, for the record")
-	c.Flags().BoolVar(&o.wait, "wait", false, waits)
-	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long --wait waits")
+	o.waiting.flags(c.Flags(), waits)
 	o.writing.flags(c.Flags())
 	return c
 }
@@ -71,15 +69,10 @@ func (o *ordering) parse(arg string) (err error) {
 		return err
 	}
 	o.command.weight, o.command.dryRun = o.weight, o.dryRun
-	switch {
-	case o.timeout <= 0:
-		return fmt.Errorf("--timeout must be above 0, not %s", o.timeout)
-	case o.wait && o.dryRun:
-		return errors.New("--dry-run writes nothing that --wait could wait for; give one of them")
-	case o.why && o.command.reason == "":
+	if o.why && o.command.reason == "" {
 		return errors.New("this overrides the evidence; say why with --reason")
 	}
-	return o.writing.check()
+	return cmp.Or(o.waiting.check(o.dryRun), o.writing.check())
 }
 
 // takenBack says that the release is being taken back already, so that there is nothing left to command.

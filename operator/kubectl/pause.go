@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type control struct {
 	seen   *v1alpha1.Release
 	reason string
 	writing
+	waiting
 }
 
 // pausing and resuming are the two ways of it.
@@ -57,13 +59,14 @@ func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 
 func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	k.writing.flags(c.Flags())
+	k.waiting.flags(c.Flags(), "wait until the operator has seen it")
 	c.Args = one
 	c.ValidArgsFunction = completeNames(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := k.writing.check(); err != nil {
+		err := cmp.Or(k.writing.check(), k.waiting.check(k.dryRun))
+		if err != nil {
 			return err
 		}
-		var err error
 		if k.reason, err = oneLine(k.reason); err != nil {
 			return err
 		}
@@ -84,7 +87,22 @@ func (k *control) run(ctx context.Context, c cluster, service string, w World) e
 	if err != nil {
 		return err
 	}
-	return d.tell(k.output, w)
+	if err := d.tell(k.output, w); err != nil || !k.wait {
+		return err
+	}
+	return k.waitUntilSeen(ctx, c, d.shift)
+}
+
+// waitUntilSeen waits until the conditions speak of what was written.
+func (k *control) waitUntilSeen(ctx context.Context, c cluster, shift *v1alpha1.TrafficShift) error {
+	written := shift.Generation
+	err := c.await(ctx, shift, k.timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
+		return shift.Status.ObservedGeneration >= written, nil
+	})
+	if errors.Is(err, errLate) {
+		return late{fmt.Sprintf("the operator has not looked at %s after %s; what was written stands, look with: %s", shift.Name, k.timeout, c.line("status", shift.Name))}
+	}
+	return err
 }
 
 // give sets control.

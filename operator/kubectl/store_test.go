@@ -159,6 +159,10 @@ func (s *store) patch(r *http.Request, at string) (int, any) {
 	if err := json.Unmarshal(after, &changed.Object); err != nil {
 		s.t.Errorf("reading %s: %v", at, err)
 	}
+	if r.URL.Query().Get("dryRun") == "All" {
+		s.writes = append(s.writes, "try to patch "+path.Base(at)+" "+string(operations))
+		return http.StatusOK, changed.Object
+	}
 	s.objects[at] = changed
 	s.writes = append(s.writes, "patch "+path.Base(at)+" "+string(operations))
 	return http.StatusOK, changed.Object

@@ -35,6 +35,7 @@ func shift(namespace, name string) *v1alpha1.TrafficShift {
 		Plan: v1alpha1.ShiftPolicySpec{Steps: []v1alpha1.Step{{Weight: "5%", Hold: "2m"}, {Weight: "100%", Hold: "5m"}}},
 		Step: 1, Weight: "5%", LiveWeight: "4.93%", PeakWeight: "5%", Exposed: 9571, Failed: 12,
 		StartedAt: *ago(2 * time.Minute), StepStartedAt: ago(80 * time.Second), SettledAt: ago(72 * time.Second),
+		Weights: []v1alpha1.WrittenWeight{{Weight: "1%", Step: 1, At: *ago(100 * time.Second)}, {Weight: "5%", Step: 1, At: *ago(80 * time.Second)}},
 		Objectives: []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Healthy", Against: "0.2", For: "41",
 			Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200}, Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 12}}},
 	}
@@ -49,7 +50,7 @@ func ready(s *v1alpha1.TrafficShift, status metav1.ConditionStatus, reason v1alp
 // takeBack begins what an abort does.
 func takeBack(s *v1alpha1.TrafficShift) {
 	s.Status.Release.State = v1alpha1.StateAborting
-	s.Status.Release.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded, Message: "aborted by command",
+	s.Status.Release.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded, Message: "aborted by command (ops@example.com)",
 		Refuse: v1alpha1.RefuseTemplate}
 }
 

@@ -222,9 +222,8 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 			fmt.Sprintf("the canary broke an objective at full traffic %d times, with no stable to compare with", stepsBack+1))
 	}
 	r.StepsBack++
-	r.Moves++
-	r.State, r.Step, r.Weight = v1alpha1.StateShifting, step, v1alpha1.PercentageOf(share)
-	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	recount(r) // where the plan got a step
+	move{step: step, share: share}.into(r, now)
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
 		Message: "an objective is broken at full traffic, where nothing shows whether the version is to blame; stepping back to " + string(r.Weight)}
 	if o.Service.Narrowed == o.canary() {

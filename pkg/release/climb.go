@@ -48,9 +48,8 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := putBack(o, now)
 	if o.Routes.Highest == 0 {
-		r.Step, want = 1, first(r, o.Evidence.Rate)
-		r.Weight = v1alpha1.PercentageOf(want)
-		r.Moves++
+		want = first(r, o.Evidence.Rate)
+		move{step: 1, share: want}.into(r, now)
 		d.Message += "; beginning again at the first weight"
 	}
 	if d, short := podsFor(o, now, want); short {
@@ -197,9 +196,7 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 		r.Baseline = o.baseline()
 		r.Detects = Detects(r.Plan, r.Baseline)
 	}
-	r.Step, r.State, r.Weight = next.step, v1alpha1.StateShifting, v1alpha1.PercentageOf(next.share)
-	r.Moves++
-	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	next.into(r, now)
 	if next.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}

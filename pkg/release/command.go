@@ -36,16 +36,22 @@ type Command struct {
 	Token string
 	// Why is the reason that was given; may be empty.
 	Why string
+	// By is the user who gave it, as the API server knows him; empty where it does not tell.
+	By  string
 	bad string
 }
 
-// ParseCommand reads the annotation. What cannot be read is a command too: it will be answered with what is wrong with it.
-func ParseCommand(text string) *Command {
+// ParseCommand reads the annotation, and the one that says whose token it is: "<token> <user>". What cannot be read is a command too: it
+// will be answered with what is wrong with it.
+func ParseCommand(text, by string) *Command {
 	words := strings.Fields(text)
 	if len(words) < 3 {
 		return &Command{Token: shorten(text), bad: "a command is \"<verb> <release number> <token> [reason]\""}
 	}
 	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: cut(strings.Join(words[3:], " "))}
+	if token, user, _ := strings.Cut(by, " "); token == words[2] {
+		c.By = cut(strings.Join(strings.Fields(user), " "))
+	}
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
@@ -82,8 +88,11 @@ func (o Observation) cleared() bool {
 	return o.Evidence.Fresh && o.Evidence.Seen && o.proven()
 }
 
-// because appends the reason that was given.
+// because appends who gave the command, and the reason that was given.
 func (c *Command) because(message string) string {
+	if c.By != "" {
+		message += " (" + c.By + ")"
+	}
 	if c.Why == "" {
 		return message
 	}
@@ -129,8 +138,9 @@ func whenToldToReplan(o Observation, _ time.Time) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	r.Plan, r.Policy = replanned(o), o.Wanted.Policy
 	if r.Step > 0 {
-		r.Step = int32(slices.IndexFunc(r.Plan.Steps, func(s v1alpha1.Step) bool { return s.Weight.Millionths() >= r.Weight.Millionths() }) + 1)
+		r.Step = stepOf(r.Plan, r.Weight)
 	}
+	recount(r)
 	if r.Baseline != nil {
 		r.Detects = Detects(r.Plan, r.Baseline)
 	}
@@ -138,6 +148,18 @@ func whenToldToReplan(o Observation, _ time.Time) (Decision, bool) {
 		Message: fmt.Sprintf("the release goes on by ShiftPolicy %s as it is now; its objectives, confidence, tolerance and warm-up stay those it began with", r.Policy)}
 	d.Answer = o.Wanted.Command.accepted(o.Wanted.Command.because(d.Message))
 	return d, true
+}
+
+// recount names the steps of the recorded weights by a plan that has changed.
+func recount(r *v1alpha1.Release) {
+	for i, w := range r.Weights {
+		r.Weights[i].Step = stepOf(r.Plan, w.Weight)
+	}
+}
+
+// stepOf is the step of a plan, from 1, that a weight is or is on the way to.
+func stepOf(plan v1alpha1.ShiftPolicySpec, weight v1alpha1.Percentage) int32 {
+	return int32(slices.IndexFunc(plan.Steps, func(s v1alpha1.Step) bool { return s.Weight.Millionths() >= weight.Millionths() }) + 1)
 }
 
 // replanned is the policy as it is now, but for what the running release is judged by.

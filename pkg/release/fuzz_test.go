@@ -50,7 +50,7 @@ func (d *dice) observation() Observation {
 	o.Wanted = Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), nil)}
 	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
 	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
-		o.Wanted.Command = ParseCommand(text)
+		o.Wanted.Command = ParseCommand(text, "")
 	}
 	o.Workload = Workload{
 		Deployment: pick(d, "web", "web", ""), Replicas: int32(d.n(6)), Template: pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),

@@ -88,6 +88,7 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 	if id := fmt.Sprint(r.Number, r.StartedAt); id != x.release {
 		x.release, x.proven, x.pulled = id, 0, false
 	}
+	x.recorded(t, w, r)
 	share := r.Weight.Millionths()
 	switch {
 	case !o.running():
@@ -113,6 +114,20 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 		x.fail(t, w, "raises from %s to %s at once", o.Release.Weight, r.Weight)
 	}
 	x.proven = share
+}
+
+// recorded checks what the record says of the weights that were written.
+func (x *watch) recorded(t *testing.T, w *world, r *v1alpha1.Release) {
+	t.Helper()
+	n := len(r.Weights)
+	switch {
+	case n != min(int(r.Moves), mostWeights):
+		x.fail(t, w, "%d weights are recorded of %d moves", n, r.Moves)
+	case r.Outcome == nil && r.Step > 0 && (r.Weights[n-1].Weight != r.Weight || r.Weights[n-1].Step != r.Step):
+		x.fail(t, w, "the last weight is recorded as %v where %s of step %d is wanted", r.Weights[n-1], r.Weight, r.Step)
+	case !slices.IsSortedFunc(r.Weights, func(a, b v1alpha1.WrittenWeight) int { return a.At.Compare(b.At.Time) }):
+		x.fail(t, w, "the weights are not recorded in their order: %v", r.Weights)
+	}
 }
 
 // writes checks a write before it is made.

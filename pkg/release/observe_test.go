@@ -13,7 +13,7 @@ func (w *world) observe() Observation {
 	o := Observation{Release: w.status.release, Refused: w.status.refused, Bounds: w.bounds}
 	o.Wanted = Wanted{Managed: w.managed, Paused: w.paused, Policy: "standard", Problem: w.problem}
 	if c := w.command; c != "" {
-		if parsed := ParseCommand(c); parsed.Token != w.status.handled {
+		if parsed := ParseCommand(c, w.by); parsed.Token != w.status.handled {
 			o.Wanted.Command = parsed
 		}
 	}

@@ -27,6 +27,18 @@ type move struct {
 	why   string
 }
 
+// into takes a move into the record, before its weight is written.
+func (m move) into(r *v1alpha1.Release, now time.Time) {
+	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
+	r.Moves++
+	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	r.Weights = append(r.Weights, v1alpha1.WrittenWeight{Weight: r.Weight, Step: m.step, At: *r.StepStartedAt})
+	r.Weights = r.Weights[max(0, len(r.Weights)-mostWeights):]
+}
+
+// mostWeights is how many weights the API server accepts in a record.
+const mostWeights = 32
+
 // byProof says whether the evidence chooses the weights between the plan's steps.
 func byProof(r *v1alpha1.Release) bool { return r.Plan.Pace.Type == v1alpha1.PaceProof }
 

@@ -94,7 +94,11 @@ func events() []event {
 		{"let go", set(func(w *world) { w.managed = false })},
 		{"pause", set(func(w *world) { w.paused = true })},
 		{"resume", set(func(w *world) { w.paused = false })},
-		{"command TEXT", text(func(w *world, s string) { w.command = s })},
+		{"command TEXT", text(func(w *world, s string) { w.command, w.by = s, "" })},
+		{"user USER commands TEXT", func(_ *testing.T, w *world, a []string) error {
+			w.command, w.by = a[1], strings.Fields(a[1])[2]+" "+a[0]
+			return nil
+		}},
 		{"problem MESSAGE", text(func(w *world, s string) { w.problem = &Problem{Reason: v1alpha1.ReasonRouteUnsupported, Message: s} })},
 		{"problem passes", set(func(w *world) { w.problem = nil })},
 		{"push TEMPLATE", text((*world).push)},

@@ -32,7 +32,7 @@ type world struct {
 	managed, paused, forgotten bool
 	policy                     *v1alpha1.ShiftPolicySpec
 	problem                    *Problem
-	command                    string
+	command, by                string
 
 	arms    *arms // nil: the workload is ours
 	dep     deployment

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -142,7 +143,7 @@ func pausedBy(shift *v1alpha1.TrafficShift, now time.Time) string {
 		if _, wrote := fields.Spec["f:control"]; !wrote {
 			continue
 		}
-		said := "by " + clean(m.Manager)
+		said := "by " + clean(cmp.Or(shift.Annotations[v1alpha1.ControlledByAnnotation], m.Manager))
 		if m.Time != nil {
 			said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
 		}

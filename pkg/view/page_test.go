@@ -110,7 +110,7 @@ func TestAPromotionAsksForAReasonWhereTheEvidenceDoesNotClearIt(t *testing.T) {
 func trace(t *testing.T) *view.Trace {
 	t.Helper()
 	s := shifting()
-	s.Status.Release.StepStartedAt = ago(30 * time.Second)
+	s.Status.Release.StepStartedAt, s.Status.Release.Weights = ago(30*time.Second), nil
 	seen, runs := view.Begin(s, now)
 	if !runs {
 		t.Fatal("no release runs")
@@ -159,6 +159,28 @@ func TestPlotsArePositions(t *testing.T) {
 	canary := p.Objectives[0].Share.Lines[1]
 	if canary.Last != "0.08% (0.04% to 0.19%)" || len(canary.Band) != 7 {
 		t.Errorf("the canary's share is %s, with %d pieces of its band", canary.Last, len(canary.Band))
+	}
+}
+
+func TestTheWeightsBeforeTheFirstLookAreDrawn(t *testing.T) {
+	s := shifting()
+	seen, _ := view.Begin(s, now)
+	seen.Add(s, now)
+	s.Status.Release.Weight = "25%"
+	seen.Add(s, now.Add(5*time.Minute))
+	// The axis begins four minutes before the first look and ends eight after it; the top is 25%.
+	p := view.PlotsOf(seen, now.Add(8*time.Minute))
+	want := [][][2]float64{{{0, 0.008}, {0.0833, 0.008}, {0.0833, 0.04}, {0.2222, 0.04}, {0.2222, 0.2}, {0.3333, 0.2}, {0.75, 0.2}, {0.75, 1}, {1, 1}}}
+	if diff := cmp.Diff(want, p.Weight.Lines[0].Parts); diff != "" {
+		t.Errorf("wanted (-want +got):\n%s", diff)
+	}
+	// With less recorded, less from before is shown, beginning at the level that it had.
+	p = view.PlotsOf(seen, now.Add(5*time.Minute+time.Second))
+	if first := p.Weight.Lines[0].Parts[0][0]; first != [2]float64{0, 0.04} {
+		t.Errorf("it begins at %v", first)
+	}
+	if !strings.HasSuffix(p.Note, "and the weight at that time was written at 11:58:40.") {
+		t.Errorf("the note is %q", p.Note)
 	}
 }
 

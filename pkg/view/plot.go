@@ -111,8 +111,10 @@ func recordedSince(t *Trace, now time.Time) string {
 		return text
 	}
 	text += " It had begun at " + clock(t.Started)
-	if t.Written.After(t.Started) && t.Written.Before(t.Since) {
-		text += ", and the weight at that time was written at " + clock(t.Written)
+	if n := len(t.Before); n > 0 {
+		if at := t.Before[n-1].At.Time; at.After(t.Started) && at.Before(t.Since) {
+			text += ", and the weight at that time was written at " + clock(at)
+		}
 	}
 	return text + "."
 }
@@ -132,10 +134,11 @@ func clockOf(at, now time.Time, unit time.Duration) string {
 // axis is the time that is shown.
 type axis struct{ from, to time.Time }
 
-// axisOf begins where recording began, or a little before: when the first weight was written.
+// axisOf begins where the first weight was written, but so that at least two thirds, or all but a minute, of what is shown was recorded.
 func axisOf(t *Trace, now time.Time) axis {
 	a := axis{from: t.Since, to: now}
-	if before := t.Since.Sub(t.Written); !t.Written.IsZero() && before > 0 {
+	if len(t.Before) > 0 {
+		before := max(0, t.Since.Sub(t.Before[0].At.Time))
 		a.from = t.Since.Add(-min(before, max(a.to.Sub(t.Since)/2, time.Minute)))
 	}
 	least := 30 * time.Second // while there is more to come
@@ -245,16 +248,38 @@ func (d drawing) weights() Plot {
 	for _, s := range d.t.Samples {
 		top = max(top, s.Wanted, s.Live)
 	}
+	for _, b := range d.t.Before {
+		top = max(top, b.Weight.Fraction())
+	}
 	scale, ticks := linear(max(top, 1e-6))
 	last := d.last()
 	wanted, live := shareText(last.Wanted), liveText(last.Live)
 	p := Plot{Title: "Weight", Said: "Wanted " + wanted + ", live " + live, Ticks: ticks, Limits: []Limit{}}
 	w := d.line(Line{Kind: "wanted", Name: "wanted", Last: wanted}, true, func(s Sample) float64 { return s.Wanted }, scale)
-	if first := d.shown[0]; d.a.from.Before(d.t.Since) && len(w.Parts) > 0 && first.Wanted >= 0 {
-		w.Parts[0] = append([][2]float64{{0, places(scale(first.Wanted))}}, w.Parts[0]...)
+	if len(w.Parts) > 0 {
+		w.Parts[0] = append(d.before(scale, w.Parts[0][0]), w.Parts[0]...)
 	}
 	p.Lines = []Line{w, d.line(Line{Kind: "live", Name: "live", Last: live}, false, func(s Sample) float64 { return s.Live }, scale)}
 	return p
+}
+
+// before is the stair of the weights that were written before the first point of a line.
+func (d drawing) before(scale func(float64) float64, first [2]float64) [][2]float64 {
+	var stair [][2]float64
+	level := -1.0
+	for _, b := range d.t.Before {
+		x, y := places(d.a.x(b.At.Time)), places(scale(b.Weight.Fraction()))
+		if x == 0 {
+			stair = stair[:0]
+		} else if level >= 0 {
+			stair = append(stair, [2]float64{x, level})
+		}
+		stair, level = append(stair, [2]float64{x, y}), y
+	}
+	if level >= 0 && level != first[1] {
+		stair = append(stair, [2]float64{first[0], level})
+	}
+	return stair
 }
 
 // shares are the bad shares of both arms so far, with their intervals.

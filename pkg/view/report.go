@@ -34,8 +34,16 @@ type Report struct {
 	// Requests met the canary, Failed of them were bad.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
-	// Objectives are known of the newest release only.
+	// Weights are the last that were written, oldest first; known of the newest release only, as the objectives are.
+	Weights    []ReportWeight    `json:"weights,omitempty"`
 	Objectives []ReportObjective `json:"objectives,omitempty"`
+}
+
+// ReportWeight is a weight of a Report, the step of the plan that it belongs to, from 1, and when it was written.
+type ReportWeight struct {
+	Weight string    `json:"weight"`
+	Step   int       `json:"step"`
+	At     time.Time `json:"at"`
 }
 
 // ReportObjective is one objective of a Report.
@@ -112,6 +120,9 @@ func newestReport(shift *v1alpha1.TrafficShift, given *v1alpha1.Release) Report 
 		ended := given.FinishedAt.UTC()
 		r.Ended = &ended
 	}
+	for _, w := range given.Weights {
+		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
+	}
 	for _, o := range objectivesOf(given) {
 		r.Objectives = append(r.Objectives, ReportObjective{Name: o.title(), Verdict: verdict(o), StableRequests: o.Stable.Requests, StableBad: o.Stable.Bad,
 			CanaryRequests: o.Canary.Requests, CanaryBad: o.Canary.Bad, Against: o.Against, For: o.For})
@@ -144,6 +155,12 @@ func (r Report) Markdown() string {
 	row("pod to look at", r.Pod)
 	if r.Message != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Message)
+	}
+	if len(r.Weights) > 0 {
+		b.WriteString("\n| weight | step | written |\n|---|---|---|\n")
+	}
+	for _, w := range r.Weights {
+		fmt.Fprintf(&b, "| %s | %d | %s |\n", cell(w.Weight), w.Step, stamp(&w.At))
 	}
 	if len(r.Objectives) == 0 {
 		return b.String()

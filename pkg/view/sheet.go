@@ -54,6 +54,8 @@ type Fact struct {
 type Stop struct {
 	Weight string `json:"weight"`
 	Hold   string `json:"hold"`
+	// Took is how long the release was on the way to a step that is done and at it, "" when unknown.
+	Took string `json:"took,omitempty"`
 	// Mark is done, here, ahead, cut or never.
 	Mark string `json:"mark"`
 	// Word says it: "done", "now", "on the way", "to come", "taken back here", "not reached".
@@ -199,8 +201,9 @@ func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 	case s.Outcome != nil:
 		result = s.Outcome.Result
 	}
+	took := tookOf(r)
 	for i, step := range r.Plan.Steps {
-		stop := Stop{Weight: percent(step.Weight), Hold: span(step.Hold.Duration())}
+		stop := Stop{Weight: percent(step.Weight), Hold: span(step.Hold.Duration()), Took: took[int32(i+1)]}
 		switch at := i + 1; {
 		case result == StatePromoted, at < s.Step:
 			stop.Mark, stop.Word, stop.Icon = "done", "done", "✔"
@@ -216,6 +219,18 @@ func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 		stops = append(stops, stop)
 	}
 	return stops
+}
+
+// tookOf says of steps, from 1, how long the release was on the way to them and at them, the last time that it left them for another one.
+func tookOf(r *v1alpha1.Release) map[int32]string {
+	took, since := map[int32]string{}, 0
+	for i, w := range r.Weights {
+		if from := r.Weights[since]; w.Step != from.Step {
+			took[from.Step] = span(max(w.At.Sub(from.At.Time), 0))
+			since = i
+		}
+	}
+	return took
 }
 
 // takenBackAt is what became of the step that an aborted release was at, and of those after it.

@@ -153,6 +153,10 @@ func (w *writer) stops(stops []Stop) {
 			part += " " + s.Word
 		case "ahead":
 			part += " for " + s.Hold
+		case "done":
+			if s.Took != "" {
+				part += " took " + s.Took
+			}
 		}
 		parts = append(parts, part)
 	}

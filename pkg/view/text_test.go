@@ -71,6 +71,7 @@ func shifting() *v1alpha1.TrafficShift {
 		},
 		Step: 2, Weight: "5%", LiveWeight: "4.93%", LiveWeightError: "0.098%", PeakWeight: "5%", Verdict: "Healthy", Exposed: 9571, Failed: 12,
 		StartedAt: *ago(5 * time.Minute), StepStartedAt: ago(80 * time.Second), SettledAt: ago(72 * time.Second),
+		Weights: []v1alpha1.WrittenWeight{{Weight: "0.2%", Step: 1, At: *ago(4 * time.Minute)}, {Weight: "1%", Step: 1, At: *ago(3 * time.Minute)}, {Weight: "5%", Step: 2, At: *ago(80 * time.Second)}},
 		Objectives: []v1alpha1.ObjectiveStatus{
 			{Name: "availability", Verdict: "Healthy", Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200},
 				Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 12}, Against: "0.2", For: "1000000000"},
@@ -90,7 +91,7 @@ func preparing() *v1alpha1.TrafficShift {
 	s := shifting()
 	r := s.Status.Release
 	r.State, r.Step, r.Weight, r.LiveWeight, r.PeakWeight, r.Exposed, r.Failed = v1alpha1.StatePreparing, 0, "0%", "", "", 0, 0
-	r.Objectives, r.Verdict, r.SettledAt, r.StepStartedAt = nil, "", nil, nil
+	r.Objectives, r.Verdict, r.SettledAt, r.StepStartedAt, r.Weights = nil, "", nil, nil, nil
 	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonCanaryNotReady, "", 20*time.Second)
 	set(s, v1alpha1.ConditionWorkloadReady, metav1.ConditionFalse, v1alpha1.ReasonCanaryNotReady, "1 of 2 pods of the canary is available", 20*time.Second)
 	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionFalse, v1alpha1.ReasonNoData, "", 20*time.Second)
@@ -120,7 +121,7 @@ func aborting() *v1alpha1.TrafficShift {
 	s := shifting()
 	r := s.Status.Release
 	r.State, r.Step, r.Weight, r.LiveWeight, r.PeakWeight, r.Verdict = v1alpha1.StateAborting, 1, "0%", "0.4%", "1%", "Breach"
-	r.Exposed, r.Failed = 212, 31
+	r.Exposed, r.Failed, r.Weights = 212, 31, r.Weights[:2]
 	r.Objectives = []v1alpha1.ObjectiveStatus{
 		{Name: "availability", Verdict: "Breach", Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 23},
 			Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 31}, Against: "162.8", For: "0"},
@@ -198,7 +199,10 @@ func TestText(t *testing.T) {
 		"the reason is told once": {with(aborting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.State, s.Status.Release.Next = v1alpha1.StateDraining, s.Status.Release.Outcome.Message+"; the canary's pods are ending"
 		}), view.Paper{Width: 100}},
-		"paused for a reason":          {with(shifting(), paused), view.Paper{Width: 100}},
+		"paused for a reason": {with(shifting(), paused), view.Paper{Width: 100}},
+		"paused by a user": {with(with(shifting(), paused), func(s *v1alpha1.TrafficShift) {
+			s.Annotations[v1alpha1.ControlledByAnnotation] = "ops@example.com"
+		}), view.Paper{Width: 100}},
 		"paused for a reason, at rest": {with(promoted(), paused), view.Paper{Width: 100}},
 		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			r := s.Status.Release

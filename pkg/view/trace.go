@@ -34,9 +34,10 @@ const MostSamples = 2000
 type Trace struct {
 	// Number of the release.
 	Number int64
-	// Since is when the first look was, Started when the release began, and Written when the first weight that was seen was
-	// written; zero when unknown.
-	Since, Started, Written time.Time
+	// Since is when the first look was, and Started when the release began; zero when unknown.
+	Since, Started time.Time
+	// Before are the weights that were written before the first look, oldest first, as far as they are known.
+	Before []v1alpha1.WrittenWeight
 	// Names are the objectives, Allowed the shares of bad requests that they allow, 0 when unknown, and Phi the dispersions of their bad requests.
 	Names   []string
 	Allowed []float64
@@ -55,8 +56,9 @@ func Begin(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
 		return nil, false
 	}
 	t := &Trace{Number: r.Number, Since: now, Started: r.StartedAt.Time, PassAt: passAt(r.Plan.Confidence)}
-	if r.StepStartedAt != nil {
-		t.Written = r.StepStartedAt.Time
+	t.Before = slices.Clone(r.Weights)
+	if len(t.Before) == 0 && r.StepStartedAt != nil { // an older operator tells of the present weight only
+		t.Before = []v1alpha1.WrittenWeight{{Weight: r.Weight, Step: r.Step, At: *r.StepStartedAt}}
 	}
 	for _, o := range objectivesOf(r) {
 		t.Names = append(t.Names, o.Name)

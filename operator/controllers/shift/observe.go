@@ -133,7 +133,7 @@ func (f *facts) beforeTraffic() bool { return !f.running() || f.o.Release.Step =
 // wanted looks at the policy and the command.
 func (r *reconciler) wanted(ctx context.Context, f *facts) error {
 	if text := f.shift.Annotations[v1alpha1.CommandAnnotation]; text != "" {
-		if c := release.ParseCommand(text); c.Token != f.shift.Status.LastHandledCommand {
+		if c := release.ParseCommand(text, f.shift.Annotations[v1alpha1.CommandedByAnnotation]); c.Token != f.shift.Status.LastHandledCommand {
 			f.o.Wanted.Command = c
 		}
 	}

@@ -110,7 +110,7 @@ function sheetPage() {
 }
 
 const stop = (p) => h("li", { class: p.mark, "aria-current": p.mark === "here" ? "step" : null },
-  h("span", { class: "icon", "aria-hidden": "true" }, p.icon), h("span", { class: "stop-weight" }, p.weight), h("span", { class: "stop-word" }, p.word), h("span", { class: "stop-hold" }, "hold " + p.hold));
+  h("span", { class: "icon", "aria-hidden": "true" }, p.icon), h("span", { class: "stop-weight" }, p.weight), h("span", { class: "stop-word" }, p.word), h("span", { class: "stop-hold" }, p.mark === "done" && p.took ? "took " + p.took : "hold " + p.hold));
 
 function weights() {
   const p = state.plots;

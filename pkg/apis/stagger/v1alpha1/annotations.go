@@ -10,6 +10,11 @@ const (
 	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and
 	// status.lastAnswer.
 	CommandAnnotation = "stagger.dev/command"
+	// CommandedByAnnotation on a TrafficShift says who wrote the command: "<token> <user>". The admission policy stagger-author writes it,
+	// so that nobody commands in another's name.
+	CommandedByAnnotation = "stagger.dev/commanded-by"
+	// ControlledByAnnotation on a TrafficShift is the user who paused it; the same admission policy writes it.
+	ControlledByAnnotation = "stagger.dev/controlled-by"
 	// PausedAnnotation on a TrafficShift says why its control is Paused, for people.
 	PausedAnnotation = "stagger.dev/paused"
 	// HeldLabel on a Deployment ("true") says that its template changes are released by Stagger and by nothing else.

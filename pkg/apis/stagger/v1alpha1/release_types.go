@@ -127,6 +127,11 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Moves int32 `json:"moves,omitempty"`
+	// weights are the last of them, oldest first, and when each was written.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Weights []WrittenWeight `json:"weights,omitempty"`
 	// stepsBack counts how often the release has stepped back from 100%.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -146,6 +151,21 @@ type Release struct {
 	// workload is what is held.
 	// +optional
 	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`
+}
+
+// WrittenWeight is a share of the canary that was written into the routes.
+type WrittenWeight struct {
+	// weight is the share.
+	// +required
+	Weight Percentage `json:"weight"`
+	// step is the step of the plan that the weight is, or is on the way to, from 1.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	Step int32 `json:"step"`
+	// at is when it was written.
+	// +required
+	At metav1.Time `json:"at"`
 }
 
 // Toward is one of the two destinations of a TrafficShift.
