@@ -51,12 +51,17 @@ type Config struct {
 	Do func(context.Context, Order) (string, error)
 	// Refused says why a verb makes no sense for an object now, "" when it does.
 	Refused func(view.Verb, *v1alpha1.TrafficShift) string
+	// Look begins to look at pods and routes, for one page.
+	Look func() Look
 	// Explain makes one sentence of an error.
 	Explain func(error) error
 	Now     func() time.Time
 	// Token is what a browser has to know.
 	Token string
 }
+
+// Look is what is seen of the pods and routes of a running release, by a look that may be some seconds old; nil for nothing.
+type Look func(context.Context, *v1alpha1.TrafficShift) *view.Around
 
 // Server is one dashboard.
 type Server struct {

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -47,7 +48,7 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) {
 	case shift == nil:
 		refuse(w, http.StatusNotFound, s.absent(ns, name))
 	default:
-		answer(w, http.StatusOK, s.sheet(shift))
+		answer(w, http.StatusOK, s.sheet(r.Context(), shift, s.config.Look()))
 	}
 }
 
@@ -56,8 +57,11 @@ func (s *Server) list() view.Board {
 	return view.BoardOf(shifts, s.config.Namespace, s.config.Now())
 }
 
-func (s *Server) sheet(shift *v1alpha1.TrafficShift) view.Sheet {
-	return view.SheetOf(shift, s.config.Now(), func(v view.Verb) string { return s.config.Refused(v, shift) })
+// sheet is one Service. The cluster is not waited for long: what is seen of pods and routes can be from before.
+func (s *Server) sheet(ctx context.Context, shift *v1alpha1.TrafficShift, look Look) view.Sheet {
+	ctx, cancel := context.WithTimeout(ctx, redraw)
+	defer cancel()
+	return view.SheetOf(shift, s.config.Now(), look(ctx, shift), func(v view.Verb) string { return s.config.Refused(v, shift) })
 }
 
 func (s *Server) absent(ns, name string) string {
@@ -89,10 +93,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
-	next := &replots{}
+	next, look := &replots{}, s.config.Look()
 	for {
 		_, _, changed := s.board.health()
-		if o.send("health", s.health()) != nil || s.show(&o, key, r, next) != nil || o.alive(s.config.Now()) != nil {
+		if o.send("health", s.health()) != nil || s.show(&o, key, r, next, look) != nil || o.alive(s.config.Now()) != nil {
 			return
 		}
 		rest := time.NewTimer(pause)
@@ -128,7 +132,7 @@ func (s *Server) health() Health {
 }
 
 // show sends the list, or one Service with its plots.
-func (s *Server) show(o *outlet, key string, r *http.Request, next *replots) error {
+func (s *Server) show(o *outlet, key string, r *http.Request, next *replots, look Look) error {
 	if listed, _, _ := s.board.health(); !listed {
 		return nil
 	}
@@ -144,7 +148,7 @@ func (s *Server) show(o *outlet, key string, r *http.Request, next *replots) err
 		return o.send("gone", map[string]string{"error": odd})
 	}
 	delete(o.sent, "gone")
-	if err := o.send("sheet", s.sheet(shift)); err != nil {
+	if err := o.send("sheet", s.sheet(r.Context(), shift, look)); err != nil {
 		return err
 	}
 	version := s.board.version(key)

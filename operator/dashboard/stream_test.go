@@ -8,6 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 func TestOnlySoManyPagesAreServedAtOnce(t *testing.T) {
@@ -30,7 +33,7 @@ func TestOnlySoManyPagesAreServedAtOnce(t *testing.T) {
 
 // Whoever waits for a first look is told so, and gets no empty list.
 func TestBeforeTheFirstLookNothingIsSaid(t *testing.T) {
-	s := New(Config{Read: read, Now: clock(), Token: "t0ken", Namespace: "shop"}, "127.0.0.1:1")
+	s := New(Config{Read: read, Now: clock(), Token: "t0ken", Namespace: "shop", Look: blind}, "127.0.0.1:1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1/api/stream", nil)
@@ -58,4 +61,9 @@ func TestBrowsersLeaveOutTheUsualPort(t *testing.T) {
 			t.Errorf("the address is %s, want %s", got, want)
 		}
 	}
+}
+
+// blind sees no pods and routes.
+func blind() Look {
+	return func(context.Context, *v1alpha1.TrafficShift) *view.Around { return nil }
 }

@@ -35,6 +35,43 @@ func (c cluster) around(ctx context.Context, shift *v1alpha1.TrafficShift, now t
 	return a, err
 }
 
+// lookout keeps what was seen of the pods and routes of one Service.
+type lookout struct {
+	cluster cluster
+	now     func() time.Time
+	seen    *view.Around
+	// looked is when, and moves the weight whose routes they are.
+	looked time.Time
+	moves  int32
+}
+
+// lookAgain is how old a look at pods and routes may be where it is shown for long.
+const lookAgain = 5 * time.Second
+
+// look looks at pods and routes, unless that was done lately. What cannot be seen now is not worth an error.
+func (l *lookout) look(ctx context.Context, shift *v1alpha1.TrafficShift, lately time.Duration) {
+	now := l.now()
+	if now.Sub(l.looked) < lately {
+		return
+	}
+	l.looked = now
+	var routes []string
+	if r := shift.Status.Release; r != nil && l.seen != nil && l.moves == r.Moves {
+		routes = l.seen.Routes
+	}
+	if around, err := l.cluster.around(ctx, shift, now, routes); err == nil && around != nil {
+		l.seen, l.moves = around, shift.Status.Release.Moves
+	}
+}
+
+// of is what was seen last; nil where no release runs.
+func (l *lookout) of(shift *v1alpha1.TrafficShift) *view.Around {
+	if r := shift.Status.Release; r == nil || r.State.Ended() {
+		return nil
+	}
+	return l.seen
+}
+
 // routesMoved are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
 func (c cluster) routesMoved(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
 	all, err := c.ofMesh(ctx, virtualServicesResource)

@@ -198,6 +198,10 @@ func TestCommandsThatMakeNoSenseWriteNothing(t *testing.T) {
 			}), verb: "promote",
 			want: "release 7 of checkout is at its last step, which only evidence ends, or --full with a reason; see: kubectl stagger status checkout -n shop",
 		},
+		"promote of what is not cleared": {
+			object: as(shift("shop", "checkout"), unproven), verb: "promote",
+			want: "the evidence does not clear the next step; say why it is to be left all the same, with --reason",
+		},
 		"a full promotion without a reason": {
 			object: shift("shop", "checkout"), verb: "promote --full", want: "this overrides the evidence; say why with --reason",
 		},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,7 +78,7 @@ func (d *dash) run(ctx context.Context, c cluster, w World) error {
 	server := dashboard.New(dashboard.Config{
 		Shifts: c.shifts(), Namespace: c.namespace, Read: typed, Explain: explain, Now: w.Now, Token: w.Token(),
 		Do:      func(ctx context.Context, o dashboard.Order) (string, error) { return c.carryOut(ctx, o, w.Token()) },
-		Refused: c.refused,
+		Refused: c.refused, Look: func() dashboard.Look { return c.lookout(w.Now) },
 	}, listener.Addr().String())
 	if err := write(w.Streams.Out, server.Address()+"\n"); err != nil {
 		return errors.Join(err, listener.Close())
@@ -123,6 +124,7 @@ func (c cluster) carryOut(ctx context.Context, o dashboard.Order, token string) 
 		given.seen = &v1alpha1.Release{Number: o.Number, Moves: o.Moves}
 	}
 	if control, is := controlOf(o.Verb, given.seen); is {
+		control.reason = given.reason
 		d, err := control.give(ctx, c, given.service)
 		return d.text, err
 	}
@@ -133,6 +135,17 @@ func (c cluster) carryOut(ctx context.Context, o dashboard.Order, token string) 
 	given.weight = verb.weight
 	d, err := (&ordering{order: verb, command: given}).give(ctx, c, token)
 	return d.text, err
+}
+
+// lookout looks at the pods and routes of the Service that a page shows, in whatever namespace it is.
+func (c cluster) lookout(now func() time.Time) dashboard.Look {
+	l := &lookout{now: now}
+	return func(ctx context.Context, shift *v1alpha1.TrafficShift) *view.Around {
+		l.cluster = c
+		l.cluster.namespace = shift.Namespace
+		l.look(ctx, shift, lookAgain)
+		return l.of(shift)
+	}
 }
 
 // orders are the verbs of the dashboard that command the operator.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 // order is a verb by which people command the operator.
@@ -103,7 +104,15 @@ func (o *ordering) run(ctx context.Context, c cluster, w World) error {
 
 // give writes the command.
 func (o *ordering) give(ctx context.Context, c cluster, token string) (done, error) {
-	is, err := o.command.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error { return o.allowed(c, shift) })
+	is, err := o.command.give(ctx, c, token, func(shift *v1alpha1.TrafficShift) error {
+		if err := o.allowed(c, shift); err != nil {
+			return err
+		}
+		if o.weight && o.command.reason == "" && view.Overrides(shift) {
+			return errors.New("the evidence does not clear the next step; say why it is to be left all the same, with --reason")
+		}
+		return nil
+	})
 	var already takenBack
 	if errors.As(err, &already) {
 		text := fmt.Sprintf("release %d of %s is being taken back already (%s)", is.shift.Status.Release.Number, is.shift.Name, already.why)

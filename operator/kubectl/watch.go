@@ -26,14 +26,8 @@ type live struct {
 	w       World
 	wide    bool
 	display *display
-	// around is what was seen of pods and routes, looked when, and moves the weight whose routes they are.
-	around *view.Around
-	looked time.Time
-	moves  int32
+	lookout *lookout
 }
-
-// lookAgain is how old a look at pods and routes may be on a terminal.
-const lookAgain = 5 * time.Second
 
 func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var o output
@@ -63,7 +57,7 @@ func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if len(args) == 0 {
 				return newLiveFleet(cluster, w, o == outputWide, all).run(c.Context())
 			}
-			l := live{cluster: cluster, w: w, wide: o == outputWide, display: newDisplay(w)}
+			l := live{cluster: cluster, w: w, wide: o == outputWide, display: newDisplay(w), lookout: &lookout{cluster: cluster, now: w.Now}}
 			return l.run(c.Context(), serviceName(args[0]))
 		},
 	}
@@ -92,7 +86,7 @@ func (l *live) run(ctx context.Context, service string) error {
 
 // follow shows one release from a look on; it returns false when the API server has forgotten what came after the look.
 func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
-	l.lookAround(ctx, shift, 0)
+	l.lookout.look(ctx, shift, 0)
 	if end, err := l.show(shift, number); end || err != nil {
 		return true, err
 	}
@@ -111,7 +105,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 			if !l.display.terminal {
 				continue
 			}
-			l.lookAround(ctx, shift, lookAgain)
+			l.lookout.look(ctx, shift, lookAgain)
 		case e, open := <-events.ResultChan():
 			if !open {
 				return true, errors.New("the cluster ended the watch; type it again")
@@ -124,7 +118,7 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 				return true, err
 			}
 			shift = next
-			l.lookAround(ctx, shift, redraw)
+			l.lookout.look(ctx, shift, redraw)
 		}
 		if end, err := l.show(shift, number); end || err != nil {
 			return true, err
@@ -132,29 +126,11 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 	}
 }
 
-// lookAround looks at pods and routes, unless that was done lately. What cannot be seen now is not worth the watch.
-func (l *live) lookAround(ctx context.Context, shift *v1alpha1.TrafficShift, lately time.Duration) {
-	now := l.w.Now()
-	if now.Sub(l.looked) < lately {
-		return
-	}
-	l.looked = now
-	var routes []string
-	if r := shift.Status.Release; r != nil && l.around != nil && l.moves == r.Moves {
-		routes = l.around.Routes
-	}
-	if around, err := l.cluster.around(ctx, shift, now, routes); err == nil && around != nil {
-		l.around, l.moves = around, shift.Status.Release.Moves
-	}
-}
-
 // show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
 func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, l.w.Now())
-	if r != nil && !r.State.Ended() {
-		screen.Around = l.around
-	}
+	screen.Around = l.lookout.of(shift)
 	if r != nil && r.Number != number {
 		e, err := l.cluster.missed(screen, number)
 		if err != nil {

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -56,7 +57,7 @@ func actionsOf(shift *v1alpha1.TrafficShift, s Screen, refused func(Verb) string
 	if s.Weight != nil {
 		weight = cmp.Or(s.Weight.Wanted, "an unknown weight")
 	}
-	actions := []Action{pauseAction(shift, s, named, weight), promoteAction(shift, s, named, weight),
+	actions := []Action{pauseAction(shift, s, named, weight), promoteAction(shift, named, weight),
 		{Verb: VerbAbort, Label: "Abort", Title: "Abort " + named + "?", Confirm: "Abort the release", Grave: true, Reason: ReasonOptional,
 			Effect: "The canary's traffic goes from " + weight + " to 0% first, then everything else is put back." +
 				" The same template is not released again until it changes or a retry is commanded."},
@@ -82,7 +83,7 @@ func pauseAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string) A
 		}
 		return a
 	}
-	a := Action{Verb: VerbPause, Label: "Pause", Title: "Pause " + named + "?", Confirm: "Pause",
+	a := Action{Verb: VerbPause, Label: "Pause", Title: "Pause " + named + "?", Confirm: "Pause", Reason: ReasonOptional,
 		Effect: "A release that starts gets no traffic until it is resumed."}
 	if runs {
 		a.Effect = "It stays at " + weight + " until it is resumed. It is still taken back when the evidence is against it. The pause outlives this release."
@@ -90,7 +91,7 @@ func pauseAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string) A
 	return a
 }
 
-func promoteAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string) Action {
+func promoteAction(shift *v1alpha1.TrafficShift, named, weight string) Action {
 	a := Action{Verb: VerbPromote, Label: "Promote", Title: "Leave " + weight + " of " + named + "?", Confirm: "Leave " + weight, Grave: true,
 		Effect: "The present weight is left for the next step.", Reason: ReasonOptional}
 	r := shift.Status.Release
@@ -101,19 +102,21 @@ func promoteAction(shift *v1alpha1.TrafficShift, s Screen, named, weight string)
 		a.Effect = fmt.Sprintf("The canary's traffic goes from %s to %s now, the next step of the plan, without waiting for its hold.",
 			weight, percent(r.Plan.Steps[step-1].Weight))
 	}
-	if s.State == StateHeld || !cleared(s) {
+	if Overrides(shift) {
 		a.Reason = ReasonRequired
 		a.Effect += " The evidence does not clear that step, so say why it is to be left all the same."
 	}
 	return a
 }
 
+// Overrides says whether leaving the present weight of a release goes beyond its evidence, as far as the status tells.
+func Overrides(shift *v1alpha1.TrafficShift) bool {
+	r := shift.Status.Release
+	return r == nil || stateOf(shift) == StateHeld || !cleared(r)
+}
+
 // cleared says whether the evidence for each objective passes.
-func cleared(s Screen) bool {
-	for _, o := range s.Objectives {
-		if number(o.For) < s.PassAt {
-			return false
-		}
-	}
-	return len(s.Objectives) > 0
+func cleared(r *v1alpha1.Release) bool {
+	objectives, pass := objectivesOf(r), passAt(r.Plan.Confidence)
+	return len(objectives) > 0 && !slices.ContainsFunc(objectives, func(o Objective) bool { return number(o.For) < pass })
 }

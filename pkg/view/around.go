@@ -34,19 +34,44 @@ func (p Pods) text() string {
 	return text
 }
 
+// running says how many pods both versions have; "" where nothing is known of them.
+func (a *Around) running() (string, Tone) {
+	if a == nil || a.Stable == nil || a.Canary == nil {
+		return "", TonePlain
+	}
+	tone := TonePlain
+	if len(a.Stable.Odd)+len(a.Canary.Odd) > 0 {
+		tone = ToneCareful
+	}
+	return clean("stable " + a.Stable.text() + ", canary " + a.Canary.text()), tone
+}
+
+// routes says which routes are written; "" where nothing is known of them.
+func (a *Around) routes() string {
+	if a == nil || len(a.Routes) == 0 {
+		return ""
+	}
+	return clean(Named("VirtualService", a.Routes))
+}
+
+// facts are both for a page.
+func (a *Around) facts() []Fact {
+	facts := []Fact{}
+	if text, tone := a.running(); text != "" {
+		facts = append(facts, Fact{Label: "Running", Text: text, Tone: tone.String()})
+	}
+	if text := a.routes(); text != "" {
+		facts = append(facts, Fact{Label: "Routes", Text: text, Tone: TonePlain.String()})
+	}
+	return facts
+}
+
 // around says how many pods both versions have, and which routes are written.
 func (w *writer) around(a *Around) {
-	if a == nil {
-		return
+	if text, tone := a.running(); text != "" {
+		w.field("RUNNING", tone, text)
 	}
-	if a.Stable != nil && a.Canary != nil {
-		tone := TonePlain
-		if len(a.Stable.Odd)+len(a.Canary.Odd) > 0 {
-			tone = ToneCareful
-		}
-		w.field("RUNNING", tone, clean("stable "+a.Stable.text()+", canary "+a.Canary.text()))
-	}
-	if len(a.Routes) > 0 {
-		w.field("ROUTES", TonePlain, clean(Named("VirtualService", a.Routes)))
+	if text := a.routes(); text != "" {
+		w.field("ROUTES", TonePlain, text)
 	}
 }

@@ -58,7 +58,12 @@ func TestASheetSaysWhatTheScreenSays(t *testing.T) {
 	}
 	for name, shift := range cases {
 		t.Run(name, func(t *testing.T) {
-			goldenJSON(t, name, view.SheetOf(shift, now, func(v view.Verb) string {
+			var around *view.Around
+			if shift.Status.Release != nil && !shift.Status.Release.State.Ended() {
+				around = &view.Around{Stable: &view.Pods{Ready: 4, All: 4}, Canary: &view.Pods{Ready: 1, All: 2, Odd: []string{"pod web-b: ImagePullBackOff"}},
+					Routes: []string{"edge/edge", "shop/shop"}}
+			}
+			goldenJSON(t, name, view.SheetOf(shift, now, around, func(v view.Verb) string {
 				if v == view.VerbRetry {
 					return "not now"
 				}
@@ -97,7 +102,7 @@ func TestAPromotionAsksForAReasonWhereTheEvidenceDoesNotClearIt(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			for _, a := range view.SheetOf(c.shift, now, allowed).Actions {
+			for _, a := range view.SheetOf(c.shift, now, nil, allowed).Actions {
 				if a.Verb == view.VerbPromote && a.Reason != c.want {
 					t.Errorf("a reason is %s, want %s", a.Reason, c.want)
 				}

@@ -37,6 +37,8 @@ type Sheet struct {
 	Next  string `json:"next"`
 	// Checks are what must hold beside the numbers: pods, routes, and so on.
 	Checks []Check `json:"checks"`
+	// Around are the pods that run and the routes that are written.
+	Around []Fact `json:"around"`
 	// Past are the releases before this one, newest first.
 	Past []PastRow `json:"past"`
 	// Actions are what people can do.
@@ -113,12 +115,12 @@ type PastRow struct {
 	Ended   string `json:"ended"`
 }
 
-// SheetOf is one TrafficShift as of now. refused says why a verb makes no sense now, "" when it does.
-func SheetOf(shift *v1alpha1.TrafficShift, now time.Time, refused func(Verb) string) Sheet {
+// SheetOf is one TrafficShift as of now, with what was seen around it, nil for nothing. refused says why a verb makes no sense now, "" when it does.
+func SheetOf(shift *v1alpha1.TrafficShift, now time.Time, around *Around, refused func(Verb) string) Sheet {
 	s := Release(shift, now)
 	sheet := Sheet{Namespace: s.Namespace, Name: s.Name, Policy: s.Policy, Number: s.Number, Version: over(s.Canary, s.Stable),
 		State: badgeOf(s.State), Detail: s.detail(), Facts: factsOf(s), Notes: remarks(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
-		Stops: []Stop{}, Contests: []Contest{}, Checks: checksOf(shift, now), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
+		Stops: []Stop{}, Contests: []Contest{}, Checks: checksOf(shift, now), Around: around.facts(), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
 	if r := shift.Status.Release; r != nil {
 		sheet.Moves = r.Moves
 		if s.State != StateIdle {

@@ -103,8 +103,9 @@ function sheetPage() {
       s.stops.length > 0 && h("ol", { class: "stops", "aria-label": "Steps" }, s.stops.map(stop))),
     weights(),
     s.contests.map((c) => contest(c)),
-    s.checks.length > 0 && h("section", { class: "card" }, h("h2", {}, "Pods, routes and evidence"),
-      h("dl", { class: "checks" }, s.checks.map((c) => h("div", {}, h("dt", {}, c.label), h("dd", {}, badge(c.status), h("span", {}, c.text)))))),
+    s.checks.length + s.around.length > 0 && h("section", { class: "card" }, h("h2", {}, "Pods, routes and evidence"),
+      h("dl", { class: "checks" }, s.around.map((f) => h("div", {}, h("dt", {}, f.label), h("dd", { class: f.tone }, f.text))),
+        s.checks.map((c) => h("div", {}, h("dt", {}, c.label), h("dd", {}, badge(c.status), h("span", {}, c.text)))))),
     past(s),
   ].filter(Boolean);
 }
