@@ -87,6 +87,9 @@ func (b *browser) picture(name string) {
 	if dir == "" {
 		return
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.t.Fatal(err)
+	}
 	ctx, stop := context.WithTimeout(b.ctx, patience)
 	defer stop()
 	for _, scheme := range []string{"light", "dark"} {

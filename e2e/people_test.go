@@ -118,10 +118,11 @@ func TestPeopleAdoptUndoAndHandOver(t *testing.T) {
 	})
 
 	s.judgedBy(patient("1h"))
+	admin := kubectl(t, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 	s.push("1.2.0")
 	s.live("30%")
 	s.people(false, "say why with --reason", "promote", "checkout", "--full")
-	s.people(true, "promoted by command: the old one is down", "promote", "checkout", "--full", "--reason", "the old one is down", "--wait", "--timeout", "3m")
+	s.people(true, "promoted by command ("+admin+"): the old one is down", "promote", "checkout", "--full", "--reason", "the old one is down", "--wait", "--timeout", "3m")
 	s.ended(2, v1alpha1.StatePromoted)
 	s.restored()
 	s.people(true, `"number": 2`, "history", "checkout", "-o", "json")

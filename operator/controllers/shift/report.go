@@ -57,14 +57,19 @@ func (r *reconciler) report(ctx context.Context, f *facts, d release.Decision, f
 	}
 	status := r.status(f, d, rec)
 	key := client.ObjectKeyFromObject(f.shift)
-	if r.due(key, f.shift.Status, status) {
+	left, changed := r.due(key, f.shift.Status, status)
+	if changed && left == 0 {
 		if err := r.patchStatus(ctx, f, status); err != nil {
 			return r.again(ctx, d, failure, err)
 		}
 		r.live.wrote(key, r.clock.Now())
 	}
 	r.metrics.show(f, d)
-	return r.again(ctx, d, failure, nil)
+	result, err := r.again(ctx, d, failure, nil)
+	if err == nil {
+		result.RequeueAfter = sooner(result.RequeueAfter, left) // what is kept back now may be the last that happens for long
+	}
+	return result, err
 }
 
 // again says when to look next. An object that was found changed is no error: the next pass knows better.
@@ -160,20 +165,27 @@ func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
 	return p
 }
 
-// due says whether the status is to be written: at once when anything but numbers has changed, numbers every liveInterval.
-func (r *reconciler) due(key types.NamespacedName, before, after v1alpha1.TrafficShiftStatus) bool {
-	if equality.Semantic.DeepEqual(before, after) {
-		return false
+// due says whether the status has changed, and how soon it is to be written: at once when anything but numbers is new, numbers every
+// liveInterval.
+func (r *reconciler) due(key types.NamespacedName, before, after v1alpha1.TrafficShiftStatus) (left time.Duration, changed bool) {
+	switch {
+	case equality.Semantic.DeepEqual(before, after):
+		return 0, false
+	case !equality.Semantic.DeepEqual(plain(before), plain(after)):
+		return 0, true
 	}
-	return !equality.Semantic.DeepEqual(plain(before), plain(after)) || r.live.old(key, r.clock.Now())
+	return r.live.left(key, r.clock.Now()), true
 }
 
-// plain is a status without what changes with every slice.
+// plain is a status without what changes with every slice. What is said of pods and of other Services does not.
 func plain(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	out := *s.DeepCopy()
 	for i := range out.Conditions {
-		out.Conditions[i].Message = ""
-		out.Conditions[i].LastTransitionTime = metav1.Time{}
+		c := &out.Conditions[i]
+		c.LastTransitionTime = metav1.Time{}
+		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated {
+			c.Message = ""
+		}
 	}
 	if r := out.Release; r != nil {
 		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed = "", "", "", "", 0, 0
@@ -192,10 +204,11 @@ type throttle struct {
 
 func newThrottle() *throttle { return &throttle{last: map[types.NamespacedName]time.Time{}} }
 
-func (t *throttle) old(key types.NamespacedName, now time.Time) bool {
+// left is how long until they may be written again, 0 when they may.
+func (t *throttle) left(key types.NamespacedName, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return now.Sub(t.last[key]) >= liveInterval
+	return max(0, liveInterval-now.Sub(t.last[key]))
 }
 
 func (t *throttle) wrote(key types.NamespacedName, now time.Time) {

@@ -1,0 +1,65 @@
+package shift
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// Numbers are written now and then, and what was kept back is written when nothing else happens; what is said of pods is written at once.
+func TestNothingThatIsKeptBackIsLost(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	c := testclock.NewFakePassiveClock(began)
+	f := &facts{shift: &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}}
+	f.o.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateShifting, Step: 1, Weight: "5%", StartedAt: metav1.NewTime(began)}
+	f.shift.Status.Release = f.o.Release
+	f.o.Workload.Deployment, f.o.Workload.Canary.Replicas = "web", 1
+	key := client.ObjectKeyFromObject(f.shift)
+	r := &reconciler{
+		client:   fake.NewClientBuilder().WithScheme(scheme).WithObjects(f.shift).WithStatusSubresource(f.shift).Build(),
+		recorder: events.NewFakeRecorder(100), metrics: newMetrics(nil), clock: c, live: newThrottle(),
+	}
+	if err := r.client.Get(t.Context(), key, f.shift); err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct {
+		after, need time.Duration // since the beginning; what the decision asks for
+		message     string
+		obstacle    string
+		written     bool
+		again       time.Duration
+	}{
+		{0, 0, "holding 5%, 0s of 1m done", "", true, 0},
+		{5 * time.Second, 0, "holding 5%, 0s of 1m done", "", false, 0},
+		{5 * time.Second, 0, "holding 5%, 5s of 1m done", "", false, 10 * time.Second},
+		{6 * time.Second, 3 * time.Second, "holding 5%, 6s of 1m done", "", false, 3 * time.Second},
+		{6 * time.Second, time.Minute, "holding 5%, 6s of 1m done", "", false, 9 * time.Second},
+		{15 * time.Second, 0, "holding 5%, 6s of 1m done", "", true, 0},
+		{16 * time.Second, 0, "holding 5%, 6s of 1m done", "exceeded quota", true, 0},
+	}
+	for i, s := range steps {
+		c.SetTime(began.Add(s.after))
+		f.o.Workload.Obstacle = s.obstacle
+		version := f.shift.ResourceVersion
+		result, err := r.report(t.Context(), f, release.Decision{Reason: v1alpha1.ReasonHolding, Message: s.message, After: s.need}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if written := f.shift.ResourceVersion != version; written != s.written || result.RequeueAfter != s.again {
+			t.Errorf("step %d: written %t, again after %s; want %t, %s", i, written, result.RequeueAfter, s.written, s.again)
+		}
+	}
+}
