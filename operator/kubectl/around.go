@@ -40,8 +40,9 @@ type lookout struct {
 	cluster cluster
 	now     func() time.Time
 	seen    *view.Around
-	// looked is when, and moves the weight whose routes they are.
+	// looked is when; number and moves are the release and the weight whose routes they are.
 	looked time.Time
+	number int64
 	moves  int32
 }
 
@@ -56,11 +57,11 @@ func (l *lookout) look(ctx context.Context, shift *v1alpha1.TrafficShift, lately
 	}
 	l.looked = now
 	var routes []string
-	if r := shift.Status.Release; r != nil && l.seen != nil && l.moves == r.Moves {
+	if r := shift.Status.Release; r != nil && l.seen != nil && l.number == r.Number && l.moves == r.Moves {
 		routes = l.seen.Routes
 	}
 	if around, err := l.cluster.around(ctx, shift, now, routes); err == nil && around != nil {
-		l.seen, l.moves = around, shift.Status.Release.Moves
+		l.seen, l.number, l.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
 	}
 }
 

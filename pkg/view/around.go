@@ -61,7 +61,7 @@ func (a *Around) facts() []Fact {
 		facts = append(facts, Fact{Label: "Running", Text: text, Tone: tone.String()})
 	}
 	if text := a.routes(); text != "" {
-		facts = append(facts, Fact{Label: "Routes", Text: text, Tone: TonePlain.String()})
+		facts = append(facts, Fact{Label: "Weights in", Text: text, Tone: TonePlain.String()})
 	}
 	return facts
 }

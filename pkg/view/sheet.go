@@ -153,11 +153,7 @@ func factsOf(s Screen) []Fact {
 	}
 	if w := s.Weight; w != nil {
 		add("Wanted weight", cmp.Or(w.Wanted, "unknown"))
-		live := cmp.Or(w.live(), "0%")
-		if w.Live != "" {
-			live = rate(v1alpha1.Percentage(w.Live).Fraction())
-		}
-		add("Live weight", live)
+		add("Live weight", cmp.Or(w.live(), "0%"))
 		add("Held", strings.TrimPrefix(w.held(), "held "))
 	}
 	if o := s.Outcome; o != nil {
