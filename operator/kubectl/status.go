@@ -3,13 +3,11 @@ package kubectl
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -121,18 +119,10 @@ func (s *status) list(ctx context.Context, c cluster, w World) error {
 	case s.output.object():
 		return s.output.print(list, w.Streams.Out)
 	case len(list.Items) == 0:
-		s.nothing(c, w)
+		nobody := view.Nobody(c.namespace)
+		say(w.Streams.ErrOut, "%s %s", nobody.Text, nobody.Line)
 		return nil
 	}
 	shifts := known(list, w)
 	return write(w.Streams.Out, view.Table(view.Fleet(shifts, w.Now()), s.all, paper(w, s.output == outputWide)))
-}
-
-func (s *status) nothing(c cluster, w World) {
-	namespace := ""
-	if !s.all {
-		namespace = " -n " + c.namespace
-	}
-	say(w.Streams.ErrOut, "%s", fmt.Sprintf("No Service is managed in %s; manage one with: kubectl annotate service <name>%s %s=standard",
-		where(c.namespace), namespace, v1alpha1.PolicyAnnotation))
 }

@@ -122,7 +122,8 @@ func (l *liveFleet) take(e watch.Event) error {
 func (l *liveFleet) draw() error {
 	shifts := slices.Collect(maps.Values(l.shifts))
 	if len(shifts) == 0 {
-		return l.display.draw("No Service is managed in " + where(l.cluster.namespace) + " yet.\n")
+		nobody := view.Nobody(l.cluster.namespace)
+		return l.display.draw(nobody.Text + " " + nobody.Line + "\n")
 	}
 	return l.display.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, paper(l.w, l.wide)))
 }

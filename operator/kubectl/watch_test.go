@@ -113,7 +113,7 @@ func TestAllServicesAreWatchedUntilNobodyLooks(t *testing.T) {
 			if want := "Aborted"; code != kubectl.ExitOK || !strings.Contains(out.String(), want) {
 				t.Errorf("exit code %d, output %q, talk %q; want 0 and %s in it", code, out, talk, want)
 			}
-			if c.empty && !strings.HasPrefix(out.String(), "No Service is managed in namespace shop yet.\n") {
+			if c.empty && !strings.HasPrefix(out.String(), "No Service is managed in namespace shop; manage one with: kubectl annotate service <name> -n shop ") {
 				t.Errorf("output %q does not begin with what is not there", out)
 			}
 			if all := len(c.words) > 1; strings.Contains(out.String(), "orders") != all {

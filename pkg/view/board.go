@@ -100,17 +100,18 @@ func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Bo
 	}
 	b.Summary = summary(b.Rows)
 	if len(b.Rows) == 0 {
-		b.Empty = nobody(namespace)
+		b.Empty = Nobody(namespace)
 	}
 	return b
 }
 
-func nobody(namespace string) *Hint {
+// Nobody says that no Service is managed in a namespace, or anywhere where it is "".
+func Nobody(namespace string) *Hint {
 	place, in := "any namespace", ""
 	if namespace != "" {
 		place, in = "namespace "+clean(namespace), " -n "+clean(namespace)
 	}
-	return &Hint{Text: "No Service is managed in " + place + ". Manage one with:",
+	return &Hint{Text: "No Service is managed in " + place + "; manage one with:",
 		Line: "kubectl annotate service <name>" + in + " " + v1alpha1.PolicyAnnotation + "=standard"}
 }
 
