@@ -80,6 +80,8 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.looksAtTheCanary()
 	s.people(true, "shop:1.1.0", "history", "checkout")
 	s.people(true, "# Release 1 of checkout in "+s.ns+": aborted", "report", "checkout")
+	s.people(true, "| promote | admin | checked by hand |", "report", "checkout")
+	s.people(true, "| abort | "+onCall+" | enough |", "report", "checkout")
 	s.people(true, "Aborted", "status", "checkout")
 	s.people(false, "exit status 2", "status", "checkout", "--exit-code", "-o", "name")
 	s.people(true, "checkout\n", "__complete", "status", "")

@@ -50,7 +50,8 @@ func ParseCommand(text, by string) *Command {
 	}
 	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: cut(strings.Join(words[3:], " "))}
 	if token, user, _ := strings.Cut(by, " "); token == words[2] {
-		c.By = cut(strings.Join(strings.Fields(user), " "))
+		user = strings.Join(strings.Fields(user), " ")
+		c.By = strings.ToValidUTF8(user[:min(len(user), 256)], "")
 	}
 	var number, moves string
 	var err error
@@ -105,14 +106,16 @@ func (c *Command) accepted(message string) *Answer {
 }
 
 // whenToldToAbort takes the release back. An undo is answered when the template is put back too.
-func whenToldToAbort(o Observation, _ time.Time) (Decision, bool) {
+func whenToldToAbort(o Observation, now time.Time) (Decision, bool) {
 	undone := o.commanded(undo)
 	if !o.running() || o.aborting() || !o.commanded(abortNow) && !undone {
 		return Decision{}, false
 	}
 	message := o.Wanted.Command.because("aborted by command")
 	d, ok := abort(o, v1alpha1.ReasonCommanded, v1alpha1.RefuseTemplate, message)
-	if !undone {
+	if undone {
+		o.Wanted.Command.into(d.Release, now)
+	} else {
 		d.Answer = o.Wanted.Command.accepted(message)
 	}
 	return d, ok
@@ -169,16 +172,30 @@ func replanned(o Observation) v1alpha1.ShiftPolicySpec {
 	return plan
 }
 
-// answered refuses a command that no rule will ever carry out.
-func answered(o Observation, d Decision) Decision {
+// answered records a command that is carried out, and refuses one that no rule ever will.
+func answered(o Observation, d Decision, now time.Time) Decision {
 	c := o.Wanted.Command
-	if c == nil || d.Answer != nil {
+	switch {
+	case c == nil:
 		return d
-	}
-	if message := refusal(o, c); message != "" {
-		d.Answer = &Answer{Token: c.Token, Message: cut(message)}
+	case d.Answer == nil:
+		if message := refusal(o, c); message != "" {
+			d.Answer = &Answer{Token: c.Token, Message: cut(message)}
+		}
+	case d.Release != nil:
+		d.Release = d.Release.DeepCopy()
+		c.into(d.Release, now)
 	}
 	return d
+}
+
+// mostCommands is how many commands the API server accepts in a record.
+const mostCommands = 16
+
+// into takes a command that is carried out into the record.
+func (c *Command) into(r *v1alpha1.Release, now time.Time) {
+	r.Commands = append(r.Commands, v1alpha1.GivenCommand{Verb: string(c.verb), By: c.By, Reason: c.Why, At: *stamp(now)})
+	r.Commands = r.Commands[max(0, len(r.Commands)-mostCommands):]
 }
 
 // refusal says why a command will never be carried out; empty when it can be.

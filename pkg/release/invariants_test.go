@@ -68,6 +68,12 @@ func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
 			x.fail(t, w, "aborted as %s without fresh counts", d.Release.Outcome.Reason)
 		}
 	}
+	if a := d.Answer; a != nil && a.Accepted && d.Release != nil {
+		c := o.Wanted.Command
+		if n := len(d.Release.Commands); n == 0 || n > mostCommands || d.Release.Commands[n-1].Verb != string(c.verb) || d.Release.Commands[n-1].Reason != c.Why {
+			x.fail(t, w, "%s is carried out and not recorded: %v", c.verb, d.Release.Commands)
+		}
+	}
 	ended := d.Release != nil && d.Release.State.Ended()
 	if d.Refused != o.Refused && !ended && !(o.commanded(retry) && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
 		x.fail(t, w, "rule %q changes the refused template from %q to %q", d.Rule, o.Refused, d.Refused)

@@ -54,7 +54,7 @@ func Decide(o Observation, now time.Time) Decision {
 			continue
 		}
 		d.Rule = r.name
-		return answered(o, o.given(d))
+		return answered(o, o.given(d), now)
 	}
 	return Decision{} // not reached: the last rule always matches
 }

@@ -34,9 +34,19 @@ type Report struct {
 	// Requests met the canary, Failed of them were bad.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
-	// Weights are the last that were written, oldest first; known of the newest release only, as the objectives are.
+	// Commands are the last that were carried out, oldest first; known of the newest release only, as what follows.
+	Commands []ReportCommand `json:"commands,omitempty"`
+	// Weights are the last that were written, oldest first.
 	Weights    []ReportWeight    `json:"weights,omitempty"`
 	Objectives []ReportObjective `json:"objectives,omitempty"`
+}
+
+// ReportCommand is a command that was carried out; By is "" where the API server does not tell who gave it.
+type ReportCommand struct {
+	Verb   string    `json:"verb"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
 }
 
 // ReportWeight is a weight of a Report, the step of the plan that it belongs to, from 1, and when it was written.
@@ -120,6 +130,9 @@ func newestReport(shift *v1alpha1.TrafficShift, given *v1alpha1.Release) Report 
 		ended := given.FinishedAt.UTC()
 		r.Ended = &ended
 	}
+	for _, c := range given.Commands {
+		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC()})
+	}
 	for _, w := range given.Weights {
 		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
 	}
@@ -155,6 +168,12 @@ func (r Report) Markdown() string {
 	row("pod to look at", r.Pod)
 	if r.Message != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Message)
+	}
+	if len(r.Commands) > 0 {
+		b.WriteString("\n| command | by | because | carried out |\n|---|---|---|---|\n")
+	}
+	for _, c := range r.Commands {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(c.Verb), cell(cmp.Or(c.By, "unknown")), cell(c.Reason), stamp(&c.At))
 	}
 	if len(r.Weights) > 0 {
 		b.WriteString("\n| weight | step | written |\n|---|---|---|\n")

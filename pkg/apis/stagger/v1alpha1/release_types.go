@@ -132,6 +132,11 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Weights []WrittenWeight `json:"weights,omitempty"`
+	// commands are the last that people gave for this release and that were carried out, oldest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Commands []GivenCommand `json:"commands,omitempty"`
 	// stepsBack counts how often the release has stepped back from 100%.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -164,6 +169,25 @@ type WrittenWeight struct {
 	// +kubebuilder:validation:Maximum=20
 	Step int32 `json:"step"`
 	// at is when it was written.
+	// +required
+	At metav1.Time `json:"at"`
+}
+
+// GivenCommand is a command of a person that was carried out.
+type GivenCommand struct {
+	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Verb string `json:"verb"`
+	// by is the user who gave it; empty where the API server does not tell.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	By string `json:"by,omitempty"`
+	// reason is why, in his words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Reason string `json:"reason,omitempty"`
+	// at is when it was carried out.
 	// +required
 	At metav1.Time `json:"at"`
 }
