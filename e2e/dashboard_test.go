@@ -50,7 +50,7 @@ func TestAReleaseIsTakenBackOnTheDashboard(t *testing.T) {
 	b.do("commanding it", chromedp.SendKeys(chromedp.CSS("dialog textarea"), "seen on the page"), chromedp.Click(chromedp.CSS("dialog button.confirm")),
 		chromedp.WaitNotPresent(chromedp.CSS("dialog[open]")))
 	b.shows(".now .badge", "Aborted")
-	b.shows(".note", "aborted by command (admin): seen on the page")
+	b.shows(".note", "aborted by command ("+me(t)+"): seen on the page")
 	b.picture("aborted")
 	if x := s.ended(1, v1alpha1.StateAborted); x.Status.Release.Outcome.Reason != v1alpha1.ReasonCommanded {
 		t.Errorf("the release ended by %+v", x.Status.Release.Outcome)
