@@ -328,8 +328,15 @@ func (s *story) lost() (int, map[string]int) {
 // losesNothing checks that no request has failed since the operator took charge.
 func (s *story) losesNothing() {
 	s.t.Helper()
-	if n, by := s.lost(); n != 0 {
-		s.t.Errorf("%d requests failed: %v", n, by)
+	n, by := s.lost()
+	if n == 0 {
+		return
+	}
+	s.t.Errorf("%d requests failed: %v", n, by)
+	for _, second := range s.seconds(s.began) {
+		if second.Failed > 0 {
+			s.t.Logf("at %s: %+v", time.Unix(second.T, 0).UTC().Format(time.TimeOnly), second)
+		}
 	}
 }
 

@@ -9,15 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 )
 
 // Operator is a running operator.
 type Operator struct {
-	bed  *Bed
-	cmd  *exec.Cmd
 	args []string
 	// Log is the file it writes to.
 	Log string
@@ -30,13 +27,14 @@ sources:
 evidence: {slice: 1s, fastTick: 5s, slowTick: 20s, scrapeInterval: 1s}
 pushBound: 2s
 settleBound: 15s
-leaderElection: {namespace: stagger-system, lease: 3s, renew: 2s, retry: 500ms}
+leaderElection: {namespace: stagger-system, lease: 6s, renew: 5s, retry: 1s}
 health: {address: %q}
 metrics: {address: %q}
 log: {level: debug, format: text}
 `
 
-// StartOperator starts the operator with the token of its ServiceAccount, and waits until it is ready.
+// StartOperator starts the operator with the token of its ServiceAccount. Until the context is done it is started again when it ends by
+// itself, as a kubelet does.
 func (b *Bed) StartOperator(ctx context.Context) (*Operator, error) {
 	program, err := b.Build(ctx, "stagger", "./operator")
 	if err != nil {
@@ -58,8 +56,35 @@ func (b *Bed) StartOperator(ctx context.Context) (*Operator, error) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, b.Prometheus, health, metrics), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the configuration: %w", err)
 	}
-	o := &Operator{bed: b, args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(b.Dir, "operator.log")}
-	return o, o.Start(ctx)
+	o := &Operator{args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(b.Dir, "operator.log")}
+	cmd, err := o.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	go o.keep(ctx, cmd)
+	return o, nil
+}
+
+func (o *Operator) keep(ctx context.Context, cmd *exec.Cmd) {
+	for err := error(nil); err == nil; cmd, err = o.start(ctx) {
+		_ = cmd.Wait() // how it ended is told by its log
+	}
+}
+
+// start starts the operator, with a log that goes on; an error when the context is done.
+func (o *Operator) start(ctx context.Context) (*exec.Cmd, error) {
+	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the operator's log: %w", err)
+	}
+	defer func() { _ = log.Close() }() // the process has its own handle
+	cmd := exec.CommandContext(ctx, o.args[0], o.args[1:]...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the operator: %w", err)
+	}
+	return cmd, nil
 }
 
 // account is a kubeconfig for the operator's ServiceAccount.
@@ -89,44 +114,4 @@ func free() (string, error) {
 		return "", fmt.Errorf("looking for a free port: %w", err)
 	}
 	return l.Addr().String(), l.Close()
-}
-
-// Start starts the operator anew after Kill, with a log that goes on. It does not wait until a former leader's lease is over.
-func (o *Operator) Start(ctx context.Context) error {
-	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("opening the operator's log: %w", err)
-	}
-	defer func() { _ = log.Close() }() // the process has its own handle
-	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), o.args[0], o.args[1:]...)
-	o.cmd.Stdout, o.cmd.Stderr = log, log
-	o.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := o.cmd.Start(); err != nil {
-		return fmt.Errorf("starting the operator: %w", err)
-	}
-	return nil
-}
-
-// Kill ends the operator as a crash would, without a chance to put anything in order.
-func (o *Operator) Kill() error {
-	if err := o.cmd.Process.Kill(); err != nil {
-		return fmt.Errorf("killing the operator: %w", err)
-	}
-	_ = o.cmd.Wait() // its error is that it was killed
-	return nil
-}
-
-// Stop asks the operator to end, and waits for it.
-func (o *Operator) Stop() error {
-	if err := o.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stopping the operator: %w", err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- o.cmd.Wait() }()
-	select {
-	case <-done:
-		return nil
-	case <-time.After(10 * time.Second):
-		return o.Kill()
-	}
 }

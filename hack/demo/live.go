@@ -31,6 +31,9 @@ func (d *demo) watch(ctx context.Context, r *row) error {
 	last := ""
 	for {
 		s, err := d.bed.Shift(ctx, namespace, service)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			return err
 		}
