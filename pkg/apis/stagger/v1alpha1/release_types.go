@@ -173,25 +173,6 @@ type WrittenWeight struct {
 	At metav1.Time `json:"at"`
 }
 
-// GivenCommand is a command of a person that was carried out.
-type GivenCommand struct {
-	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full.
-	// +required
-	// +kubebuilder:validation:MaxLength=32
-	Verb string `json:"verb"`
-	// by is the user who gave it; empty where the API server does not tell.
-	// +optional
-	// +kubebuilder:validation:MaxLength=256
-	By string `json:"by,omitempty"`
-	// reason is why, in his words.
-	// +optional
-	// +kubebuilder:validation:MaxLength=2048
-	Reason string `json:"reason,omitempty"`
-	// at is when it was carried out.
-	// +required
-	At metav1.Time `json:"at"`
-}
-
 // Toward is one of the two destinations of a TrafficShift.
 //
 // +kubebuilder:validation:Enum=Canary;Stable

@@ -153,29 +153,6 @@ type TrafficShiftStatus struct {
 	LastAnswer *CommandAnswer `json:"lastAnswer,omitempty"`
 }
 
-// CommandAnswer is what became of a command.
-type CommandAnswer struct {
-	// result says whether it was carried out.
-	// +required
-	Result CommandResult `json:"result"`
-	// message says what was done, or why nothing was.
-	// +optional
-	// +kubebuilder:validation:MaxLength=2048
-	Message string `json:"message,omitempty"`
-}
-
-// CommandResult says whether a command was carried out.
-//
-// +kubebuilder:validation:Enum=Accepted;Refused
-type CommandResult string
-
-const (
-	// CommandAccepted says that it was carried out.
-	CommandAccepted CommandResult = "Accepted"
-	// CommandRefused says that it was not, and never will be.
-	CommandRefused CommandResult = "Refused"
-)
-
 // Version is one version of the workload.
 type Version struct {
 	// revision is the pod-template-hash that the version's pods carry.
