@@ -92,10 +92,20 @@ func (s *story) most() func() int {
 	}
 }
 
+// crowds lets one story at a time have dozens of pods: several of them leave too little of a small machine for answers within their time.
+var crowds sync.Mutex
+
+func crowded(t *testing.T) {
+	t.Helper()
+	crowds.Lock()
+	t.Cleanup(crowds.Unlock)
+}
+
 // An autoscaler counts the pods of both versions, which carry the same labels. While the load is the same, neither it nor the release makes
 // more of them than each version needs to carry all of it.
 func TestAnAutoscalerThatCountsBothVersionsDoesNotFeedBack(t *testing.T) {
 	t.Parallel()
+	crowded(t)
 	s := autoscaled(t, 40, "cpu", 50, justified)
 	s.manage()
 	most := s.most()
@@ -114,6 +124,7 @@ func TestAnAutoscalerThatCountsBothVersionsDoesNotFeedBack(t *testing.T) {
 // than the load needs with the canary's pods counted in.
 func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
 	t.Parallel()
+	crowded(t)
 	s := autoscaled(t, 40, "cpu", 50, justified).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
   steps: [{weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`)
 	s.manage()
@@ -160,6 +171,7 @@ func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
 // its own bound and no further; the release is promoted all the same, and afterwards there are as many as before.
 func TestAnAutoscalerByMemoryEndsWhereItBegan(t *testing.T) {
 	t.Parallel()
+	crowded(t)
 	const bound = 12
 	s := autoscaled(t, bound, "memory", 60, 4)
 	s.manage()
