@@ -41,9 +41,6 @@ func (s *story) looksAtTheCanary() {
 	}
 }
 
-// onCall is a user who steers releases.
-const onCall = "on-call@example.com"
-
 // A release is paused, resumed, promoted and taken back by people; who promotes a weight that is no longer there leaves no other one.
 func TestPeopleSteerARelease(t *testing.T) {
 	t.Parallel()
@@ -54,7 +51,7 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.live("30%")
 	s.people(true, "stable 4 of 4 pods ready, canary 2 of 2 pods ready", "status", "checkout")
 	s.people(true, "ROUTES     VirtualServices "+s.ns+"/checkout, "+s.ns+"/checkout-canary", "status", "checkout")
-	s.people(true, "checkout: paused", "pause", "checkout", "--wait", "--as", onCall, "--as-group", "system:masters")
+	s.people(true, "checkout: paused", asOnCall("pause", "checkout", "--wait")...)
 	s.people(true, "Paused: by "+onCall, "status", "checkout")
 	s.until("it is paused", func(x *v1alpha1.TrafficShift) bool {
 		return strings.Contains(describe(x), string(v1alpha1.ReasonPaused))
@@ -73,7 +70,7 @@ func TestPeopleSteerARelease(t *testing.T) {
 		out, err := plugin(t, s.ns, "watch", "checkout")
 		watched <- fmt.Sprint(out, err)
 	}()
-	s.people(false, "release 1 ended Aborted: Commanded: aborted by command ("+onCall+"): enough", "abort", "checkout", "--wait", "--reason", "enough", "--as", onCall, "--as-group", "system:masters")
+	s.people(false, "release 1 ended Aborted: Commanded: aborted by command ("+onCall+"): enough", asOnCall("abort", "checkout", "--wait", "--reason", "enough")...)
 	if out := <-watched; !strings.Contains(out, "Aborted") || !strings.HasSuffix(out, "exit status 2") {
 		t.Errorf("who watched saw:\n%s", out)
 	}

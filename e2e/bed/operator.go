@@ -66,8 +66,13 @@ func (b *Bed) StartOperator(ctx context.Context) (*Operator, error) {
 }
 
 func (o *Operator) keep(ctx context.Context, cmd *exec.Cmd) {
-	for err := error(nil); err == nil; cmd, err = o.start(ctx) {
+	for {
 		_ = cmd.Wait() // how it ended is told by its log
+		next, err := o.start(ctx)
+		if err != nil {
+			return
+		}
+		cmd = next
 	}
 }
 

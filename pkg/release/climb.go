@@ -197,9 +197,6 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 		r.Detects = Detects(r.Plan, r.Baseline)
 	}
 	next.into(r, now)
-	if next.share > r.PeakWeight.Millionths() {
-		r.PeakWeight = r.Weight
-	}
 	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: next.share}}, Release: r, Refused: o.Refused,
 		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("%s: %s", r.Weight, next.why)}
 	if o.commanded(promote) {

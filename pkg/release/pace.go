@@ -32,6 +32,9 @@ func (m move) into(r *v1alpha1.Release, now time.Time) {
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
 	r.Moves++
 	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	if m.share > r.PeakWeight.Millionths() {
+		r.PeakWeight = r.Weight
+	}
 	r.Weights = append(r.Weights, v1alpha1.WrittenWeight{Weight: r.Weight, Step: m.step, At: *r.StepStartedAt})
 	r.Weights = r.Weights[max(0, len(r.Weights)-mostWeights):]
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -169,27 +170,34 @@ func (r Report) Markdown() string {
 	if r.Message != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Message)
 	}
-	if len(r.Commands) > 0 {
-		b.WriteString("\n| command | by | because | carried out |\n|---|---|---|---|\n")
-	}
+	var commands, weights, objectives [][]string
 	for _, c := range r.Commands {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(c.Verb), cell(cmp.Or(c.By, "unknown")), cell(c.Reason), stamp(&c.At))
-	}
-	if len(r.Weights) > 0 {
-		b.WriteString("\n| weight | step | written |\n|---|---|---|\n")
+		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, stamp(&c.At)})
 	}
 	for _, w := range r.Weights {
-		fmt.Fprintf(&b, "| %s | %d | %s |\n", cell(w.Weight), w.Step, stamp(&w.At))
+		weights = append(weights, []string{w.Weight, strconv.Itoa(w.Step), stamp(&w.At)})
 	}
-	if len(r.Objectives) == 0 {
-		return b.String()
-	}
-	b.WriteString("\n| objective | stable | canary | verdict | evidence against | for |\n|---|---|---|---|---|---|\n")
 	for _, o := range r.Objectives {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", cell(o.Name), Arm{o.StableRequests, o.StableBad}, Arm{o.CanaryRequests, o.CanaryBad},
-			cell(o.Verdict), cell(o.Against), cell(o.For))
+		objectives = append(objectives, []string{o.Name, Arm{o.StableRequests, o.StableBad}.String(), Arm{o.CanaryRequests, o.CanaryBad}.String(), o.Verdict, o.Against, o.For})
 	}
+	markdownTable(&b, []string{"command", "by", "because", "carried out"}, commands)
+	markdownTable(&b, []string{"weight", "step", "written"}, weights)
+	markdownTable(&b, []string{"objective", "stable", "canary", "verdict", "evidence against", "for"}, objectives)
 	return b.String()
+}
+
+// markdownTable writes rows below a head, and nothing where there are no rows.
+func markdownTable(b *strings.Builder, head []string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n| %s |\n%s|\n", strings.Join(head, " | "), strings.Repeat("|---", len(head)))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
+	}
 }
 
 // cell keeps a text within its cell.
