@@ -1,0 +1,48 @@
+package cluster
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// Objects are what one pass over a TrafficShift reads. They are shared with caches: nobody changes them. A nil object is not there.
+// The order of a list means nothing, and objects that do not concern the TrafficShift do no harm: Observe chooses.
+type Objects struct {
+	// Shift is the TrafficShift itself.
+	Shift *v1alpha1.TrafficShift
+	// Rivals are other TrafficShifts of the namespace that may want the same Service or the same Deployment, each with its Service.
+	Rivals []Rival
+	// Policy is the ShiftPolicy that the TrafficShift names; PolicyNames are some of those there are, where that one is not.
+	Policy      *v1alpha1.ShiftPolicy
+	PolicyNames []string
+	// Namespace is that of the TrafficShift.
+	Namespace *corev1.Namespace
+	// Service is the user's, CanaryService the one that has the canary's name, whoever made it.
+	Service, CanaryService *corev1.Service
+	// Siblings are other Services that select pods which the Service may select.
+	Siblings []*corev1.Service
+	// Deployments are those whose pods the Service may select, and the one of the running release.
+	Deployments []*appsv1.Deployment
+	// ReplicaSets are those of the Deployments, those made for a release of the TrafficShift, and those whose pods have a
+	// pod-template-hash of the running release.
+	ReplicaSets []*appsv1.ReplicaSet
+	// Pods are those that the Service selects as its user wrote it, and those with a pod-template-hash of the running release.
+	Pods []*corev1.Pod
+	// Routes are the objects that carry routes: those with a destination, a host or a mark of the TrafficShift, and the one that has
+	// the name which one of Stagger's making would have.
+	Routes []*unstructured.Unstructured
+	// Rules are the DestinationRules for the hosts of the TrafficShift, and the one that has the canary's name.
+	Rules []*unstructured.Unstructured
+	// Hold says how the Deployment's template changes are held, as far as it was proven.
+	Hold release.HoldMode
+}
+
+// Rival is another TrafficShift, and the Service that it names; nil where that is not there.
+type Rival struct {
+	Shift   *v1alpha1.TrafficShift
+	Service *corev1.Service
+}
