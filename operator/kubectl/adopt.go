@@ -178,7 +178,7 @@ func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *vie
 	if err != nil {
 		return err
 	}
-	w, problem := workload.Find(service, namespace.GetLabels(), deployments, sets)
+	w, problem := workload.Find(service, namespace.GetLabels(), pointers(deployments), pointers(sets))
 	if problem != nil {
 		a.Obstacle = problem.Message
 	}
@@ -194,7 +194,7 @@ func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *vie
 	if err != nil {
 		return err
 	}
-	if siblings := workload.Siblings(service, &w.Deployment.Spec.Template, services); len(siblings) > 0 {
+	if siblings := workload.Siblings(service, &w.Deployment.Spec.Template, pointers(services)); len(siblings) > 0 {
 		a.Careful = append(a.Careful, view.Named("Service", siblings)+" selects these pods too, and would see canary pods in proportion to their number")
 	}
 	return nil

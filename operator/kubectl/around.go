@@ -124,7 +124,7 @@ func counted(pods []corev1.Pod, now time.Time) *view.Pods {
 			p.Ready++
 		}
 	}
-	health := workload.HealthOf(pods, now, 0)
+	health := workload.HealthOf(pointers(pods), now, 0)
 	for _, f := range health.Crashing {
 		p.Odd = append(p.Odd, f.String())
 	}

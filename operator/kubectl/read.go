@@ -98,3 +98,12 @@ func known(list *unstructured.UnstructuredList, w World) []v1alpha1.TrafficShift
 	}
 	return shifts
 }
+
+// pointers are the items of a list, not copied.
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
+}

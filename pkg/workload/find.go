@@ -45,7 +45,7 @@ func (w Workload) TemplateWaits() bool {
 //
 // With a Problem the Workload holds what was found before it: at RolloutRunning everything but Stable.
 func Find(
-	svc *corev1.Service, namespace map[string]string, deployments []appsv1.Deployment, sets []appsv1.ReplicaSet, hashes ...string,
+	svc *corev1.Service, namespace map[string]string, deployments []*appsv1.Deployment, sets []*appsv1.ReplicaSet, hashes ...string,
 ) (Workload, *Problem) {
 	w := Workload{Selector: Selector(svc, hashes...)}
 	if p := unsuited(svc, namespace, w.Selector); p != nil {
@@ -56,8 +56,8 @@ func Find(
 		return w, p
 	}
 	w.Deployment, w.Replicas = d, Replicas(d)
-	for i := range sets {
-		switch rs := &sets[i]; {
+	for _, rs := range sets {
+		switch {
 		case metav1.IsControlledBy(rs, d):
 			w.Owned = append(w.Owned, rs)
 		case isRelease(rs) && rs.Namespace == d.Namespace && takes(d, rs):
@@ -111,10 +111,9 @@ func unsuited(svc *corev1.Service, namespace, selector map[string]string) *Probl
 	return nil
 }
 
-func behind(svc *corev1.Service, selector map[string]string, deployments []appsv1.Deployment) (*appsv1.Deployment, *Problem) {
+func behind(svc *corev1.Service, selector map[string]string, deployments []*appsv1.Deployment) (*appsv1.Deployment, *Problem) {
 	var found []*appsv1.Deployment
-	for i := range deployments {
-		d := &deployments[i]
+	for _, d := range deployments {
 		if d.Namespace == svc.Namespace && d.DeletionTimestamp == nil && covers(selector, d.Spec.Template.Labels) {
 			found = append(found, d)
 		}
@@ -130,14 +129,13 @@ func behind(svc *corev1.Service, selector map[string]string, deployments []appsv
 
 // Strangers are the Pods behind a Service that belong neither to the Deployment nor to a release: another kind of workload shares
 // the Service, and narrowing would take its pods out of traffic. Names, sorted. The Workload is one that Find found without a Problem.
-func Strangers(w Workload, pods []corev1.Pod) []string {
+func Strangers(w Workload, pods []*corev1.Pod) []string {
 	known := map[string]bool{}
 	for _, rs := range slices.Concat(w.Owned, w.Releases) {
 		known[string(rs.UID)] = true
 	}
 	var names []string
-	for i := range pods {
-		p := &pods[i]
+	for _, p := range pods {
 		owner := metav1.GetControllerOfNoCopy(p)
 		alien := owner == nil || !known[string(owner.UID)]
 		if alien && !gone(p) && p.Namespace == w.Deployment.Namespace && covers(w.Selector, p.Labels) {
@@ -150,10 +148,9 @@ func Strangers(w Workload, pods []corev1.Pod) []string {
 
 // Siblings are the other Services that select the same pods, by name, sorted; those made by Stagger are left out. Template is the
 // Deployment's. They see canary pods in proportion to their number.
-func Siblings(svc *corev1.Service, template *corev1.PodTemplateSpec, services []corev1.Service) []string {
+func Siblings(svc *corev1.Service, template *corev1.PodTemplateSpec, services []*corev1.Service) []string {
 	var names []string
-	for i := range services {
-		s := &services[i]
+	for _, s := range services {
 		if _, ours := MarkOf(s); ours || s.Namespace != svc.Namespace || s.Name == svc.Name || s.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}

@@ -85,7 +85,7 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 			if c.sets == nil {
 				c.sets = []*appsv1.ReplicaSet{stableSet()}
 			}
-			w, p := Find(c.svc, c.namespace, values(c.deployments), values(c.sets), c.hashes...)
+			w, p := Find(c.svc, c.namespace, c.deployments, c.sets, c.hashes...)
 			if c.reason == "" && p != nil {
 				t.Fatalf("Find: %v", p)
 			}
@@ -110,10 +110,18 @@ func values[T any](pointers []*T) []T {
 	return v
 }
 
+func pointers[T any](values []T) []*T {
+	var p []*T
+	for i := range values {
+		p = append(p, &values[i])
+	}
+	return p
+}
+
 func TestFindTellsTheReleaseFromTheDeploymentsOwnAndOrdersThoseByAge(t *testing.T) {
 	old := edit(ownedSet("1.3.0", "old", 0), func(rs *appsv1.ReplicaSet) { rs.CreationTimestamp = metav1.NewTime(noon.AddDate(0, 0, -1)) })
 	forged := edit(releaseSet(checkout()), func(rs *appsv1.ReplicaSet) { delete(rs.Annotations, ReleaseAnnotation) })
-	w, p := Find(service(), nil, []appsv1.Deployment{*checkout()}, []appsv1.ReplicaSet{*stableSet(), *old, *releaseSet(checkout()), *forged})
+	w, p := Find(service(), nil, []*appsv1.Deployment{checkout()}, []*appsv1.ReplicaSet{stableSet(), old, releaseSet(checkout()), forged})
 	if p != nil {
 		t.Fatal(p)
 	}
@@ -128,17 +136,17 @@ func TestFindTellsTheReleaseFromTheDeploymentsOwnAndOrdersThoseByAge(t *testing.
 func TestATemplateWaitsOnlyBesideAnotherThatRuns(t *testing.T) {
 	cases := map[string]struct {
 		d    *appsv1.Deployment
-		sets []appsv1.ReplicaSet
+		sets []*appsv1.ReplicaSet
 		want bool
 	}{
-		"the running template":               {checkout(), []appsv1.ReplicaSet{*stableSet()}, false},
-		"another template":                   {edit(checkout(), waits), []appsv1.ReplicaSet{*stableSet()}, true},
+		"the running template":               {checkout(), []*appsv1.ReplicaSet{stableSet()}, false},
+		"another template":                   {edit(checkout(), waits), []*appsv1.ReplicaSet{stableSet()}, true},
 		"another template and nothing runs":  {edit(checkout(), waits, replicas(0)), nil, false},
-		"another template, pods being ended": {edit(checkout(), waits, replicas(0)), []appsv1.ReplicaSet{*stableSet()}, true},
+		"another template, pods being ended": {edit(checkout(), waits, replicas(0)), []*appsv1.ReplicaSet{stableSet()}, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			w, p := Find(service(), nil, []appsv1.Deployment{*c.d}, c.sets)
+			w, p := Find(service(), nil, []*appsv1.Deployment{c.d}, c.sets)
 			if p != nil {
 				t.Fatal(p)
 			}
@@ -158,7 +166,7 @@ func TestOnlyProblemsThatPassByThemselvesPass(t *testing.T) {
 }
 
 func TestStrangersAreThePodsThatNarrowingWouldTakeOutOfTraffic(t *testing.T) {
-	w, p := Find(service(), nil, []appsv1.Deployment{*checkout()}, []appsv1.ReplicaSet{*stableSet(), *releaseSet(checkout())})
+	w, p := Find(service(), nil, []*appsv1.Deployment{checkout()}, []*appsv1.ReplicaSet{stableSet(), releaseSet(checkout())})
 	if p != nil {
 		t.Fatal(p)
 	}
@@ -180,7 +188,7 @@ func TestStrangersAreThePodsThatNarrowingWouldTakeOutOfTraffic(t *testing.T) {
 		behind("unselected", nil, func(p *corev1.Pod) { p.Labels = nil }),
 		behind("elsewhere", nil, func(p *corev1.Pod) { p.Namespace = "bank" }),
 	}
-	if d := cmp.Diff([]string{"bare", "other-kind"}, Strangers(w, pods)); d != "" {
+	if d := cmp.Diff([]string{"bare", "other-kind"}, Strangers(w, pointers(pods))); d != "" {
 		t.Errorf("Strangers (-want +got):\n%s", d)
 	}
 }
@@ -204,7 +212,7 @@ func TestSiblingsAreTheOtherServicesOfTheSamePods(t *testing.T) {
 	// The canary Service selects a hash, so only one moved to the template's own labels shows that ours are left out.
 	moved := edit(canaryService(), func(s *corev1.Service) { s.Name = "ours"; delete(s.Spec.Selector, HashLabel) })
 	d := template("1.4.2")
-	got := Siblings(service(), &d, append(services, *moved))
+	got := Siblings(service(), &d, pointers(append(services, *moved)))
 	if d := cmp.Diff([]string{"another-release", "exact", "metrics"}, got); d != "" {
 		t.Errorf("Siblings (-want +got):\n%s", d)
 	}

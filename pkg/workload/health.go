@@ -63,10 +63,9 @@ func (o Obstacle) String() string {
 // HealthOf looks at the containers of the pods, init containers and sidecars included. A container is crashing once it has exited twice
 // and its last life began at least grace ago, or once it has exited three times; a life of ten minutes, or ten minutes since, make up for the
 // exits before. Pods that are being deleted, were evicted or have ended say nothing. What has not started is an obstacle at once where the API gives a cause, else after grace.
-func HealthOf(pods []corev1.Pod, now time.Time, grace time.Duration) Health {
+func HealthOf(pods []*corev1.Pod, now time.Time, grace time.Duration) Health {
 	var h Health
-	for i := range pods {
-		p := &pods[i]
+	for _, p := range pods {
 		if gone(p) {
 			continue
 		}

@@ -94,7 +94,7 @@ func TestContainersThatExitAgainAndAgainBlameTheVersion(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := HealthOf([]corev1.Pod{*pod(c.change)}, noon, grace)
+			got := HealthOf([]*corev1.Pod{pod(c.change)}, noon, grace)
 			reason := ""
 			for _, f := range got.Crashing {
 				reason += f.Reason
@@ -113,7 +113,7 @@ func TestContainersThatExitAgainAndAgainBlameTheVersion(t *testing.T) {
 }
 
 func TestAFailureSaysWhichContainerAndWhy(t *testing.T) {
-	got := HealthOf([]corev1.Pod{*pod(container(3, running(), exited("OOMKilled", 137, time.Minute, time.Second)))}, noon, grace).Crashing
+	got := HealthOf([]*corev1.Pod{pod(container(3, running(), exited("OOMKilled", 137, time.Minute, time.Second)))}, noon, grace).Crashing
 	want := []Failure{{Pod: "checkout-a", Container: "app", Reason: "OOMKilled", ExitCode: 137, Restarts: 3}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("Crashing (-want +got):\n%s", d)
@@ -158,7 +158,7 @@ func TestPodsThatDoNotServeHoldAndSayWhy(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			h := HealthOf([]corev1.Pod{*pod(c.change...)}, noon, grace)
+			h := HealthOf([]*corev1.Pod{pod(c.change...)}, noon, grace)
 			var lines []string
 			for _, o := range h.NotStarting {
 				lines = append(lines, o.String())
@@ -180,7 +180,7 @@ func TestHealthIsInOrderWhateverTheOrderOfPods(t *testing.T) {
 	}
 	pull := container(0, waitingFor("ErrImagePull", ""), corev1.ContainerState{})
 	pods := []corev1.Pod{named("d", pull), named("b", loop), named("c", pull), named("a", loop)}
-	h := HealthOf(pods, noon, grace)
+	h := HealthOf(pointers(pods), noon, grace)
 	var got []string
 	for _, f := range h.Crashing {
 		got = append(got, f.Pod)

@@ -92,9 +92,8 @@ func SetName(deployment, hash string) string {
 
 // Clash looks for a ReplicaSet that has the name of a rendered one and is another. Nil when there is none. One of the same template is
 // no clash when it was made for a release, or when it is the Deployment's and empty: it goes before the new one is made, see EmptyTwin.
-func Clash(want *appsv1.ReplicaSet, sets []appsv1.ReplicaSet) *Problem {
-	for i := range sets {
-		rs := &sets[i]
+func Clash(want *appsv1.ReplicaSet, sets []*appsv1.ReplicaSet) *Problem {
+	for _, rs := range sets {
 		if rs.Namespace != want.Namespace || rs.Name != want.Name {
 			continue
 		}
@@ -111,10 +110,9 @@ func Clash(want *appsv1.ReplicaSet, sets []appsv1.ReplicaSet) *Problem {
 // EmptyTwin is a ReplicaSet without pods that the Deployment owns and that has this very template, the oldest if there are
 // several; nil if there is none. It must be deleted before a release ReplicaSet of the template is made: of equals the
 // Deployment controller prefers the oldest, and would start its pods instead of taking those that were judged.
-func EmptyTwin(d *appsv1.Deployment, sets []appsv1.ReplicaSet, template *corev1.PodTemplateSpec) *appsv1.ReplicaSet {
+func EmptyTwin(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, template *corev1.PodTemplateSpec) *appsv1.ReplicaSet {
 	var twins []*appsv1.ReplicaSet
-	for i := range sets {
-		rs := &sets[i]
+	for _, rs := range sets {
 		if metav1.IsControlledBy(rs, d) && !hasPods(rs) && SameTemplate(&rs.Spec.Template, template) {
 			twins = append(twins, rs)
 		}

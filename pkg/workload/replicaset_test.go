@@ -128,7 +128,7 @@ func TestANameThatIsTakenIsAProblemUnlessItIsOursOrAnEmptyTwin(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			p := Clash(want, []appsv1.ReplicaSet{*stableSet(), *c.there})
+			p := Clash(want, []*appsv1.ReplicaSet{stableSet(), c.there})
 			if (p != nil) != c.clash {
 				t.Fatalf("Clash = %v, want one: %t", p, c.clash)
 			}
@@ -158,7 +158,7 @@ func TestAnEmptyTwinIsTheOldestEmptyReplicaSetOfTheTemplateThatTheDeploymentOwns
 		t.Run(name, func(t *testing.T) {
 			sought := template("1.5.0")
 			got := ""
-			if twin := EmptyTwin(checkout(), values(c.sets), &sought); twin != nil {
+			if twin := EmptyTwin(checkout(), c.sets, &sought); twin != nil {
 				got = twin.Name
 			}
 			if got != c.want {

@@ -225,7 +225,7 @@ func (r *reconciler) makeSet(ctx context.Context, f *facts, replicas int32) erro
 		return fmt.Errorf("the canary's Service or the Deployment is not there")
 	}
 	rs := workload.ReleaseSet(f.deployment, f.o.Release.Revision, f.mark, f.canaryService, replicas)
-	if clash := workload.Clash(rs, f.sets); clash != nil {
+	if clash := workload.Clash(rs, pointers(f.sets)); clash != nil {
 		return clash
 	}
 	if err := r.client.Create(ctx, rs); err != nil {

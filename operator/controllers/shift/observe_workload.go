@@ -46,7 +46,7 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 	if err := r.client.Get(ctx, types.NamespacedName{Name: f.shift.Namespace}, ns); err != nil {
 		return fmt.Errorf("reading namespace %s: %w", f.shift.Namespace, err)
 	}
-	w, problem := workload.Find(f.service, ns.Labels, deployments, f.sets, hashes(f.shift)...)
+	w, problem := workload.Find(f.service, ns.Labels, pointers(deployments), pointers(f.sets), hashes(f.shift)...)
 	f.deployment, f.stable = w.Deployment, w.Stable
 	if problem != nil && (!f.running() || !problem.Passes()) {
 		f.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
@@ -84,7 +84,7 @@ func (r *reconciler) neighbours(ctx context.Context, f *facts, w workload.Worklo
 	if err := r.client.List(ctx, &services, client.InNamespace(f.shift.Namespace)); err != nil {
 		return fmt.Errorf("listing Services: %w", err)
 	}
-	f.o.Service.Siblings = workload.Siblings(f.service, &w.Deployment.Spec.Template, services.Items)
+	f.o.Service.Siblings = workload.Siblings(f.service, &w.Deployment.Spec.Template, pointers(services.Items))
 	if f.running() || !w.TemplateWaits() {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (r *reconciler) neighbours(ctx context.Context, f *facts, w workload.Worklo
 	if err != nil {
 		return err
 	}
-	if strangers := workload.Strangers(w, pods); len(strangers) > 0 && f.o.Wanted.Problem == nil {
+	if strangers := workload.Strangers(w, pointers(pods)); len(strangers) > 0 && f.o.Wanted.Problem == nil {
 		f.refuse(v1alpha1.ReasonWorkloadUnsupported, "the Service also selects pods that are not of Deployment "+w.Deployment.Name+": "+
 			strings.Join(strangers, ", ")+"; give them a Service of their own")
 	}
@@ -154,7 +154,7 @@ func (f *facts) arm(rs *appsv1.ReplicaSet) {
 // twins finds an empty ReplicaSet of the waiting template.
 func (f *facts) twins() {
 	if f.deployment != nil && f.canary == nil && f.o.Workload.Waits {
-		if twin := workload.EmptyTwin(f.deployment, f.sets, &f.deployment.Spec.Template); twin != nil {
+		if twin := workload.EmptyTwin(f.deployment, pointers(f.sets), &f.deployment.Spec.Template); twin != nil {
 			f.twin = twin
 		}
 	}
@@ -202,7 +202,7 @@ func (r *reconciler) health(ctx context.Context, f *facts) error {
 	}
 	w.Canary.Pods, w.Stable.Pods = present(canary), present(stable)
 	now := r.clock.Now()
-	sick, well := workload.HealthOf(canary, now, crashGrace), workload.HealthOf(stable, now, crashGrace)
+	sick, well := workload.HealthOf(pointers(canary), now, crashGrace), workload.HealthOf(pointers(stable), now, crashGrace)
 	if len(sick.Crashing) > 0 && len(well.Crashing) == 0 {
 		w.Crashing = sick.Crashing[0].String()
 	} else if len(sick.Crashing) > 0 {
@@ -234,6 +234,14 @@ func images(t *corev1.PodTemplateSpec) []string {
 	out := make([]string, 0, len(t.Spec.Containers))
 	for _, c := range t.Spec.Containers {
 		out = append(out, c.Image)
+	}
+	return out
+}
+
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
 	}
 	return out
 }
