@@ -13,7 +13,7 @@ func TestWhatAPlanDetects(t *testing.T) {
 		return &v1alpha1.Baseline{RequestsPerSecond: rate, Objectives: []v1alpha1.BaselineObjective{
 			{Name: "availability", Phi: "1", Counts: v1alpha1.ArmCounts{Requests: 100000, Bad: bad}}}}
 	}
-	p := *plan("1%/2m", "25%/5m", "100%/5m")
+	p := *PlanOf("1%/2m", "25%/5m", "100%/5m")
 	fixed := Detects(p, past("100", 100))
 	if len(fixed) != 3 || fixed[0].Weight != "1%" || fixed[0].RequestsPerMinute != "60" || fixed[2].Weight != "100%" || fixed[2].RequestsPerMinute != "6000" {
 		t.Errorf("fixed: %+v", fixed)
@@ -35,7 +35,7 @@ func TestWhatAPlanDetects(t *testing.T) {
 
 func TestTooLittleTrafficIsSaid(t *testing.T) {
 	t.Parallel()
-	p := *plan("1%/2m", "100%/5m")
+	p := *PlanOf("1%/2m", "100%/5m")
 	sparse := Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "5"})
 	if got := TooLittle(p, sparse); !strings.HasPrefix(got, "at 1% a good version takes about ") || !strings.Contains(got, "it is held until somebody decides") {
 		t.Errorf("little traffic: %q", got)

@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"math/rand/v2"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // dice makes facts of bytes; when they have run out everything is the first choice.
@@ -33,39 +34,39 @@ func (d *dice) time() *metav1.Time {
 	if d.yes() {
 		return nil
 	}
-	return stamp(epoch.Add(-time.Duration(d.n(200)) * 7 * time.Second))
+	return release.Stamp(epoch.Add(-time.Duration(d.n(200)) * 7 * time.Second))
 }
 
-func (d *dice) set(names ...string) Set {
+func (d *dice) set(names ...string) release.Set {
 	hash := pick(d, names...)
 	if hash == "" {
-		return Set{}
+		return release.Set{}
 	}
-	return Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.n(6)), Available: int32(d.n(6)), Pods: int32(d.n(6))}
+	return release.Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.n(6)), Available: int32(d.n(6)), Pods: int32(d.n(6))}
 }
 
 // observation is any combination of facts, possible or not.
-func (d *dice) observation() Observation {
-	o := Observation{Refused: pick(d, "", "v2", "v3"), Bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute}}
-	o.Wanted = Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), nil)}
-	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
+func (d *dice) observation() release.Observation {
+	o := release.Observation{Refused: pick(d, "", "v2", "v3"), Bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute}}
+	o.Wanted = release.Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), nil)}
+	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &release.Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
 	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
-		o.Wanted.Command = ParseCommand(text, "")
+		o.Wanted.Command = release.ParseCommand(text, "")
 	}
-	o.Workload = Workload{
+	o.Workload = release.Workload{
 		Deployment: pick(d, "web", "web", ""), Replicas: int32(d.n(6)), Template: pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),
-		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, HoldOnChange, HoldAlways), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
+		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, release.HoldOnChange, release.HoldAlways), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
 		HandedOver: d.n(5) == 1, Rogue: pick(d, "", "", "web-x"), Twin: pick(d, "", "web-old"), Crashing: pick(d, "", "", "", "app crashes"),
 		Obstacle: pick(d, "", "quota"),
 	}
-	o.Service = Service{Exists: d.n(8) > 0, Narrowed: pick(d, "v1", "v2", ""), Marked: d.yes()}
-	o.Canary = Canary{Service: "web-canary", Exists: d.n(6) > 0, Selects: pick(d, "v2", "v1", ""), Aborted: d.n(6) == 1, Number: int64(d.n(3)),
+	o.Service = release.Service{Exists: d.n(8) > 0, Narrowed: pick(d, "v1", "v2", ""), Marked: d.yes()}
+	o.Canary = release.Canary{Service: "web-canary", Exists: d.n(6) > 0, Selects: pick(d, "v2", "v1", ""), Aborted: d.n(6) == 1, Number: int64(d.n(3)),
 		RuleWanted: d.yes(), RuleExists: d.yes()}
 	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
-	o.Routes = Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: pick(d, shares...), Highest: pick(d, shares...), Marked: d.yes(), AbortOpen: d.n(3) > 0}
-	o.Routes.Foreign = pick(d, nil, &Foreign{Route: "VirtualService web", Kind: "raised"})
-	o.Evidence = Evidence{Fresh: d.n(4) > 0, Reason: pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.n(4) > 0,
-		Agreement: pick(d, AgreementYes, AgreementUnknown, AgreementNo), Share: pick(d, shares...)}
+	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: pick(d, shares...), Highest: pick(d, shares...), Marked: d.yes(), AbortOpen: d.n(3) > 0}
+	o.Routes.Foreign = pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})
+	o.Evidence = release.Evidence{Fresh: d.n(4) > 0, Reason: pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.n(4) > 0,
+		Agreement: pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Share: pick(d, shares...)}
 	o.Evidence.Verdict = evidence.Verdict{State: pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
 		Reason:     pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
 		Suspicious: d.n(5) == 1, Shared: d.n(5) == 1, Cleared: d.yes(), NextWeight: pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.n(8) == 1, Covered: time.Duration(d.n(100)) * time.Minute}
@@ -78,7 +79,7 @@ func (d *dice) observation() Observation {
 }
 
 func (d *dice) release() *v1alpha1.Release {
-	p := pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), plan("1%/0s", "50%/1m", "100%/10m"))
+	p := pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), release.PlanOf("1%/0s", "50%/1m", "100%/10m"))
 	p.Undetermined.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
 	p.SharedBreach.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
 	r := &v1alpha1.Release{
@@ -137,37 +138,37 @@ func decideAnything(t *testing.T, bytes []byte) {
 	t.Helper()
 	d, again := dice(bytes), dice(bytes)
 	o, same := d.observation(), again.observation()
-	got := Decide(o, epoch)
+	got := release.Decide(o, epoch)
 	if !reflect.DeepEqual(o, same) {
 		t.Fatalf("rule %q changed the facts", got.Rule)
 	}
-	if !reflect.DeepEqual(got, Decide(same, epoch)) {
+	if !reflect.DeepEqual(got, release.Decide(same, epoch)) {
 		t.Fatalf("rule %q decides otherwise the second time", got.Rule)
 	}
 	if got.Rule == "" || got.Reason == "" || got.Message == "" || got.String() == "" || len(got.LogValues())%2 != 0 {
 		t.Fatalf("says nothing: %+v", got)
 	}
 	checkDecision(t, o, got)
-	checkConditions(t, &world{now: epoch}, o, got)
+	release.CheckConditions(t, "any facts", o, got)
 }
 
 // checkDecision are the promises that one decision alone can break.
-func checkDecision(t *testing.T, o Observation, d Decision) {
+func checkDecision(t *testing.T, o release.Observation, d release.Decision) {
 	t.Helper()
 	aborts := d.Release != nil && d.Release.Outcome != nil && d.Release.Outcome.Result == v1alpha1.StateAborted
 	if cause(o) && !aborts {
 		t.Fatalf("the facts ask for an abort: %s", d)
 	}
-	toCanary := func(a Action) bool {
-		return a.Verb == Narrow && o.Release != nil && a.Hash == o.Release.Revision && o.Service.Narrowed != a.Hash
+	toCanary := func(a release.Action) bool {
+		return a.Verb == release.Narrow && o.Release != nil && a.Hash == o.Release.Revision && o.Service.Narrowed != a.Hash
 	}
-	raises := slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Raises() || toCanary(a) })
+	raises := slices.ContainsFunc(d.Actions, func(a release.Action) bool { return a.Raises() || toCanary(a) })
 	if !raises {
 		return
 	}
-	e, said, first := o.Evidence, o.commanded(promote), o.Release != nil && o.Release.Step == 0
+	e, said, first := o.Evidence, o.Commanded("promote"), o.Release != nil && o.Release.Step == 0
 	switch {
-	case aborts || !o.running() || o.aborting():
+	case aborts || !o.Running() || o.Aborting():
 		t.Fatalf("raises without a running release: %s", d)
 	case !o.Wanted.Managed || o.Wanted.Paused || o.Wanted.Problem != nil:
 		t.Fatalf("raises against people's will: %s", d)
@@ -181,9 +182,9 @@ func checkDecision(t *testing.T, o Observation, d Decision) {
 		t.Fatalf("raises without pods: %s", d)
 	case d.Rule == "hand over" && (!e.Verdict.Cleared || !e.Fresh || !e.Seen || o.Release.SettledAt == nil || o.Routes.Lowest != v1alpha1.Whole):
 		t.Fatalf("hands over without proof: %s", d)
-	case d.Rule == "next step" && !first && !said && !e.Verdict.Cleared && d.Release.Weight.Fraction()*e.Rate*45 > budget(d.Release):
+	case d.Rule == "next step" && !first && !said && !e.Verdict.Cleared && d.Release.Weight.Fraction()*e.Rate*45 > release.Budget(d.Release):
 		t.Fatalf("steps up without clearance: %s", d)
-	case d.Actions[0].Verb != Save && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Verb == GiveSet }):
+	case d.Actions[0].Verb != release.Save && !slices.ContainsFunc(d.Actions, func(a release.Action) bool { return a.Verb == release.GiveSet }):
 		t.Fatalf("raises before its record is stored: %s", d)
 	}
 }
@@ -197,12 +198,12 @@ func BenchmarkDecide(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	o := w.observe()
-	if d := Decide(o, w.now); d.Rule != "hold" {
+	o := w.observe().Facts
+	if d := release.Decide(o, w.store.Now); d.Rule != "hold" {
 		b.Fatalf("not holding: %s", d)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		Decide(o, w.now)
+		release.Decide(o, w.store.Now)
 	}
 }

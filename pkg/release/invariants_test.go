@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"fmt"
@@ -6,8 +6,12 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // watch looks over a world and fails the test when a promise to users is broken.
@@ -25,28 +29,29 @@ type watch struct {
 	pausedBefore bool // the Deployment was paused when it was first held
 }
 
-func (x *watch) begin(w *world) { x.judged = map[string]bool{w.dep.template: true} }
+func (x *watch) begin(version string) { x.judged = map[string]bool{version: true} }
 
 // native is told of pods that the Deployment starts by itself.
-func (x *watch) native(w *world, started *podSet) {
-	x.anew = x.anew || slices.ContainsFunc(w.owned(), func(s *podSet) bool { return s != started && s.template == started.template && s.replicas > 0 })
-	if w.managed && w.dep.replicas > 0 && w.dep.held {
+func (x *watch) native(w *world, started *appsv1.ReplicaSet) {
+	of, d := version(&started.Spec.Template), w.deployment()
+	x.anew = x.anew || slices.ContainsFunc(w.owned(), func(s set) bool { return s.name != started.Name && s.version == of && s.replicas > 0 })
+	if w.managed() && workload.Replicas(d) > 0 && d.Labels[workload.HeldLabel] == "true" {
 		x.rogue = true
 	}
-	x.judged[w.dep.template] = true
+	x.judged[of] = true
 }
 
 // cause says whether the facts ask for an abort, so that the next write has to take traffic away.
-func cause(o Observation) bool {
+func cause(o release.Observation) bool {
 	r, p := o.Release, o.Wanted.Problem
-	return o.running() && !o.aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
-		o.commanded(abortNow) || o.commanded(undo) || o.Canary.Aborted && o.Canary.Number == r.Number ||
+	return o.Running() && !o.Aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
+		o.Commanded("abort") || o.Commanded("undo") || o.Canary.Aborted && o.Canary.Number == r.Number ||
 		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed || p != nil && p.Gone ||
 		o.Workload.Deployment != "" && (o.Workload.Replicas == 0 || !o.Workload.Stable.There()))
 }
 
 // decided checks a decision before anything is written.
-func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
+func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release.Decision) {
 	t.Helper()
 	x.follow(t, w, o, d)
 	aborts := d.Release != nil && d.Release.Outcome != nil && d.Release.Outcome.Result == v1alpha1.StateAborted
@@ -59,10 +64,10 @@ func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
 			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Actions)
 		}
 	}
-	if aborts && slices.ContainsFunc(d.Actions, Action.Raises) {
+	if aborts && slices.ContainsFunc(d.Actions, release.Action.Raises) {
 		x.fail(t, w, "an abort raises: %v", d.Actions)
 	}
-	if aborts && !o.aborting() && !o.Evidence.Fresh {
+	if aborts && !o.Aborting() && !o.Evidence.Fresh {
 		switch d.Release.Outcome.Reason {
 		case v1alpha1.ReasonUndetermined, v1alpha1.ReasonSharedBreach:
 			x.fail(t, w, "aborted as %s without fresh counts", d.Release.Outcome.Reason)
@@ -70,22 +75,22 @@ func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
 	}
 	if a := d.Answer; a != nil && a.Accepted && d.Release != nil {
 		c := o.Wanted.Command
-		if n := len(d.Release.Commands); n == 0 || n > mostCommands || d.Release.Commands[n-1].Verb != string(c.verb) || d.Release.Commands[n-1].Reason != c.Why {
-			x.fail(t, w, "%s is carried out and not recorded: %v", c.verb, d.Release.Commands)
+		if n := len(d.Release.Commands); n == 0 || n > release.MostCommands || d.Release.Commands[n-1].Verb != string(c.Verb()) || d.Release.Commands[n-1].Reason != c.Why {
+			x.fail(t, w, "%s is carried out and not recorded: %v", c.Verb(), d.Release.Commands)
 		}
 	}
 	ended := d.Release != nil && d.Release.State.Ended()
-	if d.Refused != o.Refused && !ended && !(o.commanded(retry) && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
+	if d.Refused != o.Refused && !ended && !(o.Commanded("retry") && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
 		x.fail(t, w, "rule %q changes the refused template from %q to %q", d.Rule, o.Refused, d.Refused)
 	}
 }
 
-func takesAway(a Action) bool {
-	return a.Verb == AbortService || a.Verb == AbortRoutes || a.Verb == Lower || a.Verb == Narrow || a.Verb == Widen
+func takesAway(a release.Action) bool {
+	return a.Verb == release.AbortService || a.Verb == release.AbortRoutes || a.Verb == release.Lower || a.Verb == release.Narrow || a.Verb == release.Widen
 }
 
 // follow keeps account of what was cleared, and fails when a step is taken without.
-func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
+func (x *watch) follow(t *testing.T, w *world, o release.Observation, d release.Decision) {
 	t.Helper()
 	r := d.Release
 	if r == nil {
@@ -97,12 +102,12 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 	x.recorded(t, w, r)
 	share := r.Weight.Millionths()
 	switch {
-	case !o.running():
+	case !o.Running():
 		return
 	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack:
 		x.proven = share
 		return
-	case share <= o.Release.Weight.Millionths() || o.commanded(promoteFull):
+	case share <= o.Release.Weight.Millionths() || o.Commanded("promote-full"):
 		x.proven = max(x.proven, share)
 		return
 	}
@@ -114,9 +119,9 @@ func (x *watch) follow(t *testing.T, w *world, o Observation, d Decision) {
 		x.fail(t, w, "passes a step of the plan: from %s to %s", o.Release.Weight, r.Weight)
 	case r.Baseline == nil:
 		x.fail(t, w, "raises without knowing the stable's past")
-	case o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.leaving() && (cost == 0 || cost > budget(r)):
+	case o.Release.Step > 0 && !o.Evidence.Verdict.Cleared && !o.Leaving() && (cost == 0 || cost > release.Budget(r)):
 		x.fail(t, w, "leaves %s of step %d without clearance, for a cost of %.1f", o.Release.Weight, o.Release.Step, cost)
-	case o.Release.Step > 0 && byProof(r) && share > 5*o.Release.Weight.Millionths() && share != stop && cost > budget(r):
+	case o.Release.Step > 0 && release.ByProof(r) && share > 5*o.Release.Weight.Millionths() && share != stop && cost > release.Budget(r):
 		x.fail(t, w, "raises from %s to %s at once", o.Release.Weight, r.Weight)
 	}
 	x.proven = share
@@ -127,7 +132,7 @@ func (x *watch) recorded(t *testing.T, w *world, r *v1alpha1.Release) {
 	t.Helper()
 	n := len(r.Weights)
 	switch {
-	case n != min(int(r.Moves), mostWeights):
+	case n != min(int(r.Moves), release.MostWeights):
 		x.fail(t, w, "%d weights are recorded of %d moves", n, r.Moves)
 	case r.Outcome == nil && r.Step > 0 && (r.Weights[n-1].Weight != r.Weight || r.Weights[n-1].Step != r.Step):
 		x.fail(t, w, "the last weight is recorded as %v where %s of step %d is wanted", r.Weights[n-1], r.Weight, r.Step)
@@ -137,41 +142,42 @@ func (x *watch) recorded(t *testing.T, w *world, r *v1alpha1.Release) {
 }
 
 // writes checks a write before it is made.
-func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Action) {
+func (x *watch) writes(t *testing.T, w *world, o release.Observation, d release.Decision, a release.Action) {
 	t.Helper()
 	x.lit = x.reached(w)
 	switch a.Verb {
-	case Raise:
+	case release.Raise:
 		x.raises(t, w, o, d, a.Share)
-		if w.status.release.Weight.Millionths() != a.Share {
+		if w.record().Weight.Millionths() != a.Share {
 			x.fail(t, w, "raises to %d before the record says so", a.Share)
 		}
-	case GiveSet:
+	case release.GiveSet:
 		x.raises(t, w, o, d, v1alpha1.Whole)
 		x.proves(t, w, o)
-		if w.service.narrowed != o.Release.Revision {
+		if narrowed, _ := w.narrowed(); narrowed != o.Release.Revision {
 			x.fail(t, w, "hands over before callers past the routes have moved")
 		}
-	case AbortService, AbortRoutes:
-		if w.canary.selects == d.Release.Revision {
-			x.downAt = w.now
+	case release.AbortService, release.AbortRoutes:
+		if c := w.canaryService(); c != nil && c.Spec.Selector[workload.HashLabel] == d.Release.Revision {
+			x.downAt = w.store.Now
 		}
-	case Narrow:
-		if o.Release != nil && a.Hash == o.Release.Revision && w.service.narrowed != a.Hash {
+	case release.Narrow:
+		if narrowed, _ := w.narrowed(); o.Release != nil && a.Hash == o.Release.Revision && narrowed != a.Hash {
 			x.raises(t, w, o, d, v1alpha1.Whole)
 			x.proves(t, w, o)
 		}
-	case Widen:
-		gone := !w.dep.exists || !w.service.exists || w.set(w.service.narrowed, "deployment") == nil
+	case release.Widen:
+		narrowed, _ := w.narrowed()
+		gone := w.deployment() == nil || w.service() == nil || !slices.ContainsFunc(w.owned(), func(s set) bool { return s.hash == narrowed })
 		if !gone && !o.Workload.HandedOver && o.Release != nil && w.serving(o.Release.Revision) > 0 {
 			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
 		}
-	case RemoveSet:
-		if x.share(w) > 0 || w.now.Sub(x.downAt) < 30*time.Second && x.pulled {
-			x.fail(t, w, "the canary's pods go before they are drained: %s", w.now.Sub(x.downAt))
+	case release.RemoveSet:
+		if x.share(w) > 0 || w.store.Now.Sub(x.downAt) < 30*time.Second && x.pulled {
+			x.fail(t, w, "the canary's pods go before they are drained: %s", w.store.Now.Sub(x.downAt))
 		}
-	case RemoveService:
-		if x.share(w) > 0 || slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked }) || w.now.Sub(x.freedAt) < w.bounds.Push {
+	case release.RemoveService:
+		if x.share(w) > 0 || slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked }) || w.store.Now.Sub(x.freedAt) < w.bounds.Push {
 			x.fail(t, w, "the canary Service goes before the proxies know better")
 		}
 	}
@@ -179,16 +185,16 @@ func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Acti
 
 func (x *watch) share(w *world) int64 {
 	var most int64
-	for _, r := range w.routes {
+	for _, r := range w.routes() {
 		most = max(most, r.share)
 	}
 	return most
 }
 
 // raises are the rules for any write that can give the canary more traffic than it has.
-func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share int64) {
+func (x *watch) raises(t *testing.T, w *world, o release.Observation, d release.Decision, share int64) {
 	t.Helper()
-	r, said := d.Release, o.leaving()
+	r, said := d.Release, o.Leaving()
 	switch {
 	case r != nil && r.Outcome != nil && !o.Workload.HandedOver:
 		x.fail(t, w, "raises in an abort")
@@ -203,59 +209,62 @@ func (x *watch) raises(t *testing.T, w *world, o Observation, d Decision, share 
 	case share > x.proven:
 		x.fail(t, w, "raises to %d where %d is proven", share, x.proven)
 	case o.Given:
-	case o.Workload.Canary.Available < o.size(share):
+	case o.Workload.Canary.Available < o.Size(share):
 		x.fail(t, w, "raises to %d with %d pods", share, o.Workload.Canary.Available)
 	case o.Workload.Stable.Available < o.Workload.Stable.Replicas:
 		x.fail(t, w, "raises while the stable is not ready")
-	case !w.canary.exists || w.canary.selects != o.Release.Revision || w.rule && !w.copied:
+	case !x.armed(w, o):
 		x.fail(t, w, "raises before the canary's Service and rule are there")
 	}
-	if contested(o.Release, w.now).Routes > contestable {
+	if release.ContestedNow(o.Release, w.store.Now).Routes > release.Contestable {
 		x.fail(t, w, "raises contested routes")
 	}
 }
 
 // proves are the rules for the handover.
-func (x *watch) proves(t *testing.T, w *world, o Observation) {
+func (x *watch) proves(t *testing.T, w *world, o release.Observation) {
 	t.Helper()
 	switch {
 	case int(o.Release.Step) != len(o.Release.Plan.Steps) || x.share(w) != v1alpha1.Whole:
 		x.fail(t, w, "hands over before the last step")
-	case o.commanded(promoteFull):
+	case o.Commanded("promote-full"):
 	case !o.Evidence.Verdict.Cleared || !o.Evidence.Fresh || !o.Evidence.Seen || o.Release.SettledAt == nil:
 		x.fail(t, w, "hands over without evidence")
 	}
 }
 
 // written checks the world after a write.
-func (x *watch) written(t *testing.T, w *world, o Observation, d Decision, a Action) {
+func (x *watch) written(t *testing.T, w *world, a release.Action) {
 	t.Helper()
 	switch a.Verb {
-	case AbortService, AbortRoutes:
+	case release.AbortService, release.AbortRoutes:
 		x.pulled = true
-	case Unhold:
-		x.pausedBefore = w.dep.paused
-	case RestoreRoutes, Widen, Lower:
-		x.freedAt = w.now
+	case release.Unhold:
+		if d := w.deployment(); d != nil {
+			x.pausedBefore = d.Spec.Paused
+		}
+	case release.RestoreRoutes, release.Widen, release.Lower:
+		x.freedAt = w.store.Now
 	}
-	if a.Verb != GiveSet && x.lit && !x.reached(w) { // a revert in the instant of the handover can scale the judged pods away
-		x.fail(t, w, "%s makes the Service select %s, which has no pods", a, w.service.narrowed)
+	if a.Verb != release.GiveSet && x.lit && !x.reached(w) { // a revert in the instant of the handover can scale the judged pods away
+		narrowed, _ := w.narrowed()
+		x.fail(t, w, "%s makes the Service select %s, which has no pods", a, narrowed)
 	}
 	x.served(t, w)
 }
 
 // reached says whether the Service selects pods, if there are any.
 func (x *watch) reached(w *world) bool {
-	n := w.service.narrowed
-	return n == "" || !w.dep.exists || w.serving(n) > 0 || !slices.ContainsFunc(w.owned(), func(s *podSet) bool { return len(s.pods) > 0 })
+	n, _ := w.narrowed()
+	return n == "" || w.deployment() == nil || w.serving(n) > 0 || !slices.ContainsFunc(w.owned(), func(s set) bool { return s.pods > 0 })
 }
 
 // served checks that only templates that were judged serve as the Deployment's.
 func (x *watch) served(t *testing.T, w *world) {
 	t.Helper()
 	for _, s := range w.owned() {
-		if len(s.pods) > 0 && !x.judged[s.template] && !x.rogue && !w.forgotten {
-			x.fail(t, w, "the Deployment serves %s, which nobody has judged", s.template)
+		if s.pods > 0 && !x.judged[s.version] && !x.rogue && !w.forgotten() {
+			x.fail(t, w, "the Deployment serves %s, which nobody has judged", s.version)
 		}
 	}
 }
@@ -267,30 +276,44 @@ func (x *watch) atRest(t *testing.T, w *world) {
 	if x.anew && !x.rogue {
 		x.fail(t, w, "pods that were judged are started anew")
 	}
+	narrowed, marked := w.narrowed()
 	if !x.rogue && !x.reached(w) {
-		x.fail(t, w, "the Service selects %s, which has no pods", w.service.narrowed)
+		x.fail(t, w, "the Service selects %s, which has no pods", narrowed)
 	}
-	r := w.status.release
-	if r != nil && !r.State.Ended() && !w.forgotten && x.share(w) > r.Weight.Millionths() && !w.failed {
+	r := w.record()
+	if r != nil && !r.State.Ended() && !w.forgotten() && x.share(w) > r.Weight.Millionths() && !w.failed {
 		x.fail(t, w, "the routes give the canary more than %s", r.Weight)
 	}
-	if r != nil && !r.State.Ended() && r.Outcome == nil && w.service.narrowed == r.Revision && w.set(r.Revision, "release") != nil && x.share(w) < v1alpha1.Whole {
+	if r != nil && !r.State.Ended() && r.Outcome == nil && narrowed == r.Revision && x.ours(w) && x.share(w) < v1alpha1.Whole {
 		x.fail(t, w, "the Service selects the canary while routes are lower")
 	}
-	if w.forgotten || r == nil || !r.State.Ended() || w.failed {
+	if w.forgotten() || r == nil || !r.State.Ended() || w.failed {
 		return
 	}
-	if w.canary.exists || w.copied || x.share(w) > 0 || slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked || r.made }) ||
-		w.service.marked || w.service.narrowed != "" || slices.ContainsFunc(w.sets, func(s *podSet) bool { return s.owner == "release" }) {
+	if w.canaryService() != nil || w.copied() || x.share(w) > 0 || slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked || r.made }) ||
+		marked || narrowed != "" || x.ours(w) {
 		x.fail(t, w, "release %d is over and this is left: %s", r.Number, w.facts())
 	}
-	if w.dep.exists && w.dep.paused && !w.waits() && !w.dep.pausedBefore && w.dep.mode == HoldOnChange && w.problem == nil && w.service.exists {
+	d := w.deployment()
+	if d != nil && d.Spec.Paused && !w.waits() && d.Labels[workload.PausedBeforeLabel] == "" && w.mode == release.HoldOnChange && !w.problem() && w.service() != nil {
 		x.fail(t, w, "the Deployment is left paused for no reason")
 	}
+}
+
+// armed says whether the canary's Service and rule are there.
+func (x *watch) armed(w *world, o release.Observation) bool {
+	c := w.canaryService()
+	return c != nil && c.Spec.Selector[workload.HashLabel] == o.Release.Revision && (w.store.FindKind("DestinationRule", namespace, web) == nil || w.copied())
+}
+
+// ours says whether the release's ReplicaSet is there and not handed over.
+func (x *watch) ours(w *world) bool {
+	_, found := w.ours()
+	return found
 }
 
 func (x *watch) fail(t *testing.T, w *world, format string, args ...any) {
 	t.Helper()
 	t.Errorf("%s: "+format, append([]any{w.since()}, args...)...)
-	t.Fatalf("%s\n%s", w.facts(), w.out.tail())
+	t.Fatalf("%s\n%s", w.named(w.facts()), w.out.tail())
 }

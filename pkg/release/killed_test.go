@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"fmt"
@@ -60,28 +60,25 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	}
 }
 
-func (w *world) playAll(t *testing.T, script []string) {
-	t.Helper()
-	for _, line := range script {
-		w.out.printf("> %s", line)
-		if err := w.play(t, line); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // end is what is left of a release for its owner, and how it ended.
 func (w *world) end() map[string]string {
-	e := map[string]string{"deployment": fmt.Sprintf("%+v", w.dep), "service": fmt.Sprintf("%+v", w.service), "refused": w.status.refused}
-	for _, r := range w.routes {
-		e["route "+r.name] = fmt.Sprintf("%+v", *r)
+	narrowed, marked := w.narrowed()
+	e := map[string]string{"service": fmt.Sprint(narrowed, marked)}
+	if d := w.deployment(); d != nil {
+		e["deployment"] = fmt.Sprint(version(&d.Spec.Template), d.Labels, d.Spec.Paused, *d.Spec.Replicas)
 	}
-	for _, s := range w.sets {
+	for _, r := range w.routes() {
+		e["route "+r.name] = fmt.Sprintf("%+v", r)
+	}
+	for _, s := range w.sets() {
 		if s.replicas > 0 {
-			e["set of "+s.template] = fmt.Sprint(s.owner, s.replicas, w.available(s))
+			e["set of "+s.version] = fmt.Sprint(s.owner, s.replicas, s.available)
 		}
 	}
-	if r := w.status.release; r != nil {
+	if s := w.shift(); s != nil {
+		e["refused"] = s.Status.Refused
+	}
+	if r := w.record(); r != nil {
 		e["release"] = fmt.Sprint(r.Number, r.State, r.Outcome.Result)
 	}
 	return e

@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"fmt"
@@ -7,25 +7,32 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // transcript is what a scenario shows: a line for every decision that writes or says something new, and one for the facts whenever
 // they are others than before.
 type transcript struct {
 	lines      []string
+	world      *world            // whose templates are named, not their hashes
+	names      *strings.Replacer // templates for their hashes
 	last, rest string
 	quiet      bool
 }
 
 func (p *transcript) printf(format string, args ...any) {
 	if !p.quiet {
-		p.lines = append(p.lines, fmt.Sprintf(format, args...))
+		p.lines = append(p.lines, p.world.named(fmt.Sprintf(format, args...)))
 	}
 }
 
-func (p *transcript) decision(w *world, o Observation, d Decision) {
+func (p *transcript) decision(w *world, d release.Decision) {
 	if p.quiet {
 		return
 	}
@@ -52,7 +59,7 @@ func (p *transcript) state(w *world) {
 // tail is the end of it, for failures.
 func (p *transcript) tail() string { return strings.Join(p.lines[max(0, len(p.lines)-25):], "\n") }
 
-func (w *world) since() string { return w.now.Sub(epoch.Add(startup)).String() }
+func (w *world) since() string { return w.store.Now.Sub(epoch.Add(startup)).String() }
 
 // event is one line of the scenario language, without its arguments.
 type event struct {
@@ -65,69 +72,77 @@ func events() []event {
 	return []event{
 		{"wait DURATION", func(t *testing.T, w *world, a []string) error { return w.wait(t, a[0]) }},
 		{"repeat TIMES EVENTS", repeatEvents},
-		{"policy STEPS", func(_ *testing.T, w *world, a []string) error { w.policy = plan(strings.Fields(a[0])...); return nil }},
-		{"pace by proof", set(func(w *world) { w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof}) })},
+		{"policy STEPS", text(func(w *world, s string) { w.setPolicy(strings.Fields(s)...) })},
+		{"pace by proof", do(func(w *world) { w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof}) })},
 		{"budget of N failed requests", number(func(w *world, n int64) {
 			w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof, FailedRequests: int32(n)})
 		})},
 		{"traffic N per second", number(func(w *world, n int64) { w.rate = float64(n) })},
-		{"past unknown", set(func(w *world) { w.pastUnknown = true })},
-		{"past known", set(func(w *world) { w.pastUnknown = false })},
-		{"policy missing", set(func(w *world) { w.policy = nil })},
+		{"past unknown", do(func(w *world) { w.pastUnknown = true })},
+		{"past known", do(func(w *world) { w.pastUnknown = false })},
+		{"policy missing", do(func(w *world) { w.store.Remove(&v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: policy}}) })},
 		{"undetermined ACTION after DURATION", func(_ *testing.T, w *world, a []string) error {
-			w.policy.Undetermined = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
+			w.editPolicy(func(p *v1alpha1.ShiftPolicySpec) {
+				p.Undetermined = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
+			})
 			return nil
 		}},
 		{"shared breach ACTION after DURATION", func(_ *testing.T, w *world, a []string) error {
-			w.policy.SharedBreach = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
+			w.editPolicy(func(p *v1alpha1.ShiftPolicySpec) {
+				p.SharedBreach = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
+			})
 			return nil
 		}},
-		{"given arms REVISION", text((*world).giveArms)},
-		{"want revision REVISION", text(func(w *world, s string) { w.arms.wanted = s })},
+		{"external arms REVISION", text((*world).external)},
+		{"want revision REVISION", text((*world).wantRevision)},
 		{"counts KIND", text(func(w *world, s string) { w.counts = s })},
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
 		{"measured share WEIGHT", text(func(w *world, s string) { w.drift = v1alpha1.Percentage(s).Millionths() })},
-		{"measured share as wanted", set(func(w *world) { w.drift = 0 })},
+		{"measured share as wanted", do(func(w *world) { w.drift = 0 })},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
-		{"evidence fresh", set(func(w *world) { w.stale = "" })},
-		{"manage", set((*world).manage)},
-		{"let go", set(func(w *world) { w.managed = false })},
-		{"pause", set(func(w *world) { w.paused = true })},
-		{"resume", set(func(w *world) { w.paused = false })},
-		{"command TEXT", text(func(w *world, s string) { w.command, w.by = s, "" })},
+		{"evidence fresh", do(func(w *world) { w.stale = "" })},
+		{"manage", do((*world).manage)},
+		{"let go", do((*world).letGo)},
+		{"pause", do(func(w *world) { w.control(v1alpha1.ControlPaused) })},
+		{"resume", do(func(w *world) { w.control(v1alpha1.ControlAuto) })},
+		{"command TEXT", text(func(w *world, s string) { w.command(s, "") })},
 		{"user USER commands TEXT", func(_ *testing.T, w *world, a []string) error {
-			w.command, w.by = a[1], strings.Fields(a[1])[2]+" "+a[0]
+			w.command(a[1], strings.Fields(a[1])[2]+" "+a[0])
 			return nil
 		}},
-		{"problem MESSAGE", text(func(w *world, s string) { w.problem = &Problem{Reason: v1alpha1.ReasonRouteUnsupported, Message: s} })},
-		{"problem passes", set(func(w *world) { w.problem = nil })},
+		{"problem waypoint", do(func(w *world) { w.waypoint("edge") })},
+		{"problem passes", do((*world).passes)},
 		{"push TEMPLATE", text((*world).push)},
 		{"push TEMPLATE in the instant of the handover", text(func(w *world, s string) { w.onGive = func(w *world) { w.push(s) } })},
 		{"replicas N", number((*world).resize)},
 		{"replicas N in the instant of the handover", number(func(w *world, n int64) { w.onGive = func(w *world) { w.resize(n) } })},
-		{"hold mode MODE", text(func(w *world, s string) { w.dep.mode = HoldMode(s) })},
-		{"unpause deployment", set(func(w *world) { w.dep.paused = false })},
-		{"pause deployment", set((*world).pauseDeployment)},
-		{"delete deployment", set(func(w *world) { w.dep.exists = false })},
-		{"delete service", set(func(w *world) { w.service.exists, w.service.narrowed, w.service.marked = false, "", false })},
-		{"delete canary service", set(func(w *world) { w.canary.exists, w.canary.aborted = false, false })},
-		{"delete set TEMPLATE", text(func(w *world, s string) { w.remove(w.set(s, "deployment")) })},
-		{"point canary service at TEMPLATE", text(func(w *world, s string) { w.canary.selects = s })},
+		{"hold mode MODE", text(func(w *world, s string) { w.mode = release.HoldMode(s) })},
+		{"unpause deployment", do(func(w *world) { w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }) })},
+		{"pause deployment", do((*world).pauseDeployment)},
+		{"delete deployment", do(func(w *world) { w.store.Remove(w.deployment()) })},
+		{"delete service", do(func(w *world) { w.store.Remove(w.service()) })},
+		{"delete canary service", do(func(w *world) { w.store.Remove(w.canaryService()) })},
+		{"delete set TEMPLATE", text((*world).deleteSet)},
+		{"point canary service at TEMPLATE", text((*world).pointCanaryService)},
 		{"empty set of TEMPLATE", text(func(w *world, s string) {
-			w.sets = append(w.sets, &podSet{name: "web-" + s + "-old", hash: s + "-old", template: s, owner: "deployment"})
+			if d := w.deployment(); d != nil {
+				d = d.DeepCopy()
+				d.Spec.Template = w.template(s)
+				w.store.Put(inmemory.SetOf(d, s+"-old"))
+			}
 		})},
-		{"revert selector", set(func(w *world) { w.service.narrowed = "" })},
-		{"routes WEIGHT", text((*world).editRoutes)},
-		{"second route", set(func(w *world) { w.routes = append(w.routes, &route{name: "shop/other"}) })},
-		{"no routes", set(func(w *world) { w.routes = nil })},
-		{"destination rule", set(func(w *world) { w.rule = true })},
+		{"revert selector", do((*world).revertSelector)},
+		{"routes WEIGHT", func(_ *testing.T, w *world, a []string) error { return w.editRoutes(a[0]) }},
+		{"second route", do(func(w *world) { w.store.Put(virtualService("other", destination(web, 0))) })},
+		{"no routes", do(func(w *world) { w.store.Remove(w.store.FindKind("VirtualService", namespace, web)) })},
+		{"destination rule", do((*world).destinationRule)},
 		{"pods of TEMPLATE FAULT", func(_ *testing.T, w *world, a []string) error { return w.hurt(a[0], a[1]) }},
-		{"lose status", set(func(w *world) { w.status = status{}; w.restart() })},
-		{"kill", set((*world).restart)},
-		{"kill after VERB", text(func(w *world, s string) { w.death.verb = Verb(s) })},
+		{"lose status", do((*world).loseStatus)},
+		{"kill", do((*world).restart)},
+		{"kill after VERB", text(func(w *world, s string) { w.death.verb = release.Verb(s) })},
 		{"fail TIMES VERB", func(_ *testing.T, w *world, a []string) error {
 			n, err := strconv.Atoi(a[0])
-			w.faults[Verb(a[1])] = n
+			w.faults[release.Verb(a[1])] = n
 			return err
 		}},
 	}
@@ -135,6 +150,7 @@ func events() []event {
 
 // reported lets pods of a canary that is taken back report so many bad requests each, of 100.
 func (w *world) reported(bad []string) error {
+	w.ofPods = nil
 	for i, s := range bad {
 		n, err := strconv.ParseFloat(s, 64)
 		if err != nil {
@@ -145,7 +161,7 @@ func (w *world) reported(bad []string) error {
 	return nil
 }
 
-func set(change func(*world)) func(*testing.T, *world, []string) error {
+func do(change func(*world)) func(*testing.T, *world, []string) error {
 	return func(_ *testing.T, w *world, _ []string) error { change(w); return nil }
 }
 
@@ -177,7 +193,7 @@ func (w *world) play(t *testing.T, line string) error {
 	if err := do(t, w, best); err != nil {
 		return fmt.Errorf("%q: %w", line, err)
 	}
-	w.controllers()
+	w.controllers.Run(w.store)
 	w.settle(t)
 	return nil
 }
@@ -227,61 +243,13 @@ func repeatEvents(t *testing.T, w *world, a []string) error {
 	return nil
 }
 
-// manage annotates the Service, anew where it was let go.
-func (w *world) manage() {
-	w.managed, w.forgotten = true, false
-	for _, s := range w.owned() {
-		w.watch.judged[s.template] = w.watch.judged[s.template] || s.replicas > 0
-	}
-}
-
-// push changes the Deployment's template. The API server holds it in the same write where it guards the Deployment.
-func (w *world) push(template string) {
-	if w.dep.held && w.dep.mode == HoldOnChange && template != w.dep.template {
-		w.dep.paused = true
-	}
-	w.dep.template = template
-}
-
-// pauseDeployment is its owner's pause, which is there to stay where Stagger does not hold the Deployment.
-func (w *world) pauseDeployment() {
-	w.dep.paused = true
-	w.watch.pausedBefore = w.watch.pausedBefore || !w.dep.held
-}
-
-// pace changes how the policy's releases go up, where there is a policy.
-func (w *world) pace(p v1alpha1.Pace) {
-	if w.policy != nil {
-		w.policy.Pace = p
-	}
-}
-
-func (w *world) resize(n int64) { w.dep.replicas = int32(n) }
-
-// editRoutes is somebody else's write of the canary's weight; 0% takes the canary out.
-func (w *world) editRoutes(weight string) {
-	for _, r := range w.routes {
-		if r.marked {
-			r.share = v1alpha1.Percentage(weight).Millionths()
-			w.foreign = &Foreign{Route: "VirtualService web", Kind: "edited", Manager: "argocd"}
+// playAll plays lines that are known to be right.
+func (w *world) playAll(t *testing.T, script []string) {
+	t.Helper()
+	for _, line := range script {
+		w.out.printf("> %s", line)
+		if err := w.play(t, line); err != nil {
+			t.Fatal(err)
 		}
 	}
-}
-
-// hurt makes pods of a template crash, stay unready or not start at all; fail takes one of them away, heal makes all well.
-func (w *world) hurt(hash, fault string) error {
-	delete(w.broken, hash)
-	for _, s := range w.sets {
-		if s.hash == hash {
-			s.sick = int32(btoi(fault == "fail"))
-		}
-	}
-	switch fault {
-	case "crash", "unready", "quota":
-		w.broken[hash] = fault
-	case "heal", "fail":
-	default:
-		return fmt.Errorf("pods crash, are unready, meet a quota, fail or heal; not %q", fault)
-	}
-	return nil
 }

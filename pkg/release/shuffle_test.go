@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"flag"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 var shuffles = flag.Uint64("shuffles", 250, "how many random orders of events are played")
@@ -24,7 +26,7 @@ var happenings = []string{
 	"command promote 2 pN why not", "command nonsense", "command undo 1 uN", "command undo 2 uN",
 	"command promote-full 1 fN why not", "command promote-full 2 fN why not", "command replan 1 nN", "command replan 2 nN", "fail 1 put template back",
 	"routes 0%", "routes 1%", "routes 60%", "revert selector", "unpause deployment", "pause deployment",
-	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem a route cannot be shifted", "problem passes", "problem passes",
+	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem waypoint", "problem passes", "problem passes",
 	"policy missing", "policy 1%/30s 25%/30s 100%/30s", "policy 50%/30s 100%/1m", "policy 100%/30s",
 	"pace by proof", "pace by proof", "budget of 100 failed requests", "traffic 0 per second", "traffic 100 per second", "traffic 3 per second", "past unknown", "past known",
 	"undetermined Abort after 2m", "shared breach Abort after 2m",
@@ -62,7 +64,7 @@ func shuffle(t *testing.T, w *world, r *rand.Rand, calm string) {
 	}
 	for _, line := range script {
 		w.out.printf("> %s", line)
-		if w.policy == nil && (line == "undetermined Abort after 2m" || line == "shared breach Abort after 2m") {
+		if w.policy() == nil && (line == "undetermined Abort after 2m" || line == "shared breach Abort after 2m") {
 			continue
 		}
 		if err := w.play(t, line); err != nil {
@@ -76,7 +78,7 @@ func shuffle(t *testing.T, w *world, r *rand.Rand, calm string) {
 			t.Fatal(err)
 		}
 	}
-	if !w.forgotten { // only the canary's pods serve: they stay until nobody is to be served
+	if !w.forgotten() { // only the canary's pods serve: they stay until nobody is to be served
 		w.playAll(t, []string{"replicas 0", "wait 2m"})
 	}
 	w.untouched(t)
@@ -86,21 +88,23 @@ func shuffle(t *testing.T, w *world, r *rand.Rand, calm string) {
 func (w *world) heal() {
 	clear(w.faults)
 	w.death = death{made: w.death.made}
-	w.stale, w.problem, w.counts = "", nil, "good"
+	w.stale, w.counts = "", "good"
+	w.passes()
 }
 
 // untouched fails when anything but the Deployment's template, replicas and its pause for a template that waits is different from
 // what its owner wrote.
 func (w *world) untouched(t *testing.T) {
 	t.Helper()
+	narrowed, marked := w.narrowed()
+	d := w.deployment()
 	switch {
-	case !w.forgotten:
+	case !w.forgotten():
 		w.watch.fail(t, w, "the TrafficShift is not let go")
-	case w.canary.exists || w.copied || w.watch.share(w) > 0 || w.service.marked || w.service.narrowed != "" ||
-		slices.ContainsFunc(w.routes, func(r *route) bool { return r.marked || r.made }) ||
-		slices.ContainsFunc(w.sets, func(s *podSet) bool { return s.owner == "release" }):
+	case w.canaryService() != nil || w.copied() || w.watch.share(w) > 0 || marked || narrowed != "" || w.watch.ours(w) ||
+		slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked || r.made }):
 		w.watch.fail(t, w, "something is left behind")
-	case w.dep.exists && (w.dep.held || w.dep.paused && !w.waits() && !w.watch.pausedBefore):
+	case d != nil && (d.Labels[workload.HeldLabel] != "" || d.Spec.Paused && !w.waits() && !w.watch.pausedBefore):
 		w.watch.fail(t, w, "the Deployment is not as its owner had it")
 	}
 }

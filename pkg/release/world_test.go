@@ -1,4 +1,4 @@
-package release
+package release_test
 
 import (
 	"cmp"
@@ -7,11 +7,22 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// Times of the modelled cluster.
+// Times of the cluster.
 const (
 	tick      = 5 * time.Second
 	startup   = 10 * time.Second
@@ -20,75 +31,41 @@ const (
 	proofTime = 30 * time.Second
 )
 
+// Names of what is in it, and of who writes.
+const (
+	namespace = "shop"
+	web       = "web"
+	policy    = "standard"
+	operator  = "stagger"
+	gitops    = "argocd"
+)
+
 // epoch is when every scenario begins.
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// world is a cluster as facts: what people want, what the API server holds, what the counts say, and what the operator's process
-// has in memory. Templates are their hashes.
+// world is a cluster of real objects, what the counts say, and what the operator's process has in memory.
 type world struct {
-	now    time.Time
-	bounds Bounds
-
-	managed, paused, forgotten bool
-	policy                     *v1alpha1.ShiftPolicySpec
-	problem                    *Problem
-	command, by                string
-
-	arms    *arms // nil: the workload is ours
-	dep     deployment
-	sets    []*podSet
-	ending  map[string]time.Time // until when pods of a hash that are being collected are there
-	broken  map[string]string    // by hash: crash, unready, quota
-	service struct {
-		exists, marked bool
-		narrowed       string
-	}
-	canary struct {
-		exists, aborted bool
-		selects         string
-		number          int64
-	}
-	rule, copied bool
-	routes       []*route
-	foreign      *Foreign
+	store       *inmemory.Store
+	controllers *inmemory.Controllers
+	bounds      release.Bounds
+	mode        release.HoldMode
+	again       bool // the Service is annotated anew while it is still being let go
 
 	counts, stale string
 	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
 	rate          float64              // requests per second
 	drift         int64                // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
-	memory        memory
-	status        status
+	memory, saved memory // of the process, and what of it the status remembers
 
-	failed bool         // a write of the last pass was refused
-	faults map[Verb]int // how many writes of a verb are going to be refused
+	failed bool                 // a write of the last pass was refused
+	faults map[release.Verb]int // how many writes of a verb are going to be refused
+	deny   error                // with what; nil: by an error of the server
 	death  death
 	onGive func(*world) // what happens in the instant of the handover
 	watch  *watch
 	out    transcript
-}
-
-type deployment struct {
-	exists, held, paused, pausedBefore bool
-	replicas                           int32
-	template                           string
-	mode                               HoldMode
-}
-
-// podSet is a ReplicaSet; owner is "deployment", "release" or "" when nobody has it any more.
-type podSet struct {
-	name, hash, owner string
-	template          string // hash of the template without the pods' own hash
-	replicas, sick    int32
-	pods              []time.Time // since when each exists
-	desired           int32       // the Deployment's replicas as its controller noted them: what makes it saturated
-}
-
-type route struct {
-	name            string
-	share           int64
-	marked, aborted bool
-	made            bool
+	alias  map[string]string // templates by their hash, for people
 }
 
 // memory is what dies with the process.
@@ -98,225 +75,306 @@ type memory struct {
 	step    string
 }
 
-// status is what the TrafficShift's status holds.
-type status struct {
-	release *v1alpha1.Release
-	refused string
-	handled string
-	covered time.Duration
-	step    string
-}
-
 // death says after which write the operator is killed.
 type death struct {
-	verb   Verb
+	verb   release.Verb
 	writes int // counts down; 0 is never
 	made   int // all writes that were made
 }
 
 func newWorld() *world {
 	w := &world{
-		now: epoch, bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second}, rate: 100, managed: true, policy: plan("1%/1m", "25%/1m", "100%/1m"),
-		dep:    deployment{exists: true, replicas: 4, template: "v1", mode: HoldOnChange},
-		ending: map[string]time.Time{}, broken: map[string]string{}, faults: map[Verb]int{}, counts: "good", watch: &watch{},
-		routes: []*route{{name: "shop/web"}},
+		store: &inmemory.Store{Now: epoch}, bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second},
+		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, watch: &watch{}, alias: map[string]string{},
 	}
-	w.service.exists = true
-	w.sets = []*podSet{{name: "web-v1", hash: "v1", template: "v1", owner: "deployment", replicas: 4, desired: 4}}
-	w.kubelet()
-	w.now = w.now.Add(startup)
-	w.watch.begin(w)
+	w.controllers = &inmemory.Controllers{Startup: startup, Crashes: crashes, Collecting: ending, Faults: map[string]inmemory.Fault{},
+		Started: func(rs *appsv1.ReplicaSet) { w.watch.native(w, rs) }}
+	w.store.Admit = []func(*inmemory.Request) error{w.hold}
+	w.store.Put(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	w.setPolicy("1%/1m", "25%/1m", "100%/1m")
+	w.store.Put(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: web, Annotations: map[string]string{v1alpha1.PolicyAnnotation: policy}},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, Selector: map[string]string{"app": web},
+			Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+	})
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: web},
+		Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](4), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": web}},
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType}, Template: w.template("v1")},
+	}
+	w.store.Put(d)
+	stable := inmemory.SetOf(d, "v1")
+	stable.Spec.Replicas = ptr.To[int32](4)
+	stable.Annotations = map[string]string{"deployment.kubernetes.io/desired-replicas": "4"}
+	w.store.Put(stable)
+	w.store.Put(virtualService(web, destination(web, 0)))
+	w.store.Put(w.newShift())
+	w.controllers.Run(w.store)
+	w.store.Now = epoch.Add(startup)
+	w.controllers.Run(w.store)
+	w.watch.begin("v1")
+	w.out.world = w
 	return w
 }
 
-// plan is a policy of steps, each as "weight/hold".
-func plan(steps ...string) *v1alpha1.ShiftPolicySpec {
-	p := &v1alpha1.ShiftPolicySpec{
-		Objectives:   []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99%"}},
-		Undetermined: v1alpha1.Deadline{After: "30m", Action: v1alpha1.ActionHold},
-		SharedBreach: v1alpha1.Deadline{After: "10m", Action: v1alpha1.ActionHold},
-		Workload:     v1alpha1.WorkloadLimits{ReadyWithin: "10m", Drain: "30s"},
+// template is the pod template of a version.
+func (w *world) template(version string) corev1.PodTemplateSpec {
+	t := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": web}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image(version)}}},
 	}
-	for _, s := range steps {
-		weight, hold, _ := strings.Cut(s, "/")
-		p.Steps = append(p.Steps, v1alpha1.Step{Weight: v1alpha1.Percentage(weight), Hold: v1alpha1.Duration(hold)})
-	}
-	return p
+	w.alias[workload.Hash(&t)] = version
+	return t
 }
 
-// set is the first ReplicaSet of a hash and an owner; nil when there is none.
-func (w *world) set(hash, owner string) *podSet {
-	for _, s := range w.sets {
-		if s.hash == hash && s.owner == owner {
-			return s
-		}
+func image(version string) string { return "web:" + version }
+
+// version is that of a template.
+func version(t *corev1.PodTemplateSpec) string { return strings.TrimPrefix(inmemory.Image(t), "web:") }
+
+func virtualService(name string, destinations ...any) *unstructured.Unstructured {
+	vs := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+		"spec": map[string]any{"hosts": []any{name}, "http": []any{map[string]any{"route": destinations}}},
+	}}
+	vs.SetNamespace(namespace)
+	vs.SetName(name)
+	return vs
+}
+
+// destination is one of a route; a weight of 0 is left out.
+func destination(host string, weight int64) any {
+	d := map[string]any{"destination": map[string]any{"host": host}}
+	if weight > 0 {
+		d["weight"] = weight
+	}
+	return d
+}
+
+func (w *world) newShift() *v1alpha1.TrafficShift {
+	return &v1alpha1.TrafficShift{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: web, Finalizers: []string{v1alpha1.Finalizer}},
+		Spec: v1alpha1.TrafficShiftSpec{PolicyRef: v1alpha1.PolicyReference{Name: policy}, Service: v1alpha1.ServiceReference{Name: web},
+			Control: v1alpha1.ControlAuto},
+	}
+}
+
+func (w *world) setPolicy(steps ...string) {
+	w.store.Put(&v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: policy}, Spec: *release.PlanOf(steps...)})
+}
+
+// hold is the admission policy of the manifests: a held Deployment is paused in the write that changes its template.
+func (w *world) hold(r *inmemory.Request) error {
+	was, before := r.Old.(*appsv1.Deployment)
+	is, after := r.Object.(*appsv1.Deployment)
+	if before && after && w.mode == release.HoldOnChange && was.Labels[workload.HeldLabel] == "true" &&
+		!workload.SameTemplate(&was.Spec.Template, &is.Spec.Template) {
+		is.Spec.Paused = true
 	}
 	return nil
 }
 
-func (w *world) remove(gone *podSet) {
-	if gone == nil {
-		return
+// edit changes an object as somebody else than the operator does, through admission where it is a Deployment.
+func edit[T interface {
+	cluster.Object
+	DeepCopy() T
+}](w *world, o T, change func(T)) {
+	changed := o.DeepCopy()
+	change(changed)
+	r := &inmemory.Request{Old: o, Object: changed, Manager: "kubectl"}
+	if err := w.hold(r); err != nil {
+		panic(err)
 	}
-	w.sets = slices.DeleteFunc(w.sets, func(s *podSet) bool { return s == gone })
-	if len(gone.pods) > 0 {
-		w.ending[gone.hash] = w.now.Add(ending)
+	if o.GetGeneration() > 0 {
+		changed.SetGeneration(o.GetGeneration() + 1)
 	}
+	w.store.Put(changed)
 }
 
-// available counts the pods that serve.
-func (w *world) available(s *podSet) int32 {
-	n := -s.sick
-	for _, born := range s.pods {
-		if w.now.Sub(born) >= startup && w.broken[s.hash] != "unready" && w.broken[s.hash] != "crash" {
-			n++
+func (w *world) shift() *v1alpha1.TrafficShift {
+	return inmemory.Find[*v1alpha1.TrafficShift](w.store, namespace, web)
+}
+
+func (w *world) record() *v1alpha1.Release {
+	if s := w.shift(); s != nil {
+		return s.Status.Release
+	}
+	return nil
+}
+
+func (w *world) forgotten() bool { return w.shift() == nil }
+
+func (w *world) managed() bool { s := w.shift(); return s != nil && s.DeletionTimestamp.IsZero() }
+
+func (w *world) deployment() *appsv1.Deployment {
+	return inmemory.Find[*appsv1.Deployment](w.store, namespace, web)
+}
+
+func (w *world) service() *corev1.Service {
+	return inmemory.Find[*corev1.Service](w.store, namespace, web)
+}
+
+func (w *world) canaryService() *corev1.Service {
+	return inmemory.Find[*corev1.Service](w.store, namespace, web+"-canary")
+}
+
+// narrowed is the pod-template-hash that the Service selects, and whether it bears our label.
+func (w *world) narrowed() (hash string, marked bool) {
+	svc := w.service()
+	if svc == nil {
+		return "", false
+	}
+	return svc.Spec.Selector[workload.HashLabel], svc.Labels[workload.NarrowedLabel] != ""
+}
+
+func (w *world) copied() bool {
+	return w.store.FindKind("DestinationRule", namespace, web+"-canary") != nil
+}
+
+// target is whose traffic is moved, and which way.
+func (w *world) target() routing.Target {
+	s := w.shift()
+	if s == nil {
+		s = w.newShift()
+	}
+	return cluster.TargetOf(s, "")
+}
+
+// route is what a VirtualService gives the canary.
+type route struct {
+	name                  string
+	share                 int64
+	marked, aborted, made bool
+}
+
+func (w *world) routes() []route {
+	var all []route
+	for _, vs := range w.store.ListKind("VirtualService") {
+		_, high, found := routing.Share(vs, w.target())
+		r := route{name: vs.GetNamespace() + "/" + vs.GetName(), share: high, made: vs.GetLabels()[workload.ManagedByLabel] == workload.ManagedBy}
+		for _, m := range routing.Marks(vs) {
+			r.marked, r.aborted = true, m.Aborted
+		}
+		if w.target().Arms != nil && !r.marked {
+			r.share = 0 // weights without our mark are their owner's
+		}
+		if found || r.marked {
+			all = append(all, r)
 		}
 	}
-	return max(0, n)
+	return all
+}
+
+// set is a ReplicaSet; owner is "deployment", "release" or "" when nobody has it any more.
+type set struct {
+	name, hash, owner, version string
+	replicas, available, pods  int32
+	*appsv1.ReplicaSet
+}
+
+func (w *world) sets() []set {
+	var all []set
+	for _, rs := range inmemory.List[*appsv1.ReplicaSet](w.store) {
+		s := set{name: rs.Name, hash: workload.HashOf(rs), version: version(&rs.Spec.Template), replicas: ptr.Deref(rs.Spec.Replicas, 1),
+			available: rs.Status.AvailableReplicas, pods: rs.Status.Replicas, ReplicaSet: rs}
+		switch owner := metav1.GetControllerOf(rs); {
+		case owner == nil:
+		case owner.Kind == "Deployment":
+			s.owner = "deployment"
+		default:
+			s.owner = "release"
+		}
+		all = append(all, s)
+	}
+	slices.SortStableFunc(all, func(a, b set) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(string(a.UID), string(b.UID)))
+	})
+	return all
+}
+
+func (w *world) owned() []set {
+	return slices.DeleteFunc(w.sets(), func(s set) bool { return s.owner != "deployment" })
+}
+
+func (w *world) ours() (set, bool) {
+	all := w.sets()
+	i := slices.IndexFunc(all, func(s set) bool { return s.owner == "release" })
+	if i < 0 {
+		return set{}, false
+	}
+	return all[i], true
 }
 
 // serving counts the pods of a hash that can be endpoints.
 func (w *world) serving(hash string) int32 {
 	var n int32
-	for _, s := range w.sets {
-		if s.hash == hash {
-			n += int32(len(s.pods))
+	for _, p := range inmemory.List[*corev1.Pod](w.store) {
+		if p.Labels[workload.HashLabel] == hash && p.DeletionTimestamp == nil {
+			n++
 		}
-	}
-	if w.now.Before(w.ending[hash]) {
-		n++
 	}
 	return n
 }
 
-// controllers lets garbage collector, Deployment controller and kubelet do what they do at once.
-func (w *world) controllers() {
-	for _, s := range slices.Clone(w.sets) {
-		if s.owner == "release" && !w.canary.exists || s.owner == "deployment" && !w.dep.exists {
-			w.remove(s)
-		}
-	}
-	w.kubelet()
-	if w.dep.exists {
-		if w.dep.paused {
-			w.whilePaused()
-		} else {
-			w.rollOut()
-		}
-	}
-	w.kubelet()
-}
-
-func (w *world) owned() []*podSet {
-	return slices.DeleteFunc(slices.Clone(w.sets), func(s *podSet) bool { return s.owner != "deployment" })
-}
-
-// whilePaused is the Deployment controller with spec.paused: it scales and starts nothing.
-func (w *world) whilePaused() {
-	var active []*podSet
-	current := (*podSet)(nil)
+// waits says whether the Deployment's template is another than the one that runs.
+func (w *world) waits() bool {
 	for _, s := range w.owned() {
-		if s.replicas > 0 {
-			active = append(active, s)
-		}
-		if s.template == w.dep.template && current == nil {
-			current = s
+		if s.replicas > 0 && s.version == version(&w.deployment().Spec.Template) {
+			return false
 		}
 	}
-	saturated := current != nil && current.replicas == w.dep.replicas && current.desired == w.dep.replicas && w.available(current) == w.dep.replicas
-	switch {
-	case w.dep.replicas == 0 || saturated:
-		for _, s := range active {
-			if s != current || w.dep.replicas == 0 {
-				s.replicas = 0
-			}
-		}
-	case len(active) == 1:
-		active[0].replicas, active[0].desired = w.dep.replicas, w.dep.replicas
-	case len(active) == 0 && len(w.owned()) > 0:
-		latest := cmp.Or(current, w.owned()[len(w.owned())-1])
-		latest.replicas, latest.desired = w.dep.replicas, w.dep.replicas
-	}
-}
-
-// rollOut is the Deployment controller without spec.paused: a native rollout.
-func (w *world) rollOut() {
-	var current *podSet
-	for _, s := range w.owned() {
-		if s.template == w.dep.template && current == nil {
-			current = s
-		}
-	}
-	if current == nil {
-		hash := w.dep.template + "-native"
-		current = &podSet{name: "web-" + hash, hash: hash, template: w.dep.template, owner: "deployment"}
-		w.sets = append(w.sets, current)
-	}
-	if current.replicas < w.dep.replicas || w.dep.replicas == 0 {
-		w.watch.native(w, current)
-	}
-	current.replicas, current.desired = w.dep.replicas, w.dep.replicas
-	if w.available(current) < w.dep.replicas {
-		return
-	}
-	for _, s := range w.owned() {
-		if s != current {
-			s.replicas = 0
-		}
-	}
-}
-
-// kubelet makes and ends pods.
-func (w *world) kubelet() {
-	for _, s := range w.sets {
-		for int32(len(s.pods)) < s.replicas && w.broken[s.hash] != "quota" {
-			s.pods = append(s.pods, w.now)
-		}
-		s.pods = s.pods[:min(len(s.pods), int(s.replicas))]
-	}
+	return true
 }
 
 // facts is one line that says how things stand.
 func (w *world) facts() string {
 	var parts []string
-	if r := w.status.release; r != nil {
+	if r := w.record(); r != nil {
 		parts = append(parts, fmt.Sprintf("release %d %s step %d %s", r.Number, r.State, r.Step, r.Weight))
 	} else {
 		parts = append(parts, "no release")
 	}
-	for _, r := range w.routes {
-		parts = append(parts, "route "+string(v1alpha1.PercentageOf(r.share))+strings.Repeat(" ours", btoi(r.made))+
-			strings.Repeat(" marked", btoi(r.marked))+strings.Repeat(" aborted", btoi(r.aborted)))
+	for _, r := range w.routes() {
+		parts = append(parts, "route "+string(v1alpha1.PercentageOf(r.share))+when(r.made, " ours")+when(r.marked, " marked")+when(r.aborted, " aborted"))
 	}
-	if w.service.narrowed != "" || w.service.marked {
-		parts = append(parts, "service → "+w.service.narrowed)
+	if to, marked := w.narrowed(); to != "" || marked {
+		parts = append(parts, "service → "+to)
 	}
-	if w.canary.exists {
-		parts = append(parts, "canary service → "+w.canary.selects+strings.Repeat(" aborted", btoi(w.canary.aborted)))
+	if c := w.canaryService(); c != nil {
+		_, aborted := workload.AbortedNumber(c)
+		parts = append(parts, "canary service → "+c.Spec.Selector[workload.HashLabel]+when(aborted, " aborted"))
 	}
-	for _, s := range w.sets {
-		if s.replicas > 0 || len(s.pods) > 0 || s.owner == "release" {
-			parts = append(parts, fmt.Sprintf("%s %d/%d%s", s.hash, w.available(s), s.replicas, strings.Repeat(" ours", btoi(s.owner == "release"))))
+	for _, s := range w.sets() {
+		if s.replicas > 0 || s.pods > 0 || s.owner == "release" {
+			parts = append(parts, fmt.Sprintf("%s %d/%d%s", s.hash, s.available, s.replicas, when(s.owner == "release", " ours")))
 		}
 	}
-	if w.arms != nil {
-		parts = append(parts, w.arms.facts())
+	if s := w.shift(); s != nil && s.Spec.Destinations != nil {
+		parts = append(parts, w.externalFacts())
 	}
-	if w.dep.exists {
-		parts = append(parts, "deployment "+w.dep.template+strings.Repeat(" held", btoi(w.dep.held))+strings.Repeat(" paused", btoi(w.dep.paused)))
+	if d := w.deployment(); d != nil {
+		parts = append(parts, "deployment "+version(&d.Spec.Template)+when(d.Labels[workload.HeldLabel] == "true", " held")+when(d.Spec.Paused, " paused"))
 	}
-	if w.status.refused != "" {
-		parts = append(parts, "refused "+w.status.refused)
+	if s := w.shift(); s != nil && s.Status.Refused != "" {
+		parts = append(parts, "refused "+s.Status.Refused)
 	}
-	if w.forgotten {
+	if w.forgotten() {
 		parts = append(parts, "forgotten")
 	}
 	return strings.Join(parts, " | ")
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
+func when(yes bool, text string) string {
+	if yes {
+		return text
 	}
-	return 0
+	return ""
+}
+
+// named is a text with the versions of templates in it instead of their hashes.
+func (w *world) named(text string) string {
+	for hash, version := range w.alias {
+		text = strings.ReplaceAll(text, hash, version)
+	}
+	return text
 }

@@ -93,9 +93,9 @@ func (w *Workload) findStable() *Problem {
 }
 
 func unsuited(svc *corev1.Service, namespace, selector map[string]string) *Problem {
-	bound, where := svc.Labels[waypointLabel], "the Service"
+	bound, where := svc.Labels[waypointLabel], "Service "+svc.Name
 	if bound == "" {
-		bound, where = namespace[waypointLabel], "its namespace"
+		bound, where = namespace[waypointLabel], "the namespace of Service "+svc.Name
 	}
 	_, pinned := selector[HashLabel]
 	switch {
@@ -106,7 +106,7 @@ func unsuited(svc *corev1.Service, namespace, selector map[string]string) *Probl
 	case pinned:
 		return problem(SelectorPinned, "spec.selector of Service %s names %s, which binds it to one version: remove that key", svc.Name, HashLabel)
 	case bound != "" && bound != "none":
-		return problem(Waypoint, "%s of Service %s is bound to waypoint %q, whose routes are not supported yet: remove the label %s", where, svc.Name, bound, waypointLabel)
+		return problem(Waypoint, "%s is bound to waypoint %q, whose routes are not supported yet: remove the label %s", where, bound, waypointLabel)
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ const (
 	ReasonWaiting Reason = "Waiting"
 	// ReasonWriteFailed: the API server refused a write that is being retried; the message names it.
 	ReasonWriteFailed Reason = "WriteFailed"
+	// ReasonWriteDenied: admission, a quota or missing rights refused a write; the message says who and what.
+	ReasonWriteDenied Reason = "WriteDenied"
 	// ReasonRouteWriteDenied: admission refused the write of a route; the message carries what it said.
 	ReasonRouteWriteDenied Reason = "RouteWriteDenied"
 	// ReasonUnmanaged: the Service is no longer annotated; what was touched is being restored.

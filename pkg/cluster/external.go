@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+)
+
+// external looks at two versions that are run by their owner: at the routes between them, and at nothing else.
+func (v *View) external(o Objects) {
+	v.Facts.Given = true
+	v.turn(o.Routes)
+	named := false
+	for _, u := range o.Routes {
+		carrier, known := routing.CarrierOf(u)
+		if !known {
+			continue
+		}
+		reading := carrier.Read(v.target, v.reader())
+		allowed := reading.Allowed && reading.Found
+		named = named || allowed
+		if reading.Mark != nil || allowed {
+			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
+		}
+	}
+	if !named {
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf(
+			"no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
+			v.Shift.Namespace, v.target.Arms.Stable, v.target.Arms.Canary))
+	}
+	v.revisions()
+	for i, arm := range []routing.Destination{v.target.Arms.Stable, v.target.Arms.Canary} {
+		v.Arms[i] = v.armOf(arm, o.Rules)
+	}
+}
+
+// turn finds out which way the next release goes, or the running one does.
+func (v *View) turn(all []*unstructured.Unstructured) {
+	v.Facts.Toward = v1alpha1.TowardCanary
+	if v.running() {
+		if v.Facts.Release.Toward != "" {
+			v.Facts.Toward = v.Facts.Release.Toward
+		}
+		v.target = between(v.Shift, v.Facts.Toward, v.target.Domain)
+		return
+	}
+	lowest, highest, named := int64(routing.Whole), int64(0), false
+	for _, u := range all {
+		carrier, known := routing.CarrierOf(u)
+		if !known {
+			continue
+		}
+		if r := carrier.Read(v.target, v.reader()); r.Allowed && r.Found {
+			lowest, highest, named = min(lowest, r.Lowest), max(highest, r.Highest), true
+		}
+	}
+	switch {
+	case !named || highest == 0:
+	case lowest == routing.Whole:
+		v.Facts.Toward = v1alpha1.TowardStable
+		v.target = between(v.Shift, v.Facts.Toward, v.target.Domain)
+	default:
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf(
+			"the routes give both destinations traffic, %s to %s of it to %s, and no release runs: give all of it to one of them",
+			v1alpha1.PercentageOf(lowest), v1alpha1.PercentageOf(highest), v.target.Arms.Canary))
+	}
+}
+
+// between is the target of a TrafficShift with destinations, in one of the two directions.
+func between(s *v1alpha1.TrafficShift, toward v1alpha1.Toward, domain string) routing.Target {
+	d := s.Spec.Destinations
+	stable := routing.Destination{Host: d.Stable.Host, Subset: d.Stable.Subset, Port: int64(d.Stable.Port)}
+	canary := routing.Destination{Host: d.Canary.Host, Subset: d.Canary.Subset, Port: int64(d.Canary.Port)}
+	if toward == v1alpha1.TowardStable {
+		stable, canary = canary, stable
+	}
+	return routing.Target{Namespace: s.Namespace, Domain: domain, Arms: &routing.Arms{Stable: stable, Canary: canary}}
+}
+
+// revisions is what is known of the versions: their names.
+func (v *View) revisions() {
+	wanted, rec := v.Shift.Spec.Destinations.Revision, v.Facts.Release
+	serving := wanted
+	switch {
+	case v.running():
+		serving = rec.Stable
+	case rec != nil && rec.State == v1alpha1.StatePromoted:
+		serving = rec.Revision
+	case v.Shift.Status.Stable.Revision != "":
+		serving = v.Shift.Status.Stable.Revision
+	}
+	v.Facts.Workload = release.Workload{
+		Replicas: 1, Template: wanted, Waits: wanted != serving,
+		Stable: release.Set{Name: v.target.Arms.Stable.String(), Hash: serving},
+	}
+}
+
+// armOf is a destination as its requests are counted. One that they cannot be told apart by is refused.
+func (v *View) armOf(d routing.Destination, rules []*unstructured.Unstructured) counting.Service {
+	name, namespace := v.target.ServiceOf(d)
+	arm := counting.Service{Namespace: namespace, Name: name}
+	if d.Subset == "" {
+		return arm
+	}
+	revision, err := routing.RevisionOf(rules, v.target, d)
+	if err != nil {
+		v.refuse(v1alpha1.ReasonRouteUnsupported, err.Error())
+	}
+	arm.Revision = revision
+	return arm
+}

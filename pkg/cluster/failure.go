@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+)
+
+// Failure is a Write that did not succeed.
+type Failure struct {
+	Write Write
+	Err   error
+}
+
+// Error says what was to be done, and why it was not.
+func (f *Failure) Error() string { return fmt.Sprintf("to %s: %v", f.Write.Action, f.Err) }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Stale says that the object is not the one that was read, so that the next pass knows better.
+func (f *Failure) Stale() bool {
+	return apierrors.IsConflict(f.Err) && !denied(f.Err) || apierrors.IsAlreadyExists(f.Err) || apierrors.IsNotFound(f.Err) && f.Write.Kind != Create ||
+		notApplied(f.Err)
+}
+
+// Denied says that somebody who may refuse writes has refused this one: an admission policy, a webhook, a quota, the rights of the
+// operator, or the rules of the object's kind. It would be refused again.
+func (f *Failure) Denied() bool {
+	return !f.Stale() && (denied(f.Err) || apierrors.IsForbidden(f.Err) || apierrors.IsInvalid(f.Err) || apierrors.IsBadRequest(f.Err) ||
+		apierrors.IsRequestEntityTooLargeError(f.Err) || apierrors.IsMethodNotSupported(f.Err) || apierrors.IsUnauthorized(f.Err))
+}
+
+// Reason is what people are told.
+func (f *Failure) Reason() v1alpha1.Reason {
+	routes := f.Write.Action.Verb == release.Raise || f.Write.Action.Verb == release.Lower || f.Write.Action.Verb == release.AbortRoutes ||
+		f.Write.Action.Verb == release.RestoreRoutes
+	switch {
+	case errors.Is(f.Err, routing.ErrOwned):
+		return v1alpha1.ReasonRouteConflict
+	case f.Stale():
+		return v1alpha1.ReasonWaiting
+	case routes && f.Denied():
+		return v1alpha1.ReasonRouteWriteDenied
+	case f.Denied():
+		return v1alpha1.ReasonWriteDenied
+	}
+	return v1alpha1.ReasonWriteFailed
+}
+
+// Message is one sentence for people: what was to be written, and who did not let it be, or why it failed.
+func (f *Failure) Message() string {
+	switch what := f.Write.String(); {
+	case f.Stale():
+		return fmt.Sprintf("%s: the object has changed since it was read; it is tried again", what)
+	case f.Denied():
+		return fmt.Sprintf("%s: denied: %v; it is tried again", what, f.Err)
+	default:
+		return fmt.Sprintf("%s: %v; it is tried again", what, f.Err)
+	}
+}
+
+// notApplied says that a JSON patch did not fit the object, in most cases by one of its tests. The API server answers that with 422, no
+// kind of object, and one cause that is an unexpected response; the rules of a kind and admission name the object or themselves.
+func notApplied(err error) bool {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) || status.Status().Reason != metav1.StatusReasonInvalid {
+		return false
+	}
+	d := status.Status().Details
+	return d != nil && d.Kind == "" && d.Name == "" && len(d.Causes) == 1 && d.Causes[0].Type == metav1.CauseTypeUnexpectedServerResponse && !denied(err)
+}
+
+// denied says that admission has refused the write, by the words in which the API server says so, whatever the status code: a policy and
+// a webhook choose theirs.
+func denied(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "denied request") || strings.Contains(text, "denied the request")
+}
+
+// After is a decision whose writes did not all succeed, as people are told of it. What was not done is not recorded; the beginning of an
+// abort is.
+func (f *Failure) After(d release.Decision) (release.Decision, *v1alpha1.Release) {
+	rec := d.Release
+	d.Reason, d.Message = f.Reason(), f.Message()
+	if !rec.Aborting() {
+		rec, d.Answer = nil, nil
+	}
+	return d, rec
+}

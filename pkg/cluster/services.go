@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// services looks at the user's Service and the canary's.
+func (v *View) services(o Objects) {
+	namespace, name := v.Shift.Namespace, v.Shift.Spec.Service.Name
+	v.Arms = [2]counting.Service{{Namespace: namespace, Name: name}, {Namespace: namespace, Name: v.target.Canary}}
+	v.Facts.Canary.Service = v.target.Canary
+	if svc := o.Service; svc != nil {
+		v.Service = svc
+		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[workload.NarrowedLabel] != ""}
+	}
+	canary := o.CanaryService
+	if canary == nil {
+		return
+	}
+	mark, ok := workload.MarkOf(canary)
+	if !ok || mark.Namespace != namespace || mark.Shift != v.Shift.Name {
+		v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("Service %s/%s exists and is not Stagger's: rename it, since a release of Service %s needs the name",
+			namespace, canary.Name, name))
+		return
+	}
+	_, aborted := workload.AbortedNumber(canary)
+	v.canaryService = canary
+	v.Facts.Canary.Exists, v.Facts.Canary.Aborted, v.Facts.Canary.Number = true, aborted, mark.Number
+	v.Facts.Canary.Selects = canary.Spec.Selector[workload.HashLabel]
+}
+
+// narrowedTo is the pod-template-hash that we added to the selector; empty when it is as the user wrote it.
+func narrowedTo(svc *corev1.Service, ours []string) string {
+	if _, users := workload.Selector(svc, ours...)[workload.HashLabel]; users {
+		return ""
+	}
+	return svc.Spec.Selector[workload.HashLabel]
+}
+
+// ports are those of the user's Service; none where it is not there.
+func (v *View) ports() []corev1.ServicePort {
+	if v.Service == nil {
+		return nil
+	}
+	return v.Service.Spec.Ports
+}

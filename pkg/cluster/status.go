@@ -1,0 +1,90 @@
+package cluster
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// historyLength is how many past releases the status keeps.
+const historyLength = 10
+
+// StatusOf is the whole status after a decision; rec is the record to be written, nil to keep the one there is.
+func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
+	s := v.Shift.Status.DeepCopy()
+	s.ObservedGeneration = v.Shift.Generation
+	conditions := release.Conditions(v.Facts, d)
+	for _, c := range conditions {
+		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now) // of those that change
+		meta.SetStatusCondition(&s.Conditions, c)
+	}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} { // they are there only while they are True
+		if meta.FindStatusCondition(conditions, kind) == nil {
+			meta.RemoveStatusCondition(&s.Conditions, kind)
+		}
+	}
+	s.Refused = d.Refused
+	if a := d.Answer; a != nil {
+		s.LastHandledCommand, s.LastAnswer = a.Token, &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
+		if a.Accepted {
+			s.LastAnswer.Result = v1alpha1.CommandAccepted
+		}
+	}
+	if rec != nil {
+		s.Release = rec.DeepCopy()
+	}
+	if s.Release != nil && (v.running() || rec != nil) {
+		release.Count(s.Release, v.Facts.Evidence, d.Message)
+	}
+	if w := v.Facts.Workload; !v.running() && w.Stable.There() {
+		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
+	}
+	if rec != nil && rec.State.Ended() && v.running() && (len(s.History) == 0 || s.History[0].Number != rec.Number) {
+		s.History = slices.Insert(s.History, 0, pastOf(s.Release))
+		s.History = s.History[:min(len(s.History), historyLength)]
+	}
+	return *s
+}
+
+func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
+	p := v1alpha1.PastRelease{
+		Number: rec.Number, Revision: rec.Revision, Images: rec.Images, Outcome: rec.State, PeakWeight: rec.PeakWeight,
+		Exposed: rec.Exposed, Failed: rec.Failed, StartedAt: rec.StartedAt,
+	}
+	if rec.Outcome != nil {
+		p.Reason, p.Message = rec.Outcome.Reason, rec.Outcome.Message
+	}
+	if rec.FinishedAt != nil {
+		p.Duration = v1alpha1.DurationOf(rec.FinishedAt.Sub(rec.StartedAt.Time))
+	}
+	return p
+}
+
+// SameButNumbers says whether two statuses differ only in what changes with every slice of counts. What is said of pods and of other
+// Services does not.
+func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
+	return equality.Semantic.DeepEqual(withoutNumbers(a), withoutNumbers(b))
+}
+
+func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
+	out := *s.DeepCopy()
+	for i := range out.Conditions {
+		c := &out.Conditions[i]
+		c.LastTransitionTime = metav1.Time{}
+		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated {
+			c.Message = ""
+		}
+	}
+	if r := out.Release; r != nil {
+		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed = "", "", "", "", 0, 0
+		for i := range r.Objectives {
+			r.Objectives[i] = v1alpha1.ObjectiveStatus{Name: r.Objectives[i].Name, Verdict: r.Objectives[i].Verdict}
+		}
+	}
+	return out
+}

@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// Settings are the same for all TrafficShifts.
+type Settings struct {
+	// Domain is the cluster's domain; empty: "cluster.local".
+	Domain string
+	// Bounds are the mesh's delays.
+	Bounds release.Bounds
+	// Manager is the field manager of Stagger's own writes.
+	Manager string
+}
+
+// View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.
+type View struct {
+	// Facts are what is observed; the evidence is added by Weigh.
+	Facts release.Observation
+	// Shift is the TrafficShift, Service the user's Service; nil when it is not there.
+	Shift   *v1alpha1.TrafficShift
+	Service *corev1.Service
+	// Deployment is the one behind the Service, Canary the release's ReplicaSet; nil when not there.
+	Deployment *appsv1.Deployment
+	Canary     *appsv1.ReplicaSet
+	// Arms are stable and canary as requests to them are counted.
+	Arms [2]counting.Service
+
+	now      time.Time
+	settings Settings
+	target   routing.Target
+	mark     workload.Mark
+	// canaryService is the canary's, when it is ours.
+	canaryService *corev1.Service
+	// stable is the ReplicaSet that serves, rogue one that the Deployment started by itself, twin an empty one of the waiting template.
+	stable, rogue, twin *appsv1.ReplicaSet
+	sets                []*appsv1.ReplicaSet
+	// routes are those to write, with ours among them; made is ours.
+	routes []route
+	made   *unstructured.Unstructured
+	// carriers are all objects that were looked at for routes.
+	carriers []*unstructured.Unstructured
+	// rule is what the canary's DestinationRule has to be, haveRule the one that is there; nil when not.
+	rule, haveRule *unstructured.Unstructured
+}
+
+// route is an object that carries routes to the Service.
+type route struct {
+	*unstructured.Unstructured
+	routing.Carrier
+	found bool // a route of it names the Service
+}
+
+// Observe says what the objects mean at a moment. It depends on nothing else, not even on the order of the lists.
+func Observe(o Objects, s Settings, now time.Time) *View {
+	o = o.sorted()
+	shift := o.Shift
+	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
+	v.Facts = release.Observation{Release: shift.Status.Release, Refused: shift.Status.Refused, Bounds: s.Bounds}
+	v.Facts.Evidence.Share = -1
+	v.Facts.Wanted.Managed = shift.DeletionTimestamp.IsZero()
+	v.Facts.Wanted.Paused = shift.Spec.Control == v1alpha1.ControlPaused
+	v.mark = workload.Mark{Namespace: shift.Namespace, Shift: shift.Name, Number: 1}
+	if r := shift.Status.Release; r != nil {
+		v.mark.Number = r.Number
+	}
+	switch {
+	case shift.Spec.Destinations != nil:
+		v.external(o)
+	case v.namesake(o):
+		// What is on the Service, its routes and its pods is the other's, and none of our business.
+	default:
+		v.services(o)
+		v.workload(o, now)
+		v.route(o)
+	}
+	v.wanted(o)
+	return v
+}
+
+// sorted are the same objects, in an order that depends on nothing but their names.
+func (o Objects) sorted() Objects {
+	o.Deployments, o.ReplicaSets, o.Pods = byName(o.Deployments), byName(o.ReplicaSets), byName(o.Pods)
+	o.Siblings, o.Routes, o.Rules = byName(o.Siblings), byName(o.Routes), byName(o.Rules)
+	o.PolicyNames = slices.Sorted(slices.Values(o.PolicyNames))
+	return o
+}
+
+func byName[T metav1.Object](objects []T) []T {
+	order := func(a, b T) int {
+		return cmp.Or(strings.Compare(a.GetNamespace(), b.GetNamespace()), strings.Compare(a.GetName(), b.GetName()))
+	}
+	if slices.IsSortedFunc(objects, order) {
+		return objects
+	}
+	return slices.SortedFunc(slices.Values(objects), order)
+}
+
+// TargetOf is whose traffic a TrafficShift moves, in a cluster of that domain.
+func TargetOf(s *v1alpha1.TrafficShift, domain string) routing.Target {
+	if s.Spec.Destinations != nil {
+		return between(s, v1alpha1.TowardCanary, domain)
+	}
+	return routing.Target{Namespace: s.Namespace, Service: s.Spec.Service.Name, Canary: routing.CanaryName(s.Spec.Service.Name), Domain: domain}
+}
+
+// Hashes are the pod-template-hashes that the last release of a TrafficShift may have narrowed its Service to.
+func Hashes(s *v1alpha1.TrafficShift) []string {
+	if r := s.Status.Release; r != nil {
+		return []string{r.Stable, r.Revision}
+	}
+	return nil
+}
+
+// running says whether the record is of a release that is not over.
+func (v *View) running() bool { return v.Facts.Release != nil && !v.Facts.Release.State.Ended() }
+
+// beforeTraffic says whether nothing of a release is in force yet, so that refusing it touches nobody.
+func (v *View) beforeTraffic() bool {
+	return !v.running() || v.Facts.Release.Step == 0 && v.Canary == nil
+}
+
+// refuse notes the first thing that is in the way of a release.
+func (v *View) refuse(reason v1alpha1.Reason, message string) {
+	if v.Facts.Wanted.Problem == nil {
+		v.Facts.Wanted.Problem = &release.Problem{Reason: reason, Message: message}
+	}
+}
+
+// Weigh adds what the counts say to the facts, and looks for what keeps callers from the weights where the counts show that something does.
+func (v *View) Weigh(e release.Evidence) {
+	v.Facts.Evidence = e
+	if e.Agreement == release.AgreementNo {
+		v.Facts.Routes.Doubts = routing.Doubts(v.carriers, v.target)
+	}
+}

@@ -1,0 +1,44 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// wanted looks at the policy and the command.
+func (v *View) wanted(o Objects) {
+	w := &v.Facts.Wanted
+	if text := v.Shift.Annotations[v1alpha1.CommandAnnotation]; text != "" {
+		if c := release.ParseCommand(text, v.Shift.Annotations[v1alpha1.CommandedByAnnotation]); c.Token != v.Shift.Status.LastHandledCommand {
+			w.Command = c
+		}
+	}
+	w.Policy = v.Shift.Spec.PolicyRef.Name
+	p := o.Policy
+	if p == nil {
+		if !v.running() {
+			v.refuse(v1alpha1.ReasonPolicyNotFound, noPolicy(w.Policy, o.PolicyNames))
+		}
+		return
+	}
+	w.Plan = &p.Spec
+	for _, c := range p.Status.Conditions {
+		if c.Type == v1alpha1.ConditionAccepted && c.Status == metav1.ConditionFalse && c.ObservedGeneration == p.Generation && !v.running() {
+			v.refuse(v1alpha1.ReasonInvalid, fmt.Sprintf("ShiftPolicy %s: %s", p.Name, c.Message))
+		}
+	}
+}
+
+// noPolicy names some of the policies there are.
+func noPolicy(name string, names []string) string {
+	message := "no ShiftPolicy is named " + name
+	if len(names) == 0 {
+		return message + "; kubectl get shiftpolicies lists those there are"
+	}
+	return message + "; there are: " + strings.Join(names[:min(len(names), 8)], " ")
+}

@@ -1,0 +1,194 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// crashGrace is how long a container that has crashed twice must have been running anew before it no longer counts as crashing.
+const crashGrace = 5 * time.Second
+
+// workload looks at the Deployment behind the Service, its ReplicaSets and their pods.
+func (v *View) workload(o Objects, now time.Time) {
+	if v.Service == nil {
+		v.Facts.Wanted.Problem = &release.Problem{Reason: v1alpha1.ReasonServiceNotFound, Gone: true,
+			Message: fmt.Sprintf("Service %s does not exist", v.Shift.Spec.Service.Name)}
+	} else {
+		v.found(o)
+	}
+	v.tellApart()
+	v.health(o.Pods, now)
+}
+
+// found takes what the Service's selector leads to. While a release runs, two ReplicaSets with pods are nothing strange.
+func (v *View) found(o Objects) {
+	var namespace map[string]string
+	if o.Namespace != nil {
+		namespace = o.Namespace.Labels
+	}
+	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
+	v.Deployment, v.stable = w.Deployment, w.Stable
+	if problem != nil && (!v.running() || !problem.Passes()) && v.Facts.Wanted.Problem == nil {
+		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
+		v.Facts.Wanted.Problem.Passes = problem.Passes()
+		v.Facts.Wanted.Problem.Gone = problem.Reason == workload.NoDeployment
+	}
+	if w.Deployment == nil {
+		return
+	}
+	if holder := v.holder(o, w.Deployment); holder != nil {
+		v.Deployment, v.stable = nil, nil
+		v.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf(
+			"Deployment %s is released by TrafficShift %s (Service %s): one Deployment has one TrafficShift; take the annotation %s off one of the Services",
+			w.Deployment.Name, holder.Name, holder.Spec.Service.Name, v1alpha1.PolicyAnnotation))
+		return
+	}
+	d := w.Deployment
+	v.Facts.Workload = release.Workload{
+		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
+		Waits: w.TemplateWaits(), Held: d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused,
+		PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: o.Hold,
+	}
+	v.Facts.Service.Siblings = workload.Siblings(v.Service, &d.Spec.Template, o.Siblings)
+	if v.running() || !w.TemplateWaits() {
+		return
+	}
+	if strangers := workload.Strangers(w, o.Pods); len(strangers) > 0 {
+		v.refuse(v1alpha1.ReasonWorkloadUnsupported, "the Service also selects pods that are not of Deployment "+d.Name+": "+
+			strings.Join(strangers, ", ")+"; give them a Service of their own")
+	}
+}
+
+// tellApart says which ReplicaSet is what to the release, by the hashes of the record and by who owns it.
+func (v *View) tellApart() {
+	w := &v.Facts.Workload
+	if v.running() {
+		v.stable = nil
+	}
+	for _, rs := range v.sets {
+		if mark, ok := workload.MarkOf(rs); ok && mark.Namespace == v.Shift.Namespace && mark.Shift == v.Shift.Name {
+			v.Canary = rs
+		} else if v.running() {
+			v.take(rs)
+		}
+	}
+	v.findTwin()
+	w.Stable, w.Canary = setOf(v.stable), setOf(v.Canary)
+	if v.rogue != nil {
+		w.Rogue = v.rogue.Name
+	}
+	if v.stable != nil {
+		w.StableImages = images(&v.stable.Spec.Template)
+	}
+	if v.running() && v.Deployment != nil && !w.HandedOver {
+		w.Waits = v.stable == nil || !workload.SameTemplate(&v.Deployment.Spec.Template, &v.stable.Spec.Template)
+	}
+}
+
+// take says what a ReplicaSet that is not of our making is to the running release.
+func (v *View) take(rs *appsv1.ReplicaSet) {
+	rec, hash := v.Facts.Release, workload.HashOf(rs)
+	owned, pods := v.Deployment != nil && metav1.IsControlledBy(rs, v.Deployment), ptr.Deref(rs.Spec.Replicas, 1) > 0
+	switch {
+	case owned && pods && hash == rec.Revision && mayBeHandedOver(rec) && workload.Replicas(v.Deployment) > 0:
+		v.Canary, v.Facts.Workload.HandedOver = rs, true
+	case hash == rec.Stable && (owned || v.Deployment == nil):
+		v.stable = rs
+	case !owned:
+	case hash == rec.Revision:
+		v.twin = rs
+	case pods:
+		v.rogue = rs
+	}
+}
+
+// findTwin finds an empty ReplicaSet of the waiting template.
+func (v *View) findTwin() {
+	if v.Deployment != nil && v.Canary == nil && v.Facts.Workload.Waits {
+		if twin := workload.EmptyTwin(v.Deployment, v.sets, &v.Deployment.Spec.Template); twin != nil {
+			v.twin = twin
+		}
+	}
+	if v.twin != nil {
+		v.Facts.Workload.Twin = v.twin.Name
+	}
+}
+
+// mayBeHandedOver says whether the record allows that the Deployment has the release's ReplicaSet: an empty one of an older release with
+// the same template is not it.
+func mayBeHandedOver(rec *v1alpha1.Release) bool {
+	return rec.State == v1alpha1.StateHandover || rec.Outcome != nil && rec.Outcome.Result == v1alpha1.StatePromoted
+}
+
+func setOf(rs *appsv1.ReplicaSet) release.Set {
+	if rs == nil {
+		return release.Set{}
+	}
+	return release.Set{Name: rs.Name, Hash: workload.HashOf(rs), Replicas: ptr.Deref(rs.Spec.Replicas, 1), Available: rs.Status.AvailableReplicas}
+}
+
+// health looks at the pods of both arms. What fails on both is not the version's fault.
+func (v *View) health(pods []*corev1.Pod, now time.Time) {
+	w, rec := &v.Facts.Workload, v.Facts.Release
+	if !v.running() {
+		if v.Canary == nil {
+			return
+		}
+		rec = &v1alpha1.Release{Revision: w.Canary.Hash, Stable: w.Stable.Hash}
+	}
+	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
+	w.Canary.Pods, w.Stable.Pods = present(canary), present(stable)
+	sick, well := workload.HealthOf(canary, now, crashGrace), workload.HealthOf(stable, now, crashGrace)
+	if len(sick.Crashing) > 0 && len(well.Crashing) == 0 {
+		w.Crashing = sick.Crashing[0].String()
+	} else if len(sick.Crashing) > 0 {
+		w.Obstacle = "containers of both versions crash: " + sick.Crashing[0].String()
+	}
+	if len(sick.NotStarting) > 0 && w.Obstacle == "" {
+		w.Obstacle = sick.NotStarting[0].String()
+	}
+	if v.Canary != nil && w.Obstacle == "" {
+		if o, blocked := workload.Blocked(v.Canary); blocked {
+			w.Obstacle = o.String()
+		}
+	}
+}
+
+func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {
+	var out []*corev1.Pod
+	for _, p := range pods {
+		if p.Labels[workload.HashLabel] == hash && hash != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// present counts pods that can be endpoints: those that are not being deleted.
+func present(pods []*corev1.Pod) int32 {
+	var n int32
+	for _, p := range pods {
+		if p.DeletionTimestamp == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func images(t *corev1.PodTemplateSpec) []string {
+	out := make([]string, 0, len(t.Spec.Containers))
+	for _, c := range t.Spec.Containers {
+		out = append(out, c.Image)
+	}
+	return out
+}

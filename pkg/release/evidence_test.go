@@ -1,0 +1,97 @@
+package release_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// evidence is what the scripted counts say of a release.
+func (w *world) evidence(o release.Observation) release.Evidence {
+	e := release.Evidence{Share: -1}
+	if key := stepKey(o.Release); key != w.memory.step {
+		w.memory.step, w.memory.covered = key, 0
+	}
+	if _, suspected := release.Suspected(o.Release); suspected {
+		e.Pods = w.ofPods
+	}
+	if !o.Running() || o.Release.Outcome != nil {
+		return e
+	}
+	e.Fresh, e.Reason, e.Message, e.Seen = w.stale == "", v1alpha1.ReasonCurrent, "counted up to now", w.memory.seen
+	if !e.Fresh {
+		e.Reason, e.Message = v1alpha1.Reason(w.stale), "the newest counts are old"
+	}
+	r := o.Release
+	if !w.pastUnknown {
+		e.Baseline = &v1alpha1.Baseline{RequestsPerSecond: fmt.Sprint(w.rate)}
+	}
+	if r.Step == 0 {
+		return e
+	}
+	if e.Fresh {
+		e.Rate = w.rate
+	}
+	e.Verdict = w.verdict(r)
+	want := r.Weight.Millionths()
+	live := o.Routes.Lowest == want && o.Routes.Highest == want && r.StepStartedAt != nil && w.store.Now.Sub(r.StepStartedAt.Time) >= w.bounds.Push
+	if e.Fresh && e.Seen && w.counts != "none" && live {
+		e.Agreement, e.Share = release.AgreementYes, want
+	}
+	if w.drift != 0 && live {
+		e.Agreement, e.Share = release.AgreementNo, w.drift
+	}
+	return e
+}
+
+// verdict is what the scripted counts say of the present step.
+func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
+	v := evidence.Verdict{State: evidence.Undetermined, Reason: evidence.NotCleared, Covered: w.memory.covered, Missing: 100}
+	alone := r.Weight.Millionths() == v1alpha1.Whole
+	switch {
+	case w.counts == "bad" && w.memory.covered >= 2*tick:
+		v.State, v.Reason, v.Against, v.Suspicious = evidence.Breach, evidence.CanaryWorseThanStable, 250, true
+		v.Objectives = []evidence.ObjectiveVerdict{{Name: "availability", State: evidence.Breach, Against: 250,
+			Release: evidence.Arms{Stable: evidence.Counts{Requests: 9000, Bad: 9}, Canary: evidence.Counts{Requests: 100, Bad: 30}}}}
+	case w.counts == "bad", w.counts == "suspicious":
+		v.Reason, v.Suspicious, v.Against = evidence.Suspicious, true, 20
+	case w.counts == "alone" && alone && w.memory.covered >= 2*tick:
+		v.Reason, v.AloneBreach, v.Suspicious = evidence.NoConcurrentControl, true, true
+	case w.counts == "shared":
+		v.Reason, v.Shared = evidence.SharedBreach, true
+	case w.counts == "none":
+		v.Reason = evidence.NoTraffic
+	case w.counts != "unproven" && w.memory.covered >= proofTime:
+		v.State, v.Reason, v.Cleared, v.Missing = evidence.Healthy, evidence.Cleared, true, 0
+		q := release.Ask(r)
+		v.NextWeight = q.NextWeight
+		if q.Pace != nil {
+			v.NextWeight = min(q.NextWeight, 5*q.Pace.Weight)
+		}
+	}
+	return v
+}
+
+// stepKey tells one stay at a weight from the next.
+func stepKey(r *v1alpha1.Release) string {
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprint(r.Number, r.Moves)
+}
+
+// advance lets time pass: the counts go on, pods start and end.
+func (w *world) advance(by time.Duration) {
+	w.store.Now = w.store.Now.Add(by)
+	r := w.record()
+	if r != nil && !r.State.Ended() && r.Outcome == nil && w.stale == "" {
+		w.memory.seen = true
+		if r.Step > 0 && r.SettledAt != nil && w.counts != "none" {
+			w.memory.covered += by
+		}
+	}
+	w.controllers.Run(w.store)
+}

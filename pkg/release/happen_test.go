@@ -1,0 +1,211 @@
+package release_test
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
+	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+const waypointLabel = "istio.io/use-waypoint"
+
+func (w *world) policy() *v1alpha1.ShiftPolicy {
+	return inmemory.Find[*v1alpha1.ShiftPolicy](w.store, "", policy)
+}
+
+func (w *world) editPolicy(change func(*v1alpha1.ShiftPolicySpec)) {
+	if p := w.policy(); p != nil {
+		edit(w, p, func(p *v1alpha1.ShiftPolicy) { change(&p.Spec) })
+	}
+}
+
+// pace changes how the policy's releases go up.
+func (w *world) pace(p v1alpha1.Pace) {
+	w.editPolicy(func(spec *v1alpha1.ShiftPolicySpec) { spec.Pace = p })
+}
+
+func (w *world) editShift(change func(*v1alpha1.TrafficShift)) {
+	if s := w.shift(); s != nil {
+		edit(w, s, change)
+	}
+}
+
+func (w *world) control(c v1alpha1.Control) {
+	w.editShift(func(s *v1alpha1.TrafficShift) { s.Spec.Control = c })
+}
+
+func (w *world) command(text, by string) {
+	w.editShift(func(s *v1alpha1.TrafficShift) {
+		s.Annotations = map[string]string{v1alpha1.CommandAnnotation: text}
+		if by != "" {
+			s.Annotations[v1alpha1.CommandedByAnnotation] = by
+		}
+	})
+}
+
+// manage annotates the Service, anew where it was let go; while it is still being let go, that happens first.
+func (w *world) manage() {
+	switch s := w.shift(); {
+	case s == nil:
+		w.store.Put(w.newShift())
+		for _, s := range w.owned() {
+			w.watch.judged[s.version] = w.watch.judged[s.version] || s.replicas > 0
+		}
+	case !s.DeletionTimestamp.IsZero():
+		w.again = true
+	}
+}
+
+// letGo takes the annotation off: the TrafficShift is deleted.
+func (w *world) letGo() {
+	w.again = false
+	w.editShift(func(s *v1alpha1.TrafficShift) {
+		if s.DeletionTimestamp.IsZero() {
+			now := metav1.NewTime(w.store.Now)
+			s.DeletionTimestamp = &now
+		}
+	})
+}
+
+func (w *world) loseStatus() {
+	if s := w.shift(); s != nil {
+		lost := s.DeepCopy()
+		lost.Status = v1alpha1.TrafficShiftStatus{}
+		w.store.Put(lost)
+	}
+	w.saved = memory{}
+	w.restart()
+}
+
+// waypoint binds the namespace to one, which releases do not support.
+func (w *world) waypoint(name string) {
+	w.store.Put(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{waypointLabel: name}}})
+}
+
+// passes takes the waypoint away.
+func (w *world) passes() {
+	w.store.Put(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+}
+
+// problem says whether a waypoint is in the way.
+func (w *world) problem() bool {
+	return inmemory.Find[*corev1.Namespace](w.store, "", namespace).Labels[waypointLabel] != ""
+}
+
+func (w *world) editDeployment(change func(*appsv1.Deployment)) {
+	if d := w.deployment(); d != nil {
+		edit(w, d, change)
+	}
+}
+
+// push changes the Deployment's template.
+func (w *world) push(version string) {
+	w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Template = w.template(version) })
+}
+
+// pauseDeployment is its owner's pause, which is there to stay where Stagger does not hold the Deployment.
+func (w *world) pauseDeployment() {
+	w.editDeployment(func(d *appsv1.Deployment) {
+		d.Spec.Paused = true
+		w.watch.pausedBefore = w.watch.pausedBefore || d.Labels[workload.HeldLabel] == ""
+	})
+}
+
+func (w *world) resize(n int64) {
+	replicas := int32(n)
+	w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Replicas = &replicas })
+}
+
+func (w *world) deleteSet(of string) {
+	for _, s := range w.owned() {
+		if s.version == of {
+			w.store.Remove(s.ReplicaSet)
+			return
+		}
+	}
+}
+
+func (w *world) pointCanaryService(at string) {
+	c := w.canaryService()
+	if c == nil {
+		return
+	}
+	for _, s := range w.sets() {
+		if s.version == at {
+			edit(w, c, func(c *corev1.Service) { c.Spec.Selector[workload.HashLabel] = s.hash })
+			return
+		}
+	}
+}
+
+func (w *world) revertSelector() {
+	if s := w.service(); s != nil {
+		edit(w, s, func(s *corev1.Service) { delete(s.Spec.Selector, workload.HashLabel) })
+	}
+}
+
+func (w *world) destinationRule() {
+	dr := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"spec": map[string]any{"host": web, "trafficPolicy": map[string]any{"loadBalancer": map[string]any{"simple": "LEAST_REQUEST"}}}}}
+	dr.SetNamespace(namespace)
+	dr.SetName(web)
+	w.store.Put(dr)
+}
+
+// editRoutes is somebody else's write of the canary's weight in the routes of a release; 0% takes the canary out.
+func (w *world) editRoutes(weight string) error {
+	share := v1alpha1.Percentage(weight).Millionths()
+	for _, vs := range w.store.ListKind("VirtualService") {
+		if len(routing.Marks(vs)) == 0 {
+			continue
+		}
+		http, _, err := unstructured.NestedSlice(vs.Object, "spec", "http")
+		if err != nil {
+			return fmt.Errorf("reading the routes: %w", err)
+		}
+		for i := range http {
+			p := patch.Patch{patch.Replace(patch.Pointer("spec", "http", i, "route"), w.between(share))}
+			if err := w.store.Patch(vs, p, gitops); err != nil {
+				return fmt.Errorf("editing the routes: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// between are destinations that give the canary a share.
+func (w *world) between(share int64) []any {
+	stable, canary := web, web+"-canary."+namespace+".svc.cluster.local"
+	external := w.shift() != nil && w.shift().Spec.Destinations != nil
+	if external {
+		stable, canary = w.shift().Spec.Destinations.Stable.Host, w.shift().Spec.Destinations.Canary.Host
+	}
+	weighing := func(host string, weight int64) any {
+		return map[string]any{"destination": map[string]any{"host": host}, "weight": weight}
+	}
+	if share == 0 && !external {
+		return []any{destination(stable, 0)}
+	}
+	return []any{weighing(stable, routing.Whole-share), weighing(canary, share)}
+}
+
+// hurt makes pods of a version crash, stay unready or not start at all; fail takes one of them away, heal makes all well.
+func (w *world) hurt(of, fault string) error {
+	switch f := inmemory.Fault(fault); f {
+	case inmemory.Crash, inmemory.Unready, inmemory.Quota, inmemory.Fail:
+		w.controllers.Faults[image(of)] = f
+	case "heal":
+		delete(w.controllers.Faults, image(of))
+	default:
+		return fmt.Errorf("pods crash, are unready, meet a quota, fail or heal; not %q", fault)
+	}
+	return nil
+}

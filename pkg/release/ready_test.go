@@ -1,0 +1,57 @@
+package release_test
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+func TestReadySaysHowThingsStand(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		script []string
+		want   string // type of the one that is True, and the reason of Ready
+	}{
+		"at rest":                      {[]string{"wait 5s"}, "Ready UpToDate"},
+		"while a release runs":         {[]string{"push v2", "wait 1m"}, "Reconciling Releasing"},
+		"while it is taken back":       {[]string{"push v2", "wait 1m", "command abort 1 t"}, "Reconciling Releasing"},
+		"after a promotion":            {[]string{"push v2", "wait 15m"}, "Ready Promoted"},
+		"after an abort":               {[]string{"push v2", "wait 1m", "command abort 1 t", "wait 5m"}, "Stalled Aborted"},
+		"after a revert":               {[]string{"push v2", "wait 1m", "push v1", "wait 5m"}, "Ready UpToDate"},
+		"without a policy":             {[]string{"policy missing"}, "Stalled PolicyNotFound"},
+		"with a problem":               {[]string{"problem waypoint"}, "Stalled WorkloadUnsupported"},
+		"with one that passes":         {[]string{"let go", "push v2", "manage", "wait 5s"}, "Reconciling Waiting"},
+		"without counts":               {[]string{"evidence stale Stale", "push v2", "wait 1m"}, "Reconciling Releasing"},
+		"paused with a template":       {[]string{"wait 5s", "pause", "push v2"}, "Stalled Paused"},
+		"scaled to 0":                  {[]string{"replicas 0"}, "Ready UpToDate"},
+		"without a Service":            {[]string{"wait 5s", "delete service"}, "Stalled ServiceNotFound"},
+		"when a refused one was let":   {[]string{"push v2", "wait 1m", "command abort 1 t", "wait 5m", "push v1"}, "Ready UpToDate"},
+		"a release of what was undone": {[]string{"push v2", "wait 1m", "push v3", "wait 1m"}, "Reconciling Releasing"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.playAll(t, append([]string{"wait 0s"}, c.script...))
+			o := w.observe().Facts
+			got, ready := "", ""
+			for _, condition := range release.Conditions(o, release.Decide(o, w.store.Now)) {
+				switch condition.Type {
+				case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+					if condition.Status == metav1.ConditionTrue {
+						got = condition.Type
+					}
+				}
+				if condition.Type == v1alpha1.ConditionReady {
+					ready = condition.Reason
+				}
+			}
+			if got += " " + ready; got != c.want {
+				t.Errorf("conditions say %q, want %q\n%s", got, c.want, w.out.tail())
+			}
+		})
+	}
+}
