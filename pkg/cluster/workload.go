@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ func (v *View) workload(o Objects, now time.Time) {
 	if v.Service == nil {
 		v.Facts.Wanted.Problem = &release.Problem{Reason: v1alpha1.ReasonServiceNotFound, Gone: true,
 			Message: fmt.Sprintf("Service %s does not exist", v.Shift.Spec.Service.Name)}
+		v.describe(v.held(o), o.Hold)
 	} else {
 		v.found(o)
 	}
@@ -37,35 +39,70 @@ func (v *View) found(o Objects) {
 		namespace = o.Namespace.Labels
 	}
 	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
-	v.Deployment, v.stable = w.Deployment, w.Stable
 	if problem != nil && (!v.running() || !problem.Passes()) && v.Facts.Wanted.Problem == nil {
 		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
 		v.Facts.Wanted.Problem.Passes = problem.Passes()
 		v.Facts.Wanted.Problem.Gone = problem.Reason == workload.NoDeployment
 	}
 	if w.Deployment == nil {
+		v.describe(v.held(o), o.Hold)
 		return
 	}
 	if holder := v.holder(o, w.Deployment); holder != nil {
-		v.Deployment, v.stable = nil, nil
 		v.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf(
 			"Deployment %s is released by TrafficShift %s (Service %s): one Deployment has one TrafficShift; take the annotation %s off one of the Services",
 			w.Deployment.Name, holder.Name, holder.Spec.Service.Name, v1alpha1.PolicyAnnotation))
 		return
 	}
-	d := w.Deployment
-	v.Facts.Workload = release.Workload{
-		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
-		Waits: w.TemplateWaits(), Held: d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused,
-		PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: o.Hold,
-	}
-	v.Facts.Service.Siblings = workload.Siblings(v.Service, &d.Spec.Template, o.Siblings)
+	v.describe(w.Deployment, o.Hold)
+	v.Facts.Service.Siblings = workload.Siblings(v.Service, &w.Deployment.Spec.Template, o.Siblings)
 	if v.running() || !w.TemplateWaits() {
 		return
 	}
 	if strangers := workload.Strangers(w, o.Pods); len(strangers) > 0 {
-		v.refuse(v1alpha1.ReasonWorkloadUnsupported, "the Service also selects pods that are not of Deployment "+d.Name+": "+
+		v.refuse(v1alpha1.ReasonWorkloadUnsupported, "the Service also selects pods that are not of Deployment "+w.Deployment.Name+": "+
 			strings.Join(strangers, ", ")+"; give them a Service of their own")
+	}
+}
+
+// held is the Deployment that was looked after until now, where the Service does not lead to it any more: that of the running release, or
+// the one whose ReplicaSet served last. Somebody has to let it go.
+func (v *View) held(o Objects) *appsv1.Deployment {
+	for _, d := range o.Deployments {
+		switch {
+		case d.Namespace != v.Shift.Namespace || d.Labels[workload.HeldLabel] != "true":
+		case v.running():
+			if d.Name == v.Facts.Release.Workload.Deployment {
+				return d
+			}
+		case slices.ContainsFunc(v.sets, func(rs *appsv1.ReplicaSet) bool {
+			return metav1.IsControlledBy(rs, d) && workload.HashOf(rs) == v.Shift.Status.Stable.Revision
+		}):
+			return d
+		}
+	}
+	return nil
+}
+
+// describe says what a Deployment is, and which of its ReplicaSets serves while no release runs; of none it says nothing.
+func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
+	if d == nil {
+		return
+	}
+	v.Deployment = d
+	var active []*appsv1.ReplicaSet
+	for _, rs := range v.sets {
+		if metav1.IsControlledBy(rs, d) && workload.HasPods(rs) {
+			active = append(active, rs)
+		}
+	}
+	if len(active) == 1 && workload.HashOf(active[0]) != "" {
+		v.stable = active[0]
+	}
+	v.Facts.Workload = release.Workload{
+		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
+		Waits: v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
+		Held:  d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused, PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: hold,
 	}
 }
 

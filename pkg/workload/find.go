@@ -71,7 +71,7 @@ func Find(
 func (w *Workload) findStable() *Problem {
 	var running []*appsv1.ReplicaSet
 	for _, rs := range w.Owned {
-		if hasPods(rs) {
+		if HasPods(rs) {
 			running = append(running, rs)
 		}
 	}

@@ -53,7 +53,7 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 			svc: edit(service(), func(s *corev1.Service) { s.Labels[waypointLabel] = "none" }), namespace: bound, hash: stableHash,
 		},
 		"a Service bound to a waypoint": {
-			svc: edit(service(), func(s *corev1.Service) { s.Labels[waypointLabel] = "gate" }), reason: Waypoint, says: "the Service of Service checkout is bound",
+			svc: edit(service(), func(s *corev1.Service) { s.Labels[waypointLabel] = "gate" }), reason: Waypoint, says: "Service checkout is bound",
 		},
 		"a namespace bound to a waypoint": {namespace: bound, reason: Waypoint, says: "remove the label istio.io/use-waypoint"},
 		"an ExternalName Service": {

@@ -98,7 +98,7 @@ func Clash(want *appsv1.ReplicaSet, sets []*appsv1.ReplicaSet) *Problem {
 			continue
 		}
 		owner := metav1.GetControllerOfNoCopy(rs)
-		twin := owner != nil && owner.Kind == "Deployment" && !hasPods(rs)
+		twin := owner != nil && owner.Kind == "Deployment" && !HasPods(rs)
 		if (twin || isRelease(rs)) && SameTemplate(&rs.Spec.Template, &want.Spec.Template) {
 			return nil
 		}
@@ -113,7 +113,7 @@ func Clash(want *appsv1.ReplicaSet, sets []*appsv1.ReplicaSet) *Problem {
 func EmptyTwin(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, template *corev1.PodTemplateSpec) *appsv1.ReplicaSet {
 	var twins []*appsv1.ReplicaSet
 	for _, rs := range sets {
-		if metav1.IsControlledBy(rs, d) && !hasPods(rs) && SameTemplate(&rs.Spec.Template, template) {
+		if metav1.IsControlledBy(rs, d) && !HasPods(rs) && SameTemplate(&rs.Spec.Template, template) {
 			twins = append(twins, rs)
 		}
 	}
@@ -133,7 +133,7 @@ func HandedOver(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash stri
 // Promoted reads the outcome off the world: the Deployment owns the release's ReplicaSet, and no other one of its has pods.
 func Promoted(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash string) bool {
 	return HandedOver(d, sets, releaseHash) && !slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
-		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) != releaseHash && hasPods(&rs)
+		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) != releaseHash && HasPods(&rs)
 	})
 }
 
@@ -206,7 +206,8 @@ func isRelease(rs *appsv1.ReplicaSet) bool {
 
 func size(rs *appsv1.ReplicaSet) int32 { return ptr.Deref(rs.Spec.Replicas, 1) }
 
-func hasPods(rs *appsv1.ReplicaSet) bool { return size(rs) > 0 || rs.Status.Replicas > 0 }
+// HasPods tells whether a ReplicaSet wants pods, or has some still.
+func HasPods(rs *appsv1.ReplicaSet) bool { return size(rs) > 0 || rs.Status.Replicas > 0 }
 
 func with(m map[string]string, key, value string) map[string]string {
 	c := make(map[string]string, len(m)+1)
