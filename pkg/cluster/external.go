@@ -46,7 +46,6 @@ func (v *View) turn(all []*unstructured.Unstructured) {
 		if v.Facts.Release.Toward != "" {
 			v.Facts.Toward = v.Facts.Release.Toward
 		}
-		v.target = between(v.Shift, v.Facts.Toward, v.target.Domain)
 		return
 	}
 	lowest, highest, named := int64(routing.Whole), int64(0), false

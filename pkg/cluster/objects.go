@@ -14,7 +14,7 @@ import (
 type Objects struct {
 	// Shift is the TrafficShift itself.
 	Shift *v1alpha1.TrafficShift
-	// Rivals are other TrafficShifts of the namespace that may want the same Service or the same Deployment, each with its Service.
+	// Rivals are other TrafficShifts of the namespace that may want the same Service or one of the Deployments, each with its Service.
 	Rivals []Rival
 	// Policy is the ShiftPolicy that the TrafficShift names; PolicyNames are some of those there are, where that one is not.
 	Policy      *v1alpha1.ShiftPolicy
@@ -25,7 +25,7 @@ type Objects struct {
 	Service, CanaryService *corev1.Service
 	// Siblings are other Services that select pods which the Service may select.
 	Siblings []*corev1.Service
-	// Deployments are those whose pods the Service may select, and the one of the running release.
+	// Deployments are those whose pods the Service may select, that of the record, and all of the namespace that are held.
 	Deployments []*appsv1.Deployment
 	// ReplicaSets are those of the Deployments, those made for a release of the TrafficShift, and those whose pods have a
 	// pod-template-hash of the running release.

@@ -25,13 +25,22 @@ func (v *View) namesake(o Objects) bool {
 
 // holder is the other TrafficShift that has the Deployment; nil when there is none.
 func (v *View) holder(o Objects, d *appsv1.Deployment) *v1alpha1.TrafficShift {
-	return v.before(o, func(r Rival) bool {
-		if r.Service == nil {
-			return false
-		}
-		selector := workload.Selector(r.Service, Hashes(r.Shift)...)
-		return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(d.Spec.Template.Labels))
-	})
+	return v.before(o, func(r Rival) bool { return r.wants(d) })
+}
+
+// wants says whether the Service of a TrafficShift leads to a Deployment.
+func (r Rival) wants(d *appsv1.Deployment) bool {
+	if r.Service == nil {
+		return false
+	}
+	selector := workload.Selector(r.Service, Hashes(r.Shift)...)
+	return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(d.Spec.Template.Labels))
+}
+
+// has says whether a TrafficShift looks after a Deployment, also where its Service does not lead there any more.
+func (r Rival) has(d *appsv1.Deployment) bool {
+	rec := r.Shift.Status.Release
+	return r.wants(d) || rec != nil && rec.Workload.Deployment == d.Name
 }
 
 // before is the first of the TrafficShifts that want the same; nil when that is the one of this pass. One that runs a release gives way

@@ -111,10 +111,14 @@ func byName[T metav1.Object](objects []T) []T {
 	return slices.SortedFunc(slices.Values(objects), order)
 }
 
-// TargetOf is whose traffic a TrafficShift moves, in a cluster of that domain.
+// TargetOf is whose traffic a TrafficShift moves, in a cluster of that domain; between destinations in the direction of its running release.
 func TargetOf(s *v1alpha1.TrafficShift, domain string) routing.Target {
 	if s.Spec.Destinations != nil {
-		return between(s, v1alpha1.TowardCanary, domain)
+		toward := v1alpha1.TowardCanary
+		if r := s.Status.Release; r != nil && !r.State.Ended() && r.Toward != "" {
+			toward = r.Toward
+		}
+		return between(s, toward, domain)
 	}
 	return routing.Target{Namespace: s.Namespace, Service: s.Spec.Service.Name, Canary: routing.CanaryName(s.Spec.Service.Name), Domain: domain}
 }

@@ -65,23 +65,23 @@ func (v *View) found(o Objects) {
 	}
 }
 
-// held is the Deployment that was looked after until now, where the Service does not lead to it any more: that of the running release, or
-// the one whose ReplicaSet served last. Somebody has to let it go.
+// held is the Deployment that was looked after until now, where the Service does not lead to it any more: that of the record, or else one
+// that is held and that no other TrafficShift has. Somebody has to let it go.
 func (v *View) held(o Objects) *appsv1.Deployment {
+	var nobodys *appsv1.Deployment
 	for _, d := range o.Deployments {
-		switch {
+		switch r := v.Facts.Release; {
 		case d.Namespace != v.Shift.Namespace || d.Labels[workload.HeldLabel] != "true":
-		case v.running():
-			if d.Name == v.Facts.Release.Workload.Deployment {
-				return d
-			}
-		case slices.ContainsFunc(v.sets, func(rs *appsv1.ReplicaSet) bool {
-			return metav1.IsControlledBy(rs, d) && workload.HashOf(rs) == v.Shift.Status.Stable.Revision
-		}):
+		case r != nil && r.Workload.Deployment == d.Name:
 			return d
+		case nobodys == nil && !slices.ContainsFunc(o.Rivals, func(r Rival) bool { return r.has(d) }):
+			nobodys = d
 		}
 	}
-	return nil
+	if v.running() {
+		return nil
+	}
+	return nobodys
 }
 
 // describe says what a Deployment is, and which of its ReplicaSets serves while no release runs; of none it says nothing.

@@ -10,7 +10,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -42,10 +41,16 @@ type Controllers struct {
 	Faults map[string]Fault
 	// Started is told of a ReplicaSet that a Deployment begins to scale up for its template; nil: nobody is.
 	Started func(*appsv1.ReplicaSet)
+
+	ran   int64 // the version of the store and the time when nothing was left to do
+	ranAt time.Time
 }
 
 // Run lets all controllers do what they do at once.
 func (c *Controllers) Run(s *Store) {
+	if c.ran == s.version && c.ranAt.Equal(s.Now) {
+		return
+	}
 	c.collect(s)
 	c.kubelet(s)
 	for _, d := range List[*appsv1.Deployment](s) {
@@ -56,6 +61,7 @@ func (c *Controllers) Run(s *Store) {
 		}
 	}
 	c.kubelet(s)
+	c.ran, c.ranAt = s.version, s.Now
 }
 
 // collect removes ReplicaSets whose owner is gone, and their pods after a while.
@@ -242,7 +248,7 @@ func (c *Controllers) tend(s *Store, rs *appsv1.ReplicaSet, own []*corev1.Pod) {
 			status.ReadyReplicas++
 			status.AvailableReplicas++
 		}
-		if !equality.Semantic.DeepEqual(p.Status, state) {
+		if !sameState(p.Status, state) {
 			changed := p.DeepCopy()
 			changed.Status = state
 			s.Put(changed)
@@ -251,11 +257,20 @@ func (c *Controllers) tend(s *Store, rs *appsv1.ReplicaSet, own []*corev1.Pod) {
 	if fault == Quota && len(own) < want {
 		status.Conditions = []appsv1.ReplicaSetCondition{{Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota: pods"}}
 	}
-	if !equality.Semantic.DeepEqual(rs.Status, status) {
+	if !sameCounts(rs.Status, status) {
 		changed := rs.DeepCopy()
 		changed.Status = status
 		s.Put(changed)
 	}
+}
+
+func sameState(a, b corev1.PodStatus) bool {
+	return a.Phase == b.Phase && len(a.Conditions) == len(b.Conditions) && a.Conditions[0].Status == b.Conditions[0].Status &&
+		a.ContainerStatuses[0].RestartCount == b.ContainerStatuses[0].RestartCount
+}
+
+func sameCounts(a, b appsv1.ReplicaSetStatus) bool {
+	return a.Replicas == b.Replicas && a.AvailableReplicas == b.AvailableReplicas && a.ObservedGeneration == b.ObservedGeneration && len(a.Conditions) == len(b.Conditions)
 }
 
 // Image is that of the first container of a template, which tells versions apart here.
