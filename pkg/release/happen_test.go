@@ -201,9 +201,9 @@ func (w *world) between(share int64) []any {
 func (w *world) hurt(of, fault string) error {
 	switch f := inmemory.Fault(fault); f {
 	case inmemory.Crash, inmemory.Unready, inmemory.Quota, inmemory.Fail:
-		w.controllers.Faults[image(of)] = f
+		w.controllers.Hurt(image(of), f)
 	case "heal":
-		delete(w.controllers.Faults, image(of))
+		w.controllers.Hurt(image(of), "")
 	default:
 		return fmt.Errorf("pods crash, are unready, meet a quota, fail or heal; not %q", fault)
 	}

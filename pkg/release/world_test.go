@@ -87,7 +87,7 @@ func newWorld() *world {
 		store: &inmemory.Store{Now: epoch}, bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second},
 		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, watch: &watch{}, alias: map[string]string{},
 	}
-	w.controllers = &inmemory.Controllers{Startup: startup, Crashes: crashes, Collecting: ending, Faults: map[string]inmemory.Fault{},
+	w.controllers = &inmemory.Controllers{Startup: startup, Crashes: crashes, Collecting: ending,
 		Started: func(rs *appsv1.ReplicaSet) { w.watch.native(w, rs) }}
 	w.store.Admit = []func(*inmemory.Request) error{w.hold}
 	w.store.Put(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})

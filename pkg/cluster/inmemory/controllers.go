@@ -37,13 +37,21 @@ type Controllers struct {
 	// Startup is how long a pod needs to become ready, Crashes how long until one that crashes has done so often enough to be noticed,
 	// and Collecting how long pods stay whose ReplicaSet is gone.
 	Startup, Crashes, Collecting time.Duration
-	// Faults are what is wrong with pods, by the image of their first container.
-	Faults map[string]Fault
 	// Started is told of a ReplicaSet that a Deployment begins to scale up for its template; nil: nobody is.
 	Started func(*appsv1.ReplicaSet)
 
+	faults map[string]Fault // by the image of the first container
+
 	ran   int64 // the version of the store and the time when nothing was left to do
 	ranAt time.Time
+}
+
+// Hurt says what is wrong with the pods whose first container has an image; nothing any more with an empty fault.
+func (c *Controllers) Hurt(image string, f Fault) {
+	if c.faults == nil {
+		c.faults = map[string]Fault{}
+	}
+	c.faults[image], c.ran = f, -1
 }
 
 // Run lets all controllers do what they do at once.
@@ -228,7 +236,7 @@ func ordinal(p *corev1.Pod) int {
 
 // tend makes the pods of a ReplicaSet as many as it wants, and its status what they are.
 func (c *Controllers) tend(s *Store, rs *appsv1.ReplicaSet, own []*corev1.Pod) {
-	want, fault := int(ptr.Deref(rs.Spec.Replicas, 1)), c.Faults[Image(&rs.Spec.Template)]
+	want, fault := int(ptr.Deref(rs.Spec.Replicas, 1)), c.faults[Image(&rs.Spec.Template)]
 	for len(own) > want {
 		s.Remove(own[len(own)-1])
 		own = own[:len(own)-1]
