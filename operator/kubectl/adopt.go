@@ -28,14 +28,14 @@ import (
 // annotationsPath is where the annotation is that puts a Service under management.
 var annotationsPath = patch.Pointer("metadata", "annotations")
 
-// adoption changes the annotation of a Service, after it was shown what that touches.
-type adoption struct {
+// annotationChange changes the annotation of a Service, after it was shown what that touches.
+type annotationChange struct {
 	yes bool
-	writing
+	WriteFlags
 }
 
-// adopted is a Service before its annotation is changed.
-type adopted struct {
+// preview is a Service before its annotation is changed.
+type preview struct {
 	service string
 	// screen is what is touched, patch what is written, done what is said of the Service then.
 	screen view.Adoption
@@ -45,84 +45,84 @@ type adopted struct {
 	next string
 }
 
-func newAdopt(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newAdopt(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	policy := ""
 	c := &cobra.Command{
 		Use:   "adopt <service>",
 		Short: "Release a Service step by step from now on, after showing what that touches",
 		Long: "Release a Service step by step from now on: write the annotation " + v1alpha1.PolicyAnnotation + " on it. What that touches is shown\n" +
-			"first, and asked for. Nothing is released and no pod is touched by it; the next change of the pod template is.\n\n" + exitHelp,
+			"first, and asked for. Nothing is released and no pod is touched by it; the next change of the pod template is.\n\n" + ExitHelp,
 		Example: "  kubectl stagger adopt checkout\n  kubectl stagger adopt checkout --policy cautious --yes",
-		Args:    one,
+		Args:    OneService,
 	}
 	c.Flags().StringVar(&policy, "policy", "standard", "the ShiftPolicy by which releases go")
-	return adoptionVerb(c, w, flags, func(ctx context.Context, c cluster, service string) (adopted, error) {
-		return c.lookBefore(ctx, service, policy)
+	return newAnnotationVerb(c, env, flags, func(ctx context.Context, c Cluster, service string) (preview, error) {
+		return previewAdoption(ctx, c, service, policy)
 	})
 }
 
-// adoptionVerb makes a verb that looks first, asks, and writes what the look has found.
-func adoptionVerb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags, look func(context.Context, cluster, string) (adopted, error)) *cobra.Command {
-	a := adoption{}
+// newAnnotationVerb makes a verb that looks first, asks, and writes what the look has found.
+func newAnnotationVerb(c *cobra.Command, env Env, flags *genericclioptions.ConfigFlags, look func(context.Context, Cluster, string) (preview, error)) *cobra.Command {
+	a := annotationChange{}
 	c.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask")
-	a.writing.flags(c.Flags())
+	a.WriteFlags.AddTo(c.Flags())
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.writing.check(); err != nil {
+		if err := a.WriteFlags.Check(); err != nil {
 			return err
 		}
-		cluster, err := connect(flags)
+		cluster, err := Connect(flags)
 		if err != nil {
 			return err
 		}
-		found, err := look(cmd.Context(), cluster, serviceName(args[0]))
+		found, err := look(cmd.Context(), cluster, ServiceName(args[0]))
 		if err != nil {
 			return err
 		}
-		return a.run(cmd.Context(), cluster, w, found)
+		return a.run(cmd.Context(), cluster, env, found)
 	}
 	return c
 }
 
-func (a *adoption) run(ctx context.Context, c cluster, w World, found adopted) error {
+func (a *annotationChange) run(ctx context.Context, c Cluster, env Env, found preview) error {
 	// What is asked about is talk; what was done is the answer.
-	if err := write(w.Streams.ErrOut, found.screen.Text(paper(w, false))); err != nil {
+	if err := Write(env.Streams.ErrOut, found.screen.Text(LayoutOf(env, false))); err != nil {
 		return err
 	}
-	if !a.dryRun {
-		if err := a.confirmed(w); err != nil {
+	if !a.DryRun {
+		if err := a.confirmed(env); err != nil {
 			return err
 		}
 	}
-	service, err := c.patch(ctx, servicesResource, found.service, found.patch, a.dryRun)
+	service, err := c.Patch(ctx, ServicesResource, found.service, found.patch, a.DryRun)
 	switch {
-	case raced(err):
+	case IsConflict(err):
 		return fmt.Errorf("the Service %s was changed meanwhile, so nothing was written; look and say it again", found.service)
 	case err != nil:
 		return fmt.Errorf("annotating Service %s: %w", found.service, err)
 	}
-	d := done{written: written{object: service}, text: a.said(found.service + ": " + found.done)}
-	if err := d.tell(a.output, w); err != nil {
+	d := Result{Written: Written{Object: service}, Text: a.Describe(found.service + ": " + found.done)}
+	if err := d.Print(a.Output, env); err != nil {
 		return err
 	}
-	if found.next != "" && !a.dryRun {
-		say(w.Streams.ErrOut, "look with: %s", found.next)
+	if found.next != "" && !a.DryRun {
+		Say(env.Streams.ErrOut, "look with: %s", found.next)
 	}
 	return nil
 }
 
 // confirmed asks on a terminal; where there is none, --yes has to say it.
-func (a *adoption) confirmed(w World) error {
+func (a *annotationChange) confirmed(env Env) error {
 	if a.yes {
 		return nil
 	}
-	file, is := w.Streams.In.(*os.File)
+	file, is := env.Streams.In.(*os.File)
 	if !is || !term.IsTerminal(int(file.Fd())) {
 		return errors.New("nobody can be asked here; say --yes to write it, or --dry-run to look only")
 	}
-	if _, err := fmt.Fprint(w.Streams.ErrOut, "Write it? [y/N] "); err != nil {
+	if _, err := fmt.Fprint(env.Streams.ErrOut, "Write it? [y/N] "); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
-	answer, err := bufio.NewReader(w.Streams.In).ReadString('\n')
+	answer, err := bufio.NewReader(env.Streams.In).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
@@ -132,49 +132,49 @@ func (a *adoption) confirmed(w World) error {
 	return nil
 }
 
-// lookBefore shows what managing a Service by a policy touches.
-func (c cluster) lookBefore(ctx context.Context, name, policy string) (adopted, error) {
-	service, err := c.service(ctx, name)
+// previewAdoption shows what managing a Service by a policy touches.
+func previewAdoption(ctx context.Context, c Cluster, name, policy string) (preview, error) {
+	service, err := c.Service(ctx, name)
 	if err != nil {
-		return adopted{}, err
+		return preview{}, err
 	}
 	switch has := service.Annotations[v1alpha1.PolicyAnnotation]; has {
 	case "":
 	case policy:
-		return adopted{}, fmt.Errorf("the Service %s is released by policy %s already; look with: %s", name, policy, c.line("status", name))
+		return preview{}, fmt.Errorf("the Service %s is released by policy %s already; look with: %s", name, policy, c.CommandLine("status", name))
 	default:
-		return adopted{}, fmt.Errorf("the Service %s is released by policy %s already; to change it: kubectl annotate service %s -n %s --overwrite %s=%s",
-			name, has, name, c.namespace, v1alpha1.PolicyAnnotation, policy)
+		return preview{}, fmt.Errorf("the Service %s is released by policy %s already; to change it: kubectl annotate service %s -n %s --overwrite %s=%s",
+			name, has, name, c.Namespace, v1alpha1.PolicyAnnotation, policy)
 	}
-	if _, err := c.policy(ctx, policy); err != nil {
-		return adopted{}, err
+	if _, err := readPolicy(ctx, c, policy); err != nil {
+		return preview{}, err
 	}
-	a := view.Adoption{Namespace: c.namespace, Name: name, Policy: policy, Does: []string{"Service " + name + " is annotated, and gets a TrafficShift of its name"}}
-	if err := c.workloadOf(ctx, service, &a); err != nil {
-		return adopted{}, err
+	a := view.Adoption{Namespace: c.Namespace, Name: name, Policy: policy, Does: []string{"Service " + name + " is annotated, and gets a TrafficShift of its name"}}
+	if err := previewWorkload(ctx, c, service, &a); err != nil {
+		return preview{}, err
 	}
-	if err := c.routesOf(ctx, service, &a); err != nil {
-		return adopted{}, err
+	if err := previewRoutes(ctx, c, service, &a); err != nil {
+		return preview{}, err
 	}
-	return adopted{service: name, screen: a, done: "released by policy " + policy + " from now on",
-		next:  c.line("status", name),
+	return preview{service: name, screen: a, done: "released by policy " + policy + " from now on",
+		next:  c.CommandLine("status", name),
 		patch: patch.SetIn(annotationsPath, service.Annotations, v1alpha1.PolicyAnnotation, policy)}, nil
 }
 
-// workloadOf looks at the Deployment behind the Service and at what else is in front of its pods.
-func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *view.Adoption) error {
-	namespace, err := c.client.Resource(namespacesResource).Get(ctx, c.namespace, metav1.GetOptions{})
+// previewWorkload looks at the Deployment behind the Service and at what else is in front of its pods.
+func previewWorkload(ctx context.Context, c Cluster, service *corev1.Service, a *view.Adoption) error {
+	namespace, err := c.Client.Resource(NamespacesResource).Get(ctx, c.Namespace, metav1.GetOptions{})
 	if apierrors.IsForbidden(err) {
 		namespace, err = &unstructured.Unstructured{}, nil // its labels are only looked at for a waypoint
 	}
 	if err != nil {
-		return fmt.Errorf("getting namespace %s: %w", c.namespace, err)
+		return fmt.Errorf("getting namespace %s: %w", c.Namespace, err)
 	}
-	deployments, err := listed[appsv1.Deployment](ctx, c, deploymentsResource, "")
+	deployments, err := List[appsv1.Deployment](ctx, c, DeploymentsResource, "")
 	if err != nil {
 		return err
 	}
-	sets, err := listed[appsv1.ReplicaSet](ctx, c, replicaSetsResource, "")
+	sets, err := List[appsv1.ReplicaSet](ctx, c, ReplicaSetsResource, "")
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *vie
 		a.Leaves = append(a.Leaves, fmt.Sprintf("its %d pods, of ReplicaSet %s, serve on as the stable", w.Replicas, w.Stable.Name))
 	}
 	a.Later = append(a.Later, "a ReplicaSet with the new template beside the stable one, and the selector of Service "+service.Name+" narrowed to the stable until the end")
-	services, err := c.services(ctx)
+	services, err := c.Services(ctx)
 	if err != nil {
 		return err
 	}
@@ -200,16 +200,16 @@ func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *vie
 	return nil
 }
 
-// routesOf looks at the routes to the Service.
-func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.Adoption) error {
-	t := routing.Target{Namespace: c.namespace, Service: service.Name}
-	all, err := c.ofMesh(ctx, virtualServicesResource)
+// previewRoutes looks at the routes to the Service.
+func previewRoutes(ctx context.Context, c Cluster, service *corev1.Service, a *view.Adoption) error {
+	t := routing.Target{Namespace: c.Namespace, Service: service.Name}
+	all, err := c.ListVisible(ctx, VirtualServicesResource)
 	if err != nil {
 		return err
 	}
 	var names []string
 	for _, vs := range all {
-		if !routing.Allows(vs, c.namespace) || len(routing.Routes(vs, t)) == 0 {
+		if !routing.Allows(vs, c.Namespace) || len(routing.Routes(vs, t)) == 0 {
 			continue
 		}
 		names = append(names, vs.GetNamespace()+"/"+vs.GetName())
@@ -226,7 +226,7 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 	switch covered := routing.Covers(all, t); {
 	case covered && len(names) == 0 && a.Obstacle == "":
 		a.Obstacle = fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
-			t.Host(), c.namespace, routing.AnnotationAllow, c.namespace)
+			t.Host(), c.Namespace, routing.AnnotationAllow, c.Namespace)
 	case !covered:
 		if problem := routing.Unmakeable(service.Spec.Ports, t); problem != "" && a.Obstacle == "" {
 			a.Obstacle = problem
@@ -234,12 +234,12 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
 	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
-	return c.ruleOf(ctx, t, a)
+	return previewRule(ctx, c, t, a)
 }
 
-// ruleOf looks at the DestinationRule of the Service.
-func (c cluster) ruleOf(ctx context.Context, t routing.Target, a *view.Adoption) error {
-	rules, err := c.ofMesh(ctx, rulesResource)
+// previewRule looks at the DestinationRule of the Service.
+func previewRule(ctx context.Context, c Cluster, t routing.Target, a *view.Adoption) error {
+	rules, err := c.ListVisible(ctx, DestinationRulesResource)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// around looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out. The routes
+// Footprint looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out. The routes
 // of the last look are good until another weight is written; nil for none.
-func (c cluster) around(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
+func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
 	r := shift.Status.Release
 	if r == nil || r.State.Ended() {
 		return nil, nil
@@ -30,52 +30,52 @@ func (c cluster) around(ctx context.Context, shift *v1alpha1.TrafficShift, now t
 		}
 	}
 	if routes == nil {
-		a.Routes, err = c.routesMoved(ctx, shift)
+		a.Routes, err = c.shiftedRoutes(ctx, shift)
 	}
 	return a, err
 }
 
-// lookout keeps what was seen of the pods and routes of one Service.
-type lookout struct {
-	cluster cluster
-	now     func() time.Time
-	seen    *view.Around
-	// looked is when; number and moves are the release and the weight whose routes they are.
-	looked time.Time
+// FootprintCache keeps what was seen of the pods and routes of one Service.
+type FootprintCache struct {
+	Cluster Cluster
+	Now     func() time.Time
+	last    *view.Around
+	// readAt is when; number and moves are the release and the weight whose routes they are.
+	readAt time.Time
 	number int64
 	moves  int32
 }
 
-// lookAgain is how old a look at pods and routes may be where it is shown for long.
-const lookAgain = 5 * time.Second
+// FootprintMaxAge is how old a look at pods and routes may be where it is shown for long.
+const FootprintMaxAge = 5 * time.Second
 
-// look looks at pods and routes, unless that was done lately. What cannot be seen now is not worth an error.
-func (l *lookout) look(ctx context.Context, shift *v1alpha1.TrafficShift, lately time.Duration) {
-	now := l.now()
-	if now.Sub(l.looked) < lately {
+// Refresh looks at pods and routes, unless that was done lately. What cannot be seen now is not worth an error.
+func (l *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShift, lately time.Duration) {
+	now := l.Now()
+	if now.Sub(l.readAt) < lately {
 		return
 	}
-	l.looked = now
+	l.readAt = now
 	var routes []string
-	if r := shift.Status.Release; r != nil && l.seen != nil && l.number == r.Number && l.moves == r.Moves {
-		routes = l.seen.Routes
+	if r := shift.Status.Release; r != nil && l.last != nil && l.number == r.Number && l.moves == r.Moves {
+		routes = l.last.Routes
 	}
-	if around, err := l.cluster.around(ctx, shift, now, routes); err == nil && around != nil {
-		l.seen, l.number, l.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
+	if around, err := l.Cluster.Footprint(ctx, shift, now, routes); err == nil && around != nil {
+		l.last, l.number, l.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
 	}
 }
 
-// of is what was seen last; nil where no release runs.
-func (l *lookout) of(shift *v1alpha1.TrafficShift) *view.Around {
+// Of is what was seen last; nil where no release runs.
+func (l *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Around {
 	if r := shift.Status.Release; r == nil || r.State.Ended() {
 		return nil
 	}
-	return l.seen
+	return l.last
 }
 
-// routesMoved are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
-func (c cluster) routesMoved(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
-	all, err := c.ofMesh(ctx, virtualServicesResource)
+// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
+func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
+	all, err := c.ListVisible(ctx, VirtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
 		return nil, err
 	}
@@ -100,8 +100,8 @@ func visible(err error) (bool, error) {
 }
 
 // podsOf are the pods of both versions of a release; nil where they may not be seen.
-func (c cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time) (stable, canary *view.Pods, err error) {
-	pods, err := listed[corev1.Pod](ctx, c, podsResource, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
+func (c Cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time) (stable, canary *view.Pods, err error) {
+	pods, err := List[corev1.Pod](ctx, c, podsResource, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
 	if seen, err := visible(err); !seen || err != nil {
 		return nil, nil, err
 	}

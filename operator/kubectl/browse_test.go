@@ -11,11 +11,11 @@ import (
 // What programs are started with is seen by all users of a machine, so the token must not be among it.
 func TestABrowserIsOpenedByAFileThatOthersCannotRead(t *testing.T) {
 	opened := ""
-	w := World{Open: func(path string) error {
+	env := Env{Open: func(path string) error {
 		opened = path
 		return nil
 	}}
-	forget, err := browse("http://127.0.0.1:8080/#token=t0ken", w)
+	forget, err := browse("http://127.0.0.1:8080/#token=t0ken", env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestABrowserIsOpenedByAFileThatOthersCannotRead(t *testing.T) {
 	if _, err := os.Stat(opened); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file is left: %v", err)
 	}
-	if forget, err := browse("http://127.0.0.1:8080/", World{}); err == nil {
+	if forget, err := browse("http://127.0.0.1:8080/", Env{}); err == nil {
 		t.Error("a browser that is not known was opened")
 	} else {
 		forget()

@@ -21,60 +21,60 @@ import (
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
-// fieldManager is the name under which the plugin writes.
-const fieldManager = "kubectl-stagger"
+// FieldManager is the name under which the plugin writes.
+const FieldManager = "kubectl-stagger"
 
-// cluster is the API server as one verb sees it. The dynamic client asks for nothing before the first request, and keeps
+// Cluster is the API server as one verb sees it. The dynamic client asks for nothing before the first request, and keeps
 // fields that a later operator writes.
-type cluster struct {
-	client    dynamic.Interface
-	discovery discovery.DiscoveryInterface
-	namespace string
+type Cluster struct {
+	Client    dynamic.Interface
+	Discovery discovery.DiscoveryInterface
+	Namespace string
 }
 
-func connect(flags *genericclioptions.ConfigFlags) (cluster, error) {
+func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return cluster{}, err
+		return Cluster{}, err
 	}
 	config, err := flags.ToRESTConfig()
 	if err != nil {
-		return cluster{}, err
+		return Cluster{}, err
 	}
-	config.UserAgent = fieldManager
+	config.UserAgent = FieldManager
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return cluster{}, err
+		return Cluster{}, err
 	}
 	kinds, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return cluster{}, err
+		return Cluster{}, err
 	}
-	return cluster{client: client, discovery: kinds, namespace: namespace}, nil
+	return Cluster{Client: client, Discovery: kinds, Namespace: namespace}, nil
 }
 
-// line is what a person types next, in the namespace of this verb.
-func (c cluster) line(verb, service string) string {
-	return "kubectl stagger " + verb + " " + service + " -n " + c.namespace
+// CommandLine is what a person types next, in the namespace of this verb.
+func (c Cluster) CommandLine(verb, service string) string {
+	return "kubectl stagger " + verb + " " + service + " -n " + c.Namespace
 }
 
-func (c cluster) shifts() dynamic.ResourceInterface {
-	return c.client.Resource(shiftsResource).Namespace(c.namespace)
+func (c Cluster) Shifts() dynamic.ResourceInterface {
+	return c.Client.Resource(shiftsResource).Namespace(c.Namespace)
 }
 
-// find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
-func (c cluster) find(ctx context.Context, service string) (*unstructured.Unstructured, error) {
-	found, err := c.shifts().Get(ctx, service, metav1.GetOptions{})
-	if err == nil || !apierrors.IsNotFound(err) || notServed(err) {
+// Find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
+func (c Cluster) Find(ctx context.Context, service string) (*unstructured.Unstructured, error) {
+	found, err := c.Shifts().Get(ctx, service, metav1.GetOptions{})
+	if err == nil || !apierrors.IsNotFound(err) || IsNotServed(err) {
 		return found, err
 	}
-	list, err := c.shifts().List(ctx, metav1.ListOptions{})
+	list, err := c.Shifts().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for i := range list.Items {
-		shift, err := typed(&list.Items[i])
+		shift, err := Decode(&list.Items[i])
 		if err != nil {
 			return nil, err
 		}
@@ -86,50 +86,50 @@ func (c cluster) find(ctx context.Context, service string) (*unstructured.Unstru
 	return nil, c.missing(ctx, service, names)
 }
 
-// shift is find, as this version knows the object.
-func (c cluster) shift(ctx context.Context, service string) (*v1alpha1.TrafficShift, error) {
-	object, err := c.find(ctx, service)
+// Shift is find, as this version knows the object.
+func (c Cluster) Shift(ctx context.Context, service string) (*v1alpha1.TrafficShift, error) {
+	object, err := c.Find(ctx, service)
 	if err != nil {
 		return nil, err
 	}
-	return typed(object)
+	return Decode(object)
 }
 
-// edit is what is to be written into a TrafficShift, and what it does, for an error.
-type edit struct {
-	patch patch.Patch
-	does  string
+// Edit is what is to be written into a TrafficShift, and what it does, for an error.
+type Edit struct {
+	Patch patch.Patch
+	Does  string
 }
 
 // attempts bounds how often an edit is made again because somebody else wrote at the same time.
 const attempts = 5
 
-// edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
+// Edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
 // it is, with the object it is about. In a dry run the API server checks the edit and stores nothing.
-func (c cluster) edit(ctx context.Context, service string, dryRun bool, asks func(*v1alpha1.TrafficShift) (edit, error)) (written, error) {
+func (c Cluster) Edit(ctx context.Context, service string, dryRun bool, asks func(*v1alpha1.TrafficShift) (Edit, error)) (Written, error) {
 	for attempt := 1; ; attempt++ {
-		shift, err := c.shift(ctx, service)
+		shift, err := c.Shift(ctx, service)
 		if err != nil {
-			return written{}, err
+			return Written{}, err
 		}
 		e, err := asks(shift)
 		if err != nil {
-			return written{shift: shift}, err
+			return Written{Shift: shift}, err
 		}
-		object, err := c.patch(ctx, shiftsResource, shift.Name, e.patch, dryRun)
+		object, err := c.Patch(ctx, shiftsResource, shift.Name, e.Patch, dryRun)
 		switch {
 		case err == nil:
-			shift, err = typed(object)
-			return written{shift, object}, err
-		case !raced(err) || attempt == attempts:
-			return written{}, fmt.Errorf("%s: %w", e.does, err)
+			shift, err = Decode(object)
+			return Written{shift, object}, err
+		case !IsConflict(err) || attempt == attempts:
+			return Written{}, fmt.Errorf("%s: %w", e.Does, err)
 		}
 	}
 }
 
-// patch writes into an object of the namespace. In a dry run the API server checks it and stores nothing.
-func (c cluster) patch(ctx context.Context, kind schema.GroupVersionResource, name string, p patch.Patch, dryRun bool) (*unstructured.Unstructured, error) {
-	options := metav1.PatchOptions{FieldManager: fieldManager}
+// Patch writes into an object of the namespace. In a dry run the API server checks it and stores nothing.
+func (c Cluster) Patch(ctx context.Context, kind schema.GroupVersionResource, name string, p patch.Patch, dryRun bool) (*unstructured.Unstructured, error) {
+	options := metav1.PatchOptions{FieldManager: FieldManager}
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
@@ -137,27 +137,27 @@ func (c cluster) patch(ctx context.Context, kind schema.GroupVersionResource, na
 	if err != nil {
 		return nil, fmt.Errorf("encoding the patch: %w", err)
 	}
-	return c.client.Resource(kind).Namespace(c.namespace).Patch(ctx, name, types.JSONPatchType, body, options)
+	return c.Client.Resource(kind).Namespace(c.Namespace).Patch(ctx, name, types.JSONPatchType, body, options)
 }
 
-// raced says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
-func raced(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }
+// IsConflict says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
+func IsConflict(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }
 
 // missing says why a Service has no TrafficShift.
-func (c cluster) missing(ctx context.Context, service string, managed []string) error {
-	s, err := c.client.Resource(servicesResource).Namespace(c.namespace).Get(ctx, service, metav1.GetOptions{})
-	a := absent{service: service, namespace: c.namespace}
+func (c Cluster) missing(ctx context.Context, service string, managed []string) error {
+	s, err := c.Client.Resource(ServicesResource).Namespace(c.Namespace).Get(ctx, service, metav1.GetOptions{})
+	a := NotManagedError{service: service, namespace: c.Namespace}
 	switch {
 	case err == nil:
-		a.exists, a.policy = true, s.GetAnnotations()[v1alpha1.PolicyAnnotation]
+		a.exists, a.Policy = true, s.GetAnnotations()[v1alpha1.PolicyAnnotation]
 		return a
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("getting Service %s: %w", service, err)
 	}
-	if a.near = nearest(service, managed); a.near != "" {
+	if a.near = Nearest(service, managed); a.near != "" {
 		return a
 	}
-	elsewhere, err := c.client.Resource(shiftsResource).List(ctx, metav1.ListOptions{
+	elsewhere, err := c.Client.Resource(shiftsResource).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("metadata.name", service).String()})
 	switch {
 	case apierrors.IsForbidden(err): // who may see one namespace only gets no hint about the others
@@ -169,8 +169,8 @@ func (c cluster) missing(ctx context.Context, service string, managed []string) 
 	return a
 }
 
-func (c cluster) names(ctx context.Context) ([]string, error) {
-	list, err := c.shifts().List(ctx, metav1.ListOptions{})
+func (c Cluster) names(ctx context.Context) ([]string, error) {
+	list, err := c.Shifts().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -182,8 +182,8 @@ func (c cluster) names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// typed reads an object as this version knows it.
-func typed(object *unstructured.Unstructured) (*v1alpha1.TrafficShift, error) {
+// Decode reads an object as this version knows it.
+func Decode(object *unstructured.Unstructured) (*v1alpha1.TrafficShift, error) {
 	shift := &v1alpha1.TrafficShift{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, shift); err != nil {
 		return nil, fmt.Errorf("TrafficShift %s was written by another version of Stagger (%w); update the plugin, or look with -o yaml", object.GetName(), err)

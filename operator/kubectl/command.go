@@ -18,8 +18,8 @@ type command struct {
 	verb    string
 	service string
 	reason  string
-	// weight says that the command is only for the weight that was seen.
-	weight bool
+	// perWeight says that the command is only for the weight that was seen.
+	perWeight bool
 	// seen is the release that was seen before the first look of this command, where there was one: only its number, moves and weight count.
 	seen *v1alpha1.Release
 	// dryRun says that the cluster checks the command and writes nothing.
@@ -28,7 +28,7 @@ type command struct {
 
 func newCommand(verb, arg, reason string) (command, error) {
 	reason, err := oneLine(reason)
-	return command{verb: verb, service: serviceName(arg), reason: reason}, err
+	return command{verb: verb, service: ServiceName(arg), reason: reason}, err
 }
 
 // oneLine is a reason without line breaks, or an error when it is too long.
@@ -40,38 +40,38 @@ func oneLine(reason string) (string, error) {
 	return reason, nil
 }
 
-// give writes the command for the release of the first look, unless allowed objects; an error of allowed comes back as it is,
+// send writes the command for the release of the first look, unless allowed objects; an error of allowed comes back as it is,
 // with the TrafficShift it was about. Who commands means the release that he saw: when another one has begun meanwhile,
 // nothing is written.
-func (o command) give(ctx context.Context, c cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (written, error) {
+func (o command) send(ctx context.Context, c Cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (Written, error) {
 	seen := o.seen
-	return c.edit(ctx, o.service, o.dryRun, func(shift *v1alpha1.TrafficShift) (edit, error) {
-		if err := o.same(c, shift, seen); err != nil {
-			return edit{}, err
+	return c.Edit(ctx, o.service, o.dryRun, func(shift *v1alpha1.TrafficShift) (Edit, error) {
+		if err := o.checkRelease(c, shift, seen); err != nil {
+			return Edit{}, err
 		}
 		if err := allowed(shift); err != nil {
-			return edit{}, err
+			return Edit{}, err
 		}
 		seen = shift.Status.Release
-		return edit{o.patch(shift, token), fmt.Sprintf("commanding %s of release %d", o.verb, seen.Number)}, nil
+		return Edit{o.patch(shift, token), fmt.Sprintf("commanding %s of release %d", o.verb, seen.Number)}, nil
 	})
 }
 
-// same says whether there is a release, and it is the one that was seen before, at the same weight where the command is for that;
+// checkRelease says whether there is a release, and it is the one that was seen before, at the same weight where the command is for that;
 // before is nil at the first look.
-func (o command) same(c cluster, shift *v1alpha1.TrafficShift, before *v1alpha1.Release) error {
+func (o command) checkRelease(c Cluster, shift *v1alpha1.TrafficShift, before *v1alpha1.Release) error {
 	r := shift.Status.Release
 	switch {
 	case r == nil:
-		return fmt.Errorf("%s has had no release yet, so there is nothing to %s; see: %s", shift.Name, o.verb, c.line("status", shift.Name))
+		return fmt.Errorf("%s has had no release yet, so there is nothing to %s; see: %s", shift.Name, o.verb, c.CommandLine("status", shift.Name))
 	case before == nil:
 		return nil
 	case before.Number != r.Number:
 		return fmt.Errorf("release %d of %s has begun while the command for release %d was written, so nothing was commanded; look first: %s",
-			r.Number, shift.Name, before.Number, c.line("status", shift.Name))
-	case o.weight && before.Moves != r.Moves:
+			r.Number, shift.Name, before.Number, c.CommandLine("status", shift.Name))
+	case o.perWeight && before.Moves != r.Moves:
 		return fmt.Errorf("release %d of %s went to %s while the command was written, so nothing was commanded; look first: %s",
-			r.Number, shift.Name, r.Weight, c.line("status", shift.Name))
+			r.Number, shift.Name, r.Weight, c.CommandLine("status", shift.Name))
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 		p = append(p, patch.Version(shift.ResourceVersion))
 	}
 	target := strconv.FormatInt(r.Number, 10)
-	if o.weight {
+	if o.perWeight {
 		target += fmt.Sprintf("/%d", r.Moves)
 	}
 	text := strings.TrimSpace(strings.Join([]string{o.verb, target, token, o.reason}, " "))

@@ -33,10 +33,10 @@ type configSet struct {
 	set        map[string][]byte
 	deployment string
 	dryRun     bool
-	output     output
+	output     Output
 }
 
-func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newConfig(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "config",
 		Short: "Release a change of configuration step by step",
@@ -57,11 +57,11 @@ func newConfig(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if err := s.parse(args, files, literals); err != nil {
 				return err
 			}
-			cluster, err := connect(flags)
+			cluster, err := Connect(flags)
 			if err != nil {
 				return err
 			}
-			return s.run(c.Context(), cluster, w)
+			return s.run(c.Context(), cluster, env)
 		},
 	}
 	c.Flags().StringArrayVar(&files, "from-file", nil, "a file whose content becomes the value of its name, or of key=file")
@@ -107,7 +107,7 @@ func (s *configSet) parse(args, files, literals []string) error {
 	if len(s.set) == 0 {
 		return errors.New("nothing is to be changed; give --from-file=[key=]file or --from-literal=key=value")
 	}
-	return s.output.check("json", "yaml", "name")
+	return s.output.Check("json", "yaml", "name")
 }
 
 // parseName takes "checkout", "configmap/checkout" or "secret/checkout", in kubectl's spellings.
@@ -157,7 +157,7 @@ type change struct {
 	services   []string // managed, before its pods
 }
 
-func (s *configSet) run(ctx context.Context, c cluster, w World) error {
+func (s *configSet) run(ctx context.Context, c Cluster, env Env) error {
 	next, exists, err := s.next(ctx, c)
 	if err != nil {
 		return err
@@ -176,23 +176,23 @@ func (s *configSet) run(ctx context.Context, c cluster, w World) error {
 			return err
 		}
 	}
-	return s.tell(c, w, next, exists, changes)
+	return s.print(c, env, next, exists, changes)
 }
 
 // next is the version that is to be made, or the one that is there already.
-func (s *configSet) next(ctx context.Context, c cluster) (next *unstructured.Unstructured, exists bool, err error) {
-	configs := c.client.Resource(s.resource()).Namespace(c.namespace)
+func (s *configSet) next(ctx context.Context, c Cluster) (next *unstructured.Unstructured, exists bool, err error) {
+	configs := c.Client.Resource(s.resource()).Namespace(c.Namespace)
 	old, err := configs.Get(ctx, s.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, false, fmt.Errorf("no %s named %s is in %s; list those there are with: kubectl get %s -n %s", s.kind, s.name, where(c.namespace), s.resource().Resource, c.namespace)
+		return nil, false, fmt.Errorf("no %s named %s is in %s; list those there are with: kubectl get %s -n %s", s.kind, s.name, NamespaceText(c.Namespace), s.resource().Resource, c.Namespace)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("getting %s %s: %w", s.kind, s.name, err)
 	}
-	if next, err = s.following(old); err != nil {
+	if next, err = s.nextVersion(old); err != nil {
 		return nil, false, err
 	}
-	if equal, err := s.same(old, next); equal || err != nil {
+	if equal, err := s.sameData(old, next); equal || err != nil {
 		return nil, false, cmp.Or(err, fmt.Errorf("%s %s has these values already, so there is nothing to release", s.kind, s.name))
 	}
 	found, err := configs.Get(ctx, next.GetName(), metav1.GetOptions{})
@@ -202,14 +202,14 @@ func (s *configSet) next(ctx context.Context, c cluster) (next *unstructured.Uns
 	if err != nil {
 		return nil, false, fmt.Errorf("getting %s %s: %w", s.kind, next.GetName(), err)
 	}
-	if equal, err := s.same(found, next); !equal || err != nil {
+	if equal, err := s.sameData(found, next); !equal || err != nil {
 		return nil, false, cmp.Or(err, fmt.Errorf("%s %s is there with other data, so nothing was written; delete it if no pod uses it, and say it again", s.kind, next.GetName()))
 	}
 	return found, true, nil
 }
 
-// following is the version after an object.
-func (s *configSet) following(old *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// nextVersion is the version after an object.
+func (s *configSet) nextVersion(old *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	var object any
 	if s.kind == workload.Secret {
 		var secret corev1.Secret
@@ -231,8 +231,8 @@ func (s *configSet) following(old *unstructured.Unstructured) (*unstructured.Uns
 	return &unstructured.Unstructured{Object: fields}, nil
 }
 
-// same says whether two objects hold the same values under the same keys.
-func (s *configSet) same(a, b *unstructured.Unstructured) (bool, error) {
+// sameData says whether two objects hold the same values under the same keys.
+func (s *configSet) sameData(a, b *unstructured.Unstructured) (bool, error) {
 	var data [2]map[string][]byte
 	for i, object := range []*unstructured.Unstructured{a, b} {
 		var secret corev1.Secret
@@ -251,12 +251,12 @@ func (s *configSet) same(a, b *unstructured.Unstructured) (bool, error) {
 }
 
 // changes are those of the Deployments that name the version before, by name.
-func (s *configSet) changes(ctx context.Context, c cluster, to string) ([]change, error) {
-	services, err := c.services(ctx)
+func (s *configSet) changes(ctx context.Context, c Cluster, to string) ([]change, error) {
+	services, err := c.Services(ctx)
 	if err != nil {
 		return nil, err
 	}
-	deployments, err := listed[appsv1.Deployment](ctx, c, deploymentsResource, "")
+	deployments, err := List[appsv1.Deployment](ctx, c, DeploymentsResource, "")
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func (s *configSet) changes(ctx context.Context, c cluster, to string) ([]change
 	}
 	switch {
 	case len(naming) == 0:
-		return nil, fmt.Errorf("no Deployment in %s names %s %s, so nothing would be released and nothing was written; name it in one first", where(c.namespace), s.kind, s.name)
+		return nil, fmt.Errorf("no Deployment in %s names %s %s, so nothing would be released and nothing was written; name it in one first", NamespaceText(c.Namespace), s.kind, s.name)
 	case len(all) == 0:
 		return nil, fmt.Errorf("the Deployment %s does not name %s %s, so nothing was written; these do: %s", s.deployment, s.kind, s.name, strings.Join(naming, ", "))
 	}
@@ -284,8 +284,8 @@ func (s *configSet) changes(ctx context.Context, c cluster, to string) ([]change
 	return all, nil
 }
 
-func (s *configSet) create(ctx context.Context, c cluster, next *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	made, err := c.client.Resource(s.resource()).Namespace(c.namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: fieldManager})
+func (s *configSet) create(ctx context.Context, c Cluster, next *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	made, err := c.Client.Resource(s.resource()).Namespace(c.Namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: FieldManager})
 	if err != nil {
 		return nil, fmt.Errorf("making %s %s: %w", s.kind, next.GetName(), err)
 	}
@@ -293,15 +293,15 @@ func (s *configSet) create(ctx context.Context, c cluster, next *unstructured.Un
 }
 
 // rename patches one Deployment after the other. Said again, the command goes on where it failed.
-func (s *configSet) rename(ctx context.Context, c cluster, to string, changes []change) error {
+func (s *configSet) rename(ctx context.Context, c Cluster, to string, changes []change) error {
 	for i, d := range changes {
-		_, err := c.patch(ctx, deploymentsResource, d.deployment, d.patch, false)
+		_, err := c.Patch(ctx, DeploymentsResource, d.deployment, d.patch, false)
 		done := ""
 		if i > 0 {
 			done = " (changed before it: " + join(changes[:i]) + ")"
 		}
 		switch {
-		case raced(err):
+		case IsConflict(err):
 			return fmt.Errorf("the Deployment %s was changed meanwhile, so it was left as it is%s; say it again", d.deployment, done)
 		case err != nil:
 			return fmt.Errorf("naming %s %s in Deployment %s%s: %w", s.kind, to, d.deployment, done, err)
@@ -318,8 +318,8 @@ func join(changes []change) string {
 	return strings.Join(names, ", ")
 }
 
-// tell says what was done on the standard output, or on the standard error where the object is asked for.
-func (s *configSet) tell(c cluster, w World, next *unstructured.Unstructured, exists bool, changes []change) error {
+// print says what was done on the standard output, or on the standard error where the object is asked for.
+func (s *configSet) print(c Cluster, env Env, next *unstructured.Unstructured, exists bool, changes []change) error {
 	does := "is made, and named by"
 	switch {
 	case exists && s.dryRun:
@@ -330,22 +330,22 @@ func (s *configSet) tell(c cluster, w World, next *unstructured.Unstructured, ex
 		does = "would be made, and named by"
 	}
 	text := fmt.Sprintf("%s %s %s Deployment %s instead of %s", s.kind, next.GetName(), does, join(changes), s.name)
-	if s.output.object() {
-		if err := s.output.print(next, w.Streams.Out); err != nil {
+	if s.output.IsObject() {
+		if err := s.output.PrintObject(next, env.Streams.Out); err != nil {
 			return err
 		}
-		say(w.Streams.ErrOut, "%s", text)
-	} else if err := write(w.Streams.Out, text+"\n"); err != nil {
+		Say(env.Streams.ErrOut, "%s", text)
+	} else if err := Write(env.Streams.Out, text+"\n"); err != nil {
 		return err
 	}
 	for _, d := range changes {
-		say(w.Streams.ErrOut, "%s", s.follows(c, d))
+		Say(env.Streams.ErrOut, "%s", s.whatFollows(c, d))
 	}
 	return nil
 }
 
-// follows is what comes after the change of a Deployment.
-func (s *configSet) follows(c cluster, d change) string {
+// whatFollows is what comes after the change of a Deployment.
+func (s *configSet) whatFollows(c Cluster, d change) string {
 	switch {
 	case !d.held && s.dryRun:
 		return fmt.Sprintf("Deployment %s is not held by Stagger, so all of its pods would get it by a rollout of Kubernetes's own", d.deployment)
@@ -354,9 +354,9 @@ func (s *configSet) follows(c cluster, d change) string {
 	case s.dryRun:
 		return fmt.Sprintf("Deployment %s would go out step by step", d.deployment)
 	}
-	status := "kubectl stagger status -n " + c.namespace
+	status := "kubectl stagger status -n " + c.Namespace
 	if len(d.services) > 0 {
-		status = c.line("status", d.services[0])
+		status = c.CommandLine("status", d.services[0])
 	}
 	return fmt.Sprintf("Deployment %s goes out step by step; follow it with: %s", d.deployment, status)
 }

@@ -28,7 +28,7 @@ type dash struct {
 	open bool
 }
 
-func newDashboard(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func NewVerb(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	d := dash{}
 	c := &cobra.Command{
 		Use:   "dashboard",
@@ -40,11 +40,11 @@ func newDashboard(w World, flags *genericclioptions.ConfigFlags) *cobra.Command 
 			if err := d.check(args); err != nil {
 				return err
 			}
-			cluster, err := connect(flags)
+			cluster, err := Connect(flags)
 			if err != nil {
 				return err
 			}
-			return d.run(c.Context(), cluster, w)
+			return d.run(c.Context(), cluster, env)
 		},
 	}
 	c.Flags().IntVar(&d.port, "port", 0, "the port on "+loopback+"; 0 takes any that is free")
@@ -63,11 +63,11 @@ func (d *dash) check(args []string) error {
 	return nil
 }
 
-func (d *dash) run(ctx context.Context, c cluster, w World) error {
+func (d *dash) run(ctx context.Context, c Cluster, env Env) error {
 	if d.all {
-		c.namespace = metav1.NamespaceAll
+		c.Namespace = metav1.NamespaceAll
 	}
-	if _, err := c.shifts().List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+	if _, err := c.Shifts().List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
 		return err // said here rather than on an empty page
 	}
 	var listen net.ListenConfig
@@ -76,28 +76,31 @@ func (d *dash) run(ctx context.Context, c cluster, w World) error {
 		return fmt.Errorf("%w; choose another port with --port, or none for any that is free", err)
 	}
 	server := dashboard.New(dashboard.Config{
-		Shifts: c.shifts(), Namespace: c.namespace, Read: typed, Explain: explain, Now: w.Now, Token: w.Token(),
-		Do:      func(ctx context.Context, o dashboard.Order) (string, error) { return c.carryOut(ctx, o, w.Token()) },
-		Refused: c.refused, Look: func() dashboard.Look { return c.lookout(w.Now) },
+		Shifts: c.Shifts(), Namespace: c.Namespace, Read: Decode, Explain: Explain, Now: env.Now, Token: env.Token(),
+		Do: func(ctx context.Context, o dashboard.Order) (string, error) {
+			return Do(ctx, c, Request(o), env.Token())
+		},
+		Refused: func(v view.Verb, shift *v1alpha1.TrafficShift) string { return Refused(c, v, shift) },
+		Look:    func() dashboard.Look { return watching(c, env.Now) },
 	}, listener.Addr().String())
-	if err := write(w.Streams.Out, server.Address()+"\n"); err != nil {
+	if err := Write(env.Streams.Out, server.Address()+"\n"); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	say(w.Streams.ErrOut, "the dashboard is served until this ends (Ctrl-C); whoever has the address can use your rights")
+	Say(env.Streams.ErrOut, "the dashboard is served until this ends (Ctrl-C); whoever has the address can use your rights")
 	if d.open {
-		forget, err := browse(server.Address(), w)
+		forget, err := browse(server.Address(), env)
 		defer forget()
 		if err != nil {
-			say(w.Streams.ErrOut, "warning: no browser could be opened (%v); open the address by hand", err)
+			Say(env.Streams.ErrOut, "warning: no browser could be opened (%v); open the address by hand", err)
 		}
 	}
 	return server.Run(ctx, listener)
 }
 
 // browse opens the address by a file that only this user can read, since others can see what programs are started with.
-func browse(address string, w World) (forget func(), err error) {
+func browse(address string, env Env) (forget func(), err error) {
 	forget = func() {}
-	if w.Open == nil {
+	if env.Open == nil {
 		return forget, errors.New("none is known")
 	}
 	file, err := os.CreateTemp("", "stagger-dashboard-*.html")
@@ -109,75 +112,16 @@ func browse(address string, w World) (forget func(), err error) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return forget, err
 	}
-	return forget, w.Open(file.Name())
+	return forget, env.Open(file.Name())
 }
 
-// carryOut is what a verb does, for the release and the weight that were shown. An abort is for the release at any weight, and a pause
-// for any release: brakes work also when it has gone on.
-func (c cluster) carryOut(ctx context.Context, o dashboard.Order, token string) (string, error) {
-	c.namespace = o.Namespace
-	given, err := newCommand(string(o.Verb), o.Name, o.Reason)
-	if err != nil {
-		return "", err
-	}
-	if o.Number > 0 {
-		given.seen = &v1alpha1.Release{Number: o.Number, Moves: o.Moves}
-	}
-	if control, is := controlOf(o.Verb, given.seen); is {
-		control.reason = given.reason
-		d, err := control.give(ctx, c, given.service)
-		return d.text, err
-	}
-	verb, is := orders()[o.Verb]
-	if !is {
-		return "", fmt.Errorf("%q is no verb of the dashboard", o.Verb)
-	}
-	given.weight = verb.weight
-	d, err := (&ordering{order: verb, command: given}).give(ctx, c, token)
-	return d.text, err
-}
-
-// lookout looks at the pods and routes of the Service that a page shows, in whatever namespace it is.
-func (c cluster) lookout(now func() time.Time) dashboard.Look {
-	l := &lookout{now: now}
+// watching looks at the pods and routes of the Service that a page shows, in whatever namespace it is.
+func watching(c Cluster, now func() time.Time) dashboard.Look {
+	l := &FootprintCache{Now: now}
 	return func(ctx context.Context, shift *v1alpha1.TrafficShift) *view.Around {
-		l.cluster = c
-		l.cluster.namespace = shift.Namespace
-		l.look(ctx, shift, lookAgain)
-		return l.of(shift)
+		l.Cluster = c
+		l.Cluster.Namespace = shift.Namespace
+		l.Refresh(ctx, shift, FootprintMaxAge)
+		return l.Of(shift)
 	}
-}
-
-// orders are the verbs of the dashboard that command the operator.
-func orders() map[view.Verb]order {
-	return map[view.Verb]order{view.VerbPromote: promoting(), view.VerbAbort: aborting(), view.VerbUndo: undoing(), view.VerbRetry: retrying()}
-}
-
-// controlOf are those that set control, of a release that was seen where weights may be raised by it.
-func controlOf(verb view.Verb, seen *v1alpha1.Release) (*control, bool) {
-	switch verb {
-	case view.VerbPause:
-		return pausing(), true
-	case view.VerbResume:
-		k := resuming()
-		k.seen = seen
-		return k, true
-	}
-	return nil, false
-}
-
-// refused says why a verb would be refused at this moment, in its own words; "" when it would not.
-func (c cluster) refused(verb view.Verb, shift *v1alpha1.TrafficShift) string {
-	c.namespace = shift.Namespace
-	order, is := orders()[verb]
-	if !is {
-		return ""
-	}
-	if err := (command{verb: string(verb)}).same(c, shift, nil); err != nil {
-		return err.Error()
-	}
-	if err := order.allowed(c, shift); err != nil {
-		return err.Error()
-	}
-	return ""
 }

@@ -20,9 +20,9 @@ type display struct {
 	shown string
 }
 
-func newDisplay(w World) *display {
-	s := &display{out: w.Streams.Out, lines: func() int { return 0 }}
-	if file, ok := w.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+func newDisplay(env Env) *display {
+	s := &display{out: env.Streams.Out, lines: func() int { return 0 }}
+	if file, ok := env.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		s.terminal = true
 		s.lines = func() int {
 			_, lines, err := term.GetSize(int(file.Fd()))
@@ -49,14 +49,14 @@ func (d *display) draw(text string) error {
 		if before != "" {
 			text = "\n" + text
 		}
-		return write(d.out, text)
+		return Write(d.out, text)
 	}
 	const up, clearLine, clearBelow = "\x1b[%dA", "\x1b[K\n", "\x1b[J"
 	out := strings.ReplaceAll(text, "\n", clearLine) + clearBelow
 	if n := strings.Count(before, "\n"); n > 0 {
 		out = fmt.Sprintf(up, n) + out
 	}
-	return write(d.out, out)
+	return Write(d.out, out)
 }
 
 // crop leaves of a text what a terminal of so many lines can show, and says what is missing. The cursor's line stays empty.

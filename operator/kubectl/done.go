@@ -11,74 +11,74 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// written is a TrafficShift after an edit, as this version knows it and as it is stored.
-type written struct {
-	shift  *v1alpha1.TrafficShift
-	object *unstructured.Unstructured
+// Written is a TrafficShift after an edit, as this version knows it and as it is stored.
+type Written struct {
+	Shift  *v1alpha1.TrafficShift
+	Object *unstructured.Unstructured
 }
 
-// writing is how an edit is to be made, and shown.
-type writing struct {
-	dryRun bool
-	output output
+// WriteFlags is how an edit is to be made, and shown.
+type WriteFlags struct {
+	DryRun bool
+	Output Output
 }
 
-func (x *writing) flags(set *pflag.FlagSet) {
-	set.BoolVar(&x.dryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
-	set.StringVarP((*string)(&x.output), "output", "o", "", "json, yaml or name: show the object that was written")
+func (x *WriteFlags) AddTo(set *pflag.FlagSet) {
+	set.BoolVar(&x.DryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
+	set.StringVarP((*string)(&x.Output), "output", "o", "", "json, yaml or name: show the object that was written")
 }
 
-func (x *writing) check() error { return x.output.check("json", "yaml", "name") }
+func (x *WriteFlags) Check() error { return x.Output.Check("json", "yaml", "name") }
 
-// waiting is how long to wait for what the operator makes of an edit.
-type waiting struct {
-	wait    bool
-	timeout time.Duration
+// WaitFlags is how long to wait for what the operator makes of an edit.
+type WaitFlags struct {
+	Wait    bool
+	Timeout time.Duration
 }
 
-// flags add --wait, which does what is said of it, and --timeout.
-func (x *waiting) flags(set *pflag.FlagSet, does string) {
-	set.BoolVar(&x.wait, "wait", false, does)
-	set.DurationVar(&x.timeout, "timeout", 2*time.Minute, "how long --wait waits")
+// AddTo add --wait, which does what is said of it, and --timeout.
+func (x *WaitFlags) AddTo(set *pflag.FlagSet, does string) {
+	set.BoolVar(&x.Wait, "wait", false, does)
+	set.DurationVar(&x.Timeout, "timeout", 2*time.Minute, "how long --wait waits")
 }
 
-func (x *waiting) check(dryRun bool) error {
+func (x *WaitFlags) Check(dryRun bool) error {
 	switch {
-	case x.timeout <= 0:
-		return fmt.Errorf("--timeout must be above 0, not %s", x.timeout)
-	case x.wait && dryRun:
+	case x.Timeout <= 0:
+		return fmt.Errorf("--timeout must be above 0, not %s", x.Timeout)
+	case x.Wait && dryRun:
 		return errors.New("--dry-run writes nothing that --wait could wait for; give one of them")
 	}
 	return nil
 }
 
-// said is what was done, or would have been.
-func (x *writing) said(text string) string {
-	if x.dryRun {
+// Describe is what was done, or would have been.
+func (x *WriteFlags) Describe(text string) string {
+	if x.DryRun {
 		return text + " (dry run: nothing was written)"
 	}
 	return text
 }
 
-// done is what came of a verb that writes.
-type done struct {
-	written
-	// text says it in a line.
-	text string
-	// already says that it was so before, and nothing was written.
-	already bool
+// Result is what came of a verb that writes.
+type Result struct {
+	Written
+	// Text says it in a line.
+	Text string
+	// Unchanged says that it was so before, and nothing was written.
+	Unchanged bool
 }
 
-// tell says what was done on the standard output, or on the standard error where the object is asked for; that there was nothing to do
+// Print says what was done on the standard output, or on the standard error where the object is asked for; that there was nothing to do
 // is only talk.
-func (d done) tell(as output, w World) error {
+func (d Result) Print(as Output, env Env) error {
 	switch {
-	case d.already:
-		say(w.Streams.ErrOut, "%s", d.text)
+	case d.Unchanged:
+		Say(env.Streams.ErrOut, "%s", d.Text)
 		return nil
-	case as.object():
-		say(w.Streams.ErrOut, "%s", d.text)
-		return as.print(d.object, w.Streams.Out)
+	case as.IsObject():
+		Say(env.Streams.ErrOut, "%s", d.Text)
+		return as.PrintObject(d.Object, env.Streams.Out)
 	}
-	return write(w.Streams.Out, d.text+"\n")
+	return Write(env.Streams.Out, d.Text+"\n")
 }

@@ -11,22 +11,23 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
-// absent says that a Service has no TrafficShift, and what to do.
-type absent struct {
+// NotManagedError says that a Service has no TrafficShift, and what to do.
+type NotManagedError struct {
 	service, namespace string
 	// exists says that there is such a Service, and policy that it is annotated.
 	exists bool
-	policy string
+	Policy string
 	// near is a managed Service of a like name, elsewhere a namespace where the name is managed.
 	near, elsewhere string
 }
 
-func (a absent) Error() string {
+func (a NotManagedError) Error() string {
 	switch {
-	case a.policy != "":
-		return fmt.Sprintf("Service %s is annotated with policy %s, but Stagger has not looked at it yet; check that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=stagger", a.service, a.policy)
+	case a.Policy != "":
+		return fmt.Sprintf("Service %s is annotated with policy %s, but Stagger has not looked at it yet; check that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=stagger", a.service, a.Policy)
 	case a.exists:
 		return fmt.Sprintf("Service %s in namespace %s is not managed; manage it with: kubectl annotate service %s -n %s %s=standard",
 			a.service, a.namespace, a.service, a.namespace, v1alpha1.PolicyAnnotation)
@@ -41,20 +42,20 @@ func (a absent) Error() string {
 	return text + "; list what is managed with: kubectl stagger status -A"
 }
 
-var errNotInstalled = fmt.Errorf("this cluster does not serve %s, so Stagger is not installed in it; install it, or choose another cluster with --context",
+var ErrNotInstalled = fmt.Errorf("this cluster does not serve %s, so Stagger is not installed in it; install it, or choose another cluster with --context",
 	v1alpha1.GroupVersion)
 
-// notServed says that the cluster does not know the kind at all.
-func notServed(err error) bool {
+// IsNotServed says that the cluster does not know the kind at all.
+func IsNotServed(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// explain makes one sentence with the next step of errors that people meet often.
-func explain(err error) error {
+// Explain makes one sentence with the next step of errors that people meet often.
+func Explain(err error) error {
 	var unreachable *url.Error
 	switch {
-	case notServed(err):
-		return errNotInstalled
+	case IsNotServed(err):
+		return ErrNotInstalled
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("you may not do this (%w); ask for the role view to look, or edit to command", err)
 	case apierrors.IsUnauthorized(err):
@@ -71,40 +72,13 @@ func explain(err error) error {
 	return err
 }
 
-// nearest is the candidate that is a slip of the finger or two away from the name; "" when none is.
-func nearest(name string, candidates []string) string {
-	best, least := "", min(2, len(name)/3)+1
-	for _, c := range candidates {
-		if d := distance(name, c); d < least || d == least && best != "" && c < best {
-			best, least = c, d
-		}
-	}
-	return best
+// Nearest is the name that is a slip of the finger or two away from what was written; "" when none is.
+func Nearest(written string, names []string) string {
+	return text.Nearest(written, names, min(2, len(written)/3))
 }
 
-// distance is the number of letters to insert, delete or replace to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := before
-			if a[i] != b[j] {
-				replaced++
-			}
-			before = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// where names the namespace in a sentence.
-func where(namespace string) string {
+// NamespaceText names the namespace in a sentence.
+func NamespaceText(namespace string) string {
 	if namespace == metav1.NamespaceAll {
 		return "any namespace"
 	}

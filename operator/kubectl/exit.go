@@ -20,15 +20,15 @@ const (
 	ExitTimeout = 4
 )
 
-const exitHelp = `Exit codes:
+const ExitHelp = `Exit codes:
   0  done; with watch, --wait or --exit-code: promoted, going on, or nothing is being released
   1  wrong usage, or the cluster refused or did not answer
   2  with watch, --wait or --exit-code: the release was aborted
   3  with --exit-code: the release is held or paused, or waits for people
   4  with --wait: it took longer than --timeout`
 
-// exitOf is the exit code of what a screen shows, for scripts that look at one Service.
-func exitOf(s view.Screen) int {
+// ExitCodeOf is the exit code of what a screen shows, for scripts that look at one Service.
+func ExitCodeOf(s view.Screen) int {
 	switch s.State {
 	case view.StateAborted, view.StateAborting, view.StateDraining:
 		return ExitAborted
@@ -42,12 +42,12 @@ func exitOf(s view.Screen) int {
 	return ExitOK
 }
 
-// ended carries the exit code of a verb that did what it was told; there is nothing more to say.
-type ended struct{ code int }
+// ExitStatus carries the exit code of a verb that did what it was told; there is nothing more to say.
+type ExitStatus struct{ Code int }
 
-func (e ended) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+func (e ExitStatus) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
-// late is an error that exits with ExitTimeout.
-type late struct{ message string }
+// TimeoutError is an error that exits with ExitTimeout.
+type TimeoutError struct{ Message string }
 
-func (l late) Error() string { return l.message }
+func (l TimeoutError) Error() string { return l.Message }

@@ -12,32 +12,32 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-func newLetGo(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	return adoptionVerb(&cobra.Command{
+func newLetGo(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	return newAnnotationVerb(&cobra.Command{
 		Use:   "let-go <service>",
 		Short: "Stop releasing a Service step by step, after showing what is put back",
 		Long: "Stop releasing a Service step by step: take the annotation " + v1alpha1.PolicyAnnotation + " off it. What is put back is shown\n" +
-			"first, and asked for. A running release is taken back; nothing is released by it.\n\n" + exitHelp,
+			"first, and asked for. A running release is taken back; nothing is released by it.\n\n" + ExitHelp,
 		Example:           "  kubectl stagger let-go checkout",
-		Args:              one,
-		ValidArgsFunction: completeNames(flags),
-	}, w, flags, func(ctx context.Context, c cluster, service string) (adopted, error) { return c.lookBack(ctx, service) })
+		Args:              OneService,
+		ValidArgsFunction: CompleteServices(flags),
+	}, env, flags, previewLetGo)
 }
 
-// lookBack shows what letting a Service go puts back.
-func (c cluster) lookBack(ctx context.Context, name string) (adopted, error) {
-	shift, err := c.shift(ctx, name)
+// previewLetGo shows what letting a Service go puts back.
+func previewLetGo(ctx context.Context, c Cluster, name string) (preview, error) {
+	shift, err := c.Shift(ctx, name)
 	if err != nil {
-		return adopted{}, err
+		return preview{}, err
 	}
 	if shift.Labels[v1alpha1.ServiceLabel] == "" {
-		return adopted{}, fmt.Errorf("the TrafficShift %s was written by hand; to let its traffic go: kubectl delete trafficshift %s -n %s", shift.Name, shift.Name, c.namespace)
+		return preview{}, fmt.Errorf("the TrafficShift %s was written by hand; to let its traffic go: kubectl delete trafficshift %s -n %s", shift.Name, shift.Name, c.Namespace)
 	}
-	service, err := c.service(ctx, shift.Spec.Service.Name)
+	service, err := c.Service(ctx, shift.Spec.Service.Name)
 	if err != nil {
-		return adopted{}, err
+		return preview{}, err
 	}
-	return adopted{service: service.Name, screen: letGo(shift), done: "let go; everything is put back by the operator",
+	return preview{service: service.Name, screen: letGo(shift), done: "let go; everything is put back by the operator",
 		patch: patch.UnsetIn(annotationsPath, service.Annotations, v1alpha1.PolicyAnnotation)}, nil
 }
 
@@ -50,7 +50,7 @@ func letGo(shift *v1alpha1.TrafficShift) view.Adoption {
 		a.Does = append(a.Does, "routes and the Service are put back as they were written")
 	}
 	a.Does = append(a.Does, "the label that holds the Deployment is taken off", "TrafficShift "+shift.Name+" is deleted, and what is known of past releases with it")
-	if shift.Status.Refused != "" && waits(shift) || r != nil && !r.State.Ended() {
+	if shift.Status.Refused != "" && TemplateWaits(shift) || r != nil && !r.State.Ended() {
 		a.Careful = append(a.Careful, "the Deployment stays paused, because it asks for a version that was never released; unpausing it rolls that out at once (kubectl rollout resume), "+
 			"or put the version before it back first: kubectl stagger undo "+shift.Name+" -n "+shift.Namespace)
 	} else {

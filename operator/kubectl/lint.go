@@ -31,7 +31,7 @@ type lint struct {
 	files     []string
 	recursive bool
 	local     bool
-	output    output
+	output    Output
 }
 
 // finding is what was found out about one object of the files.
@@ -44,28 +44,28 @@ type finding struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-func newLint(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newLint(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	l := lint{}
 	c := &cobra.Command{
 		Use:   "lint -f <file or folder>",
 		Short: "Check policies and manifests before they are applied",
 		Long: "Check policies and manifests before they are applied. The cluster checks each object as if it were applied, and stores nothing;\n" +
 			"the plugin checks what takes more than one field to see: whether releases can go by a policy, whether the policy that a Service\n" +
-			"names is there, whether its routes can be shifted. With --local no cluster is asked.\n\n" + exitHelp,
+			"names is there, whether its routes can be shifted. With --local no cluster is asked.\n\n" + ExitHelp,
 		Example: "  kubectl stagger lint -f policy.yaml\n  kubectl kustomize . | kubectl stagger lint --local -f -",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(l.files) == 0 {
 				return errors.New("lint needs a file, a folder or - for the standard input: kubectl stagger lint -f policy.yaml")
 			}
-			if err := l.output.check("json", "yaml"); err != nil {
+			if err := l.output.Check("json", "yaml"); err != nil {
 				return err
 			}
-			objects, err := l.read(w)
+			objects, err := l.read(env)
 			if err != nil {
 				return err
 			}
-			return l.run(c.Context(), flags, w, objects)
+			return l.run(c.Context(), flags, env, objects)
 		},
 	}
 	c.Flags().StringSliceVarP(&l.files, "filename", "f", nil, "files or folders with manifests, - for the standard input")
@@ -76,11 +76,11 @@ func newLint(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 // read takes the objects of the files.
-func (l *lint) read(w World) ([]*resource.Info, error) {
+func (l *lint) read(env Env) ([]*resource.Info, error) {
 	b := resource.NewLocalBuilder().Unstructured().ContinueOnError().Flatten()
 	for _, f := range l.files {
 		if f == "-" {
-			b = b.Stream(w.Streams.In, "the standard input")
+			b = b.Stream(env.Streams.In, "the standard input")
 			continue
 		}
 		b = b.FilenameParam(false, &resource.FilenameOptions{Filenames: []string{f}, Recursive: l.recursive})
@@ -98,21 +98,21 @@ func (l *lint) read(w World) ([]*resource.Info, error) {
 // check finds a problem of an object, "" when there is none; an error when that could not be found out.
 type check func(ctx context.Context, o *unstructured.Unstructured) (string, error)
 
-func (l *lint) run(ctx context.Context, flags *genericclioptions.ConfigFlags, w World, infos []*resource.Info) error {
+func (l *lint) run(ctx context.Context, flags *genericclioptions.ConfigFlags, env Env, infos []*resource.Info) error {
 	together := manifestsOf(infos)
 	checks := []check{together.policy, together.routes}
 	if l.local {
-		checks = append(checks, together.names(nil))
+		checks = append(checks, together.policyExists(nil))
 	} else {
-		c, err := connect(flags)
+		c, err := Connect(flags)
 		if err != nil {
 			return err
 		}
-		server, err := c.checksOfServer()
+		server, err := checksOfServer(c)
 		if err != nil {
 			return err
 		}
-		checks = append([]check{server}, append(checks, together.names(&c))...)
+		checks = append([]check{server}, append(checks, together.policyExists(&c))...)
 	}
 	var all []finding
 	bad := 0
@@ -134,12 +134,12 @@ func (l *lint) run(ctx context.Context, flags *genericclioptions.ConfigFlags, w 
 		}
 		all = append(all, f)
 	}
-	return l.tell(w, all, bad)
+	return l.print(env, all, bad)
 }
 
-// tell writes what was found, and says by the exit code whether anything was.
-func (l *lint) tell(w World, all []finding, bad int) error {
-	if err := answer(l.output, w, all, func() string { return lines(all) }); err != nil {
+// print writes what was found, and says by the exit code whether anything was.
+func (l *lint) print(env Env, all []finding, bad int) error {
+	if err := PrintValue(l.output, env, all, func() string { return lines(all) }); err != nil {
 		return err
 	}
 	if bad == 0 {
@@ -165,8 +165,8 @@ func lines(all []finding) string {
 }
 
 // checksOfServer has the cluster apply an object without storing it.
-func (c cluster) checksOfServer() (check, error) {
-	kinds, err := restmapper.GetAPIGroupResources(c.discovery)
+func checksOfServer(c Cluster) (check, error) {
+	kinds, err := restmapper.GetAPIGroupResources(c.Discovery)
 	if err != nil {
 		return nil, err
 	}
@@ -185,14 +185,14 @@ func (c cluster) checksOfServer() (check, error) {
 			return "", fmt.Errorf("encoding %s %s: %w", o.GetKind(), o.GetName(), err)
 		}
 		force := true
-		options := metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-		resources := c.client.Resource(mapping.Resource)
+		options := metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
+		resources := c.Client.Resource(mapping.Resource)
 		if mapping.Scope.Name() == meta.RESTScopeNameRoot {
 			_, err = resources.Patch(ctx, o.GetName(), types.ApplyPatchType, data, options)
 		} else {
 			namespace := o.GetNamespace()
 			if namespace == "" {
-				namespace = c.namespace
+				namespace = c.Namespace
 			}
 			_, err = resources.Namespace(namespace).Patch(ctx, o.GetName(), types.ApplyPatchType, data, options)
 		}
@@ -262,8 +262,8 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) (stri
 	return "", nil
 }
 
-// names checks that the policy which a Service or TrafficShift names is there: in the files, or in a cluster if there is one.
-func (m manifests) names(c *cluster) check {
+// policyExists checks that the policy which a Service or TrafficShift names is there: in the files, or in a cluster if there is one.
+func (m manifests) policyExists(c *Cluster) check {
 	return func(ctx context.Context, o *unstructured.Unstructured) (string, error) {
 		name := ""
 		switch o.GroupVersionKind().GroupKind() {
@@ -276,7 +276,7 @@ func (m manifests) names(c *cluster) check {
 			return "", nil
 		}
 		var unknown noPolicy
-		_, err := c.policy(ctx, name)
+		_, err := readPolicy(ctx, *c, name)
 		if errors.As(err, &unknown) {
 			return unknown.Error(), nil
 		}

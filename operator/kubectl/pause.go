@@ -21,60 +21,60 @@ type control struct {
 	// seen is the release whose weights may be raised, where it was seen before; another one stays as it is.
 	seen   *v1alpha1.Release
 	reason string
-	writing
-	waiting
+	WriteFlags
+	WaitFlags
 }
 
-// pausing and resuming are the two ways of it.
-func pausing() *control {
+// pauseControl and resuming are the two ways of it.
+func pauseControl() *control {
 	return &control{to: v1alpha1.ControlPaused,
 		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
 }
 
-func resuming() *control {
+func resumeControl() *control {
 	return &control{to: v1alpha1.ControlAuto, done: "resumed; weights are raised by evidence again", already: "not paused"}
 }
 
-func newPause(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	p := pausing()
+func newPause(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	p := pauseControl()
 	c := &cobra.Command{
 		Use:   "pause <service>",
 		Short: "Keep weights from being raised until it is resumed",
 		Long: "Keep weights from being raised until it is resumed. A running release stays at its weight, and is still taken back when the\n" +
-			"evidence is against it; one that starts gets no traffic. The pause outlives releases.\n\n" + exitHelp,
+			"evidence is against it; one that starts gets no traffic. The pause outlives releases.\n\n" + ExitHelp,
 		Example: "  kubectl stagger pause checkout --reason 'sale until midnight'",
 	}
 	c.Flags().StringVar(&p.reason, "reason", "", "why, for those who wonder why nothing goes on")
-	return p.verb(c, w, flags)
+	return p.newVerb(c, env, flags)
 }
 
-func newResume(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	return resuming().verb(&cobra.Command{
+func newResume(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	return resumeControl().newVerb(&cobra.Command{
 		Use:     "resume <service>",
 		Short:   "Let weights be raised by evidence again",
-		Long:    "Let weights be raised by evidence again, after a pause.\n\n" + exitHelp,
+		Long:    "Let weights be raised by evidence again, after a pause.\n\n" + ExitHelp,
 		Example: "  kubectl stagger resume checkout",
-	}, w, flags)
+	}, env, flags)
 }
 
-func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	k.writing.flags(c.Flags())
-	k.waiting.flags(c.Flags(), "wait until the operator has seen it")
-	c.Args = one
-	c.ValidArgsFunction = completeNames(flags)
+func (k *control) newVerb(c *cobra.Command, env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	k.WriteFlags.AddTo(c.Flags())
+	k.WaitFlags.AddTo(c.Flags(), "wait until the operator has seen it")
+	c.Args = OneService
+	c.ValidArgsFunction = CompleteServices(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		err := cmp.Or(k.writing.check(), k.waiting.check(k.dryRun))
+		err := cmp.Or(k.WriteFlags.Check(), k.WaitFlags.Check(k.DryRun))
 		if err != nil {
 			return err
 		}
 		if k.reason, err = oneLine(k.reason); err != nil {
 			return err
 		}
-		cluster, err := connect(flags)
+		cluster, err := Connect(flags)
 		if err != nil {
 			return err
 		}
-		return k.run(c.Context(), cluster, serviceName(args[0]), w)
+		return k.run(c.Context(), cluster, ServiceName(args[0]), env)
 	}
 	return c
 }
@@ -82,49 +82,49 @@ func (k *control) verb(c *cobra.Command, w World, flags *genericclioptions.Confi
 // errAlready says that there is nothing to set.
 var errAlready = errors.New("control is so already")
 
-func (k *control) run(ctx context.Context, c cluster, service string, w World) error {
-	d, err := k.give(ctx, c, service)
+func (k *control) run(ctx context.Context, c Cluster, service string, env Env) error {
+	d, err := k.set(ctx, c, service)
 	if err != nil {
 		return err
 	}
-	if err := d.tell(k.output, w); err != nil || !k.wait {
+	if err := d.Print(k.Output, env); err != nil || !k.Wait {
 		return err
 	}
-	return k.waitUntilSeen(ctx, c, d.shift)
+	return k.waitUntilSeen(ctx, c, d.Shift)
 }
 
 // waitUntilSeen waits until the conditions speak of what was written.
-func (k *control) waitUntilSeen(ctx context.Context, c cluster, shift *v1alpha1.TrafficShift) error {
+func (k *control) waitUntilSeen(ctx context.Context, c Cluster, shift *v1alpha1.TrafficShift) error {
 	written := shift.Generation
-	err := c.await(ctx, shift, k.timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
+	err := c.Await(ctx, shift, k.Timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
 		return shift.Status.ObservedGeneration >= written, nil
 	})
-	if errors.Is(err, errLate) {
-		return late{fmt.Sprintf("the operator has not looked at %s after %s; what was written stands, look with: %s", shift.Name, k.timeout, c.line("status", shift.Name))}
+	if errors.Is(err, ErrTimeout) {
+		return TimeoutError{fmt.Sprintf("the operator has not looked at %s after %s; what was written stands, look with: %s", shift.Name, k.Timeout, c.CommandLine("status", shift.Name))}
 	}
 	return err
 }
 
-// give sets control.
-func (k *control) give(ctx context.Context, c cluster, service string) (done, error) {
-	is, err := c.edit(ctx, service, k.dryRun, func(shift *v1alpha1.TrafficShift) (edit, error) {
+// set sets control.
+func (k *control) set(ctx context.Context, c Cluster, service string) (Result, error) {
+	is, err := c.Edit(ctx, service, k.DryRun, func(shift *v1alpha1.TrafficShift) (Edit, error) {
 		if shift.Spec.Control == k.to && (k.reason == "" || shift.Annotations[v1alpha1.PausedAnnotation] == k.reason) {
-			return edit{}, errAlready
+			return Edit{}, errAlready
 		}
 		if k.seen != nil {
-			if err := (command{verb: "resume"}).same(c, shift, k.seen); err != nil {
-				return edit{}, err
+			if err := (command{verb: "resume"}).checkRelease(c, shift, k.seen); err != nil {
+				return Edit{}, err
 			}
 		}
-		return edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
+		return Edit{k.patch(shift), fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
 	if errors.Is(err, errAlready) {
-		return done{written: is, text: fmt.Sprintf("%s is %s", is.shift.Name, k.already), already: true}, nil
+		return Result{Written: is, Text: fmt.Sprintf("%s is %s", is.Shift.Name, k.already), Unchanged: true}, nil
 	}
 	if err != nil {
-		return done{}, err
+		return Result{}, err
 	}
-	return done{written: is, text: k.said(is.shift.Name + ": " + k.done)}, nil
+	return Result{Written: is, Text: k.Describe(is.Shift.Name + ": " + k.done)}, nil
 }
 
 // patch sets control if it is still what was seen, and why; the API server sets control where nobody did.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,20 +18,20 @@ import (
 
 // What verbs read besides TrafficShifts.
 var (
-	shiftsResource          = v1alpha1.GroupVersion.WithResource("trafficshifts")
-	servicesResource        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
-	podsResource            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	namespacesResource      = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	deploymentsResource     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
-	replicaSetsResource     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
-	virtualServicesResource = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
-	rulesResource           = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+	shiftsResource           = v1alpha1.GroupVersion.WithResource("trafficshifts")
+	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	podsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	NamespacesResource       = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	DeploymentsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	ReplicaSetsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	VirtualServicesResource  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
+	DestinationRulesResource = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 )
 
-func (c cluster) service(ctx context.Context, name string) (*corev1.Service, error) {
-	object, err := c.client.Resource(servicesResource).Namespace(c.namespace).Get(ctx, name, metav1.GetOptions{})
+func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, error) {
+	object, err := c.Client.Resource(ServicesResource).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("no Service is named %s in %s; list those there are with: kubectl get services -n %s", name, where(c.namespace), c.namespace)
+		return nil, fmt.Errorf("no Service is named %s in %s; list those there are with: kubectl get services -n %s", name, NamespaceText(c.Namespace), c.Namespace)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("getting Service %s: %w", name, err)
@@ -42,20 +43,20 @@ func (c cluster) service(ctx context.Context, name string) (*corev1.Service, err
 	return service, nil
 }
 
-// services are those of the namespace; none for who may not see them, since they are only named in what is said.
-func (c cluster) services(ctx context.Context) ([]corev1.Service, error) {
-	services, err := listed[corev1.Service](ctx, c, servicesResource, "")
+// Services are those of the namespace; none for who may not see them, since they are only named in what is said.
+func (c Cluster) Services(ctx context.Context) ([]corev1.Service, error) {
+	services, err := List[corev1.Service](ctx, c, ServicesResource, "")
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
 	return services, err
 }
 
-// ofMesh lists a kind in all namespaces, or where that may not be seen in this one.
-func (c cluster) ofMesh(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
-	list, err := c.client.Resource(kind).List(ctx, metav1.ListOptions{})
+// ListVisible lists a kind in all namespaces, or where that may not be seen in this one.
+func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
+	list, err := c.Client.Resource(kind).List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
-		list, err = c.client.Resource(kind).Namespace(c.namespace).List(ctx, metav1.ListOptions{})
+		list, err = c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{})
 	}
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("this cluster does not serve %s, so Istio is not installed in it; Stagger moves traffic by Istio's routes", kind.GroupVersion())
@@ -70,9 +71,9 @@ func (c cluster) ofMesh(ctx context.Context, kind schema.GroupVersionResource) (
 	return all, nil
 }
 
-// listed are the objects of a kind in the namespace that have the labels; "" selects all.
-func listed[T any](ctx context.Context, c cluster, kind schema.GroupVersionResource, labels string) ([]T, error) {
-	list, err := c.client.Resource(kind).Namespace(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
+// List are the objects of a kind in the namespace that have the labels; "" selects all.
+func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, labels string) ([]T, error) {
+	list, err := c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
 		return nil, fmt.Errorf("listing %ss: %w", reflect.TypeFor[T]().Name(), err)
 	}
@@ -85,16 +86,21 @@ func listed[T any](ctx context.Context, c cluster, kind schema.GroupVersionResou
 	return all, nil
 }
 
-// known are the objects of a list that this version understands; it warns of the others.
-func known(list *unstructured.UnstructuredList, w World) []v1alpha1.TrafficShift {
+// DecodeList are the objects of a list that this version understands; it warns of the others.
+func DecodeList(list *unstructured.UnstructuredList, env Env) []v1alpha1.TrafficShift {
 	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
 	for i := range list.Items {
-		shift, err := typed(&list.Items[i])
+		shift, err := Decode(&list.Items[i])
 		if err != nil {
-			say(w.Streams.ErrOut, "warning: %v", err)
+			Say(env.Streams.ErrOut, "warning: %v", err)
 			continue
 		}
 		shifts = append(shifts, *shift)
 	}
 	return shifts
+}
+
+// TemplateWaits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
+func TemplateWaits(shift *v1alpha1.TrafficShift) bool {
+	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)
 }

@@ -18,15 +18,15 @@ import (
 	"github.com/stagger-dev/stagger/pkg/simulate"
 )
 
-// recorded says which Prometheus knows a Service's traffic, and of which time.
-type recorded struct {
+// prometheusFlags says which Prometheus knows a Service's traffic, and of which time.
+type prometheusFlags struct {
 	address, from, to string
 	// arm is what serves the Service's traffic when no release runs, as requests are counted.
 	arm counting.Service
 }
 
 // serving is what serves the traffic of a TrafficShift when no release runs: its Service, or the destination that the last promotion went to.
-func (c cluster) serving(ctx context.Context, shift *v1alpha1.TrafficShift) (counting.Service, error) {
+func serving(ctx context.Context, c Cluster, shift *v1alpha1.TrafficShift) (counting.Service, error) {
 	if shift.Spec.Destinations == nil {
 		return counting.Service{Namespace: shift.Namespace, Name: shift.Spec.Service.Name}, nil
 	}
@@ -40,7 +40,7 @@ func (c cluster) serving(ctx context.Context, shift *v1alpha1.TrafficShift) (cou
 	if arm.Name, arm.Namespace = t.ServiceOf(of); d.Subset == "" {
 		return arm, nil
 	}
-	rules, err := c.ofMesh(ctx, rulesResource)
+	rules, err := c.ListVisible(ctx, DestinationRulesResource)
 	if err != nil {
 		return arm, err
 	}
@@ -48,8 +48,8 @@ func (c cluster) serving(ctx context.Context, shift *v1alpha1.TrafficShift) (cou
 	return arm, err
 }
 
-// history is what Prometheus knows of a Service: its counts minute by minute, for each objective.
-type history struct {
+// recording is what Prometheus knows of a Service: its counts minute by minute, for each objective.
+type recording struct {
 	first, last time.Time
 	counts      [][]evidence.Counts
 }
@@ -64,17 +64,17 @@ func (t *traffic) flags(set *pflag.FlagSet) {
 	set.StringVar(&t.to, "to", "0s", "with --prometheus: until when, in the same way")
 }
 
-func (r *recorded) check() error {
+func (r *prometheusFlags) check() error {
 	_, _, err := r.span(time.Unix(0, 0))
 	return err
 }
 
 // span is the time in question, in whole minutes.
-func (r *recorded) span(now time.Time) (first, last time.Time, err error) {
-	if first, err = moment("--from", r.from, now); err != nil {
+func (r *prometheusFlags) span(now time.Time) (first, last time.Time, err error) {
+	if first, err = parseTime("--from", r.from, now); err != nil {
 		return first, last, err
 	}
-	if last, err = moment("--to", r.to, now); err != nil {
+	if last, err = parseTime("--to", r.to, now); err != nil {
 		return first, last, err
 	}
 	first, last = first.Truncate(minute), last.Truncate(minute)
@@ -87,8 +87,8 @@ func (r *recorded) span(now time.Time) (first, last time.Time, err error) {
 	return first, last, nil
 }
 
-// moment reads a time, or how long ago it was.
-func moment(flag, text string, now time.Time) (time.Time, error) {
+// parseTime reads a time, or how long ago it was.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
@@ -100,33 +100,33 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // read asks Prometheus for the stable's counts, minute by minute.
-func (r *recorded) read(ctx context.Context, policy v1alpha1.ShiftPolicySpec, now time.Time) (history, error) {
+func (r *prometheusFlags) read(ctx context.Context, policy v1alpha1.ShiftPolicySpec, now time.Time) (recording, error) {
 	first, last, err := r.span(now)
 	if err != nil {
-		return history{}, err
+		return recording{}, err
 	}
 	source, err := prometheus.New(prometheus.Config{Address: r.address, HTTP: config.DefaultHTTPClientConfig, Timeout: time.Minute})
 	if err != nil {
-		return history{}, err
+		return recording{}, err
 	}
-	h := history{first: first, last: last}
+	h := recording{first: first, last: last}
 	arm := r.arm
 	for _, o := range policy.Objectives {
 		b, err := counting.NewBatch(counting.Scope{}, counting.IndicatorOf(o), []counting.Service{arm})
 		if err != nil {
-			return history{}, fmt.Errorf("objective %s: %w", o.Name, err)
+			return recording{}, fmt.Errorf("objective %s: %w", o.Name, err)
 		}
 		expr, err := b.Increments(minute)
 		if err != nil {
-			return history{}, fmt.Errorf("objective %s: %w", o.Name, err)
+			return recording{}, fmt.Errorf("objective %s: %w", o.Name, err)
 		}
 		answer, err := source.QueryRange(ctx, expr, first.Add(minute), last, minute)
 		if err != nil {
-			return history{}, fmt.Errorf("asking Prometheus: %w", err)
+			return recording{}, fmt.Errorf("asking Prometheus: %w", err)
 		}
 		all, err := b.History(answer, first.Add(minute), last, minute)
 		if err != nil {
-			return history{}, fmt.Errorf("reading what Prometheus says: %w", err)
+			return recording{}, fmt.Errorf("reading what Prometheus says: %w", err)
 		}
 		var counts []evidence.Counts
 		total := 0.0
@@ -135,7 +135,7 @@ func (r *recorded) read(ctx context.Context, policy v1alpha1.ShiftPolicySpec, no
 			total += c.Requests
 		}
 		if total == 0 {
-			return history{}, fmt.Errorf("no requests are known to Prometheus to %s from %s to %s (objective %s); choose another time, or check the address",
+			return recording{}, fmt.Errorf("no requests are known to Prometheus to %s from %s to %s (objective %s); choose another time, or check the address",
 				arm, first.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339), o.Name)
 		}
 		h.counts = append(h.counts, counts)
@@ -144,7 +144,7 @@ func (r *recorded) read(ctx context.Context, policy v1alpha1.ShiftPolicySpec, no
 }
 
 // baseline is what the operator would take from the same past.
-func (h history) baseline(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline {
+func (h recording) baseline(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline {
 	b := &v1alpha1.Baseline{History: v1alpha1.DurationOf(h.last.Sub(h.first))}
 	c := evidence.ConfigOf(policy, nil)
 	for i, o := range policy.Objectives {
@@ -164,7 +164,7 @@ func (h history) baseline(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline {
 }
 
 // traffic is the same to be played again, with bad requests in bursts of the size that their dispersion shows.
-func (h history) traffic(past *v1alpha1.Baseline) simulate.Traffic {
+func (h recording) traffic(past *v1alpha1.Baseline) simulate.Traffic {
 	t := simulate.Traffic{Recorded: &simulate.Recorded{Step: minute, Counts: h.counts}, Stable: make([]float64, len(h.counts))}
 	for _, o := range past.Objectives {
 		t.Burst = max(t.Burst, (o.Dispersion()+1)/2) // the dispersion of geometric bursts of mean b is 2b-1
@@ -172,6 +172,6 @@ func (h history) traffic(past *v1alpha1.Baseline) simulate.Traffic {
 	return t
 }
 
-func (h history) said() string {
+func (h recording) describe() string {
 	return fmt.Sprintf("as Prometheus counted it from %s to %s", h.first.UTC().Format("2006-01-02 15:04"), h.last.UTC().Format("2006-01-02 15:04 MST"))
 }

@@ -17,49 +17,49 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// paper is what the standard output is: as wide as the terminal, in colours unless it is told not to. Where it is no terminal,
+// LayoutOf is what the standard output is: as wide as the terminal, in colours unless it is told not to. Where it is no terminal,
 // COLUMNS and CLICOLOR_FORCE ask for the same.
-func paper(w World, wide bool) view.Paper {
+func LayoutOf(env Env, wide bool) view.Paper {
 	p := view.Paper{Wide: wide}
-	if columns, err := strconv.Atoi(w.Getenv("COLUMNS")); err == nil && columns > 0 {
+	if columns, err := strconv.Atoi(env.Getenv("COLUMNS")); err == nil && columns > 0 {
 		p.Width = columns
 	}
-	if file, ok := w.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		p.Color = w.Getenv("TERM") != "dumb"
+	if file, ok := env.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		p.Color = env.Getenv("TERM") != "dumb"
 		if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
 			p.Width = columns
 		}
 	}
-	if forced := w.Getenv("CLICOLOR_FORCE"); forced != "" && forced != "0" {
+	if forced := env.Getenv("CLICOLOR_FORCE"); forced != "" && forced != "0" {
 		p.Color = true
 	}
-	if w.Getenv("NO_COLOR") != "" {
+	if env.Getenv("NO_COLOR") != "" {
 		p.Color = false
 	}
 	return p
 }
 
-// output is the value of -o.
-type output string
+// Output is the value of -o.
+type Output string
 
 const (
-	outputText output = ""
-	outputWide output = "wide"
+	OutputText Output = ""
+	OutputWide Output = "wide"
 )
 
-// check refuses what is not in the list.
-func (o output) check(allowed ...string) error {
-	if o == outputText || slices.Contains(allowed, string(o)) {
+// Check refuses what is not in the list.
+func (o Output) Check(allowed ...string) error {
+	if o == OutputText || slices.Contains(allowed, string(o)) {
 		return nil
 	}
 	return fmt.Errorf("-o %s is not known; use one of %s", string(o), strings.Join(allowed, ", "))
 }
 
-// object says whether the objects themselves are asked for.
-func (o output) object() bool { return o != outputText && o != outputWide }
+// IsObject says whether the objects themselves are asked for.
+func (o Output) IsObject() bool { return o != OutputText && o != OutputWide }
 
-// print writes the object as it is stored.
-func (o output) print(object runtime.Object, out io.Writer) error {
+// PrintObject writes the object as it is stored.
+func (o Output) PrintObject(object runtime.Object, out io.Writer) error {
 	var printer printers.ResourcePrinter
 	switch o {
 	case "json":
@@ -72,8 +72,8 @@ func (o output) print(object runtime.Object, out io.Writer) error {
 	return (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, out)
 }
 
-// answer writes a value as JSON or YAML where that is asked for, else its text.
-func answer(as output, w World, value any, text func() string) error {
+// PrintValue writes a value as JSON or YAML where that is asked for, else its text.
+func PrintValue(as Output, env Env, value any, text func() string) error {
 	var data []byte
 	var err error
 	switch as {
@@ -83,16 +83,16 @@ func answer(as output, w World, value any, text func() string) error {
 	case "yaml":
 		data, err = yaml.Marshal(value)
 	default:
-		return write(w.Streams.Out, text())
+		return Write(env.Streams.Out, text())
 	}
 	if err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
-	return write(w.Streams.Out, string(data))
+	return Write(env.Streams.Out, string(data))
 }
 
-// write puts data on the standard output.
-func write(out io.Writer, text string) error {
+// Write puts data on the standard output.
+func Write(out io.Writer, text string) error {
 	if _, err := io.WriteString(out, text); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}

@@ -17,10 +17,10 @@ type report struct {
 	service string
 	// number of the release, 0 for the newest.
 	number int64
-	output output
+	output Output
 }
 
-func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newReport(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	r := report{}
 	c := &cobra.Command{
 		Use:   "report <service> [number]",
@@ -28,16 +28,16 @@ func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Long: "Write one release as a record to hand on: what was released and when, how many met it, how many failed, and why it ended. Without\n" +
 			"a number: the newest release. The objectives' numbers are known of the newest release only.",
 		Example:           "  kubectl stagger report checkout > release.md\n  kubectl stagger report checkout 6 -o json",
-		ValidArgsFunction: completeNames(flags),
+		ValidArgsFunction: CompleteServices(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := r.parse(args); err != nil {
 				return err
 			}
-			cluster, err := connect(flags)
+			cluster, err := Connect(flags)
 			if err != nil {
 				return err
 			}
-			return r.run(c.Context(), cluster, w)
+			return r.run(c.Context(), cluster, env)
 		},
 	}
 	c.Flags().StringVarP((*string)(&r.output), "output", "o", "markdown", "markdown, json or yaml")
@@ -45,10 +45,10 @@ func newReport(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func (r *report) parse(args []string) (err error) {
-	if len(args) < 1 || len(args) > 2 || serviceName(args[0]) == "" {
+	if len(args) < 1 || len(args) > 2 || ServiceName(args[0]) == "" {
 		return errors.New("report needs the name of one Service, and may have the number of a release: kubectl stagger report checkout 6")
 	}
-	r.service = serviceName(args[0])
+	r.service = ServiceName(args[0])
 	if len(args) == 2 {
 		if r.number, err = strconv.ParseInt(args[1], 10, 64); err != nil || r.number < 1 {
 			return fmt.Errorf("%q is no number of a release; they count from 1", args[1])
@@ -61,17 +61,17 @@ func (r *report) parse(args []string) (err error) {
 	return fmt.Errorf("-o %s is not known; use one of markdown, json, yaml", string(r.output))
 }
 
-func (r *report) run(ctx context.Context, c cluster, w World) error {
-	shift, err := c.shift(ctx, r.service)
+func (r *report) run(ctx context.Context, c Cluster, env Env) error {
+	shift, err := c.Shift(ctx, r.service)
 	if err != nil {
 		return err
 	}
 	record, known := view.ReportOf(shift, r.number)
 	switch {
 	case !known && r.number == 0:
-		return fmt.Errorf("%s has had no release yet; see: %s", shift.Name, c.line("status", shift.Name))
+		return fmt.Errorf("%s has had no release yet; see: %s", shift.Name, c.CommandLine("status", shift.Name))
 	case !known:
-		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.line("history", shift.Name))
+		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.CommandLine("history", shift.Name))
 	}
-	return answer(r.output, w, record, record.Markdown)
+	return PrintValue(r.output, env, record, record.Markdown)
 }

@@ -26,12 +26,12 @@ type simulation struct {
 	burst                 float64
 	runs                  int
 	traffic               traffic
-	output                output
+	output                Output
 }
 
 const mostRuns = 10_000
 
-func newSimulate(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newSimulate(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	s := simulation{}
 	c := &cobra.Command{
 		Use:   "simulate [service]",
@@ -42,12 +42,12 @@ func newSimulate(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			"The same command gives the same numbers.",
 		Example: "  kubectl stagger simulate checkout --prometheus http://localhost:9090 --from 24h\n" +
 			"  kubectl stagger simulate -f policy.yaml --rate 200 --bad 0.1% --fault 3x,5%",
-		ValidArgsFunction: completeNames(flags),
+		ValidArgsFunction: CompleteServices(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := s.parse(args); err != nil {
 				return err
 			}
-			return s.run(c.Context(), flags, w)
+			return s.run(c.Context(), flags, env)
 		},
 	}
 	c.Flags().StringVar(&s.policy, "policy", "", "the ShiftPolicy instead of the Service's own")
@@ -65,7 +65,7 @@ func (s *simulation) parse(args []string) error {
 	case len(args) > 1:
 		return errors.New("simulate takes one Service, or none with --policy or -f")
 	case len(args) == 1:
-		s.service = serviceName(args[0])
+		s.service = ServiceName(args[0])
 	case s.policy == "" && s.file == "":
 		return errors.New("simulate needs a Service, or a policy: --policy standard, or -f policy.yaml")
 	case s.traffic.rate <= 0:
@@ -74,23 +74,23 @@ func (s *simulation) parse(args []string) error {
 	switch {
 	case s.runs < 1 || s.runs > mostRuns:
 		return fmt.Errorf("--runs must be from 1 to %d", mostRuns)
-	case s.output.check("json", "yaml") != nil:
-		return s.output.check("json", "yaml")
+	case s.output.Check("json", "yaml") != nil:
+		return s.output.Check("json", "yaml")
 	case s.burst < 1:
 		return errors.New("--burst must be at least 1")
 	case s.file != "" && s.policy != "":
 		return errors.New("give the policy by --policy or by -f, not both")
 	}
 	for _, f := range s.faults {
-		if _, err := fault(f); err != nil {
+		if _, err := parseFault(f); err != nil {
 			return err
 		}
 	}
 	return s.traffic.check()
 }
 
-// fault reads "30%", a share of bad requests, or "3x", how many times the stable's.
-func fault(text string) (simulate.Canary, error) {
+// parseFault reads "30%", a share of bad requests, or "3x", how many times the stable's.
+func parseFault(text string) (simulate.Canary, error) {
 	if times, found := strings.CutSuffix(text, "x"); found {
 		if n, err := strconv.ParseFloat(times, 64); err == nil && n > 0 && n <= 1e6 {
 			return simulate.Canary{Factor: n}, nil
@@ -101,27 +101,27 @@ func fault(text string) (simulate.Canary, error) {
 	return simulate.Canary{}, fmt.Errorf("--fault must be a share such as 30%%, or a factor such as 3x; not %q", text)
 }
 
-func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFlags, w World) error {
+func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFlags, env Env) error {
 	shift, policy, err := s.subject(ctx, flags)
 	if err != nil {
 		return err
 	}
 	setup := simulate.Setup{Plan: policy.Spec}
 	screen := view.Simulation{Name: s.service, Policy: policy.Name, Runs: s.runs}
-	if setup.Traffic, screen.Traffic, err = s.requests(ctx, shift, policy.Spec, w); err != nil {
+	if setup.Traffic, screen.Traffic, err = s.trafficOf(ctx, shift, policy.Spec, env); err != nil {
 		return err
 	}
 	versions := append([]string{"as good as the stable"}, s.faults...)
 	for i, version := range versions {
 		setup.Canary = simulate.Canary{}
 		if i > 0 {
-			if setup.Canary, err = fault(version); err != nil {
+			if setup.Canary, err = parseFault(version); err != nil {
 				return err
 			}
 			version = map[bool]string{true: strings.TrimSuffix(version, "x") + " times the stable", false: version + " bad"}[strings.HasSuffix(version, "x")]
 		}
-		say(w.Streams.ErrOut, "simulating version %d of %d: %s", i+1, len(versions), version)
-		outcomes, err := all(ctx, setup, s.runs)
+		Say(env.Streams.ErrOut, "simulating version %d of %d: %s", i+1, len(versions), version)
+		outcomes, err := runAll(ctx, setup, s.runs)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 			}
 		}
 	}
-	return answer(s.output, w, screen.Record(), func() string { return screen.Text(paper(w, false)) })
+	return PrintValue(s.output, env, screen.Record(), func() string { return screen.Text(LayoutOf(env, false)) })
 }
 
 // subject is what is simulated: a Service's TrafficShift, nil without one, and a policy.
@@ -155,40 +155,40 @@ func (s *simulation) subject(ctx context.Context, flags *genericclioptions.Confi
 			return nil, policy, nil
 		}
 	}
-	c, err := connect(flags)
+	c, err := Connect(flags)
 	if err != nil {
 		return nil, nil, err
 	}
 	if s.service == "" {
-		policy, err = c.policy(ctx, s.policy)
+		policy, err = readPolicy(ctx, c, s.policy)
 		return nil, policy, err
 	}
-	shift, own, err := c.planned(ctx, s.service, s.policy)
+	shift, own, err := readPlanned(ctx, c, s.service, s.policy)
 	if err != nil {
 		return nil, nil, err
 	}
 	if policy == nil {
 		policy = own
 	}
-	s.traffic.arm, err = c.serving(ctx, shift)
+	s.traffic.arm, err = serving(ctx, c, shift)
 	return shift, policy, err
 }
 
-// requests is the traffic to simulate, and how to call it.
-func (s *simulation) requests(ctx context.Context, shift *v1alpha1.TrafficShift, policy v1alpha1.ShiftPolicySpec, w World) (simulate.Traffic, string, error) {
+// trafficOf is the traffic to simulate, and how to call it.
+func (s *simulation) trafficOf(ctx context.Context, shift *v1alpha1.TrafficShift, policy v1alpha1.ShiftPolicySpec, env Env) (simulate.Traffic, string, error) {
 	if s.traffic.address != "" && shift != nil {
-		h, err := s.traffic.read(ctx, policy, w.Now())
+		h, err := s.traffic.read(ctx, policy, env.Now())
 		if err != nil {
 			return simulate.Traffic{}, "", err
 		}
 		past := h.baseline(policy)
-		return h.traffic(past), h.said() + ", " + dispersions(past), nil
+		return h.traffic(past), h.describe() + ", " + describeDispersions(past), nil
 	}
-	past := s.traffic.given(policy)
+	past := s.traffic.fromFlags(policy)
 	from := "as given"
 	if s.traffic.rate == 0 {
 		var err error
-		if past, from, err = s.traffic.past(ctx, shift, policy, w); err != nil {
+		if past, from, err = s.traffic.past(ctx, shift, policy, env); err != nil {
 			return simulate.Traffic{}, "", err
 		}
 	}
@@ -201,8 +201,8 @@ func (s *simulation) requests(ctx context.Context, shift *v1alpha1.TrafficShift,
 	return t, fmt.Sprintf("%s: about %.3g requests/s, bad requests in bursts of %.3g", from, t.Rate, max(1, t.Burst)), nil
 }
 
-// dispersions says how bad requests come.
-func dispersions(past *v1alpha1.Baseline) string {
+// describeDispersions says how bad requests come.
+func describeDispersions(past *v1alpha1.Baseline) string {
 	var all []string
 	for _, o := range past.Objectives {
 		all = append(all, fmt.Sprintf("%s %d of %d bad, dispersion %s", o.Name, o.Counts.Bad, o.Counts.Requests, o.Phi))
@@ -210,8 +210,8 @@ func dispersions(past *v1alpha1.Baseline) string {
 	return strings.Join(all, "; ")
 }
 
-// all runs releases side by side, each with a seed of its own.
-func all(ctx context.Context, setup simulate.Setup, runs int) ([]simulate.Outcome, error) {
+// runAll runs releases side by side, each with a seed of its own.
+func runAll(ctx context.Context, setup simulate.Setup, runs int) ([]simulate.Outcome, error) {
 	outcomes, errs := make([]simulate.Outcome, runs), make([]error, runs)
 	var work sync.WaitGroup
 	slots := make(chan struct{}, parallel)

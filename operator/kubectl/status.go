@@ -15,29 +15,29 @@ import (
 type status struct {
 	service string
 	all     bool
-	output  output
+	output  Output
 	// code says the state by the exit code too.
 	code bool
 }
 
-func newStatus(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newStatus(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	s := status{}
 	c := &cobra.Command{
 		Use:   "status [service]",
 		Short: "Show the release of a Service, or list all Services of the namespace",
 		Long: "Show the release of a Service: weights, both versions' numbers, evidence and what happens next. Without a name: list the\n" +
-			"managed Services of the namespace, newest trouble first.\n\n" + exitHelp,
+			"managed Services of the namespace, newest trouble first.\n\n" + ExitHelp,
 		Example:           "  kubectl stagger status checkout\n  kubectl stagger status -A -o wide",
-		ValidArgsFunction: completeNames(flags),
+		ValidArgsFunction: CompleteServices(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := s.parse(args); err != nil {
 				return err
 			}
-			cluster, err := connect(flags)
+			cluster, err := Connect(flags)
 			if err != nil {
 				return err
 			}
-			return s.run(c.Context(), cluster, w)
+			return s.run(c.Context(), cluster, env)
 		},
 	}
 	c.Flags().BoolVarP(&s.all, "all-namespaces", "A", false, "list the Services of all namespaces")
@@ -53,76 +53,76 @@ func (s *status) parse(args []string) error {
 	case len(args) == 1 && s.all:
 		return errors.New("-A lists all Services; leave out the name, or choose the namespace with -n")
 	case len(args) == 1:
-		s.service = serviceName(args[0])
+		s.service = ServiceName(args[0])
 	case s.code:
 		return errors.New("--exit-code tells the state of one Service; name it")
 	}
-	return s.output.check("json", "yaml", "wide", "name")
+	return s.output.Check("json", "yaml", "wide", "name")
 }
 
-func (s *status) run(ctx context.Context, c cluster, w World) error {
+func (s *status) run(ctx context.Context, c Cluster, env Env) error {
 	if s.service == "" {
-		return s.list(ctx, c, w)
+		return s.list(ctx, c, env)
 	}
-	object, err := c.find(ctx, s.service)
-	var missing absent
+	object, err := c.Find(ctx, s.service)
+	var missing NotManagedError
 	switch {
-	case errors.As(err, &missing) && missing.policy != "" && !s.output.object():
-		return s.show(view.Unseen(c.namespace, s.service, missing.policy), w)
+	case errors.As(err, &missing) && missing.Policy != "" && !s.output.IsObject():
+		return s.show(view.Unseen(c.Namespace, s.service, missing.Policy), env)
 	case err != nil:
 		return err
-	case s.output.object() && !s.code:
-		return s.output.print(object, w.Streams.Out) // works with every version of the object
+	case s.output.IsObject() && !s.code:
+		return s.output.PrintObject(object, env.Streams.Out) // works with every version of the object
 	}
-	shift, err := typed(object)
+	shift, err := Decode(object)
 	if err != nil {
 		return err
 	}
-	screen := view.Release(shift, w.Now())
-	if !s.output.object() {
-		if screen.Around, err = c.around(ctx, shift, w.Now(), nil); err != nil {
-			say(w.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
+	screen := view.Release(shift, env.Now())
+	if !s.output.IsObject() {
+		if screen.Around, err = c.Footprint(ctx, shift, env.Now(), nil); err != nil {
+			Say(env.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
 		}
-		return s.show(screen, w)
+		return s.show(screen, env)
 	}
-	if err := s.output.print(object, w.Streams.Out); err != nil {
+	if err := s.output.PrintObject(object, env.Streams.Out); err != nil {
 		return err
 	}
 	return s.exit(screen)
 }
 
-func (s *status) show(screen view.Screen, w World) error {
-	if err := write(w.Streams.Out, screen.Text(paper(w, s.output == outputWide))); err != nil {
+func (s *status) show(screen view.Screen, env Env) error {
+	if err := Write(env.Streams.Out, screen.Text(LayoutOf(env, s.output == OutputWide))); err != nil {
 		return err
 	}
 	if tone := screen.State.Tone(); tone == view.ToneBad || tone == view.ToneCareful && screen.Number > 0 {
-		say(w.Streams.ErrOut, "more of it: kubectl stagger why %s -n %s", screen.Name, screen.Namespace)
+		Say(env.Streams.ErrOut, "more of it: kubectl stagger why %s -n %s", screen.Name, screen.Namespace)
 	}
 	return s.exit(screen)
 }
 
 func (s *status) exit(screen view.Screen) error {
-	if code := exitOf(screen); s.code && code != ExitOK {
-		return ended{code: code}
+	if code := ExitCodeOf(screen); s.code && code != ExitOK {
+		return ExitStatus{Code: code}
 	}
 	return nil
 }
 
-func (s *status) list(ctx context.Context, c cluster, w World) error {
+func (s *status) list(ctx context.Context, c Cluster, env Env) error {
 	if s.all {
-		c.namespace = metav1.NamespaceAll
+		c.Namespace = metav1.NamespaceAll
 	}
-	list, err := c.shifts().List(ctx, metav1.ListOptions{})
+	list, err := c.Shifts().List(ctx, metav1.ListOptions{})
 	switch {
 	case err != nil:
 		return err
-	case s.output.object():
-		return s.output.print(list, w.Streams.Out)
+	case s.output.IsObject():
+		return s.output.PrintObject(list, env.Streams.Out)
 	case len(list.Items) == 0:
-		nobody := view.Nobody(c.namespace)
-		say(w.Streams.ErrOut, "%s %s", nobody.Text, nobody.Line)
+		nobody := view.Nobody(c.Namespace)
+		Say(env.Streams.ErrOut, "%s %s", nobody.Text, nobody.Line)
 		return nil
 	}
-	shifts := known(list, w)
-	return write(w.Streams.Out, view.Table(view.Fleet(shifts, w.Now()), s.all, paper(w, s.output == outputWide)))
+	shifts := DecodeList(list, env)
+	return Write(env.Streams.Out, view.Table(view.Fleet(shifts, env.Now()), s.all, LayoutOf(env, s.output == OutputWide)))
 }

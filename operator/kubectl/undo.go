@@ -10,19 +10,19 @@ import (
 )
 
 // newUndo puts the template that runs back into the Deployment.
-func newUndo(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	return orderVerb(w, flags, &cobra.Command{
+func newUndo(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	return newVerb(env, flags, &cobra.Command{
 		Use:   "undo <service>",
 		Short: "Put the version that serves back into the Deployment",
 		Long: "Put the version that serves back into the Deployment, in place of one that was taken back. A running release is taken back\n" +
 			"first. No pod starts or ends by it. What is kept in Git has to be put back there too, or the tool that applies it brings\n" +
-			"the version again; it stays refused until it changes or \"retry\" says so.\n\n" + exitHelp,
+			"the version again; it stays refused until it changes or \"retry\" says so.\n\n" + ExitHelp,
 		Example: "  kubectl stagger undo checkout --reason 'not before the sale' --wait",
-	}, undoing)
+	}, undoVerb)
 }
 
-func undoing() order {
-	return order{word: "undo", allowed: undoable, given: func(r *v1alpha1.Release) string {
+func undoVerb() verb {
+	return verb{name: "undo", check: checkUndo, describe: func(r *v1alpha1.Release) string {
 		if r.State.Ended() {
 			return "told to put the version that serves back into the Deployment"
 		}
@@ -30,16 +30,16 @@ func undoing() order {
 	}}
 }
 
-func undoable(c cluster, shift *v1alpha1.TrafficShift) error {
+func checkUndo(c Cluster, shift *v1alpha1.TrafficShift) error {
 	r := shift.Status.Release
 	switch {
 	case shift.Spec.Destinations != nil:
 		return fmt.Errorf("%s moves traffic between destinations that Stagger does not run; to go back, set spec.destinations.revision to the one before", shift.Name)
-	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted && (!r.State.Ended() || !waits(shift)):
+	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted && (!r.State.Ended() || !TemplateWaits(shift)):
 		return fmt.Errorf("release %d of %s is promoted, so its version is the one that serves; to go back, release the version before it: kubectl rollout undo deployment/%s -n %s",
-			r.Number, shift.Name, r.Workload.Deployment, c.namespace)
-	case r.State.Ended() && !waits(shift):
-		return fmt.Errorf("the Deployment of %s asks for the version that serves, so there is nothing to undo; see: %s", shift.Name, c.line("status", shift.Name))
+			r.Number, shift.Name, r.Workload.Deployment, c.Namespace)
+	case r.State.Ended() && !TemplateWaits(shift):
+		return fmt.Errorf("the Deployment of %s asks for the version that serves, so there is nothing to undo; see: %s", shift.Name, c.CommandLine("status", shift.Name))
 	}
 	return nil
 }

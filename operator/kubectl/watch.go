@@ -20,26 +20,26 @@ import (
 // redraw is how often the times on a live screen are brought up to date.
 const redraw = time.Second
 
-// live is one release on a screen that follows it.
-type live struct {
-	cluster cluster
-	w       World
+// liveRelease is one release on a screen that follows it.
+type liveRelease struct {
+	cluster Cluster
+	w       Env
 	wide    bool
 	display *display
-	lookout *lookout
+	lookout *FootprintCache
 }
 
-func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	var o output
+func newWatch(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	var o Output
 	all := false
 	c := &cobra.Command{
 		Use:   "watch [service]",
 		Short: "Follow the running release of a Service until it ends, or all Services of the namespace",
 		Long: "Follow the running release of a Service until it ends, and say by the exit code how. Where none runs, the last one is shown.\n" +
 			"Without a name: follow the list of the managed Services of the namespace until it is interrupted.\n" +
-			"Without a terminal each change is written below the one before.\n\n" + exitHelp,
+			"Without a terminal each change is written below the one before.\n\n" + ExitHelp,
 		Example:           "  kubectl stagger watch checkout\n  kubectl stagger watch -A",
-		ValidArgsFunction: completeNames(flags),
+		ValidArgsFunction: CompleteServices(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
@@ -47,18 +47,18 @@ func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			case len(args) == 1 && all:
 				return errors.New("-A follows all Services; leave out the name, or choose the namespace with -n")
 			}
-			if err := o.check("wide"); err != nil {
+			if err := o.Check("wide"); err != nil {
 				return err
 			}
-			cluster, err := connect(flags)
+			cluster, err := Connect(flags)
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
-				return newLiveFleet(cluster, w, o == outputWide, all).run(c.Context())
+				return newLiveList(cluster, env, o == OutputWide, all).run(c.Context())
 			}
-			l := live{cluster: cluster, w: w, wide: o == outputWide, display: newDisplay(w), lookout: &lookout{cluster: cluster, now: w.Now}}
-			return l.run(c.Context(), serviceName(args[0]))
+			l := liveRelease{cluster: cluster, w: env, wide: o == OutputWide, display: newDisplay(env), lookout: &FootprintCache{Cluster: cluster, Now: env.Now}}
+			return l.run(c.Context(), ServiceName(args[0]))
 		},
 	}
 	c.Flags().BoolVarP(&all, "all-namespaces", "A", false, "follow the Services of all namespaces")
@@ -67,11 +67,11 @@ func newWatch(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 // run shows the release until it has ended, or another one takes its place.
-func (l *live) run(ctx context.Context, service string) error {
+func (l *liveRelease) run(ctx context.Context, service string) error {
 	ctx = logr.NewContext(ctx, logr.Discard())
 	number := int64(0)
 	for {
-		shift, err := l.cluster.shift(ctx, service)
+		shift, err := l.cluster.Shift(ctx, service)
 		if err != nil {
 			return err
 		}
@@ -85,12 +85,12 @@ func (l *live) run(ctx context.Context, service string) error {
 }
 
 // follow shows one release from a look on; it returns false when the API server has forgotten what came after the look.
-func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
-	l.lookout.look(ctx, shift, 0)
+func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
+	l.lookout.Refresh(ctx, shift, 0)
 	if end, err := l.show(shift, number); end || err != nil {
 		return true, err
 	}
-	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, shift.Name)))
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.Watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, shift.Name)))
 	if err != nil {
 		return true, fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
 	}
@@ -105,20 +105,20 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 			if !l.display.terminal {
 				continue
 			}
-			l.lookout.look(ctx, shift, lookAgain)
+			l.lookout.Refresh(ctx, shift, FootprintMaxAge)
 		case e, open := <-events.ResultChan():
 			if !open {
 				return true, errors.New("the cluster ended the watch; type it again")
 			}
-			next, err := seenIn(shift.Name, e)
-			if forgotten(err) {
+			next, err := DecodeEvent(shift.Name, e)
+			if IsExpired(err) {
 				return false, nil
 			}
 			if err != nil {
 				return true, err
 			}
 			shift = next
-			l.lookout.look(ctx, shift, redraw)
+			l.lookout.Refresh(ctx, shift, redraw)
 		}
 		if end, err := l.show(shift, number); end || err != nil {
 			return true, err
@@ -127,25 +127,25 @@ func (l *live) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number 
 }
 
 // show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
-func (l *live) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
+func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, l.w.Now())
-	screen.Around = l.lookout.of(shift)
+	screen.Around = l.lookout.Of(shift)
 	if r != nil && r.Number != number {
-		e, err := l.cluster.missed(screen, number)
+		e, err := l.cluster.EndingOf(screen, number)
 		if err != nil {
 			return true, err
 		}
-		return true, e.tell(l.w, shift.Name)
+		return true, e.Print(l.w, shift.Name)
 	}
-	if err := l.display.draw(screen.Text(paper(l.w, l.wide))); err != nil {
+	if err := l.display.draw(screen.Text(LayoutOf(l.w, l.wide))); err != nil {
 		return true, err
 	}
 	if r != nil && !r.State.Ended() {
 		return false, nil
 	}
-	if code := exitOf(screen); code != ExitOK {
-		return true, ended{code: code}
+	if code := ExitCodeOf(screen); code != ExitOK {
+		return true, ExitStatus{Code: code}
 	}
 	return true, nil
 }

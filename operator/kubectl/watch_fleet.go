@@ -20,10 +20,10 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// liveFleet is the list of Services on a screen that follows it.
-type liveFleet struct {
-	cluster cluster
-	w       World
+// liveList is the list of Services on a screen that follows it.
+type liveList struct {
+	cluster Cluster
+	w       Env
 	wide    bool
 	all     bool
 	display *display
@@ -31,23 +31,23 @@ type liveFleet struct {
 	shifts map[string]v1alpha1.TrafficShift
 }
 
-func newLiveFleet(c cluster, w World, wide, all bool) *liveFleet {
+func newLiveList(c Cluster, env Env, wide, all bool) *liveList {
 	if all {
-		c.namespace = metav1.NamespaceAll
+		c.Namespace = metav1.NamespaceAll
 	}
-	return &liveFleet{cluster: c, w: w, wide: wide, all: all, display: newDisplay(w)}
+	return &liveList{cluster: c, w: env, wide: wide, all: all, display: newDisplay(env)}
 }
 
 // run shows the list until it is interrupted, which is its usual end and no error.
-func (l *liveFleet) run(ctx context.Context) error {
+func (l *liveList) run(ctx context.Context) error {
 	ctx = logr.NewContext(ctx, logr.Discard())
 	for {
-		list, err := l.cluster.shifts().List(ctx, metav1.ListOptions{})
+		list, err := l.cluster.Shifts().List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
 		}
 		l.shifts = map[string]v1alpha1.TrafficShift{}
-		for _, shift := range known(list, l.w) {
+		for _, shift := range DecodeList(list, l.w) {
 			l.shifts[shift.Namespace+"/"+shift.Name] = shift
 		}
 		if over, err := l.follow(ctx, list.GetResourceVersion()); over || err != nil {
@@ -57,11 +57,11 @@ func (l *liveFleet) run(ctx context.Context) error {
 }
 
 // follow shows what comes after a list, until nobody looks any more; it returns false when the API server has forgotten what came.
-func (l *liveFleet) follow(ctx context.Context, version string) (bool, error) {
+func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
 	if err := l.draw(); err != nil {
 		return true, err
 	}
-	events, err := watchtools.NewRetryWatcherWithContext(ctx, version, l.cluster.watcher(fields.Everything()))
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, version, l.cluster.Watcher(fields.Everything()))
 	if err != nil {
 		return true, fmt.Errorf("watching TrafficShifts: %w", err)
 	}
@@ -81,7 +81,7 @@ func (l *liveFleet) follow(ctx context.Context, version string) (bool, error) {
 				return true, l.broken(ctx)
 			}
 			err := l.take(e)
-			if forgotten(err) {
+			if IsExpired(err) {
 				return false, nil
 			}
 			if err != nil {
@@ -95,7 +95,7 @@ func (l *liveFleet) follow(ctx context.Context, version string) (bool, error) {
 }
 
 // broken says that the events ended though somebody looks.
-func (l *liveFleet) broken(ctx context.Context) error {
+func (l *liveList) broken(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return errors.New("the cluster ended the watch; type it again")
 	}
@@ -103,7 +103,7 @@ func (l *liveFleet) broken(ctx context.Context) error {
 }
 
 // take takes over what an event says.
-func (l *liveFleet) take(e watch.Event) error {
+func (l *liveList) take(e watch.Event) error {
 	object, is := e.Object.(*unstructured.Unstructured)
 	if !is || e.Type == watch.Error {
 		return fmt.Errorf("watching TrafficShifts: %w", apierrors.FromObject(e.Object))
@@ -113,17 +113,17 @@ func (l *liveFleet) take(e watch.Event) error {
 		delete(l.shifts, key)
 		return nil
 	}
-	if shift, err := typed(object); err == nil { // the list has warned of what this version does not understand
+	if shift, err := Decode(object); err == nil { // the list has warned of what this version does not understand
 		l.shifts[key] = *shift
 	}
 	return nil
 }
 
-func (l *liveFleet) draw() error {
+func (l *liveList) draw() error {
 	shifts := slices.Collect(maps.Values(l.shifts))
 	if len(shifts) == 0 {
-		nobody := view.Nobody(l.cluster.namespace)
+		nobody := view.Nobody(l.cluster.Namespace)
 		return l.display.draw(nobody.Text + " " + nobody.Line + "\n")
 	}
-	return l.display.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, paper(l.w, l.wide)))
+	return l.display.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, LayoutOf(l.w, l.wide)))
 }
