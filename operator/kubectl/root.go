@@ -9,33 +9,39 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/operator/kubectl/dashboard"
+	"github.com/stagger-dev/stagger/operator/kubectl/look"
+	"github.com/stagger-dev/stagger/operator/kubectl/prepare"
+	"github.com/stagger-dev/stagger/operator/kubectl/steer"
 )
 
 // Main runs the plugin with the arguments after its name and returns its exit code. Errors are one sentence on the standard error.
-func Main(ctx context.Context, args []string, env Env) int {
+func Main(ctx context.Context, args []string, env cli.Env) int {
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var end ExitStatus
-	var tooLate TimeoutError
+	var end cli.ExitStatus
+	var tooLate cli.TimeoutError
 	switch {
 	case err == nil:
-		return ExitOK
+		return cli.ExitOK
 	case errors.As(err, &end):
 		return end.Code
 	}
-	Say(env.Streams.ErrOut, "error: %v", Explain(err))
+	cli.Say(env.Streams.ErrOut, "error: %v", cli.Explain(err))
 	if errors.As(err, &tooLate) {
-		return ExitTimeout
+		return cli.ExitTimeout
 	}
-	return ExitError
+	return cli.ExitError
 }
 
-func newRoot(env Env) *cobra.Command {
+func newRoot(env cli.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kubectl-stagger",
 		Short:         "See and steer staggered releases",
-		Long:          "See and steer the staggered releases of Services that carry the annotation stagger.dev/policy.\n\n" + ExitHelp,
+		Long:          "See and steer the staggered releases of Services that carry the annotation stagger.dev/policy.\n\n" + cli.ExitHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl stagger"},
@@ -54,9 +60,9 @@ func newRoot(env Env) *cobra.Command {
 		title string
 		verbs []*cobra.Command
 	}{
-		{"Look:", append(LookVerbs(env, flags), NewVerb(env, flags))},
-		{"Steer a release:", SteerVerbs(env, flags)},
-		{"Before a release:", PrepareVerbs(env, flags)},
+		{"Look:", append(look.Verbs(env, flags), dashboard.NewVerb(env, flags))},
+		{"Steer a release:", steer.Verbs(env, flags)},
+		{"Before a release:", prepare.Verbs(env, flags)},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
 		for _, verb := range g.verbs {

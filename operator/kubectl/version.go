@@ -12,13 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // version says which plugin this is, and whether the cluster speaks its API.
 type version struct {
 	client bool
-	output Output
+	output cli.Output
 }
 
 // operatorLabel is on the operator's Deployment in the manifests.
@@ -35,7 +36,7 @@ type versions struct {
 	Operators []string `json:"operators,omitempty"`
 }
 
-func newVersion(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newVersion(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	v := version{}
 	c := &cobra.Command{
 		Use:   "version",
@@ -51,7 +52,7 @@ func newVersion(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if v.client {
 				return v.print(found, env)
 			}
-			cluster, err := Connect(flags)
+			cluster, err := cli.Connect(flags)
 			if err == nil {
 				found.Served, err = served(cluster)
 			}
@@ -68,7 +69,7 @@ func newVersion(env Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 // served lists the versions of the API group; the preferred one first.
-func served(c Cluster) ([]string, error) {
+func served(c cli.Cluster) ([]string, error) {
 	groups, err := c.Discovery.ServerGroups()
 	if err != nil {
 		return nil, err
@@ -85,12 +86,12 @@ func served(c Cluster) ([]string, error) {
 		}
 		return served, nil
 	}
-	return nil, ErrNotInstalled
+	return nil, cli.ErrNotInstalled
 }
 
 // operators lists the images of the operator's Deployments, wherever it was installed; none for who may not see them.
-func operators(ctx context.Context, c Cluster) ([]string, error) {
-	list, err := c.Client.Resource(DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+func operators(ctx context.Context, c cli.Cluster) ([]string, error) {
+	list, err := c.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
@@ -112,8 +113,8 @@ func operators(ctx context.Context, c Cluster) ([]string, error) {
 	return images, nil
 }
 
-func (v *version) print(found versions, env Env) error {
-	return PrintValue(v.output, env, found, func() string {
+func (v *version) print(found versions, env cli.Env) error {
+	return cli.PrintValue(v.output, env, found, func() string {
 		text := fmt.Sprintf("plugin    %s, speaks %s\n", found.Plugin, found.API)
 		if len(found.Served) > 0 {
 			text += "cluster   serves " + strings.Join(found.Served, ", ") + "\n"

@@ -58,7 +58,7 @@ func TestNearest(t *testing.T) {
 		"another letter":             {"cort", []string{"cart"}, 1, "cart"},
 		"two letters in each other":  {"standrad", []string{"fast", "standard"}, 2, "standard"},
 		"too far":                    {"standrad", []string{"fast", "standard"}, 1, ""},
-		"the nearer one":             {"carte", []string{"carts", "cart", "care"}, 2, "care"},
+		"the nearer one":             {"garden", []string{"gardener", "warden"}, 2, "warden"},
 		"the alphabet among equals":  {"bat", []string{"rat", "cat", "hat"}, 1, "cat"},
 		"nothing to choose from":     {"cart", nil, 2, ""},
 		"nothing written":            {"", []string{"a"}, 0, ""},

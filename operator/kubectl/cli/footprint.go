@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/view"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// Footprint looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out. The routes
+// of the last look are good until another weight is written; nil for none.
+func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
+	r := shift.Status.Release
+	if r == nil || r.State.Ended() {
+		return nil, nil
+	}
+	a := &view.Around{Routes: routes}
+	var err error
+	if shift.Spec.Destinations == nil {
+		if a.Stable, a.Canary, err = c.podsOf(ctx, r, now); err != nil {
+			return nil, err
+		}
+	}
+	if routes == nil {
+		a.Routes, err = c.shiftedRoutes(ctx, shift)
+	}
+	return a, err
+}
+
+// FootprintCache keeps what was seen of the pods and routes of one Service.
+type FootprintCache struct {
+	Cluster Cluster
+	Now     func() time.Time
+	last    *view.Around
+	// readAt is when; number and moves are the release and the weight whose routes they are.
+	readAt time.Time
+	number int64
+	moves  int32
+}
+
+// FootprintMaxAge is how old a look at pods and routes may be where it is shown for long.
+const FootprintMaxAge = 5 * time.Second
+
+// Refresh looks at pods and routes, unless the last look is younger than maxAge. What cannot be seen now is not worth an error.
+func (l *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShift, maxAge time.Duration) {
+	now := l.Now()
+	if now.Sub(l.readAt) < maxAge {
+		return
+	}
+	l.readAt = now
+	var routes []string
+	if r := shift.Status.Release; r != nil && l.last != nil && l.number == r.Number && l.moves == r.Moves {
+		routes = l.last.Routes
+	}
+	in := l.Cluster
+	in.Namespace = shift.Namespace
+	if around, err := in.Footprint(ctx, shift, now, routes); err == nil && around != nil {
+		l.last, l.number, l.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
+	}
+}
+
+// Of is what was seen last; nil where no release runs.
+func (l *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Around {
+	if r := shift.Status.Release; r == nil || r.State.Ended() {
+		return nil
+	}
+	return l.last
+}
+
+// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
+func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
+	all, err := c.ListVisible(ctx, VirtualServicesResource)
+	if seen, err := visible(err); !seen || err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, vs := range all {
+		for _, m := range routing.Marks(vs) {
+			if m.Shift == shift.Namespace+"/"+shift.Name {
+				names = append(names, vs.GetNamespace()+"/"+vs.GetName())
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// visible says whether something could be looked at; it is no error that it may not be.
+func visible(err error) (bool, error) {
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// podsOf are the pods of both versions of a release; nil where they may not be seen.
+func (c Cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time) (stable, canary *view.Pods, err error) {
+	pods, err := List[corev1.Pod](ctx, c, podsResource, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
+	if seen, err := visible(err); !seen || err != nil {
+		return nil, nil, err
+	}
+	of := map[string][]corev1.Pod{}
+	for _, p := range pods {
+		of[p.Labels[workload.HashLabel]] = append(of[p.Labels[workload.HashLabel]], p)
+	}
+	return counted(of[r.Stable], now), counted(of[r.Revision], now), nil
+}
+
+// counted are how many pods there are and serve, and which do not.
+func counted(pods []corev1.Pod, now time.Time) *view.Pods {
+	p := &view.Pods{}
+	for i := range pods {
+		if pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		p.All++
+		if slices.ContainsFunc(pods[i].Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+			p.Ready++
+		}
+	}
+	health := workload.HealthOf(pods, now, 0)
+	for _, f := range health.Crashing {
+		p.Odd = append(p.Odd, f.String())
+	}
+	for _, o := range health.NotStarting {
+		p.Odd = append(p.Odd, o.String())
+	}
+	return p
+}
