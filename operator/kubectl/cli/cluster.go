@@ -29,9 +29,11 @@ const FieldManager = "kubectl-stagger"
 type Cluster struct {
 	Client    dynamic.Interface
 	Discovery discovery.DiscoveryInterface
+	// Namespace of the verb; "" for all of them.
 	Namespace string
 }
 
+// Connect is the cluster that kubectl's own flags name. No request is made yet.
 func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
@@ -58,11 +60,12 @@ func (c Cluster) CommandLine(verb, service string) string {
 	return "kubectl stagger " + verb + " " + service + " -n " + c.Namespace
 }
 
+// Shifts are the TrafficShifts of the namespace.
 func (c Cluster) Shifts() dynamic.ResourceInterface {
 	return c.Client.Resource(shiftsResource).Namespace(c.Namespace)
 }
 
-// Find reads the TrafficShift of a Service; when there is none, the error is an absent that says why.
+// Find reads the TrafficShift of a Service; when there is none, the error is a NotManagedError that says why.
 func (c Cluster) Find(ctx context.Context, service string) (*unstructured.Unstructured, error) {
 	found, err := c.Shifts().Get(ctx, service, metav1.GetOptions{})
 	if err == nil || !apierrors.IsNotFound(err) || IsNotServed(err) {
@@ -86,7 +89,7 @@ func (c Cluster) Find(ctx context.Context, service string) (*unstructured.Unstru
 	return nil, c.missing(ctx, service, names)
 }
 
-// Shift is find, as this version knows the object.
+// Shift is what Find finds, as this version knows the object.
 func (c Cluster) Shift(ctx context.Context, service string) (*v1alpha1.TrafficShift, error) {
 	object, err := c.Find(ctx, service)
 	if err != nil {
@@ -95,24 +98,25 @@ func (c Cluster) Shift(ctx context.Context, service string) (*v1alpha1.TrafficSh
 	return Decode(object)
 }
 
-// Edit is what is to be written into a TrafficShift, and what it does, for an error.
+// Edit is what is to be written into a TrafficShift.
 type Edit struct {
 	Patch patch.Patch
-	Does  string
+	// Does says what was tried when it fails, as in "commanding abort of release 7".
+	Does string
 }
 
 // attempts bounds how often an edit is made again because somebody else wrote at the same time.
 const attempts = 5
 
-// Edit writes into the TrafficShift of a Service what the object that was just seen asks for. An error of whoever asks comes back as
-// it is, with the object it is about. In a dry run the API server checks the edit and stores nothing.
-func (c Cluster) Edit(ctx context.Context, service string, dryRun bool, asks func(*v1alpha1.TrafficShift) (Edit, error)) (Written, error) {
+// Edit reads the TrafficShift of a Service and writes the edit that plan makes of it; again when somebody else wrote in between. An
+// error of plan is returned as it is, with the object that it is about. In a dry run the API server checks the edit and stores nothing.
+func (c Cluster) Edit(ctx context.Context, service string, dryRun bool, plan func(*v1alpha1.TrafficShift) (Edit, error)) (Written, error) {
 	for attempt := 1; ; attempt++ {
 		shift, err := c.Shift(ctx, service)
 		if err != nil {
 			return Written{}, err
 		}
-		e, err := asks(shift)
+		e, err := plan(shift)
 		if err != nil {
 			return Written{Shift: shift}, err
 		}
@@ -140,7 +144,7 @@ func (c Cluster) Patch(ctx context.Context, kind schema.GroupVersionResource, na
 	return c.Client.Resource(kind).Namespace(c.Namespace).Patch(ctx, name, types.JSONPatchType, body, options)
 }
 
-// IsConflict says that the object is no longer the one that was looked at: the API server answers a failed test with 422.
+// IsConflict says that the object was changed since it was read: the API server answers a failed test with 422.
 func IsConflict(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }
 
 // missing says why a Service has no TrafficShift.
@@ -169,6 +173,7 @@ func (c Cluster) missing(ctx context.Context, service string, managed []string) 
 	return a
 }
 
+// names are those of the managed Services of the namespace.
 func (c Cluster) names(ctx context.Context) ([]string, error) {
 	list, err := c.Shifts().List(ctx, metav1.ListOptions{})
 	if err != nil {

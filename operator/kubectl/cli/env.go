@@ -24,7 +24,7 @@ type Env struct {
 	Version string
 }
 
-// Say writes one line of talk. Nobody is left to tell when the standard error itself cannot be written.
+// Say writes one line for people, to the standard error. When that cannot be written, nobody is left to tell.
 func Say(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }

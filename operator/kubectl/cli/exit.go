@@ -20,6 +20,7 @@ const (
 	ExitTimeout = 4
 )
 
+// ExitHelp is the part of a help that explains the exit codes.
 const ExitHelp = `Exit codes:
   0  done; with watch, --wait or --exit-code: promoted, going on, or nothing is being released
   1  wrong usage, or the cluster refused or did not answer
@@ -42,12 +43,12 @@ func ExitCodeOf(s view.Screen) int {
 	return ExitOK
 }
 
-// ExitStatus carries the exit code of a verb that did what it was told; there is nothing more to say.
+// ExitStatus is the exit code of a verb that did what it was told. Nothing more is printed.
 type ExitStatus struct{ Code int }
 
 func (e ExitStatus) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
-// TimeoutError is an error that exits with ExitTimeout.
+// TimeoutError says what did not come in time. The plugin exits with ExitTimeout.
 type TimeoutError struct{ Message string }
 
-func (l TimeoutError) Error() string { return l.Message }
+func (e TimeoutError) Error() string { return e.Message }

@@ -15,8 +15,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// Footprint looks at the pods and routes of a running release, as of now; nil where none runs. What may not be seen is left out. The routes
-// of the last look are good until another weight is written; nil for none.
+// Footprint reads the pods and routes that a running release uses, as of now; nil where none runs. What may not be read is left out.
+// Routes that were read before are taken as they are, and read where they are nil: they change only when a weight is written.
 func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
 	r := shift.Status.Release
 	if r == nil || r.State.Ended() {
@@ -35,44 +35,44 @@ func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, no
 	return a, err
 }
 
-// FootprintCache keeps what was seen of the pods and routes of one Service.
+// FootprintCache keeps the footprint of one Service's release between two looks at the cluster.
 type FootprintCache struct {
 	Cluster Cluster
 	Now     func() time.Time
 	last    *view.Around
-	// readAt is when; number and moves are the release and the weight whose routes they are.
+	// readAt is when the last was read; number and moves are its release and weight.
 	readAt time.Time
 	number int64
 	moves  int32
 }
 
-// FootprintMaxAge is how old a look at pods and routes may be where it is shown for long.
+// FootprintMaxAge is how old a footprint may be on a screen that is shown for long.
 const FootprintMaxAge = 5 * time.Second
 
-// Refresh looks at pods and routes, unless the last look is younger than maxAge. What cannot be seen now is not worth an error.
-func (l *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShift, maxAge time.Duration) {
-	now := l.Now()
-	if now.Sub(l.readAt) < maxAge {
+// Refresh reads the footprint anew, unless the last is younger than maxAge. When that fails, the last one stays.
+func (f *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShift, maxAge time.Duration) {
+	now := f.Now()
+	if now.Sub(f.readAt) < maxAge {
 		return
 	}
-	l.readAt = now
+	f.readAt = now
 	var routes []string
-	if r := shift.Status.Release; r != nil && l.last != nil && l.number == r.Number && l.moves == r.Moves {
-		routes = l.last.Routes
+	if r := shift.Status.Release; r != nil && f.last != nil && f.number == r.Number && f.moves == r.Moves {
+		routes = f.last.Routes
 	}
-	in := l.Cluster
+	in := f.Cluster
 	in.Namespace = shift.Namespace
 	if around, err := in.Footprint(ctx, shift, now, routes); err == nil && around != nil {
-		l.last, l.number, l.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
+		f.last, f.number, f.moves = around, shift.Status.Release.Number, shift.Status.Release.Moves
 	}
 }
 
-// Of is what was seen last; nil where no release runs.
-func (l *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Around {
+// Of is the last footprint; nil where no release runs.
+func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Around {
 	if r := shift.Status.Release; r == nil || r.State.Ended() {
 		return nil
 	}
-	return l.last
+	return f.last
 }
 
 // shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.

@@ -17,7 +17,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// LayoutOf is what the standard output is: as wide as the terminal, in colours unless it is told not to. Where it is no terminal,
+// LayoutOf is how text is laid out on the standard output: as wide as the terminal, in colours unless NO_COLOR is set. Where it is no terminal,
 // COLUMNS and CLICOLOR_FORCE ask for the same.
 func LayoutOf(env Env, wide bool) view.Paper {
 	p := view.Paper{Wide: wide}
@@ -42,6 +42,7 @@ func LayoutOf(env Env, wide bool) view.Paper {
 // Output is the value of -o.
 type Output string
 
+// The outputs that are text.
 const (
 	OutputText Output = ""
 	OutputWide Output = "wide"
@@ -55,7 +56,7 @@ func (o Output) Check(allowed ...string) error {
 	return fmt.Errorf("-o %s is not known; use one of %s", string(o), strings.Join(allowed, ", "))
 }
 
-// IsObject says whether the objects themselves are asked for.
+// IsObject says whether objects are asked for, as JSON, YAML or by their names.
 func (o Output) IsObject() bool { return o != OutputText && o != OutputWide }
 
 // PrintObject writes the object as it is stored.
@@ -91,7 +92,7 @@ func PrintValue(as Output, env Env, value any, text func() string) error {
 	return Write(env.Streams.Out, string(data))
 }
 
-// Write puts data on the standard output.
+// Write writes a text, such as an answer to the standard output.
 func Write(out io.Writer, text string) error {
 	if _, err := io.WriteString(out, text); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)

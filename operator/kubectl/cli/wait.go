@@ -30,7 +30,7 @@ type releaseWait struct {
 	number  int64
 	stderr  io.Writer
 	now     func() time.Time
-	// state is the last one that was told.
+	// state is the last one that was printed.
 	state v1alpha1.ReleaseState
 	end   Ending
 }
@@ -42,7 +42,7 @@ type Ending struct {
 	why    string
 }
 
-// Print says how the release ended, in words and by the exit code.
+// Print says how the release ended; the error carries the exit code.
 func (e Ending) Print(env Env, name string) error {
 	text := fmt.Sprintf("%s: release %d ended %s", name, e.number, e.result)
 	if e.why != "" {
@@ -57,7 +57,7 @@ func (e Ending) Print(env Env, name string) error {
 	return nil
 }
 
-// WaitForEnd waits until the release that a look showed has ended, and tells how.
+// WaitForEnd waits until the release of a TrafficShift has ended, and prints how.
 func WaitForEnd(ctx context.Context, c Cluster, env Env, shift *v1alpha1.TrafficShift, timeout time.Duration) error {
 	f := releaseWait{cluster: c, name: shift.Name, number: shift.Status.Release.Number, stderr: env.Streams.ErrOut, now: env.Now}
 	err := c.Await(ctx, shift, timeout, f.seen)
@@ -74,14 +74,14 @@ func WaitForEnd(ctx context.Context, c Cluster, env Env, shift *v1alpha1.Traffic
 // ErrTimeout says that what was waited for did not come in time.
 var ErrTimeout = errors.New("it took too long")
 
-// Await waits until a fact holds of a TrafficShift, from a look on.
-func (c Cluster) Await(ctx context.Context, shift *v1alpha1.TrafficShift, timeout time.Duration, fact func(*v1alpha1.TrafficShift) (bool, error)) error {
+// Await watches a TrafficShift, from the version that is given, until done says true of it or fails.
+func (c Cluster) Await(ctx context.Context, shift *v1alpha1.TrafficShift, timeout time.Duration, done func(*v1alpha1.TrafficShift) (bool, error)) error {
 	// A watch that breaks off is begun again, which is nothing to tell people about.
 	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), timeout)
 	defer cancel()
 	name := shift.Name
 	for {
-		if done, err := fact(shift); done || err != nil {
+		if is, err := done(shift); is || err != nil {
 			return err
 		}
 		_, err := watchtools.Until(ctx, shift.ResourceVersion, c.Watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, name)), func(e watch.Event) (bool, error) {
@@ -89,7 +89,7 @@ func (c Cluster) Await(ctx context.Context, shift *v1alpha1.TrafficShift, timeou
 			if err != nil {
 				return false, err
 			}
-			return fact(shift)
+			return done(shift)
 		})
 		switch {
 		case err == nil:
@@ -101,7 +101,7 @@ func (c Cluster) Await(ctx context.Context, shift *v1alpha1.TrafficShift, timeou
 		case !IsExpired(err):
 			return err
 		}
-		// The API server has forgotten what came after the last look, so look anew.
+		// The API server no longer has the changes since the last read, so read anew.
 		object, err := c.Shifts().Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -120,10 +120,10 @@ func (c Cluster) Watcher(which fields.Selector) *cache.ListWatch {
 	}}
 }
 
-// IsExpired says that the API server no longer knows what came after a look.
+// IsExpired says that the API server no longer has the changes since the version that a watch began at.
 func IsExpired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// DecodeEvent is the object of an event of the TrafficShift with the name.
+// DecodeEvent is the object of an event of the TrafficShift with the name; an error when it was deleted.
 func DecodeEvent(name string, e watch.Event) (*v1alpha1.TrafficShift, error) {
 	object, is := e.Object.(*unstructured.Unstructured)
 	switch {
@@ -135,7 +135,7 @@ func DecodeEvent(name string, e watch.Event) (*v1alpha1.TrafficShift, error) {
 	return nil, fmt.Errorf("watching TrafficShift %s: %w", name, apierrors.FromObject(e.Object))
 }
 
-// seen says whether the release has ended, and tells each new state of it.
+// seen says whether the release has ended, and prints each new state of it.
 func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 	r := shift.Status.Release
 	screen := view.Release(shift, f.now())
@@ -158,7 +158,7 @@ func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 	return true, nil
 }
 
-// EndingOf finds a release that ended between two looks, with a newer one in its place.
+// EndingOf is how a past release ended that is followed by a newer one already.
 func (c Cluster) EndingOf(screen view.Screen, number int64) (Ending, error) {
 	for _, h := range screen.History {
 		if h.Number == number {

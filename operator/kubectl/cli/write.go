@@ -17,31 +17,42 @@ type Written struct {
 	Object *unstructured.Unstructured
 }
 
-// WriteFlags is how an edit is to be made, and shown.
+// WriteFlags are the flags of verbs that write: whether to write at all, and how to show it.
 type WriteFlags struct {
 	DryRun bool
 	Output Output
 }
 
+// AddTo adds --dry-run and --output.
 func (x *WriteFlags) AddTo(set *pflag.FlagSet) {
 	set.BoolVar(&x.DryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
 	set.StringVarP((*string)(&x.Output), "output", "o", "", "json, yaml or name: show the object that was written")
 }
 
+// Check refuses an output that is not known.
 func (x *WriteFlags) Check() error { return x.Output.Check("json", "yaml", "name") }
 
-// WaitFlags is how long to wait for what the operator makes of an edit.
+// Describe adds to what was done that it was not, in a dry run.
+func (x *WriteFlags) Describe(text string) string {
+	if x.DryRun {
+		return text + " (dry run: nothing was written)"
+	}
+	return text
+}
+
+// WaitFlags are the flags of verbs that can wait for the operator.
 type WaitFlags struct {
 	Wait    bool
 	Timeout time.Duration
 }
 
-// AddTo add --wait, which does what is said of it, and --timeout.
+// AddTo adds --wait, with a help that says what is waited for, and --timeout.
 func (x *WaitFlags) AddTo(set *pflag.FlagSet, does string) {
 	set.BoolVar(&x.Wait, "wait", false, does)
 	set.DurationVar(&x.Timeout, "timeout", 2*time.Minute, "how long --wait waits")
 }
 
+// Check refuses to wait for no time, or for a dry run.
 func (x *WaitFlags) Check(dryRun bool) error {
 	switch {
 	case x.Timeout <= 0:
@@ -52,33 +63,24 @@ func (x *WaitFlags) Check(dryRun bool) error {
 	return nil
 }
 
-// Describe is what was done, or would have been.
-func (x *WriteFlags) Describe(text string) string {
-	if x.DryRun {
-		return text + " (dry run: nothing was written)"
-	}
-	return text
-}
-
 // Result is what came of a verb that writes.
 type Result struct {
 	Written
 	// Text says it in a line.
 	Text string
-	// Unchanged says that it was so before, and nothing was written.
+	// Unchanged says that nothing was written, because it was so before.
 	Unchanged bool
 }
 
-// Print says what was done on the standard output, or on the standard error where the object is asked for; that there was nothing to do
-// is only talk.
-func (d Result) Print(as Output, env Env) error {
+// Print says what was done on the standard output; on the standard error where the object is asked for, or nothing was to be done.
+func (r Result) Print(as Output, env Env) error {
 	switch {
-	case d.Unchanged:
-		Say(env.Streams.ErrOut, "%s", d.Text)
+	case r.Unchanged:
+		Say(env.Streams.ErrOut, "%s", r.Text)
 		return nil
 	case as.IsObject():
-		Say(env.Streams.ErrOut, "%s", d.Text)
-		return as.PrintObject(d.Object, env.Streams.Out)
+		Say(env.Streams.ErrOut, "%s", r.Text)
+		return as.PrintObject(r.Object, env.Streams.Out)
 	}
-	return Write(env.Streams.Out, d.Text+"\n")
+	return Write(env.Streams.Out, r.Text+"\n")
 }

@@ -14,14 +14,14 @@ import (
 // longestReason keeps a reason to what fits a message of the release's outcome, in bytes.
 const longestReason = 512
 
-// command is a one-shot command to the operator: the annotation that names the verb and the release it is meant for.
+// command is what is written into the annotation: a verb and the release that it is for. The operator carries it out once.
 type command struct {
 	verb    string
 	service string
 	reason  string
 	// perWeight says that the command is only for the weight that was seen.
 	perWeight bool
-	// seen is the release that was seen before the first look of this command, where there was one: only its number, moves and weight count.
+	// seen is the release that a page showed, nil elsewhere. Only its number and moves are known.
 	seen *v1alpha1.Release
 	// dryRun says that the cluster checks the command and writes nothing.
 	dryRun bool
@@ -41,9 +41,8 @@ func oneLine(reason string) (string, error) {
 	return reason, nil
 }
 
-// send writes the command for the release of the first look, unless allowed objects; an error of allowed comes back as it is,
-// with the TrafficShift it was about. Who commands means the release that he saw: when another one has begun meanwhile,
-// nothing is written.
+// send writes the command for the release that is there at the first read, unless allowed returns an error, which comes back with the
+// TrafficShift. People mean the release that they saw: when another one has begun meanwhile, nothing is written.
 func (o command) send(ctx context.Context, c cli.Cluster, token string, allowed func(*v1alpha1.TrafficShift) error) (cli.Written, error) {
 	seen := o.seen
 	return c.Edit(ctx, o.service, o.dryRun, func(shift *v1alpha1.TrafficShift) (cli.Edit, error) {
@@ -58,8 +57,8 @@ func (o command) send(ctx context.Context, c cli.Cluster, token string, allowed 
 	})
 }
 
-// checkRelease says whether there is a release, and it is the one that was seen before, at the same weight where the command is for that;
-// before is nil at the first look.
+// checkRelease refuses a command when there is no release, or it is not the one that was seen before (nil at the first read), or not at
+// the same weight where the command is for that.
 func (o command) checkRelease(c cli.Cluster, shift *v1alpha1.TrafficShift, before *v1alpha1.Release) error {
 	r := shift.Status.Release
 	switch {
@@ -77,7 +76,7 @@ func (o command) checkRelease(c cli.Cluster, shift *v1alpha1.TrafficShift, befor
 	return nil
 }
 
-// patch writes the annotation if the release is still as it was when the command was found to make sense.
+// patch writes the annotation if the release still has the number and state for which the command was allowed.
 func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 	r := shift.Status.Release
 	release := patch.Pointer("status", "release")

@@ -14,19 +14,18 @@ import (
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
-// control says who may raise the weights of a Service.
+// control is a change of spec.control, which says who may raise the weights of a Service.
 type control struct {
 	to v1alpha1.Control
-	// done and already say it of a Service.
+	// done says that it was changed, already that it was so before; both follow the Service's name.
 	done, already string
-	// seen is the release whose weights may be raised, where it was seen before; another one stays as it is.
+	// seen is the release that a page showed, nil elsewhere. When another one runs now, nothing is changed.
 	seen   *v1alpha1.Release
 	reason string
 	cli.WriteFlags
 	cli.WaitFlags
 }
 
-// pauseControl and resuming are the two ways of it.
 func pauseControl() *control {
 	return &control{to: v1alpha1.ControlPaused,
 		done: "paused; no weight is raised until it is resumed, aborts still work", already: "paused already"}
@@ -94,11 +93,11 @@ func (k *control) run(ctx context.Context, c cli.Cluster, service string, env cl
 	return k.waitUntilSeen(ctx, c, d.Shift)
 }
 
-// waitUntilSeen waits until the conditions speak of what was written.
+// waitUntilSeen waits until the status is about what was written.
 func (k *control) waitUntilSeen(ctx context.Context, c cli.Cluster, shift *v1alpha1.TrafficShift) error {
-	written := shift.Generation
+	generation := shift.Generation
 	err := c.Await(ctx, shift, k.Timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
-		return shift.Status.ObservedGeneration >= written, nil
+		return shift.Status.ObservedGeneration >= generation, nil
 	})
 	if errors.Is(err, cli.ErrTimeout) {
 		return cli.TimeoutError{Message: fmt.Sprintf("the operator has not looked at %s after %s; what was written stands, look with: %s", shift.Name, k.Timeout, c.CommandLine("status", shift.Name))}
@@ -106,9 +105,9 @@ func (k *control) waitUntilSeen(ctx context.Context, c cli.Cluster, shift *v1alp
 	return err
 }
 
-// set sets control.
+// set writes it.
 func (k *control) set(ctx context.Context, c cli.Cluster, service string) (cli.Result, error) {
-	is, err := c.Edit(ctx, service, k.DryRun, func(shift *v1alpha1.TrafficShift) (cli.Edit, error) {
+	written, err := c.Edit(ctx, service, k.DryRun, func(shift *v1alpha1.TrafficShift) (cli.Edit, error) {
 		if shift.Spec.Control == k.to && (k.reason == "" || shift.Annotations[v1alpha1.PausedAnnotation] == k.reason) {
 			return cli.Edit{}, errAlready
 		}
@@ -120,12 +119,12 @@ func (k *control) set(ctx context.Context, c cli.Cluster, service string) (cli.R
 		return cli.Edit{Patch: k.patch(shift), Does: fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
 	if errors.Is(err, errAlready) {
-		return cli.Result{Written: is, Text: fmt.Sprintf("%s is %s", is.Shift.Name, k.already), Unchanged: true}, nil
+		return cli.Result{Written: written, Text: fmt.Sprintf("%s is %s", written.Shift.Name, k.already), Unchanged: true}, nil
 	}
 	if err != nil {
 		return cli.Result{}, err
 	}
-	return cli.Result{Written: is, Text: k.Describe(is.Shift.Name + ": " + k.done)}, nil
+	return cli.Result{Written: written, Text: k.Describe(written.Shift.Name + ": " + k.done)}, nil
 }
 
 // patch sets control if it is still what was seen, and why; the API server sets control where nobody did.

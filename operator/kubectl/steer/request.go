@@ -9,7 +9,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// Request is one verb for the release and the weight that a page showed.
+// Request is one verb as a page asks for it: for the release and the weight that the page showed.
 type Request struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
@@ -20,37 +20,37 @@ type Request struct {
 	Reason string `json:"reason"`
 }
 
-// Do is what a verb does, for the release and the weight that were shown. An abort is for the release at any weight, and a pause
-// for any release: brakes work also when it has gone on.
-func Do(ctx context.Context, c cli.Cluster, o Request, token string) (string, error) {
-	c.Namespace = o.Namespace
-	given, err := newCommand(string(o.Verb), o.Name, o.Reason)
+// Do carries out a request and says in a line what was done. An abort is for the release at any weight, and a pause for any release,
+// so that both work when the release has moved on since the page was drawn.
+func Do(ctx context.Context, c cli.Cluster, r Request, token string) (string, error) {
+	c.Namespace = r.Namespace
+	command, err := newCommand(string(r.Verb), r.Name, r.Reason)
 	if err != nil {
 		return "", err
 	}
-	if o.Number > 0 {
-		given.seen = &v1alpha1.Release{Number: o.Number, Moves: o.Moves}
+	if r.Number > 0 {
+		command.seen = &v1alpha1.Release{Number: r.Number, Moves: r.Moves}
 	}
-	if control, is := controlOf(o.Verb, given.seen); is {
-		control.reason = given.reason
-		d, err := control.set(ctx, c, given.service)
+	if control, is := controlOf(r.Verb, command.seen); is {
+		control.reason = command.reason
+		d, err := control.set(ctx, c, command.service)
 		return d.Text, err
 	}
-	verb, is := verbs()[o.Verb]
+	verb, is := verbs()[r.Verb]
 	if !is {
-		return "", fmt.Errorf("%q is no verb of the dashboard", o.Verb)
+		return "", fmt.Errorf("%q is no verb of the dashboard", r.Verb)
 	}
-	given.perWeight = verb.perWeight
-	d, err := (&invocation{verb: verb, command: given}).send(ctx, c, token)
+	command.perWeight = verb.perWeight
+	d, err := (&invocation{verb: verb, command: command}).send(ctx, c, token)
 	return d.Text, err
 }
 
-// verbs are the verbs of the dashboard that command the operator.
+// verbs are the ones that a page offers and that are commands to the operator.
 func verbs() map[view.Verb]verb {
 	return map[view.Verb]verb{view.VerbPromote: promoteVerb(), view.VerbAbort: abortVerb(), view.VerbUndo: undoVerb(), view.VerbRetry: retryVerb()}
 }
 
-// controlOf are those that set control, of a release that was seen where weights may be raised by it.
+// controlOf is the change of control that pause and resume are; false for other verbs. A resume is for the release that was seen.
 func controlOf(verb view.Verb, seen *v1alpha1.Release) (*control, bool) {
 	switch verb {
 	case view.VerbPause:
@@ -66,14 +66,14 @@ func controlOf(verb view.Verb, seen *v1alpha1.Release) (*control, bool) {
 // Refused says why a verb would be refused at this moment, in its own words; "" when it would not.
 func Refused(c cli.Cluster, verb view.Verb, shift *v1alpha1.TrafficShift) string {
 	c.Namespace = shift.Namespace
-	order, is := verbs()[verb]
+	v, is := verbs()[verb]
 	if !is {
 		return ""
 	}
 	if err := (command{verb: string(verb)}).checkRelease(c, shift, nil); err != nil {
 		return err.Error()
 	}
-	if err := order.check(c, shift); err != nil {
+	if err := v.check(c, shift); err != nil {
 		return err.Error()
 	}
 	return ""
