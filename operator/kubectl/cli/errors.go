@@ -14,11 +14,12 @@ import (
 	"github.com/stagger-dev/stagger/pkg/text"
 )
 
-// NotManagedError says that a Service has no TrafficShift, and what to do.
+// NotManagedError says that a Service has no TrafficShift, and what to do about it.
 type NotManagedError struct {
 	service, namespace string
-	// exists says that there is such a Service, and policy that it is annotated.
+	// exists says that there is such a Service.
 	exists bool
+	// Policy is the one in its annotation, "" when it has none.
 	Policy string
 	// near is a managed Service of a like name, elsewhere a namespace where the name is managed.
 	near, elsewhere string
@@ -42,6 +43,7 @@ func (a NotManagedError) Error() string {
 	return text + "; list what is managed with: kubectl stagger status -A"
 }
 
+// ErrNotInstalled says that the cluster does not know Stagger's kinds.
 var ErrNotInstalled = fmt.Errorf("this cluster does not serve %s, so Stagger is not installed in it; install it, or choose another cluster with --context",
 	v1alpha1.GroupVersion)
 
@@ -50,7 +52,7 @@ func IsNotServed(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// Explain makes one sentence with the next step of errors that people meet often.
+// Explain makes of errors that people meet often one sentence with the next step.
 func Explain(err error) error {
 	var unreachable *url.Error
 	switch {
@@ -77,7 +79,7 @@ func Nearest(written string, names []string) string {
 	return text.Nearest(written, names, min(2, len(written)/3))
 }
 
-// NamespaceText names the namespace in a sentence.
+// NamespaceText is how a sentence names a namespace: "namespace shop", "any namespace".
 func NamespaceText(namespace string) string {
 	if namespace == metav1.NamespaceAll {
 		return "any namespace"

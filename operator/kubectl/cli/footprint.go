@@ -17,12 +17,12 @@ import (
 
 // Footprint reads the pods and routes that a running release uses, as of now; nil where none runs. What may not be read is left out.
 // Routes that were read before are taken as they are, and read where they are nil: they change only when a weight is written.
-func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Around, error) {
+func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Footprint, error) {
 	r := shift.Status.Release
 	if r == nil || r.State.Ended() {
 		return nil, nil
 	}
-	a := &view.Around{Routes: routes}
+	a := &view.Footprint{Routes: routes}
 	var err error
 	if shift.Spec.Destinations == nil {
 		if a.Stable, a.Canary, err = c.podsOf(ctx, r, now); err != nil {
@@ -39,7 +39,7 @@ func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, no
 type FootprintCache struct {
 	Cluster Cluster
 	Now     func() time.Time
-	last    *view.Around
+	last    *view.Footprint
 	// readAt is when the last was read; number and moves are its release and weight.
 	readAt time.Time
 	number int64
@@ -68,7 +68,7 @@ func (f *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShi
 }
 
 // Of is the last footprint; nil where no release runs.
-func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Around {
+func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
 	if r := shift.Status.Release; r == nil || r.State.Ended() {
 		return nil
 	}

@@ -19,8 +19,8 @@ import (
 
 // LayoutOf is how text is laid out on the standard output: as wide as the terminal, in colours unless NO_COLOR is set. Where it is no terminal,
 // COLUMNS and CLICOLOR_FORCE ask for the same.
-func LayoutOf(env Env, wide bool) view.Paper {
-	p := view.Paper{Wide: wide}
+func LayoutOf(env Env, wide bool) view.Layout {
+	p := view.Layout{Wide: wide}
 	if columns, err := strconv.Atoi(env.Getenv("COLUMNS")); err == nil && columns > 0 {
 		p.Width = columns
 	}

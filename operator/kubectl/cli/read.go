@@ -16,7 +16,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// What verbs read besides TrafficShifts.
+// The kinds that verbs read and write.
 var (
 	shiftsResource           = v1alpha1.GroupVersion.WithResource("trafficshifts")
 	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
@@ -28,6 +28,7 @@ var (
 	DestinationRulesResource = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 )
 
+// Service reads a Service of the namespace.
 func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, error) {
 	object, err := c.Client.Resource(ServicesResource).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -43,7 +44,7 @@ func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, err
 	return service, nil
 }
 
-// Services are those of the namespace; none for who may not see them, since they are only named in what is said.
+// Services lists those of the namespace. It is no error that they may not be read: they are only mentioned in texts.
 func (c Cluster) Services(ctx context.Context) ([]corev1.Service, error) {
 	services, err := List[corev1.Service](ctx, c, ServicesResource, "")
 	if apierrors.IsForbidden(err) {
@@ -52,7 +53,7 @@ func (c Cluster) Services(ctx context.Context) ([]corev1.Service, error) {
 	return services, err
 }
 
-// ListVisible lists a kind in all namespaces, or where that may not be seen in this one.
+// ListVisible lists a kind of Istio in all namespaces, or in this one when that is forbidden.
 func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
 	list, err := c.Client.Resource(kind).List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
@@ -71,7 +72,7 @@ func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResour
 	return all, nil
 }
 
-// List are the objects of a kind in the namespace that have the labels; "" selects all.
+// List lists the objects of a kind in the namespace that a label selector matches; "" matches all.
 func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, labels string) ([]T, error) {
 	list, err := c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
@@ -86,7 +87,7 @@ func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResourc
 	return all, nil
 }
 
-// DecodeList are the objects of a list that this version understands; it warns of the others.
+// DecodeList decodes the objects of a list that this version understands, and warns of the others.
 func DecodeList(list *unstructured.UnstructuredList, env Env) []v1alpha1.TrafficShift {
 	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
 	for i := range list.Items {

@@ -83,7 +83,7 @@ func (b *board) record(key string, shift *v1alpha1.TrafficShift) {
 		t = nil
 	}
 	if t == nil {
-		begun, runs := view.Begin(shift, b.now())
+		begun, runs := view.NewTrace(shift, b.now())
 		if !runs {
 			return
 		}

@@ -75,14 +75,14 @@ func TestOnlyTheRunningReleaseIsRecorded(t *testing.T) {
 
 func TestWhatIsRecordedIsBounded(t *testing.T) {
 	b := newBoard(clock())
-	for n := range int64(3*view.MostSamples + 1) {
+	for n := range int64(3*view.MaxSamples + 1) {
 		add(t, b, running(t, "checkout", 7, n, v1alpha1.StateShifting))
 	}
 	samples := b.traces["shop/checkout"].Samples
-	if len(samples) > view.MostSamples || len(samples) < view.MostSamples/2 {
-		t.Errorf("%d samples are kept, want at most %d", len(samples), view.MostSamples)
+	if len(samples) > view.MaxSamples || len(samples) < view.MaxSamples/2 {
+		t.Errorf("%d samples are kept, want at most %d", len(samples), view.MaxSamples)
 	}
-	if first, last := samples[0].Points[0].Canary.Requests, samples[len(samples)-1].Points[0].Canary.Requests; first != 0 || last != 3*view.MostSamples {
+	if first, last := samples[0].Points[0].Canary.Requests, samples[len(samples)-1].Points[0].Canary.Requests; first != 0 || last != 3*view.MaxSamples {
 		t.Errorf("what is kept goes from %d to %d", first, last)
 	}
 	plots, _ := b.plots("shop/checkout")

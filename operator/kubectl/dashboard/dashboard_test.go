@@ -195,8 +195,8 @@ func TestTheDashboardRefusesWhatIsNotItsOwnPage(t *testing.T) {
 		"data for another page":              {"GET", "/api/board", "", header("Sec-Fetch-Site", "cross-site"), http.StatusForbidden, "another page may not ask this"},
 		"a stream without a token":           {"GET", "/api/stream", "", header("Stagger-Token", ""), http.StatusUnauthorized, "the token is not that of this dashboard"},
 		"what there is not":                  {"GET", "/api/secrets", "", nil, http.StatusNotFound, "not served here"},
-		"a Service that there is not":        {"GET", "/api/sheet/shop/nothing", "", nil, http.StatusNotFound, "kubectl annotate service nothing -n shop stagger.dev/policy=standard"},
-		"a Service of another namespace":     {"GET", "/api/sheet/books/orders", "", nil, http.StatusNotFound, "this dashboard shows namespace shop only"},
+		"a Service that there is not":        {"GET", "/api/service/shop/nothing", "", nil, http.StatusNotFound, "kubectl annotate service nothing -n shop stagger.dev/policy=standard"},
+		"a Service of another namespace":     {"GET", "/api/service/books/orders", "", nil, http.StatusNotFound, "this dashboard shows namespace shop only"},
 		"a command without a token":          {"POST", "/api/command", order, header("Stagger-Token", ""), http.StatusUnauthorized, "the token is not that of this dashboard"},
 		"a command of another page":          {"POST", "/api/command", order, header("Origin", "https://evil.example"), http.StatusForbidden, "another page may not command"},
 		"a command of a page in a file":      {"POST", "/api/command", order, header("Origin", "null"), http.StatusForbidden, "another page may not command"},
@@ -317,13 +317,13 @@ func TestTheDashboardFollowsReleases(t *testing.T) {
 		t.Errorf("the list of shop is %s", board)
 	}
 	one := d.follow("/api/stream/shop/checkout")
-	until(t, one, "sheet", `"word":"Shifting"`, `"label":"Abort","refused":""`, `"refused":"release 7 of checkout is still running`, `"number":"6"`)
+	until(t, one, "service", `"word":"Shifting"`, `"label":"Abort","refused":""`, `"refused":"release 7 of checkout is still running`, `"number":"6"`)
 	until(t, one, "plots", `"kind":"wanted"`, `"last":"5%"`)
 	s.Mu.Lock()
 	s.Change(clitest.Key, clitest.TakeBack)
 	s.Change(clitest.Key, clitest.Aborted)
 	s.Mu.Unlock()
-	until(t, one, "sheet", `"word":"Aborted"`, `"text":"Commanded: aborted by command (ops@example.com)"`, `no release of checkout is running, so there is nothing to abort`)
+	until(t, one, "service", `"word":"Aborted"`, `"text":"Commanded: aborted by command (ops@example.com)"`, `no release of checkout is running, so there is nothing to abort`)
 	s.Mu.Lock()
 	s.Remove(clitest.Key)
 	s.Mu.Unlock()

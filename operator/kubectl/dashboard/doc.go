@@ -3,7 +3,7 @@
 //	path                        who may        what
 //	/ /*.css /*.js /*.svg       anybody        the page itself, which holds no data
 //	/api/board                  the token      all Services, as JSON
-//	/api/sheet/{ns}/{name}      the token      one Service, as JSON
+//	/api/service/{ns}/{name}      the token      one Service, as JSON
 //	/api/stream[/{ns}/{name}]   the token      the same live, as server-sent events
 //	POST /api/command           token, origin  one verb for one release
 //

@@ -136,7 +136,7 @@ func (s *server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
 	mux.HandleFunc("GET /api/board", s.showBoard)
-	mux.HandleFunc("GET /api/sheet/{ns}/{name}", s.showSheet)
+	mux.HandleFunc("GET /api/service/{ns}/{name}", s.showService)
 	mux.HandleFunc("GET /api/stream", s.stream)
 	mux.HandleFunc("GET /api/stream/{ns}/{name}", s.stream)
 	mux.HandleFunc("POST /api/command", s.command)

@@ -27,7 +27,7 @@ const (
 
 // Health is whether a page can be believed.
 type Health struct {
-	// Waiting says that there was no first look yet.
+	// Waiting says that the cluster was not read yet.
 	Waiting bool `json:"waiting"`
 	// Trouble is why the cluster does not answer, "" when it does.
 	Trouble string `json:"trouble"`
@@ -41,7 +41,7 @@ func (s *server) showBoard(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, s.list())
 }
 
-func (s *server) showSheet(w http.ResponseWriter, r *http.Request) {
+func (s *server) showService(w http.ResponseWriter, r *http.Request) {
 	ns, name := r.PathValue("ns"), r.PathValue("name")
 	shift, odd := s.board.one(ns + "/" + name)
 	switch {
@@ -50,7 +50,7 @@ func (s *server) showSheet(w http.ResponseWriter, r *http.Request) {
 	case shift == nil:
 		refuse(w, http.StatusNotFound, s.absent(ns, name))
 	default:
-		answer(w, http.StatusOK, s.sheet(r.Context(), shift, s.footprints()))
+		answer(w, http.StatusOK, s.page(r.Context(), shift, s.footprints()))
 	}
 }
 
@@ -64,12 +64,12 @@ func (s *server) list() view.Board {
 	return view.BoardOf(shifts, s.cluster.Namespace, s.env.Now())
 }
 
-// sheet is one Service. The cluster is not waited for long: what is seen of pods and routes can be from before.
-func (s *server) sheet(ctx context.Context, shift *v1alpha1.TrafficShift, cache *cli.FootprintCache) view.Sheet {
+// page is one Service. The cluster is not waited for long: what is seen of pods and routes can be from before.
+func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *cli.FootprintCache) view.ServicePage {
 	ctx, cancel := context.WithTimeout(ctx, redraw)
 	defer cancel()
 	cache.Refresh(ctx, shift, cli.FootprintMaxAge)
-	return view.SheetOf(shift, s.env.Now(), cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift) })
+	return view.ServicePageOf(shift, s.env.Now(), cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift) })
 }
 
 func (s *server) absent(ns, name string) string {
@@ -152,11 +152,11 @@ func (s *server) show(o *outlet, key string, r *http.Request, next *replots, cac
 		if odd == "" {
 			odd = s.absent(r.PathValue("ns"), r.PathValue("name"))
 		}
-		delete(o.sent, "sheet")
+		delete(o.sent, "service")
 		return o.send("gone", map[string]string{"error": odd})
 	}
 	delete(o.sent, "gone")
-	if err := o.send("sheet", s.sheet(r.Context(), shift, cache)); err != nil {
+	if err := o.send("service", s.page(r.Context(), shift, cache)); err != nil {
 		return err
 	}
 	version := s.board.version(key)
@@ -191,7 +191,7 @@ func (o *outlet) send(event string, value any) error {
 	return o.write("event: " + event + "\ndata: " + string(data) + "\n\n")
 }
 
-// alive says so when nothing else was said for long.
+// alive sends a comment when nothing else was sent for long.
 func (o *outlet) alive(now time.Time) error {
 	if now.Sub(o.last) < beat {
 		return nil

@@ -18,7 +18,7 @@ import (
 // loopback is the only address that a dashboard listens on.
 const loopback = "127.0.0.1"
 
-// verb is a page in the browser of whoever starts it.
+// verb is the verb dashboard with its flags.
 type verb struct {
 	port int
 	all  bool

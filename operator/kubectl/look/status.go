@@ -81,7 +81,7 @@ func (s *status) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	}
 	screen := view.Release(shift, env.Now())
 	if !s.output.IsObject() {
-		if screen.Around, err = c.Footprint(ctx, shift, env.Now(), nil); err != nil {
+		if screen.Footprint, err = c.Footprint(ctx, shift, env.Now(), nil); err != nil {
 			cli.Say(env.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
 		}
 		return s.show(screen, env)
@@ -120,7 +120,7 @@ func (s *status) list(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	case s.output.IsObject():
 		return s.output.PrintObject(list, env.Streams.Out)
 	case len(list.Items) == 0:
-		nobody := view.Nobody(c.Namespace)
+		nobody := view.NoServices(c.Namespace)
 		cli.Say(env.Streams.ErrOut, "%s %s", nobody.Text, nobody.Line)
 		return nil
 	}

@@ -24,7 +24,7 @@ const redraw = time.Second
 // liveRelease is one release on a screen that follows it.
 type liveRelease struct {
 	cluster   cli.Cluster
-	w         cli.Env
+	env       cli.Env
 	wide      bool
 	display   *display
 	footprint *cli.FootprintCache
@@ -58,7 +58,7 @@ func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 			if len(args) == 0 {
 				return newLiveList(cluster, env, o == cli.OutputWide, all).run(c.Context())
 			}
-			l := liveRelease{cluster: cluster, w: env, wide: o == cli.OutputWide, display: newDisplay(env), footprint: &cli.FootprintCache{Cluster: cluster, Now: env.Now}}
+			l := liveRelease{cluster: cluster, env: env, wide: o == cli.OutputWide, display: newDisplay(env), footprint: &cli.FootprintCache{Cluster: cluster, Now: env.Now}}
 			return l.run(c.Context(), cli.ServiceName(args[0]))
 		},
 	}
@@ -85,7 +85,7 @@ func (l *liveRelease) run(ctx context.Context, service string) error {
 	}
 }
 
-// follow shows one release from a look on; it returns false when the API server has forgotten what came after the look.
+// follow shows one release from the version on that is given. It returns false when that version has expired, so that it is read anew.
 func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	l.footprint.Refresh(ctx, shift, 0)
 	if end, err := l.show(shift, number); end || err != nil {
@@ -130,16 +130,16 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, 
 // show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
 func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
 	r := shift.Status.Release
-	screen := view.Release(shift, l.w.Now())
-	screen.Around = l.footprint.Of(shift)
+	screen := view.Release(shift, l.env.Now())
+	screen.Footprint = l.footprint.Of(shift)
 	if r != nil && r.Number != number {
 		e, err := l.cluster.EndingOf(screen, number)
 		if err != nil {
 			return true, err
 		}
-		return true, e.Print(l.w, shift.Name)
+		return true, e.Print(l.env, shift.Name)
 	}
-	if err := l.display.draw(screen.Text(cli.LayoutOf(l.w, l.wide))); err != nil {
+	if err := l.display.draw(screen.Text(cli.LayoutOf(l.env, l.wide))); err != nil {
 		return true, err
 	}
 	if r != nil && !r.State.Ended() {

@@ -24,7 +24,7 @@ import (
 // liveList is the list of Services on a screen that follows it.
 type liveList struct {
 	cluster cli.Cluster
-	w       cli.Env
+	env     cli.Env
 	wide    bool
 	all     bool
 	display *display
@@ -36,7 +36,7 @@ func newLiveList(c cli.Cluster, env cli.Env, wide, all bool) *liveList {
 	if all {
 		c.Namespace = metav1.NamespaceAll
 	}
-	return &liveList{cluster: c, w: env, wide: wide, all: all, display: newDisplay(env)}
+	return &liveList{cluster: c, env: env, wide: wide, all: all, display: newDisplay(env)}
 }
 
 // run shows the list until it is interrupted, which is its usual end and no error.
@@ -48,7 +48,7 @@ func (l *liveList) run(ctx context.Context) error {
 			return err
 		}
 		l.shifts = map[string]v1alpha1.TrafficShift{}
-		for _, shift := range cli.DecodeList(list, l.w) {
+		for _, shift := range cli.DecodeList(list, l.env) {
 			l.shifts[shift.Namespace+"/"+shift.Name] = shift
 		}
 		if over, err := l.follow(ctx, list.GetResourceVersion()); over || err != nil {
@@ -57,7 +57,7 @@ func (l *liveList) run(ctx context.Context) error {
 	}
 }
 
-// follow shows what comes after a list, until nobody looks any more; it returns false when the API server has forgotten what came.
+// follow shows the changes after a list, until it is interrupted. It returns false when the list's version has expired.
 func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
 	if err := l.draw(); err != nil {
 		return true, err
@@ -95,7 +95,7 @@ func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
 	}
 }
 
-// broken says that the events ended though somebody looks.
+// broken is the error of a watch that ended though nobody interrupted it.
 func (l *liveList) broken(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return errors.New("the cluster ended the watch; type it again")
@@ -103,7 +103,7 @@ func (l *liveList) broken(ctx context.Context) error {
 	return nil
 }
 
-// take takes over what an event says.
+// take updates the list by an event.
 func (l *liveList) take(e watch.Event) error {
 	object, is := e.Object.(*unstructured.Unstructured)
 	if !is || e.Type == watch.Error {
@@ -123,8 +123,8 @@ func (l *liveList) take(e watch.Event) error {
 func (l *liveList) draw() error {
 	shifts := slices.Collect(maps.Values(l.shifts))
 	if len(shifts) == 0 {
-		nobody := view.Nobody(l.cluster.Namespace)
+		nobody := view.NoServices(l.cluster.Namespace)
 		return l.display.draw(nobody.Text + " " + nobody.Line + "\n")
 	}
-	return l.display.draw(view.Table(view.Fleet(shifts, l.w.Now()), l.all, cli.LayoutOf(l.w, l.wide)))
+	return l.display.draw(view.Table(view.Fleet(shifts, l.env.Now()), l.all, cli.LayoutOf(l.env, l.wide)))
 }

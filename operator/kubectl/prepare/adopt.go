@@ -29,16 +29,16 @@ import (
 // annotationsPath is where the annotation is that puts a Service under management.
 var annotationsPath = patch.Pointer("metadata", "annotations")
 
-// annotationChange changes the annotation of a Service, after it was shown what that touches.
+// annotationChange writes the annotation of a Service or takes it off, after showing what that touches and asking.
 type annotationChange struct {
 	yes bool
 	cli.WriteFlags
 }
 
-// preview is a Service before its annotation is changed.
+// preview is what changing the annotation of a Service would do.
 type preview struct {
 	service string
-	// screen is what is touched, patch what is written, done what is said of the Service then.
+	// screen shows what is touched, patch is what is written, done the answer that follows the Service's name.
 	screen view.Adoption
 	patch  patch.Patch
 	done   string
@@ -62,8 +62,8 @@ func newAdopt(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 	})
 }
 
-// newAnnotationVerb makes a verb that looks first, asks, and writes what the look has found.
-func newAnnotationVerb(c *cobra.Command, env cli.Env, flags *genericclioptions.ConfigFlags, look func(context.Context, cli.Cluster, string) (preview, error)) *cobra.Command {
+// newAnnotationVerb adds to a command its flags and what it does: make a preview, ask, and write.
+func newAnnotationVerb(c *cobra.Command, env cli.Env, flags *genericclioptions.ConfigFlags, makePreview func(context.Context, cli.Cluster, string) (preview, error)) *cobra.Command {
 	a := annotationChange{}
 	c.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask")
 	a.WriteFlags.AddTo(c.Flags())
@@ -75,7 +75,7 @@ func newAnnotationVerb(c *cobra.Command, env cli.Env, flags *genericclioptions.C
 		if err != nil {
 			return err
 		}
-		found, err := look(cmd.Context(), cluster, cli.ServiceName(args[0]))
+		found, err := makePreview(cmd.Context(), cluster, cli.ServiceName(args[0]))
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func newAnnotationVerb(c *cobra.Command, env cli.Env, flags *genericclioptions.C
 }
 
 func (a *annotationChange) run(ctx context.Context, c cli.Cluster, env cli.Env, found preview) error {
-	// What is asked about is talk; what was done is the answer.
+	// The preview goes to the standard error: the answer of the verb is what was done.
 	if err := cli.Write(env.Streams.ErrOut, found.screen.Text(cli.LayoutOf(env, false))); err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package prepare
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,49 +71,4 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	}
 	screen.Warning = release.TooLittle(policy.Spec, screen.Steps)
 	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
-}
-
-// traffic says where a Service's traffic is known from.
-type traffic struct {
-	rate float64
-	bad  string
-	prometheusFlags
-}
-
-func (t *traffic) check() error {
-	if t.rate < 0 || t.bad != "" && v1alpha1.Percentage(t.bad).Millionths() == 0 && t.bad != "0%" {
-		return errors.New("--rate must not be below 0, and --bad must be a percentage such as 0.2%")
-	}
-	return t.prometheusFlags.check()
-}
-
-// past is the Service's traffic before a release: as given, as Prometheus knows it, or as the last release found it.
-func (t *traffic) past(ctx context.Context, shift *v1alpha1.TrafficShift, policy v1alpha1.ShiftPolicySpec, env cli.Env) (*v1alpha1.Baseline, string, error) {
-	switch {
-	case t.rate > 0:
-		return t.fromFlags(policy), "as given", nil
-	case t.address != "":
-		r, err := t.read(ctx, policy, env.Now())
-		if err != nil {
-			return nil, "", err
-		}
-		return r.baseline(policy), r.describe(), nil
-	case shift.Status.Release != nil && shift.Status.Release.Baseline != nil:
-		r := shift.Status.Release
-		return r.Baseline, fmt.Sprintf("as it was before release %d, on %s", r.Number, r.StartedAt.UTC().Format("2006-01-02 15:04 MST")), nil
-	}
-	return nil, "", fmt.Errorf("no traffic of %s is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus", shift.Name)
-}
-
-// fromFlags makes a past of the flags.
-func (t *traffic) fromFlags(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline {
-	const requests = v1alpha1.Whole
-	b := &v1alpha1.Baseline{RequestsPerSecond: strconv.FormatFloat(t.rate, 'g', -1, 64)}
-	for _, o := range policy.Objectives {
-		if t.bad != "" {
-			b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{Name: o.Name, Phi: "1",
-				Counts: v1alpha1.ArmCounts{Requests: requests, Bad: v1alpha1.Percentage(t.bad).Millionths()}})
-		}
-	}
-	return b
 }

@@ -5,7 +5,7 @@ import { Stream, command, takeToken } from "./wire.js";
 import { plot, pointer } from "./plots.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { board: null, sheet: null, plots: null, gone: "", health: null, lost: { lost: false }, filter: "" };
+const state = { board: null, service: null, plots: null, gone: "", health: null, lost: { lost: false }, filter: "" };
 let stream = null;
 let said = "";
 let drawing = 0;
@@ -18,7 +18,7 @@ const key = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
 function draw() {
   cancelAnimationFrame(drawing);
   drawing = requestAnimationFrame(() => {
-    show($("main"), key() ? sheetPage() : boardPage());
+    show($("main"), key() ? servicePage() : boardPage());
     frame();
   });
 }
@@ -34,7 +34,7 @@ function frame() {
   const banner = $("banner");
   banner.hidden = !trouble;
   show(banner, [h("p", {}, trouble), lost.retry && h("button", { class: "small", onclick: () => stream && stream.open() }, "Try now")]);
-  const s = state.sheet;
+  const s = state.service;
   document.title = key() && s ? s.state.icon + " " + s.name + " " + s.state.word + " – Stagger" : "Stagger";
   const now = key() ? (s ? s.said : "") : state.board ? state.board.summary : "";
   if (now !== said) $("said").textContent = said = now;
@@ -84,10 +84,10 @@ function fleetRow(r, namespaces) {
     cell("why", r.why, r.next && h("span", { class: "next" }, r.next)));
 }
 
-function sheetPage() {
+function servicePage() {
   const back = h("nav", { "aria-label": "Way back" }, h("a", { href: "#/", class: "back" }, "← All Services"));
   if (state.gone) return [back, h("h1", {}, key()), h("p", { class: "note bad" }, h("strong", {}, "✘ "), state.gone)];
-  const s = state.sheet;
+  const s = state.service;
   if (!s) return [back, h("h1", {}, key()), h("p", { class: "quiet" }, "Looking at the cluster…")];
   return [
     back,
@@ -205,7 +205,7 @@ function connect() {
   const at = "/api/stream" + (path ? "/" + path.split("/").map(encodeURIComponent).join("/") : "");
   const mine = (stream = new Stream(at, (event, data) => {
     if (mine && stream !== mine) return;
-    if (event === "sheet") state.gone = "";
+    if (event === "service") state.gone = "";
     if (event === "gone") state.gone = data.error;
     else state[event] = data;
     draw();
@@ -217,7 +217,7 @@ function connect() {
 }
 
 function go() {
-  Object.assign(state, { sheet: null, plots: null, gone: "" });
+  Object.assign(state, { service: null, plots: null, gone: "" });
   look.chosen = -1;
   connect();
   draw();

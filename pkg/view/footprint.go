@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Around is what a running release touches besides its record. It is read off the cluster by who shows it.
-type Around struct {
+// Footprint is what a running release uses in the cluster: its pods and routes. Whoever shows a Screen reads it.
+type Footprint struct {
 	// Stable and Canary are the pods of both versions; nil when they are not Stagger's, or may not be seen.
 	Stable, Canary *Pods
 	// Routes are the VirtualServices whose weights are moved, as namespace/name.
@@ -35,43 +35,43 @@ func (p Pods) text() string {
 }
 
 // running says how many pods both versions have; "" where nothing is known of them.
-func (a *Around) running() (string, Tone) {
-	if a == nil || a.Stable == nil || a.Canary == nil {
+func (f *Footprint) running() (string, Tone) {
+	if f == nil || f.Stable == nil || f.Canary == nil {
 		return "", TonePlain
 	}
 	tone := TonePlain
-	if len(a.Stable.Odd)+len(a.Canary.Odd) > 0 {
+	if len(f.Stable.Odd)+len(f.Canary.Odd) > 0 {
 		tone = ToneCareful
 	}
-	return clean("stable " + a.Stable.text() + ", canary " + a.Canary.text()), tone
+	return clean("stable " + f.Stable.text() + ", canary " + f.Canary.text()), tone
 }
 
 // routes says which routes are written; "" where nothing is known of them.
-func (a *Around) routes() string {
-	if a == nil || len(a.Routes) == 0 {
+func (f *Footprint) routes() string {
+	if f == nil || len(f.Routes) == 0 {
 		return ""
 	}
-	return clean(Named("VirtualService", a.Routes))
+	return clean(Named("VirtualService", f.Routes))
 }
 
 // facts are both for a page.
-func (a *Around) facts() []Fact {
+func (f *Footprint) facts() []Fact {
 	facts := []Fact{}
-	if text, tone := a.running(); text != "" {
+	if text, tone := f.running(); text != "" {
 		facts = append(facts, Fact{Label: "Running", Text: text, Tone: tone.String()})
 	}
-	if text := a.routes(); text != "" {
+	if text := f.routes(); text != "" {
 		facts = append(facts, Fact{Label: "Weights in", Text: text, Tone: TonePlain.String()})
 	}
 	return facts
 }
 
-// around says how many pods both versions have, and which routes are written.
-func (w *writer) around(a *Around) {
-	if text, tone := a.running(); text != "" {
+// footprint says how many pods both versions have, and which routes are written.
+func (w *writer) footprint(f *Footprint) {
+	if text, tone := f.running(); text != "" {
 		w.field("RUNNING", tone, text)
 	}
-	if text := a.routes(); text != "" {
+	if text := f.routes(); text != "" {
 		w.field("ROUTES", TonePlain, text)
 	}
 }

@@ -3,10 +3,12 @@ package view
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
-// Paper is what lines are written on.
-type Paper struct {
+// Layout says how lines are laid out: for a terminal of some width, with or without colours.
+type Layout struct {
 	// Width is the number of columns, 0 for as many as it takes. Below leastWidth it counts as that.
 	Width int
 	// Color allows ANSI colours.
@@ -21,7 +23,7 @@ const (
 	page = 96
 )
 
-func (p Paper) width() int {
+func (p Layout) width() int {
 	switch {
 	case p.Width <= 0:
 		return 1 << 16
@@ -40,7 +42,7 @@ type piece struct {
 
 type line []piece
 
-func plain(text string) piece            { return piece{text: text} }
+func plainText(text string) piece        { return piece{text: text} }
 func toned(text string, tone Tone) piece { return piece{text: text, tone: tone} }
 
 func (l line) width() int {
@@ -53,16 +55,16 @@ func (l line) width() int {
 
 var colours = map[Tone]string{ToneFaint: "2", ToneBusy: "36", ToneGood: "32", ToneCareful: "33", ToneBad: "31"}
 
-// write joins lines to text, cutting what is wider than the paper, without blanks at the ends of lines.
-func (p Paper) write(lines []line) string {
+// write joins lines to text, cutting what is wider than the layout, without blanks at the ends of lines.
+func (p Layout) write(lines []line) string {
 	var b strings.Builder
 	for _, l := range lines {
 		room := p.width()
 		var out strings.Builder
 		for _, part := range l {
-			text := cut(part.text, room)
-			room -= utf8.RuneCountInString(text)
-			out.WriteString(p.paint(part, text))
+			shown := text.CutRunes(part.text, room)
+			room -= utf8.RuneCountInString(shown)
+			out.WriteString(p.paint(part, shown))
 		}
 		b.WriteString(strings.TrimRight(out.String(), " "))
 		b.WriteByte('\n')
@@ -70,7 +72,7 @@ func (p Paper) write(lines []line) string {
 	return b.String()
 }
 
-func (p Paper) paint(part piece, text string) string {
+func (p Layout) paint(part piece, text string) string {
 	code := colours[part.tone]
 	if part.bold {
 		code = strings.Trim("1;"+code, ";")
@@ -80,14 +82,6 @@ func (p Paper) paint(part piece, text string) string {
 		return text
 	}
 	return "\x1b[" + code + "m" + body + "\x1b[0m" + text[len(body):]
-}
-
-// cut shortens text to at most width columns.
-func cut(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	return string([]rune(text)[:max(width, 0)])
 }
 
 // pad fills text with blanks on the right, lead on the left.

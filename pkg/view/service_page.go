@@ -11,8 +11,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// Sheet is one Service as a page shows it: a Screen with every text written out. What is unknown is "".
-type Sheet struct {
+// ServicePage is one Service as a page of the dashboard shows it: a Screen with every text written out. What is unknown is "".
+type ServicePage struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	// Number and Moves name the release and the weight that are shown, for commands.
@@ -25,20 +25,20 @@ type Sheet struct {
 	State   Badge  `json:"state"`
 	// Detail stands beside the state, such as "step 2 of 5".
 	Detail string `json:"detail"`
-	// Said is the state in one sentence, to be read out when it changes.
-	Said string `json:"said"`
-	// Facts are the weights and what else is to be known at one glance.
+	// Sentence is the state in one sentence, to be read out when it changes.
+	Sentence string `json:"said"`
+	// Facts are the weights and the numbers that matter most.
 	Facts []Fact `json:"facts"`
-	// Stops are the steps of the plan.
-	Stops    []Stop    `json:"stops"`
-	Contests []Contest `json:"contests"`
+	// PlanSteps are the steps of the plan.
+	PlanSteps   []PlanStep   `json:"stops"`
+	Comparisons []Comparison `json:"contests"`
 	// Notes are what a person should know, with why a release ended.
 	Notes []Fact `json:"notes"`
 	Next  string `json:"next"`
 	// Checks are what must hold beside the numbers: pods, routes, and so on.
 	Checks []Check `json:"checks"`
-	// Around are the pods that run and the routes that are written.
-	Around []Fact `json:"around"`
+	// Footprint are the pods that run and the routes that are written.
+	Footprint []Fact `json:"around"`
 	// Past are the releases before this one, newest first.
 	Past []PastRow `json:"past"`
 	// Actions are what people can do.
@@ -52,8 +52,8 @@ type Fact struct {
 	Tone  string `json:"tone"`
 }
 
-// Stop is one step of the plan.
-type Stop struct {
+// PlanStep is one step of the plan.
+type PlanStep struct {
 	Weight string `json:"weight"`
 	Hold   string `json:"hold"`
 	// Took is how long the release was on the way to a step that is done and at it, "" when unknown.
@@ -65,8 +65,8 @@ type Stop struct {
 	Icon string `json:"icon"`
 }
 
-// Contest is one objective with the numbers of both arms.
-type Contest struct {
+// Comparison is one objective with the numbers of both arms.
+type Comparison struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
 	// Verdict is nil when nothing is known.
@@ -88,12 +88,12 @@ type Share struct {
 
 // Bar is evidence and its limit. It is empty at 1, which says nothing, and full at the limit; between them it is logarithmic.
 type Bar struct {
-	Label string  `json:"label"`
-	Value string  `json:"value"`
-	Limit string  `json:"limit"`
-	Full  float64 `json:"full"`
-	// Said is all of it in one sentence.
-	Said string `json:"said"`
+	Label    string  `json:"label"`
+	Value    string  `json:"value"`
+	Limit    string  `json:"limit"`
+	Progress float64 `json:"full"`
+	// Sentence is all of it in one sentence.
+	Sentence string `json:"said"`
 }
 
 // Check is one thing that must hold.
@@ -115,17 +115,17 @@ type PastRow struct {
 	Ended   string `json:"ended"`
 }
 
-// SheetOf is one TrafficShift as of now, with what was seen around it, nil for nothing. refused says why a verb makes no sense now, "" when it does.
-func SheetOf(shift *v1alpha1.TrafficShift, now time.Time, around *Around, refused func(Verb) string) Sheet {
+// ServicePageOf is one TrafficShift as of now, with the footprint of its release, nil when it is not known. refused says why a verb makes no sense now, "" when it does.
+func ServicePageOf(shift *v1alpha1.TrafficShift, now time.Time, footprint *Footprint, refused func(Verb) string) ServicePage {
 	s := Release(shift, now)
-	sheet := Sheet{Namespace: s.Namespace, Name: s.Name, Policy: s.Policy, Number: s.Number, Version: over(s.Canary, s.Stable),
-		State: badgeOf(s.State), Detail: s.detail(), Facts: factsOf(s), Notes: remarks(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
-		Stops: []Stop{}, Contests: []Contest{}, Checks: checksOf(shift, now), Around: around.facts(), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
+	page := ServicePage{Namespace: s.Namespace, Name: s.Name, Policy: s.Policy, Number: s.Number, Version: versionPair(s.Canary, s.Stable),
+		State: badgeOf(s.State), Detail: s.detail(), Facts: factsOf(s), Notes: noteFacts(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
+		PlanSteps: []PlanStep{}, Comparisons: []Comparison{}, Checks: checksOf(shift, now), Footprint: footprint.facts(), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
 	if r := shift.Status.Release; r != nil {
-		sheet.Moves = r.Moves
+		page.Moves = r.Moves
 		if s.State != StateIdle {
-			sheet.Release = "Release " + strconv.FormatInt(r.Number, 10)
-			sheet.Stops = s.Stops
+			page.Release = "Release " + strconv.FormatInt(r.Number, 10)
+			page.PlanSteps = s.PlanSteps
 		}
 		allowed := map[string]string{}
 		for _, o := range r.Plan.Objectives {
@@ -134,14 +134,14 @@ func SheetOf(shift *v1alpha1.TrafficShift, now time.Time, around *Around, refuse
 			}
 		}
 		for _, o := range s.Objectives {
-			sheet.Contests = append(sheet.Contests, contestOf(s, o, allowed[o.Name]))
+			page.Comparisons = append(page.Comparisons, comparisonOf(s, o, allowed[o.Name]))
 		}
 	}
-	sheet.Said = s.Name + ": " + sheet.State.Word
+	page.Sentence = s.Name + ": " + page.State.Word
 	if s.Weight != nil {
-		sheet.Said += ", " + s.at() + ", wanted weight " + cmp.Or(s.Weight.Wanted, "unknown")
+		page.Sentence += ", " + s.at() + ", wanted weight " + cmp.Or(s.Weight.Wanted, "unknown")
 	}
-	return sheet
+	return page
 }
 
 func factsOf(s Screen) []Fact {
@@ -166,15 +166,15 @@ func factsOf(s Screen) []Fact {
 		add("Requests to the canary", count(e.Requests))
 		failed := count(e.Failed)
 		if e.Compared {
-			failed += " (" + about(e.Expected) + " expected)"
+			failed += " (" + approximate(e.Expected) + " expected)"
 		}
 		add("Failed of them", failed)
 	}
 	return facts
 }
 
-// remarks are the notes, and why a release ended.
-func remarks(s Screen) []Fact {
+// noteFacts are the notes, and why a release ended.
+func noteFacts(s Screen) []Fact {
 	facts := []Fact{}
 	if o := s.Outcome; o != nil {
 		if o.Result != StatePromoted || o.Message != "" {
@@ -190,8 +190,8 @@ func remarks(s Screen) []Fact {
 	return facts
 }
 
-func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
-	stops := []Stop{}
+func planStepsOf(r *v1alpha1.Release, s Screen) []PlanStep {
+	stops := []PlanStep{}
 	result := State("")
 	switch {
 	case r.State == v1alpha1.StateHandover:
@@ -201,7 +201,7 @@ func stopsOf(r *v1alpha1.Release, s Screen) []Stop {
 	}
 	took := tookOf(r)
 	for i, step := range r.Plan.Steps {
-		stop := Stop{Weight: percent(step.Weight), Hold: span(step.Hold.Duration()), Took: took[int32(i+1)]}
+		stop := PlanStep{Weight: percent(step.Weight), Hold: span(step.Hold.Duration()), Took: took[int32(i+1)]}
 		switch at := i + 1; {
 		case result == StatePromoted, at < s.Step:
 			stop.Mark, stop.Word, stop.Icon = "done", "done", "✔"
@@ -242,8 +242,8 @@ func takenBackAt(r *v1alpha1.Release, s Screen, at int) (mark, word, icon string
 	return "cut", "taken back here", "✘"
 }
 
-func contestOf(s Screen, o Objective, allowed string) Contest {
-	return Contest{Name: o.Name, Title: o.title(), Verdict: verdictBadge(o), Allowed: allowed, Stable: shareOf(o.Stable), Canary: shareOf(o.Canary),
+func comparisonOf(s Screen, o Objective, allowed string) Comparison {
+	return Comparison{Name: o.Name, Title: o.title(), Verdict: verdictBadge(o), Allowed: allowed, Stable: shareOf(o.Stable), Canary: shareOf(o.Canary),
 		Against: barOf("Against the canary", o.Against, s.AbortAt, "aborts at"), For: barOf("For the next weight", o.For, s.PassAt, "passes at")}
 }
 
@@ -256,21 +256,21 @@ func shareOf(a Arm) Share {
 
 func barOf(label, value string, limit float64, does string) Bar {
 	b := Bar{Label: label, Value: value, Limit: fmt.Sprintf("%s %g", does, limit)}
-	b.Full = places(full(value, limit))
-	b.Said = label + ": evidence " + value + ", " + b.Limit
+	b.Progress = rounded(progress(value, limit))
+	b.Sentence = label + ": evidence " + value + ", " + b.Limit
 	return b
 }
 
-// full is how far evidence is on its way from 1, which says nothing, to its limit, from 0 to 1; by its logarithm.
-func full(value string, limit float64) float64 {
-	if e := number(value); e > 1 && limit > 1 {
+// progress is how far evidence is on its way from 1, which says nothing, to its limit, from 0 to 1; by its logarithm.
+func progress(value string, limit float64) float64 {
+	if e := parseShown(value); e > 1 && limit > 1 {
 		return min(math.Log(e)/math.Log(limit), 1)
 	}
 	return 0
 }
 
-// number reads evidence as people read it.
-func number(text string) float64 {
+// parseShown reads evidence as people read it.
+func parseShown(text string) float64 {
 	e, err := strconv.ParseFloat(strings.TrimLeft(text, "<>"), 64)
 	if err != nil {
 		return 0
