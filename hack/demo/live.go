@@ -63,12 +63,12 @@ func (d *demo) watch(ctx context.Context, r *row) error {
 	}
 }
 
-func paper() view.Paper {
+func paper() view.Layout {
 	width, _, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {
-		return view.Paper{}
+		return view.Layout{}
 	}
-	return view.Paper{Width: width, Color: os.Getenv("NO_COLOR") == ""}
+	return view.Layout{Width: width, Color: os.Getenv("NO_COLOR") == ""}
 }
 
 // countPods remembers the pods there are while the canary has all traffic: those that were judged.

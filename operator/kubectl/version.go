@@ -12,13 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // version says which plugin this is, and whether the cluster speaks its API.
 type version struct {
 	client bool
-	output output
+	output cli.Output
 }
 
 // operatorLabel is on the operator's Deployment in the manifests.
@@ -35,7 +36,7 @@ type versions struct {
 	Operators []string `json:"operators,omitempty"`
 }
 
-func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
+func newVersion(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	v := version{}
 	c := &cobra.Command{
 		Use:   "version",
@@ -44,22 +45,22 @@ func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if len(args) > 0 {
 				return errors.New("version takes no name; leave it out")
 			}
-			return v.output.check("json", "yaml")
+			return v.output.Check("json", "yaml")
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			found := versions{Plugin: w.Version, API: v1alpha1.GroupVersion.String()}
+			found := versions{Plugin: env.Version, API: v1alpha1.GroupVersion.String()}
 			if v.client {
-				return v.print(found, w)
+				return v.print(found, env)
 			}
-			cluster, err := connect(flags)
+			cluster, err := cli.Connect(flags)
 			if err == nil {
-				found.Served, err = cluster.served()
+				found.Served, err = served(cluster)
 			}
 			if err == nil {
-				found.Operators, err = cluster.operators(c.Context())
+				found.Operators, err = operators(c.Context(), cluster)
 			}
 			// The plugin's own version is known whatever the cluster says.
-			return errors.Join(v.print(found, w), err)
+			return errors.Join(v.print(found, env), err)
 		},
 	}
 	c.Flags().BoolVar(&v.client, "client", false, "ask no cluster")
@@ -68,8 +69,8 @@ func newVersion(w World, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 // served lists the versions of the API group; the preferred one first.
-func (c cluster) served() ([]string, error) {
-	groups, err := c.discovery.ServerGroups()
+func served(c cli.Cluster) ([]string, error) {
+	groups, err := c.Discovery.ServerGroups()
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +86,12 @@ func (c cluster) served() ([]string, error) {
 		}
 		return served, nil
 	}
-	return nil, errNotInstalled
+	return nil, cli.ErrNotInstalled
 }
 
 // operators lists the images of the operator's Deployments, wherever it was installed; none for who may not see them.
-func (c cluster) operators(ctx context.Context) ([]string, error) {
-	list, err := c.client.Resource(deploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+func operators(ctx context.Context, c cli.Cluster) ([]string, error) {
+	list, err := c.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
@@ -112,8 +113,8 @@ func (c cluster) operators(ctx context.Context) ([]string, error) {
 	return images, nil
 }
 
-func (v *version) print(found versions, w World) error {
-	return answer(v.output, w, found, func() string {
+func (v *version) print(found versions, env cli.Env) error {
+	return cli.PrintValue(v.output, env, found, func() string {
 		text := fmt.Sprintf("plugin    %s, speaks %s\n", found.Plugin, found.API)
 		if len(found.Served) > 0 {
 			text += "cluster   serves " + strings.Join(found.Served, ", ") + "\n"

@@ -49,7 +49,7 @@ func actionsOf(shift *v1alpha1.TrafficShift, s Screen, refused func(Verb) string
 	named := s.Name
 	if s.Number > 0 {
 		named = fmt.Sprintf("release %d of %s", s.Number, s.Name)
-		if v := over(s.Canary, s.Stable); v != "" && s.State != StateIdle {
+		if v := versionPair(s.Canary, s.Stable); v != "" && s.State != StateIdle {
 			named += " (" + v + ")"
 		}
 	}
@@ -118,5 +118,5 @@ func Overrides(shift *v1alpha1.TrafficShift) bool {
 // cleared says whether the evidence for each objective passes.
 func cleared(r *v1alpha1.Release) bool {
 	objectives, pass := objectivesOf(r), passAt(r.Plan.Confidence)
-	return len(objectives) > 0 && !slices.ContainsFunc(objectives, func(o Objective) bool { return number(o.For) < pass })
+	return len(objectives) > 0 && !slices.ContainsFunc(objectives, func(o Objective) bool { return parseShown(o.For) < pass })
 }

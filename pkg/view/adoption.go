@@ -17,13 +17,13 @@ type Adoption struct {
 }
 
 // Text writes the adoption as lines that end in a line feed.
-func (a Adoption) Text(p Paper) string {
-	w := &writer{p: p}
+func (a Adoption) Text(p Layout) string {
+	w := &writer{layout: p}
 	title := "is let go"
 	if a.Policy != "" {
 		title = "is released by policy " + clean(a.Policy)
 	}
-	w.lines = append(w.lines, line{piece{text: clean(cmp.Or(a.Name, "(no name)")), bold: true}, plain("  " + title)})
+	w.lines = append(w.lines, line{piece{text: clean(cmp.Or(a.Name, "(no name)")), bold: true}, plainText("  " + title)})
 	for _, part := range []struct {
 		label string
 		tone  Tone
@@ -42,5 +42,5 @@ func (a Adoption) Text(p Paper) string {
 	if a.Obstacle != "" {
 		w.field("OBSTACLE", ToneBad, clean(a.Obstacle)+"; until then no release starts")
 	}
-	return w.p.write(w.lines)
+	return w.layout.write(w.lines)
 }

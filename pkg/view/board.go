@@ -100,13 +100,13 @@ func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Bo
 	}
 	b.Summary = summary(b.Rows)
 	if len(b.Rows) == 0 {
-		b.Empty = Nobody(namespace)
+		b.Empty = NoServices(namespace)
 	}
 	return b
 }
 
-// Nobody says that no Service is managed in a namespace, or anywhere where it is "".
-func Nobody(namespace string) *Hint {
+// NoServices says that no Service is managed in a namespace, or anywhere where it is "".
+func NoServices(namespace string) *Hint {
 	place, in := "any namespace", ""
 	if namespace != "" {
 		place, in = "namespace "+clean(namespace), " -n "+clean(namespace)

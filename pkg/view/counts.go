@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
-// objectives writes the comparison of both arms: a table, or some lines for each objective on narrow paper.
+// objectives writes the comparison of both arms: a table, or some lines for each objective where that is too wide.
 func (w *writer) objectives(s Screen) {
 	if len(s.Objectives) == 0 {
 		return
@@ -18,13 +20,13 @@ func (w *writer) objectives(s Screen) {
 		{fmt.Sprintf("EVIDENCE (abort at %g, pass at %g)", s.AbortAt, s.PassAt), true},
 		{fmt.Sprintf("EVIDENCE (abort %g, pass %g)", s.AbortAt, s.PassAt), false},
 	} {
-		if lines, fits := table(comparison(s, head.text, head.bars), indent, w.p.width()); fits {
+		if lines, fits := table(comparison(s, head.text, head.bars), indent, w.layout.width()); fits {
 			w.lines = append(w.lines, lines...)
 			return
 		}
 	}
 	for _, o := range s.Objectives {
-		w.stacked(s, o)
+		w.objectiveOnLines(s, o)
 	}
 }
 
@@ -43,30 +45,30 @@ func comparison(s Screen, evidence string, bars bool) []column {
 			proof = "against " + pad(sides[i][0], widest(sides, 0)) + " " + barText(o.Against, s.AbortAt) +
 				"  for " + pad(sides[i][1], widest(sides, 1)) + " " + barText(o.For, s.PassAt)
 		}
-		for c, cell := range []piece{plain(o.title()), plain(stables[i]), plain(canaries[i]), toned(verdict(o), o.Tone()), plain(proof)} {
+		for c, cell := range []piece{plainText(o.title()), plainText(stables[i]), plainText(canaries[i]), toned(verdict(o), o.Tone()), plainText(proof)} {
 			columns[c].cells = append(columns[c].cells, cell)
 		}
 	}
 	return columns
 }
 
-func (w *writer) stacked(s Screen, o Objective) {
-	name := line{plain(indent + cut(o.title(), w.p.width()-4) + "  "), toned(verdict(o), o.Tone())}
+func (w *writer) objectiveOnLines(s Screen, o Objective) {
+	name := line{plainText(indent + text.CutRunes(o.title(), w.layout.width()-4) + "  "), toned(verdict(o), o.Tone())}
 	w.lines = append(w.lines, name)
-	w.beside("stable "+o.Stable.String(), "canary "+o.Canary.String())
-	w.beside(fmt.Sprintf("against %s (abort at %g)", o.Against, s.AbortAt), fmt.Sprintf("for %s (pass at %g)", o.For, s.PassAt))
+	w.sideBySide("stable "+o.Stable.String(), "canary "+o.Canary.String())
+	w.sideBySide(fmt.Sprintf("against %s (abort at %g)", o.Against, s.AbortAt), fmt.Sprintf("for %s (pass at %g)", o.For, s.PassAt))
 }
 
-// beside writes two texts on one line where they fit, else below each other.
-func (w *writer) beside(a, b string) {
+// sideBySide writes two texts on one line where they fit, else below each other.
+func (w *writer) sideBySide(a, b string) {
 	texts := []string{a, b}
-	if both := a + "   " + b; utf8.RuneCountInString(both)+4 <= w.p.width() {
-		w.lines = append(w.lines, line{plain(indent + indent + both)})
+	if both := a + "   " + b; utf8.RuneCountInString(both)+4 <= w.layout.width() {
+		w.lines = append(w.lines, line{plainText(indent + indent + both)})
 		return
 	}
 	for _, text := range texts {
-		for _, part := range wrap(text, w.p.width()-4) {
-			w.lines = append(w.lines, line{plain(indent + indent + part)})
+		for _, part := range wrap(text, w.layout.width()-4) {
+			w.lines = append(w.lines, line{plainText(indent + indent + part)})
 		}
 	}
 }
@@ -118,6 +120,6 @@ const cells = 5
 
 // barText is how far evidence is on its way from saying nothing to its limit.
 func barText(value string, limit float64) string {
-	n := int(full(value, limit)*cells + 1e-9)
+	n := int(progress(value, limit)*cells + 1e-9)
 	return strings.Repeat("▰", n) + strings.Repeat("▱", cells-n)
 }

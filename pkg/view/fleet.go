@@ -47,7 +47,7 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 	s := Release(shift, now)
 	row := Row{Namespace: s.Namespace, Name: s.Name, State: s.State, Policy: s.Policy, Next: s.Next, Since: -1, Version: s.Stable}
 	if s.Number > 0 {
-		row.Version = over(s.Canary, s.Stable)
+		row.Version = versionPair(s.Canary, s.Stable)
 		if s.State == StateIdle || s.State == StatePromoted {
 			row.Version = cmp.Or(newest(shift.Status.Stable), s.Canary)
 		}
@@ -111,7 +111,7 @@ func changedAt(shift *v1alpha1.TrafficShift) time.Time {
 	return last
 }
 
-func over(canary, stable string) string {
+func versionPair(canary, stable string) string {
 	if canary == "" || stable == "" || canary == stable {
 		return cmp.Or(canary, stable)
 	}

@@ -20,7 +20,7 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return ""
 	}
 	move := nextWeight(r)
-	if said := unsaid(s, clean(r.Next)); said != "" && s.State != StatePaused {
+	if said := beyondOutcome(s, clean(r.Next)); said != "" && s.State != StatePaused {
 		return said
 	}
 	switch s.State {
@@ -44,8 +44,8 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	return ""
 }
 
-// unsaid is what the operator says beyond the reason of the outcome, which stands on the screen.
-func unsaid(s Screen, next string) string {
+// beyondOutcome is what the operator says beyond the reason of the outcome, which stands on the screen.
+func beyondOutcome(s Screen, next string) string {
 	if s.Outcome == nil || s.Outcome.Message == "" {
 		return next
 	}

@@ -25,8 +25,8 @@ type Note struct {
 	For time.Duration `json:"-"`
 }
 
-// worthSaying lists the conditions that become notes, in the order of the screen.
-var worthSaying = [...]struct{ condition, label string }{
+// notedConditions lists the conditions that become notes, in the order of the screen.
+var notedConditions = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionStalled, "STALLED"},
 	{v1alpha1.ConditionEvidenceCurrent, "EVIDENCE"},
 	{v1alpha1.ConditionTrafficShifted, "TRAFFIC"},
@@ -40,9 +40,9 @@ var worthSaying = [...]struct{ condition, label string }{
 func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	said := map[string]bool{}
-	for _, w := range worthSaying {
+	for _, w := range notedConditions {
 		c := condition(shift, w.condition)
-		if c == nil || said[c.Reason] || !telling(shift, c) {
+		if c == nil || said[c.Reason] || !worthNoting(shift, c) {
 			continue
 		}
 		said[c.Reason] = true
@@ -55,11 +55,11 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		}
 		notes = append(notes, note)
 	}
-	return append(notes, edits(shift, now)...)
+	return append(notes, contestNotes(shift, now)...)
 }
 
-// telling says whether a condition is more than the normal course of things.
-func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
+// worthNoting says whether a condition is more than the normal course of things.
+func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	r := shift.Status.Release
 	runs := r != nil && !r.State.Ended()
 	switch c.Type {
@@ -67,7 +67,7 @@ func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		// Why a release was aborted is told by its outcome, with the numbers.
 		return c.Status == metav1.ConditionTrue && c.Reason != string(v1alpha1.ReasonAborted)
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
-		return tellingReadiness(shift, c, runs)
+		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted:
 		return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonNoTraffic))
 	case v1alpha1.ConditionEvidenceCurrent:
@@ -77,7 +77,7 @@ func telling(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	return runs && c.Status == metav1.ConditionFalse
 }
 
-func tellingReadiness(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bool) bool {
+func readinessWorthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bool) bool {
 	if runs {
 		reason, waits := waitingFor(shift)
 		return waits && c.Reason == string(reason)
@@ -86,9 +86,9 @@ func tellingReadiness(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bo
 	return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
 }
 
-// edits are what other writers did to routes and Service while the release ran, what the operator does not tell, and a pause that nobody
+// contestNotes are what other writers did to routes and Service while the release ran, what the operator does not tell, and a pause that nobody
 // would otherwise see.
-func edits(shift *v1alpha1.TrafficShift, now time.Time) []Note {
+func contestNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	r := shift.Status.Release
 	runs := r != nil && !r.State.Ended()

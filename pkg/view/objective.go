@@ -40,24 +40,24 @@ func (o Objective) Tone() Tone {
 // knows come after it.
 func objectivesOf(r *v1alpha1.Release) []Objective {
 	var objectives []Objective
-	given := map[string]v1alpha1.ObjectiveStatus{}
+	statuses := map[string]v1alpha1.ObjectiveStatus{}
 	for _, o := range r.Objectives {
-		given[o.Name] = o
+		statuses[o.Name] = o
 	}
 	for _, planned := range r.Plan.Objectives {
-		status := given[planned.Name]
+		status := statuses[planned.Name]
 		status.Name = planned.Name
 		o := objectiveOf(status)
 		if planned.Indicator == v1alpha1.IndicatorDuration {
 			o.Bound = "<" + clean(string(planned.Threshold))
 		}
 		objectives = append(objectives, o)
-		delete(given, planned.Name)
+		delete(statuses, planned.Name)
 	}
 	for _, o := range r.Objectives {
-		if _, left := given[o.Name]; left {
+		if _, left := statuses[o.Name]; left {
 			objectives = append(objectives, objectiveOf(o))
-			delete(given, o.Name)
+			delete(statuses, o.Name)
 		}
 	}
 	return objectives

@@ -27,8 +27,8 @@ func FuzzPage(f *testing.F) {
 		if json.Unmarshal(data, &shift) != nil {
 			t.Skip()
 		}
-		values := []any{view.SheetOf(&shift, now, nil, func(view.Verb) string { return "" }), view.BoardOf([]v1alpha1.TrafficShift{shift}, "", now)}
-		if seen, runs := view.Begin(&shift, now); runs {
+		values := []any{view.ServicePageOf(&shift, now, nil, func(view.Verb) string { return "" }), view.BoardOf([]v1alpha1.TrafficShift{shift}, "", now)}
+		if seen, runs := view.NewTrace(&shift, now); runs {
 			seen.Add(&shift, now)
 			plots := view.PlotsOf(seen, now.Add(time.Duration(later)))
 			for _, tick := range plots.Times {

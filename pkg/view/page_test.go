@@ -44,26 +44,26 @@ func goldenJSON(t *testing.T, name string, value any) {
 
 func allowed(view.Verb) string { return "" }
 
-func TestASheetSaysWhatTheScreenSays(t *testing.T) {
+func TestAServicePageSaysWhatTheScreenSays(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"sheet of a shift":            shifting(),
-		"sheet of a wait":             holding(),
-		"sheet of an abort":           aborted(),
-		"sheet of an abort under way": aborting(),
-		"sheet of a promotion":        promoted(),
-		"sheet of rest":               idle(),
-		"sheet of preparing":          preparing(),
-		"sheet of trouble":            unsupported(),
-		"sheet of a pause":            with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"service page of a shift":            shifting(),
+		"service page of a wait":             holding(),
+		"service page of an abort":           aborted(),
+		"service page of an abort under way": aborting(),
+		"service page of a promotion":        promoted(),
+		"service page of rest":               idle(),
+		"service page of preparing":          preparing(),
+		"service page of trouble":            unsupported(),
+		"service page of a pause":            with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 	}
 	for name, shift := range cases {
 		t.Run(name, func(t *testing.T) {
-			var around *view.Around
+			var footprint *view.Footprint
 			if shift.Status.Release != nil && !shift.Status.Release.State.Ended() {
-				around = &view.Around{Stable: &view.Pods{Ready: 4, All: 4}, Canary: &view.Pods{Ready: 1, All: 2, Odd: []string{"pod web-b: ImagePullBackOff"}},
+				footprint = &view.Footprint{Stable: &view.Pods{Ready: 4, All: 4}, Canary: &view.Pods{Ready: 1, All: 2, Odd: []string{"pod web-b: ImagePullBackOff"}},
 					Routes: []string{"edge/edge", "shop/shop"}}
 			}
-			goldenJSON(t, name, view.SheetOf(shift, now, around, func(v view.Verb) string {
+			goldenJSON(t, name, view.ServicePageOf(shift, now, footprint, func(v view.Verb) string {
 				if v == view.VerbRetry {
 					return "not now"
 				}
@@ -102,7 +102,7 @@ func TestAPromotionAsksForAReasonWhereTheEvidenceDoesNotClearIt(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			for _, a := range view.SheetOf(c.shift, now, nil, allowed).Actions {
+			for _, a := range view.ServicePageOf(c.shift, now, nil, allowed).Actions {
 				if a.Verb == view.VerbPromote && a.Reason != c.want {
 					t.Errorf("a reason is %s, want %s", a.Reason, c.want)
 				}
@@ -116,7 +116,7 @@ func trace(t *testing.T) *view.Trace {
 	t.Helper()
 	s := shifting()
 	s.Status.Release.StepStartedAt, s.Status.Release.Weights = ago(30*time.Second), nil
-	seen, runs := view.Begin(s, now)
+	seen, runs := view.NewTrace(s, now)
 	if !runs {
 		t.Fatal("no release runs")
 	}
@@ -169,7 +169,7 @@ func TestPlotsArePositions(t *testing.T) {
 
 func TestTheWeightsBeforeTheFirstLookAreDrawn(t *testing.T) {
 	s := shifting()
-	seen, _ := view.Begin(s, now)
+	seen, _ := view.NewTrace(s, now)
 	seen.Add(s, now)
 	s.Status.Release.Weight = "25%"
 	seen.Add(s, now.Add(5*time.Minute))
@@ -197,7 +197,7 @@ func TestAPlotEndsWithItsRelease(t *testing.T) {
 	if early, late := view.PlotsOf(seen, now.Add(80*time.Second)), view.PlotsOf(seen, now.Add(time.Hour)); !cmp.Equal(early, late) {
 		t.Errorf("it goes on after the end: %s", cmp.Diff(early, late))
 	}
-	if _, runs := view.Begin(s, now); runs {
+	if _, runs := view.NewTrace(s, now); runs {
 		t.Error("a release that has ended is recorded")
 	}
 }
@@ -209,7 +209,7 @@ func TestOddSamplesStayInTheFrame(t *testing.T) {
 	r.Weight, r.LiveWeight, r.Plan.Confidence.FalsePromote = "0.0001%", "100%", "0.01%"
 	r.Objectives[0] = v1alpha1.ObjectiveStatus{Name: "availability", Against: "1e300", For: "+Inf", Canary: v1alpha1.ArmCounts{Requests: -5, Bad: 9}, Stable: v1alpha1.ArmCounts{Requests: math.MaxInt64, Bad: math.MaxInt64}}
 	r.Baseline = &v1alpha1.Baseline{Objectives: []v1alpha1.BaselineObjective{{Name: "availability", Phi: "1e308"}, {Name: "another"}}}
-	seen, _ := view.Begin(s, now)
+	seen, _ := view.NewTrace(s, now)
 	seen.Add(s, now)
 	p := view.PlotsOf(seen, now.Add(-time.Hour))
 	lines := p.Weight.Lines

@@ -25,10 +25,10 @@ type Plan struct {
 }
 
 // Text writes the plan as lines that end in a line feed.
-func (p Plan) Text(paper Paper) string {
-	w := &writer{p: paper}
+func (p Plan) Text(layout Layout) string {
+	w := &writer{layout: layout}
 	w.lines = append(w.lines, line{piece{text: clean(cmp.Or(p.Name, "(no name)")), bold: true},
-		plain(fmt.Sprintf("  by policy %s, at %.3g requests/s", clean(p.Policy), p.Rate))})
+		plainText(fmt.Sprintf("  by policy %s, at %.3g requests/s", clean(p.Policy), p.Rate))})
 	if p.From != "" {
 		w.field("TRAFFIC", TonePlain, clean(p.From))
 	}
@@ -41,22 +41,22 @@ func (p Plan) Text(paper Paper) string {
 		if h := p.Holds[d.Weight]; h > 0 {
 			hold = span(h)
 		}
-		cells := []string{percent(d.Weight), clean(d.RequestsPerMinute), hold, foreseen(d.Clear), foreseen(d.Total), foreseen(d.Tenfold), foreseen(d.Threefold), foreseen(d.Twofold)}
+		cells := []string{percent(d.Weight), clean(d.RequestsPerMinute), hold, detectionTime(d.Clear), detectionTime(d.Total), detectionTime(d.Tenfold), detectionTime(d.Threefold), detectionTime(d.Twofold)}
 		for i, cell := range cells {
-			columns[i].cells = append(columns[i].cells, plain(cell))
+			columns[i].cells = append(columns[i].cells, plainText(cell))
 		}
 	}
-	lines, _ := table(columns, indent, w.p.width())
+	lines, _ := table(columns, indent, w.layout.width())
 	w.lines = append(w.lines, lines...)
 	w.field("READ", TonePlain, "how long a version as good as the stable takes to be cleared for more traffic, and how long one goes unnoticed that fails every"+
 		" request, or 10, 3, 2 times as often as the stable; in the mean, in the objective that is slowest; - is not within a day")
 	if p.Warning != "" {
 		w.field("WARNING", ToneCareful, clean(p.Warning))
 	}
-	return w.p.write(w.lines)
+	return w.layout.write(w.lines)
 }
 
-func foreseen(d v1alpha1.Duration) string {
+func detectionTime(d v1alpha1.Duration) string {
 	if d == "" {
 		return "-"
 	}

@@ -20,12 +20,12 @@ type Plots struct {
 	Began      float64         `json:"began"`
 	Weight     *Plot           `json:"weight,omitempty"`
 	Objectives []ObjectivePlot `json:"objectives"`
-	// Looks are some of the samples in words, from left to right.
-	Looks []Look `json:"looks"`
+	// Samples are some of the samples in words, from left to right.
+	Samples []SampleText `json:"looks"`
 }
 
-// Look is one sample in words.
-type Look struct {
+// SampleText is one sample in words.
+type SampleText struct {
 	At     float64 `json:"at"`
 	Time   string  `json:"time"`
 	Weight string  `json:"weight"`
@@ -44,10 +44,10 @@ type ObjectivePlot struct {
 // Plot is one picture.
 type Plot struct {
 	Title string `json:"title"`
-	// Said is what it shows now, in a sentence.
-	Said  string `json:"said"`
-	Ticks []Tick `json:"ticks"`
-	Lines []Line `json:"lines"`
+	// Sentence is what it shows now, in a sentence.
+	Sentence string `json:"said"`
+	Ticks    []Tick `json:"ticks"`
+	Lines    []Line `json:"lines"`
 	// Limits are lines that mean something when they are reached.
 	Limits []Limit `json:"limits"`
 }
@@ -77,12 +77,12 @@ type Line struct {
 	Band [][3]float64 `json:"band,omitempty"`
 }
 
-// most bounds the points of a line, mostLooks what is said in words: more cannot be told apart on a page.
-const most, mostLooks = 300, 120
+// maxPoints bounds the points of a line, mostLooks what is said in words: more cannot be told apart on a page.
+const maxPoints, maxSampleTexts = 300, 120
 
 // PlotsOf draws a trace as of now, or as of its last sample when the release has ended.
 func PlotsOf(t *Trace, now time.Time) Plots {
-	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}, Looks: []Look{}}
+	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}, Samples: []SampleText{}}
 	if len(t.Samples) == 0 {
 		return p
 	}
@@ -90,15 +90,15 @@ func PlotsOf(t *Trace, now time.Time) Plots {
 		now = t.Samples[len(t.Samples)-1].At.In(now.Location())
 	}
 	a := axisOf(t, now)
-	p.Began, p.Times, p.Note = places(a.x(t.Since)), a.ticks(), recordedSince(t, now)
-	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples, most)}
+	p.Began, p.Times, p.Note = rounded(a.x(t.Since)), a.ticks(), recordedSince(t, now)
+	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples, maxPoints)}
 	weights := d.weights()
 	p.Weight = &weights
 	for i, name := range t.Names {
 		p.Objectives = append(p.Objectives, ObjectivePlot{Name: name, Share: d.shares(i), Evidence: d.evidence(i)})
 	}
-	for _, s := range thinned(t.Samples, mostLooks) {
-		p.Looks = append(p.Looks, d.look(s))
+	for _, s := range thinned(t.Samples, maxSampleTexts) {
+		p.Samples = append(p.Samples, d.sampleText(s))
 	}
 	return p
 }
@@ -170,7 +170,7 @@ func (a axis) ticks() []Tick {
 	shift := time.Duration(offset) * time.Second
 	for at := a.from.Add(shift).Truncate(unit).Add(-shift); !at.After(a.to) && len(ticks) < 40; at = at.Add(unit) {
 		if !at.Before(a.from) {
-			ticks = append(ticks, Tick{places(a.x(at)), clockOf(at, a.to, unit)})
+			ticks = append(ticks, Tick{rounded(a.x(at)), clockOf(at, a.to, unit)})
 		}
 	}
 	return ticks
@@ -184,8 +184,8 @@ type drawing struct {
 	shown []Sample
 }
 
-func (d drawing) look(s Sample) Look {
-	l := Look{At: places(d.a.x(s.At)), Time: clockOf(s.At, d.now, time.Second), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
+func (d drawing) sampleText(s Sample) SampleText {
+	l := SampleText{At: rounded(d.a.x(s.At)), Time: clockOf(s.At, d.now, time.Second), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
 	for _, p := range s.Points {
 		l.Shares = append(l.Shares, "stable "+p.Stable.String()+", canary "+p.Canary.String())
 		l.Evidence = append(l.Evidence, "against "+evidenceOf(p.Against)+", for "+evidenceOf(p.For))
@@ -229,7 +229,7 @@ func (d drawing) line(l Line, stair bool, value func(Sample) float64, y func(flo
 			end()
 			continue
 		}
-		x, at := places(d.a.x(s.At)), places(y(v))
+		x, at := rounded(d.a.x(s.At)), rounded(y(v))
 		if n := len(part); stair && n > 0 && part[n-1][1] != at {
 			part = append(part, [2]float64{x, part[n-1][1]})
 		}
@@ -237,7 +237,7 @@ func (d drawing) line(l Line, stair bool, value func(Sample) float64, y func(flo
 	}
 	if n := len(part); n > 0 {
 		// What was said last holds until something else is said.
-		part = append(part, [2]float64{places(d.a.x(d.now)), part[n-1][1]})
+		part = append(part, [2]float64{rounded(d.a.x(d.now)), part[n-1][1]})
 	}
 	end()
 	return l
@@ -254,7 +254,7 @@ func (d drawing) weights() Plot {
 	scale, ticks := linear(max(top, 1e-6))
 	last := d.last()
 	wanted, live := shareText(last.Wanted), liveText(last.Live)
-	p := Plot{Title: "Weight", Said: "Wanted " + wanted + ", live " + live, Ticks: ticks, Limits: []Limit{}}
+	p := Plot{Title: "Weight", Sentence: "Wanted " + wanted + ", live " + live, Ticks: ticks, Limits: []Limit{}}
 	w := d.line(Line{Kind: "wanted", Name: "wanted", Last: wanted}, true, func(s Sample) float64 { return s.Wanted }, scale)
 	if len(w.Parts) > 0 {
 		w.Parts[0] = append(d.before(scale, w.Parts[0][0]), w.Parts[0]...)
@@ -268,7 +268,7 @@ func (d drawing) before(scale func(float64) float64, first [2]float64) [][2]floa
 	var stair [][2]float64
 	level := -1.0
 	for _, b := range d.t.Before {
-		x, y := places(d.a.x(b.At.Time)), places(scale(b.Weight.Fraction()))
+		x, y := rounded(d.a.x(b.At.Time)), rounded(scale(b.Weight.Fraction()))
 		if x == 0 {
 			stair = stair[:0]
 		} else if level >= 0 {
@@ -300,7 +300,7 @@ func (d drawing) shares(i int) Plot {
 	scale, ticks := linear(max(top, 1e-6))
 	p := Plot{Title: "Share of bad requests so far", Ticks: ticks, Limits: []Limit{}}
 	if allowed > 0 {
-		p.Limits = append(p.Limits, Limit{At: places(scale(allowed)), Text: "allowed " + shareText(allowed), Kind: "allowed"})
+		p.Limits = append(p.Limits, Limit{At: rounded(scale(allowed)), Text: "allowed " + shareText(allowed), Kind: "allowed"})
 	}
 	var said []string
 	for _, arm := range []struct {
@@ -316,18 +316,18 @@ func (d drawing) shares(i int) Plot {
 		for _, s := range d.shown {
 			if a := arm.of(s); a.Requests > 0 {
 				low, high := band(a, phi)
-				l.Band = append(l.Band, [3]float64{places(d.a.x(s.At)), places(scale(low)), places(scale(high))})
+				l.Band = append(l.Band, [3]float64{rounded(d.a.x(s.At)), rounded(scale(low)), rounded(scale(high))})
 			}
 		}
 		if n := len(l.Band); n > 0 {
 			end := l.Band[n-1]
-			end[0] = places(d.a.x(d.now))
+			end[0] = rounded(d.a.x(d.now))
 			l.Band = append(l.Band, end)
 		}
 		p.Lines = append(p.Lines, l)
 		said = append(said, arm.name+" "+l.Last)
 	}
-	p.Said = strings.Join(said, "; ") + "; the bands are intervals of 95%"
+	p.Sentence = strings.Join(said, "; ") + "; the bands are intervals of 95%"
 	return p
 }
 
@@ -348,18 +348,18 @@ func (d drawing) evidence(i int) Plot {
 		return math.Log(min(max(e, leastShown), mostShown)/leastShown) / math.Log(mostShown/leastShown)
 	}
 	p := Plot{Title: "Evidence", Limits: []Limit{
-		{At: places(scale(abortAt)), Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
-		{At: places(scale(d.t.PassAt)), Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
+		{At: rounded(scale(abortAt)), Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
+		{At: rounded(scale(d.t.PassAt)), Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
 	}}
 	for _, at := range []float64{leastShown, 1, 10, 100, mostShown} {
-		p.Ticks = append(p.Ticks, Tick{places(scale(at)), fmt.Sprintf("%g", at)})
+		p.Ticks = append(p.Ticks, Tick{rounded(scale(at)), fmt.Sprintf("%g", at)})
 	}
 	against, favour := evidenceOf(d.last().Points[i].Against), evidenceOf(d.last().Points[i].For)
 	p.Lines = []Line{
 		d.line(Line{Kind: "against", Name: "against", Last: against}, false, func(s Sample) float64 { return s.Points[i].Against }, scale),
 		d.line(Line{Kind: "for", Name: "for", Last: favour}, false, func(s Sample) float64 { return s.Points[i].For }, scale),
 	}
-	p.Said = "against " + against + ", for " + favour
+	p.Sentence = "against " + against + ", for " + favour
 	return p
 }
 
@@ -382,7 +382,7 @@ func linear(top float64) (func(float64) float64, []Tick) {
 	var ticks []Tick
 	for i := 0; i <= steps; i++ {
 		at := float64(i) / float64(steps)
-		ticks = append(ticks, Tick{places(at), shareText(at * size)})
+		ticks = append(ticks, Tick{rounded(at), shareText(at * size)})
 	}
 	return func(v float64) float64 { return min(max(v/size, 0), 1) }, ticks
 }
@@ -392,5 +392,5 @@ func shareText(share float64) string {
 	return string(v1alpha1.PercentageOf(int64(math.Round(share * v1alpha1.Whole))))
 }
 
-// places keeps what can be told apart on a page.
-func places(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+// rounded keeps what can be told apart on a page.
+func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }

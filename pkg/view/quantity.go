@@ -48,8 +48,8 @@ func counted(n int64, noun string) string {
 	return count(n) + " " + noun
 }
 
-// about writes a reckoned number: small ones with a decimal, so that a fraction of a request is not nothing.
-func about(x float64) string {
+// approximate writes a reckoned number: small ones with a decimal, so that a fraction of a request is not nothing.
+func approximate(x float64) string {
 	switch {
 	case !(x > 0):
 		return "0"

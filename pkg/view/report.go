@@ -115,29 +115,29 @@ func reportFor(shift *v1alpha1.TrafficShift) Report {
 	return Report{Namespace: clean(shift.Namespace), Service: clean(cmp.Or(shift.Spec.Service.Name, shift.Name))}
 }
 
-func newestReport(shift *v1alpha1.TrafficShift, given *v1alpha1.Release) Report {
+func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
 	r := reportFor(shift)
-	r.Number, r.Revision, r.Policy, r.State = given.Number, clean(given.Revision), clean(given.Policy), State(clean(string(given.State)))
+	r.Number, r.Revision, r.Policy, r.State = release.Number, clean(release.Revision), clean(release.Policy), State(clean(string(release.State)))
 	r.Version, r.Stable = versions(shift)
-	r.Peak, r.Requests, r.Failed = percent(given.PeakWeight), max(given.Exposed, 0), max(given.Failed, 0)
-	if o := given.Outcome; o != nil {
+	r.Peak, r.Requests, r.Failed = percent(release.PeakWeight), max(release.Exposed, 0), max(release.Failed, 0)
+	if o := release.Outcome; o != nil {
 		r.Reason, r.Message, r.Pod = clean(string(o.Reason)), clean(o.Message), clean(o.Pod)
 	}
-	if !given.StartedAt.IsZero() {
-		started := given.StartedAt.UTC()
+	if !release.StartedAt.IsZero() {
+		started := release.StartedAt.UTC()
 		r.Started = &started
 	}
-	if given.FinishedAt != nil {
-		ended := given.FinishedAt.UTC()
+	if release.FinishedAt != nil {
+		ended := release.FinishedAt.UTC()
 		r.Ended = &ended
 	}
-	for _, c := range given.Commands {
+	for _, c := range release.Commands {
 		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC()})
 	}
-	for _, w := range given.Weights {
+	for _, w := range release.Weights {
 		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
 	}
-	for _, o := range objectivesOf(given) {
+	for _, o := range objectivesOf(release) {
 		r.Objectives = append(r.Objectives, ReportObjective{Name: o.title(), Verdict: verdict(o), StableRequests: o.Stable.Requests, StableBad: o.Stable.Bad,
 			CanaryRequests: o.Canary.Requests, CanaryBad: o.Canary.Bad, Against: o.Against, For: o.For})
 	}
@@ -211,19 +211,19 @@ func stamp(t *time.Time) string {
 }
 
 // HistoryTable is the table of all releases that are known, newest first; "" when there are none.
-func (s Screen) HistoryTable(p Paper) string {
+func (s Screen) HistoryTable(p Layout) string {
 	past := s.History
 	if s.Number > 0 {
-		past = append([]Past{s.present()}, past...)
+		past = append([]Past{s.newestAsPast()}, past...)
 	}
 	p.Wide = true
-	w := writer{p: p}
+	w := writer{layout: p}
 	w.history(past)
 	return p.write(w.lines)
 }
 
-// present is the newest release as a line of history.
-func (s Screen) present() Past {
+// newestAsPast is the newest release as a line of history.
+func (s Screen) newestAsPast() Past {
 	p := Past{Number: s.Number, Version: s.released, Result: s.State, Ended: -1}
 	if e := s.Exposed; e != nil {
 		p.Requests, p.Failed = e.Requests, e.Failed

@@ -32,10 +32,10 @@ type Screen struct {
 	OnTheWay bool
 	// Weight is set while a release runs.
 	Weight *Weight
-	// Stops are the steps of the plan, and what became of them; none at rest.
-	Stops []Stop
-	// Around is what the release touches, where it was looked at.
-	Around *Around
+	// PlanSteps are the steps of the plan, and what became of them; none at rest.
+	PlanSteps []PlanStep
+	// Footprint is what the release touches, where it was looked at.
+	Footprint *Footprint
 	// Objectives are in the plan's order; empty when nothing is known of them.
 	Objectives []Objective
 	// AbortAt and PassAt are the evidence at which the release aborts, and at which an objective passes.
@@ -112,7 +112,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Exposed = exposedOf(r)
 		s.Outcome = outcomeOf(r, now)
 		if s.State != StateIdle {
-			s.Stops = stopsOf(r, s)
+			s.PlanSteps = planStepsOf(r, s)
 		}
 	}
 	if s.Number == 0 || s.State == StateIdle {
@@ -166,10 +166,10 @@ func outcomeOf(r *v1alpha1.Release, now time.Time) *Outcome {
 	if r.State == v1alpha1.StatePromoted {
 		o.Result = StatePromoted
 	}
-	if given := r.Outcome; given != nil {
-		o.Result = cmp.Or(State(clean(string(given.Result))), o.Result)
-		o.Reason, o.Message = clean(string(given.Reason)), clean(given.Message)
-		o.Refused = given.Refuse == v1alpha1.RefuseTemplate
+	if outcome := r.Outcome; outcome != nil {
+		o.Result = cmp.Or(State(clean(string(outcome.Result))), o.Result)
+		o.Reason, o.Message = clean(string(outcome.Reason)), clean(outcome.Message)
+		o.Refused = outcome.Refuse == v1alpha1.RefuseTemplate
 	}
 	if r.FinishedAt != nil {
 		o.Ended = max(now.Sub(r.FinishedAt.Time), 0)

@@ -75,23 +75,23 @@ func (s Simulation) Record() SimulationRecord {
 }
 
 // Text writes the simulation as lines that end in a line feed.
-func (s Simulation) Text(p Paper) string {
-	w := &writer{p: p}
+func (s Simulation) Text(p Layout) string {
+	w := &writer{layout: p}
 	title := "policy " + clean(s.Policy)
 	if s.Name != "" {
 		title = clean(s.Name) + "  by " + title
 	}
-	w.lines = append(w.lines, line{piece{text: title, bold: true}, plain(fmt.Sprintf("  %s releases of each version", count(int64(s.Runs))))})
+	w.lines = append(w.lines, line{piece{text: title, bold: true}, plainText(fmt.Sprintf("  %s releases of each version", count(int64(s.Runs))))})
 	w.field("TRAFFIC", TonePlain, clean(s.Traffic))
 	columns := []column{
 		{head: "VERSION"}, {head: "PROMOTED", right: true}, {head: "ABORTED", right: true}, {head: "HELD", right: true, rank: 4}, {head: "AFTER", right: true},
 		{head: "NOTICED IN", right: true, rank: 2}, {head: "95%", right: true, rank: 3}, {head: "FAILED", right: true}, {head: "95%", right: true, rank: 1},
 	}
 	for _, r := range s.Rows {
-		cells := []string{clean(r.Version), part(r.Promoted), part(r.Aborted), part(r.Held), lasting(r.Took), lasting(r.Noticed[0]), lasting(r.Noticed[1]),
-			few(r.Failed[0]), few(r.Failed[1])}
+		cells := []string{clean(r.Version), shareOfReleases(r.Promoted), shareOfReleases(r.Aborted), shareOfReleases(r.Held), spanOrDash(r.Took), spanOrDash(r.Noticed[0]), spanOrDash(r.Noticed[1]),
+			wholeRequests(r.Failed[0]), wholeRequests(r.Failed[1])}
 		for i, cell := range cells {
-			columns[i].cells = append(columns[i].cells, plain(cell))
+			columns[i].cells = append(columns[i].cells, plainText(cell))
 		}
 	}
 	lines, _ := table(columns, indent, p.width())
@@ -110,25 +110,25 @@ func (w *writer) moves(moves []SimulatedMove) {
 		weight := strconv.FormatFloat(100*m.Weight, 'g', 4, 64) + "%"
 		why := strings.TrimPrefix(clean(m.Why), weight+": ")
 		for i, cell := range []string{span(m.At), weight, why} {
-			columns[i].cells = append(columns[i].cells, plain(cell))
+			columns[i].cells = append(columns[i].cells, plainText(cell))
 		}
 	}
-	lines, _ := table(columns, indent, max(w.p.width(), page))
+	lines, _ := table(columns, indent, max(w.layout.width(), page))
 	w.lines = append(w.lines, lines...)
 }
 
-// part is a share as a percentage.
-func part(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) + "%" }
+// shareOfReleases is a share as a percentage.
+func shareOfReleases(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) + "%" }
 
-func lasting(d time.Duration) string {
+func spanOrDash(d time.Duration) string {
 	if d <= 0 {
 		return "-"
 	}
 	return span(d)
 }
 
-// few is a number of requests that the stable would not have failed; below half a request it is none.
-func few(x float64) string {
+// wholeRequests is a number of requests that the stable would not have failed; below half a request it is none.
+func wholeRequests(x float64) string {
 	if x < 0.5 {
 		return "0"
 	}

@@ -44,12 +44,12 @@ const (
 )
 
 // Icon is one character for the state; "?" for a state this version does not know.
-func (s State) Icon() string { icon, _ := s.look(); return icon }
+func (s State) Icon() string { icon, _ := s.iconAndTone(); return icon }
 
 // Tone is how the state is meant.
-func (s State) Tone() Tone { _, tone := s.look(); return tone }
+func (s State) Tone() Tone { _, tone := s.iconAndTone(); return tone }
 
-func (s State) look() (icon string, tone Tone) {
+func (s State) iconAndTone() (icon string, tone Tone) {
 	switch s {
 	case StatePending:
 		return "…", ToneCareful

@@ -11,7 +11,7 @@ type column struct {
 	head  string
 	cells []piece
 	right bool
-	// rank says what goes first when the paper is narrow: the largest; columns of rank 0 stay.
+	// rank says what goes first when the width is small: the largest; columns of rank 0 stay.
 	rank int
 }
 
@@ -44,13 +44,13 @@ func table(columns []column, before string, width int) (lines []line, fits bool)
 	if len(columns) == 0 {
 		return nil, true
 	}
-	head := line{plain(before)}
+	head := line{plainText(before)}
 	for i, c := range columns {
 		head = append(head, toned(c.fill(c.head, i == len(columns)-1), ToneFaint))
 	}
 	lines = append(lines, head)
 	for row := range columns[0].cells {
-		l := line{plain(before)}
+		l := line{plainText(before)}
 		for i, c := range columns {
 			cell := c.cells[row]
 			cell.text = c.fill(cell.text, i == len(columns)-1)
@@ -105,7 +105,7 @@ func tableWidth(columns []column, before string) int {
 }
 
 // Table writes rows as lines that end in a line feed; namespaces when rows of several may be among them.
-func Table(rows []Row, namespaces bool, p Paper) string {
+func Table(rows []Row, namespaces bool, p Layout) string {
 	columns := make([]column, 0, 10)
 	add := func(head string, rank int, cell func(Row) piece) {
 		c := column{head: head, rank: rank}
@@ -115,7 +115,7 @@ func Table(rows []Row, namespaces bool, p Paper) string {
 		columns = append(columns, c)
 	}
 	text := func(of func(Row) string) func(Row) piece {
-		return func(r Row) piece { return plain(of(r)) }
+		return func(r Row) piece { return plainText(of(r)) }
 	}
 	if namespaces {
 		add("NAMESPACE", 0, text(func(r Row) string { return r.Namespace }))
@@ -142,10 +142,10 @@ func Table(rows []Row, namespaces bool, p Paper) string {
 	return p.write(lines)
 }
 
-// history shows the newest releases that ended before this one; all that are known on wide paper.
+// history shows the newest releases that ended before this one; all that are known in a wide layout.
 func (w *writer) history(past []Past) {
 	shown := past
-	if !w.p.Wide {
+	if !w.layout.Wide {
 		shown = past[:min(len(past), 5)]
 	}
 	if len(shown) == 0 {
@@ -162,19 +162,19 @@ func (w *writer) history(past []Past) {
 		{head: "ENDED", rank: 3},
 	}
 	for _, p := range shown {
-		cells := []piece{plain(strconv.FormatInt(p.Number, 10)), plain(p.Version),
-			toned(p.Result.Icon()+" "+string(p.Result), p.Result.Tone()), plain(p.Reason), plain(p.Peak),
-			plain(count(p.Failed) + " of " + count(p.Requests)), plain(""), plain("")}
+		cells := []piece{plainText(strconv.FormatInt(p.Number, 10)), plainText(p.Version),
+			toned(p.Result.Icon()+" "+string(p.Result), p.Result.Tone()), plainText(p.Reason), plainText(p.Peak),
+			plainText(count(p.Failed) + " of " + count(p.Requests)), plainText(""), plainText("")}
 		if p.Took > 0 {
-			cells[6] = plain(span(p.Took))
+			cells[6] = plainText(span(p.Took))
 		}
 		if p.Ended >= 0 {
-			cells[7] = plain(span(p.Ended) + " ago")
+			cells[7] = plainText(span(p.Ended) + " ago")
 		}
 		for i, cell := range cells {
 			columns[i].cells = append(columns[i].cells, cell)
 		}
 	}
-	lines, _ := table(columns, indent, w.p.width())
+	lines, _ := table(columns, indent, w.layout.width())
 	w.lines = append(w.lines, lines...)
 }

@@ -8,12 +8,12 @@ import (
 )
 
 // Text writes the screen as lines that end in a line feed.
-func (s Screen) Text(p Paper) string {
-	w := writer{p: p}
+func (s Screen) Text(p Layout) string {
+	w := writer{layout: p}
 	w.title(s)
 	w.weight(s)
 	if s.Weight != nil {
-		w.stops(s.Stops)
+		w.planSteps(s.PlanSteps)
 	}
 	for _, n := range s.Notes {
 		w.note(n)
@@ -23,7 +23,7 @@ func (s Screen) Text(p Paper) string {
 	}
 	w.objectives(s)
 	w.exposed(s)
-	w.around(s.Around)
+	w.footprint(s.Footprint)
 	if s.Next != "" {
 		w.field("NEXT", TonePlain, s.Next)
 	}
@@ -40,13 +40,13 @@ const (
 )
 
 type writer struct {
-	p     Paper
-	lines []line
+	layout Layout
+	lines  []line
 }
 
-// field writes a label and its text, wrapped beside the label, or below it where the paper is too narrow for both.
+// field writes a label and its text, wrapped beside the label, or below it where both are too wide.
 func (w *writer) field(label string, tone Tone, text string) {
-	width := w.p.width()
+	width := w.layout.width()
 	if width < 2*margin+8 {
 		w.lines = append(w.lines, line{toned(indent+label, ToneFaint)})
 		for _, part := range wrap(text, width-4) {
@@ -66,33 +66,33 @@ func (w *writer) field(label string, tone Tone, text string) {
 func (w *writer) title(s Screen) {
 	left := line{piece{text: cmp.Or(s.Name, "(no name)"), bold: true}}
 	if s.Number > 0 && s.State != StateIdle {
-		left = append(left, plain(fmt.Sprintf("  release %d", s.Number)))
+		left = append(left, plainText(fmt.Sprintf("  release %d", s.Number)))
 	}
-	if v := over(s.Canary, s.Stable); v != "" {
-		left = append(left, plain("  "+v))
+	if v := versionPair(s.Canary, s.Stable); v != "" {
+		left = append(left, plainText("  "+v))
 	}
 	right := line{toned(s.State.Icon()+" "+cmp.Or(string(s.State), "Unknown"), s.State.Tone())}
 	if detail := s.detail(); detail != "" {
-		right = append(right, plain("  "+detail))
+		right = append(right, plainText("  "+detail))
 	}
-	room := min(w.p.width(), page)
+	room := min(w.layout.width(), page)
 	gap := room - left.width() - right.width()
-	if gap < 2 && left.width()+2+right.width() <= w.p.width() {
+	if gap < 2 && left.width()+2+right.width() <= w.layout.width() {
 		gap = 2
 	}
 	if gap >= 2 {
-		w.lines = append(w.lines, append(append(left, plain(strings.Repeat(" ", gap))), right...))
+		w.lines = append(w.lines, append(append(left, plainText(strings.Repeat(" ", gap))), right...))
 		return
 	}
-	w.fold(left)
-	w.lines = append(w.lines, append(line{plain(indent)}, right...))
+	w.wrapPieces(left)
+	w.lines = append(w.lines, append(line{plainText(indent)}, right...))
 }
 
-// fold puts each piece that does not fit beside the ones before it on a line of its own, wrapped.
-func (w *writer) fold(l line) {
+// wrapPieces puts each piece that does not fit beside the ones before it on a line of its own, wrapped.
+func (w *writer) wrapPieces(l line) {
 	now := line{}
 	for _, part := range l {
-		if now.width()+utf8.RuneCountInString(part.text) <= w.p.width() {
+		if now.width()+utf8.RuneCountInString(part.text) <= w.layout.width() {
 			now = append(now, part)
 			continue
 		}
@@ -100,7 +100,7 @@ func (w *writer) fold(l line) {
 			w.lines = append(w.lines, now)
 		}
 		now = line{}
-		for _, text := range wrap(part.text, w.p.width()-2) {
+		for _, text := range wrap(part.text, w.layout.width()-2) {
 			w.lines = append(w.lines, line{{indent + text, part.tone, part.bold}})
 		}
 	}
@@ -136,15 +136,15 @@ func (w *writer) weight(s Screen) {
 		parts = append(parts, "next "+v.Next+" in about "+span(v.In))
 	}
 	text := strings.TrimSpace(parts[0] + "  " + strings.Join(parts[1:], "   "))
-	if len(text)+margin > w.p.width() {
+	if len(text)+margin > w.layout.width() {
 		w.field("WEIGHT", TonePlain, strings.Join(parts, ", "))
 		return
 	}
-	w.lines = append(w.lines, line{toned(pad(indent+"WEIGHT", margin), ToneFaint), plain(text)})
+	w.lines = append(w.lines, line{toned(pad(indent+"WEIGHT", margin), ToneFaint), plainText(text)})
 }
 
-// stops are the steps of the plan in a line: done, now, to come.
-func (w *writer) stops(stops []Stop) {
+// planSteps are the steps of the plan in a line: done, now, to come.
+func (w *writer) planSteps(stops []PlanStep) {
 	parts := make([]string, 0, len(stops))
 	for _, s := range stops {
 		part := s.Icon + " " + s.Weight
@@ -229,7 +229,7 @@ func (e Exposed) text() string {
 	}
 	text := counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"
 	if e.Compared {
-		text += " (" + about(e.Expected) + " expected at the stable rate)"
+		text += " (" + approximate(e.Expected) + " expected at the stable rate)"
 	} else {
 		text += " (no stable requests to compare with)"
 	}

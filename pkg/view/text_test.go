@@ -177,67 +177,67 @@ func paused(s *v1alpha1.TrafficShift) {
 
 func TestText(t *testing.T) {
 	cases := map[string]struct {
-		shift *v1alpha1.TrafficShift
-		paper view.Paper
+		shift  *v1alpha1.TrafficShift
+		layout view.Layout
 	}{
-		"idle":                   {idle(), view.Paper{}},
-		"preparing":              {preparing(), view.Paper{Width: 100}},
-		"shifting":               {shifting(), view.Paper{Width: 100}},
-		"shifting, narrow":       {shifting(), view.Paper{Width: 60}},
-		"shifting, very narrow":  {shifting(), view.Paper{Width: 30}},
-		"shifting, in colour":    {shifting(), view.Paper{Width: 100, Color: true}},
-		"shifting, wide":         {shifting(), view.Paper{Width: 140, Wide: true}},
-		"holding for evidence":   {holding(), view.Paper{Width: 100}},
-		"prometheus unreachable": {unreachable(), view.Paper{Width: 100}},
-		"aborting":               {aborting(), view.Paper{Width: 100}},
-		"aborted":                {aborted(), view.Paper{Width: 100}},
-		"aborted, narrow":        {aborted(), view.Paper{Width: 60}},
-		"promoted":               {promoted(), view.Paper{Width: 100}},
-		"unsupported workload":   {unsupported(), view.Paper{Width: 100}},
+		"idle":                   {idle(), view.Layout{}},
+		"preparing":              {preparing(), view.Layout{Width: 100}},
+		"shifting":               {shifting(), view.Layout{Width: 100}},
+		"shifting, narrow":       {shifting(), view.Layout{Width: 60}},
+		"shifting, very narrow":  {shifting(), view.Layout{Width: 30}},
+		"shifting, in colour":    {shifting(), view.Layout{Width: 100, Color: true}},
+		"shifting, wide":         {shifting(), view.Layout{Width: 140, Wide: true}},
+		"holding for evidence":   {holding(), view.Layout{Width: 100}},
+		"prometheus unreachable": {unreachable(), view.Layout{Width: 100}},
+		"aborting":               {aborting(), view.Layout{Width: 100}},
+		"aborted":                {aborted(), view.Layout{Width: 100}},
+		"aborted, narrow":        {aborted(), view.Layout{Width: 60}},
+		"promoted":               {promoted(), view.Layout{Width: 100}},
+		"unsupported workload":   {unsupported(), view.Layout{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
-			view.Paper{Width: 100}},
+			view.Layout{Width: 100}},
 		"the reason is told once": {with(aborting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.State, s.Status.Release.Next = v1alpha1.StateDraining, s.Status.Release.Outcome.Message+"; the canary's pods are ending"
-		}), view.Paper{Width: 100}},
-		"paused for a reason": {with(shifting(), paused), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
+		"paused for a reason": {with(shifting(), paused), view.Layout{Width: 100}},
 		"paused by a user": {with(with(shifting(), paused), func(s *v1alpha1.TrafficShift) {
 			s.Annotations[v1alpha1.ControlledByAnnotation] = "ops@example.com"
-		}), view.Paper{Width: 100}},
-		"paused for a reason, at rest": {with(promoted(), paused), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
+		"paused for a reason, at rest": {with(promoted(), paused), view.Layout{Width: 100}},
 		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			r := s.Status.Release
 			r.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
 			r.Step, r.Weight, r.LiveWeight, r.Exposed, r.Failed = 1, "0.0008%", "0.0007%", 41, 0
 			r.Next = "not proven yet for more than 0.0008%: 12 more good requests of the canary would do, which come in about 2m0s at the present traffic"
-		}), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
 		"at a step, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
-		}), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
 		"settling": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.SettledAt, s.Status.Release.LiveWeight = nil, ""
-		}), view.Paper{Width: 100}},
-		"last step": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 5 }), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
+		"last step": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 5 }), view.Layout{Width: 100}},
 		"contested": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, Selector: 3}
-		}), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
 		"draining": {with(aborting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.State, s.Status.Release.DrainUntil = v1alpha1.StateDraining, ago(-20*time.Second)
-		}), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
 		"reverted after an abort": {with(aborted(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Conditions = nil
 			set(s, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonUpToDate, "", time.Minute)
-		}), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
 		"the same images in another template": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Images = s.Status.Stable.Images
-		}), view.Paper{Width: 100}},
-		"nothing known but a release":   {&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 1}}}, view.Paper{Width: 100}},
-		"nothing known":                 {&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Name: "checkout"}}, view.Paper{Width: 100}},
-		"a state of a later version":    {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.State = "Orbiting" }), view.Paper{Width: 100}},
-		"a stable without any requests": {with(shifting(), func(s *v1alpha1.TrafficShift) { clearStable(s) }), view.Paper{Width: 100}},
+		}), view.Layout{Width: 100}},
+		"nothing known but a release":   {&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 1}}}, view.Layout{Width: 100}},
+		"nothing known":                 {&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Name: "checkout"}}, view.Layout{Width: 100}},
+		"a state of a later version":    {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.State = "Orbiting" }), view.Layout{Width: 100}},
+		"a stable without any requests": {with(shifting(), func(s *v1alpha1.TrafficShift) { clearStable(s) }), view.Layout{Width: 100}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.Release(c.shift, now).Text(c.paper))
+			golden(t, name, view.Release(c.shift, now).Text(c.layout))
 		})
 	}
 }
@@ -269,13 +269,13 @@ func TestTheStoryOfARelease(t *testing.T) {
 	}
 	for name, s := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.WhyOf(s, now).Text(view.Paper{Width: 100}))
+			golden(t, name, view.WhyOf(s, now).Text(view.Layout{Width: 100}))
 		})
 	}
 }
 
 func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
-	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Paper{Width: 100}))
+	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Layout{Width: 100}))
 }
 
 func fleet() []v1alpha1.TrafficShift {
@@ -290,19 +290,19 @@ func fleet() []v1alpha1.TrafficShift {
 func TestTable(t *testing.T) {
 	cases := map[string]struct {
 		namespaces bool
-		paper      view.Paper
+		layout     view.Layout
 	}{
-		"fleet":                {paper: view.Paper{Width: 120}},
+		"fleet":                {layout: view.Layout{Width: 120}},
 		"fleet, not a screen":  {namespaces: true},
-		"fleet, narrow":        {paper: view.Paper{Width: 60}},
-		"fleet, wide":          {paper: view.Paper{Width: 220, Wide: true}},
-		"fleet, in colour":     {paper: view.Paper{Width: 120, Color: true}},
-		"fleet, very narrow":   {paper: view.Paper{Width: 24}},
-		"fleet, all in colour": {namespaces: true, paper: view.Paper{Width: 160, Color: true, Wide: true}},
+		"fleet, narrow":        {layout: view.Layout{Width: 60}},
+		"fleet, wide":          {layout: view.Layout{Width: 220, Wide: true}},
+		"fleet, in colour":     {layout: view.Layout{Width: 120, Color: true}},
+		"fleet, very narrow":   {layout: view.Layout{Width: 24}},
+		"fleet, all in colour": {namespaces: true, layout: view.Layout{Width: 160, Color: true, Wide: true}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.Table(view.Fleet(fleet(), now), c.namespaces, c.paper))
+			golden(t, name, view.Table(view.Fleet(fleet(), now), c.namespaces, c.layout))
 		})
 	}
 }
@@ -335,7 +335,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// FuzzText feeds any object that JSON can express and demands a screen that fits its paper and cannot steer a terminal.
+// FuzzText feeds any object that JSON can express and demands a screen that fits its width and cannot steer a terminal.
 func FuzzText(f *testing.F) {
 	for _, s := range []*v1alpha1.TrafficShift{idle(), preparing(), shifting(), holding(), unreachable(), aborted(), promoted(), unsupported()} {
 		data, err := json.Marshal(s)
@@ -350,7 +350,7 @@ func FuzzText(f *testing.F) {
 		if json.Unmarshal(data, &shift) != nil {
 			t.Skip()
 		}
-		p := view.Paper{Width: width, Wide: width%2 == 0}
+		p := view.Layout{Width: width, Wide: width%2 == 0}
 		screen := view.Release(&shift, now)
 		if report, known := view.ReportOf(&shift, 0); known {
 			check(t, report.Markdown(), math.MaxInt)

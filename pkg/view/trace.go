@@ -26,8 +26,8 @@ type Point struct {
 	Against, For float64
 }
 
-// MostSamples bounds a Trace.
-const MostSamples = 2000
+// MaxSamples bounds a Trace.
+const MaxSamples = 2000
 
 // Trace is what was seen of one release since somebody looked. It is bounded: when it is full, every second sample of it goes, so
 // that it always covers the whole time.
@@ -49,8 +49,8 @@ type Trace struct {
 	Ended bool
 }
 
-// Begin is an empty trace of the running release of a TrafficShift; false where none runs.
-func Begin(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
+// NewTrace is an empty trace of the running release of a TrafficShift; false where none runs.
+func NewTrace(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
 	r := shift.Status.Release
 	if r == nil || r.State.Ended() {
 		return nil, false
@@ -90,12 +90,12 @@ func (t *Trace) Add(shift *v1alpha1.TrafficShift, now time.Time) bool {
 	if percent(r.LiveWeight) != "" {
 		s.Live = r.LiveWeight.Fraction()
 	}
-	given := map[string]v1alpha1.ObjectiveStatus{}
+	statuses := map[string]v1alpha1.ObjectiveStatus{}
 	for _, o := range r.Objectives {
-		given[clean(o.Name)] = o
+		statuses[clean(o.Name)] = o
 	}
 	for _, name := range t.Names {
-		s.Points = append(s.Points, pointOf(given[name]))
+		s.Points = append(s.Points, pointOf(statuses[name]))
 	}
 	if n := len(t.Samples); n > 0 {
 		last := t.Samples[n-1]
@@ -103,9 +103,9 @@ func (t *Trace) Add(shift *v1alpha1.TrafficShift, now time.Time) bool {
 			return false
 		}
 	}
-	if len(t.Samples) == MostSamples {
+	if len(t.Samples) == MaxSamples {
 		half := t.Samples[:0]
-		for i := 0; i < MostSamples; i += 2 {
+		for i := 0; i < MaxSamples; i += 2 {
 			half = append(half, t.Samples[i])
 		}
 		t.Samples = half
@@ -115,12 +115,12 @@ func (t *Trace) Add(shift *v1alpha1.TrafficShift, now time.Time) bool {
 }
 
 func pointOf(o v1alpha1.ObjectiveStatus) Point {
-	p := Point{Stable: Arm{max(o.Stable.Requests, 0), max(o.Stable.Bad, 0)}, Canary: Arm{max(o.Canary.Requests, 0), max(o.Canary.Bad, 0)}, Against: exact(o.Against), For: exact(o.For)}
+	p := Point{Stable: Arm{max(o.Stable.Requests, 0), max(o.Stable.Bad, 0)}, Canary: Arm{max(o.Canary.Requests, 0), max(o.Canary.Bad, 0)}, Against: parseEvidence(o.Against), For: parseEvidence(o.For)}
 	return p
 }
 
-// exact reads evidence; negative when it is unknown.
-func exact(text string) float64 {
+// parseEvidence reads evidence; negative when it is unknown.
+func parseEvidence(text string) float64 {
 	if evidence(text) == "-" {
 		return -1
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // versions names the canary and the stable of a release so that the difference is seen: "checkout:1.5.0" and "1.4.2".
@@ -79,7 +80,7 @@ func shortImage(image string) string {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	if _, _, tagged := cutTag(name); pinned && !tagged {
 		_, hex, _ := strings.Cut(digest, ":")
-		return name + "@" + cut(hex, 12)
+		return name + "@" + text.CutRunes(hex, 12)
 	}
 	return name
 }

@@ -78,13 +78,13 @@ func nextWeight(r *v1alpha1.Release) string {
 		return ""
 	case !more:
 		return promotion
-	case r.Plan.Pace.Type == v1alpha1.PaceProof && r.Plan.Steps[step-1].Weight.Millionths() > surely*r.Weight.Millionths():
+	case r.Plan.Pace.Type == v1alpha1.PaceProof && r.Plan.Steps[step-1].Weight.Millionths() > clearlyMore*r.Weight.Millionths():
 		return "up to " + percent(r.Plan.Steps[step-1].Weight)
 	}
 	return percent(r.Plan.Steps[step-1].Weight)
 }
 
-// surely is how many times the present weight a step may be to be the next weight whatever the counts prove.
-const surely = 3
+// clearlyMore is how many times the present weight a step may be to be the next weight whatever the counts prove.
+const clearlyMore = 3
 
 const promotion = "promotion"

@@ -52,8 +52,8 @@ func (y Why) Record(shift *v1alpha1.TrafficShift) WhyRecord {
 }
 
 // Text writes the story as lines that end in a line feed.
-func (y Why) Text(p Paper) string {
-	w := writer{p: p}
+func (y Why) Text(p Layout) string {
+	w := writer{layout: p}
 	w.title(y.Screen)
 	for _, n := range y.Notes {
 		w.note(n)

@@ -125,10 +125,9 @@ func ConfigVersion(base string, data map[string][]byte) string {
 
 // ManagedServices are the annotated Services that select the pods of a template, by name, sorted: those whose releases a change of the template
 // begins.
-func ManagedServices(t *corev1.PodTemplateSpec, services []corev1.Service) []string {
+func ManagedServices(t *corev1.PodTemplateSpec, services []*corev1.Service) []string {
 	var names []string
-	for i := range services {
-		s := &services[i]
+	for _, s := range services {
 		selector := Selector(s)
 		if s.Annotations[PolicyAnnotation] != "" && len(selector) > 0 && covers(selector, t.Labels) {
 			names = append(names, s.Name)

@@ -198,7 +198,7 @@ func TestManagedServicesAreThoseThatSelectThePods(t *testing.T) {
 	plain := annotated("plain", map[string]string{"app": "checkout"})
 	plain.Annotations = nil
 	all := []corev1.Service{narrow, plain, annotated("without", nil), annotated("other", map[string]string{"app": "orders"}), annotated("a", map[string]string{"tier": "web"})}
-	if d := cmp.Diff([]string{"a", "narrow"}, ManagedServices(&pods, all)); d != "" {
+	if d := cmp.Diff([]string{"a", "narrow"}, ManagedServices(&pods, pointers(all))); d != "" {
 		t.Errorf("Services (-want +got):\n%s", d)
 	}
 }

@@ -17,11 +17,12 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credentials of every kind that kubectl takes
 
 	"github.com/stagger-dev/stagger/operator/kubectl"
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := kubectl.Main(ctx, os.Args[1:], kubectl.World{
+	code := kubectl.Main(ctx, os.Args[1:], cli.Env{
 		Streams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
 		Now:     time.Now,
 		Token:   func() string { return strings.ToLower(rand.Text()) },

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// The kinds that verbs read and write.
+var (
+	shiftsResource           = v1alpha1.GroupVersion.WithResource("trafficshifts")
+	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	podsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	NamespacesResource       = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	DeploymentsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	ReplicaSetsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	VirtualServicesResource  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
+	DestinationRulesResource = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+)
+
+// Service reads a Service of the namespace.
+func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, error) {
+	object, err := c.Client.Resource(ServicesResource).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("no Service is named %s in %s; list those there are with: kubectl get services -n %s", name, NamespaceText(c.Namespace), c.Namespace)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("getting Service %s: %w", name, err)
+	}
+	service := &corev1.Service{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
+		return nil, fmt.Errorf("reading Service %s: %w", name, err)
+	}
+	return service, nil
+}
+
+// Services lists those of the namespace. It is no error that they may not be read: they are only mentioned in texts.
+func (c Cluster) Services(ctx context.Context) ([]*corev1.Service, error) {
+	services, err := List[corev1.Service](ctx, c, ServicesResource, "")
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return services, err
+}
+
+// ListVisible lists a kind of Istio in all namespaces, or in this one when that is forbidden.
+func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
+	list, err := c.Client.Resource(kind).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		list, err = c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("this cluster does not serve %s, so Istio is not installed in it; Stagger moves traffic by Istio's routes", kind.GroupVersion())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", kind.Resource, err)
+	}
+	all := make([]*unstructured.Unstructured, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return all, nil
+}
+
+// List lists the objects of a kind in the namespace that a label selector matches; "" matches all.
+func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, labels string) ([]*T, error) {
+	list, err := c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
+	if err != nil {
+		return nil, fmt.Errorf("listing %ss: %w", reflect.TypeFor[T]().Name(), err)
+	}
+	all := make([]*T, len(list.Items))
+	for i := range list.Items {
+		all[i] = new(T)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, all[i]); err != nil {
+			return nil, fmt.Errorf("reading %s %s: %w", list.Items[i].GetKind(), list.Items[i].GetName(), err)
+		}
+	}
+	return all, nil
+}
+
+// DecodeList decodes the objects of a list that this version understands, and warns of the others.
+func DecodeList(list *unstructured.UnstructuredList, env Env) []v1alpha1.TrafficShift {
+	shifts := make([]v1alpha1.TrafficShift, 0, len(list.Items))
+	for i := range list.Items {
+		shift, err := Decode(&list.Items[i])
+		if err != nil {
+			Say(env.Streams.ErrOut, "warning: %v", err)
+			continue
+		}
+		shifts = append(shifts, *shift)
+	}
+	return shifts
+}
+
+// TemplateWaits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
+func TemplateWaits(shift *v1alpha1.TrafficShift) bool {
+	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)
+}

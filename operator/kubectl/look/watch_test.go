@@ -1,0 +1,126 @@
+package look_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/stagger-dev/stagger/operator/kubectl"
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+func TestAReleaseIsWatchedUntilItEnds(t *testing.T) {
+	number := func(n int64) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) { s.Status.Release.Number = n }
+	}
+	cases := map[string]struct {
+		object *v1alpha1.TrafficShift
+		// then is what the operator does while it is watched, one write each.
+		then            []func(*v1alpha1.TrafficShift)
+		gone, forgotten bool
+	}{
+		"watch an abort":                 {then: []func(*v1alpha1.TrafficShift){clitest.TakeBack, clitest.Aborted}},
+		"watch a promotion":              {then: []func(*v1alpha1.TrafficShift){clitest.Promoted}},
+		"watch what does not change":     {then: []func(*v1alpha1.TrafficShift){clitest.Annotated, clitest.Promoted}},
+		"watch through forgotten events": {then: []func(*v1alpha1.TrafficShift){clitest.Promoted}, forgotten: true},
+		"watch what was aborted before":  {object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Aborted)},
+		"watch what was never released":  {object: clitest.As(clitest.Shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil })},
+		"watch while the object goes":    {gone: true},
+		"watch and miss it all":          {then: []func(*v1alpha1.TrafficShift){number(30)}},
+		"watch and miss the end of an abort": {then: []func(*v1alpha1.TrafficShift){clitest.TakeBack, func(s *v1alpha1.TrafficShift) {
+			s.Status.History = []v1alpha1.PastRelease{{Number: 7, Outcome: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded}}
+			number(8)(s)
+		}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			object := c.object
+			if object == nil {
+				object = clitest.Shift("shop", "checkout")
+			}
+			s := clitest.NewServer(t, object)
+			s.Forgotten = c.forgotten
+			s.OnWatch = func() {
+				for _, change := range c.then {
+					s.Change(clitest.Key, change)
+				}
+				if c.gone {
+					s.Remove(clitest.Key)
+				}
+			}
+			code, out, talk := clitest.Run(t, s.Kubeconfig(), "watch", "checkout")
+			clitest.Golden(t, name, code, out, talk)
+		})
+	}
+}
+
+// seen is an output that tells when a text was written.
+type seen struct {
+	buffer bytes.Buffer
+	text   string
+	then   func()
+}
+
+func (s *seen) String() string { return s.buffer.String() }
+
+func (s *seen) Write(p []byte) (int, error) {
+	n, err := s.buffer.Write(p)
+	if strings.Contains(s.String(), s.text) {
+		s.then()
+	}
+	return n, err
+}
+
+func TestAllServicesAreWatchedUntilNobodyLooks(t *testing.T) {
+	cases := map[string]struct {
+		words     []string
+		until     string
+		forgotten bool
+		empty     bool
+	}{
+		"watch the namespace":              {until: "Aborted", words: []string{"watch"}},
+		"watch all namespaces":             {until: "Aborted", words: []string{"watch", "-A", "-o", "wide"}},
+		"watch all after forgotten events": {until: "Aborted", words: []string{"watch"}, forgotten: true},
+		"watch an empty namespace":         {until: "Aborted", words: []string{"watch"}, empty: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.Shift("shop", "checkout"), clitest.Shift("books", "orders"))
+			if c.empty {
+				s = clitest.NewServer(t)
+				s.Version = 1
+			}
+			s.Forgotten = c.forgotten
+			s.OnWatch = func() {
+				if c.empty {
+					s.Put(clitest.As(clitest.Shift("shop", "checkout"), clitest.Aborted))
+					return
+				}
+				s.Remove("books/orders")
+				s.Change(clitest.Key, clitest.Aborted)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			out, talk := &seen{text: c.until, then: cancel}, &bytes.Buffer{}
+			code := kubectl.Main(ctx, append([]string{"--kubeconfig", s.Kubeconfig()}, c.words...), cli.Env{
+				Streams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: talk},
+				Now:     func() time.Time { return clitest.Now }, Token: func() string { return "t0ken" }, Getenv: func(string) string { return "" }, Version: "v0.1.0",
+			})
+			if want := "Aborted"; code != cli.ExitOK || !strings.Contains(out.String(), want) {
+				t.Errorf("exit code %d, output %q, talk %q; want 0 and %s in it", code, out, talk, want)
+			}
+			if c.empty && !strings.HasPrefix(out.String(), "No Service is managed in namespace shop; manage one with: kubectl annotate service <name> -n shop ") {
+				t.Errorf("output %q does not begin with what is not there", out)
+			}
+			if all := len(c.words) > 1; strings.Contains(out.String(), "orders") != all {
+				t.Errorf("output %q, want orders of the other namespace in it: %t", out, all)
+			}
+		})
+	}
+}

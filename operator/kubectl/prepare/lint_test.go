@@ -1,0 +1,62 @@
+package prepare_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+)
+
+func TestManifestsAreCheckedBeforeTheyAreApplied(t *testing.T) {
+	const sound = `
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: mine}
+spec: {steps: [{weight: "1%", hold: 1m}, {weight: "100%", hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}
+`
+	cases := map[string]struct {
+		text  string
+		words []string
+	}{
+		"lint of a sound policy":      {text: sound},
+		"lint of weights that fall":   {text: strings.Replace(sound, `"1%"`, `"100%"`, 1)},
+		"lint of no edge":             {text: strings.Replace(sound, "indicator: Requests", "indicator: Duration, threshold: 300ms", 1)},
+		"lint of a field with a slip": {text: strings.Replace(sound, "steps:", "step:", 1)},
+		"lint of a service and its routes": {text: sound + `---
+apiVersion: v1
+kind: Service
+metadata: {name: checkout, annotations: {stagger.dev/policy: mine}}
+spec: {selector: {app: checkout}, ports: [{port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: checkout}
+spec: {hosts: [checkout], http: [{route: [{destination: {host: checkout}, weight: 60}, {destination: {host: checkout-canary}, weight: 40}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: other}
+spec: {hosts: [other], http: [{route: [{destination: {host: other}}]}]}
+`},
+		"lint as json":    {text: strings.Replace(sound, `"100%"`, `"99%"`, 1), words: []string{"-o", "json"}},
+		"lint of nothing": {text: "\n"},
+		"lint of no yaml": {text: "a: b: c"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			at := clitest.File(t, "policy.yaml", c.text)
+			code, out, talk := clitest.Run(t, "none", append([]string{"lint", "--local", "-f", at}, c.words...)...)
+			folder := filepath.Dir(at) + "/"
+			clitest.Golden(t, name, code, strings.ReplaceAll(out, folder, ""), strings.ReplaceAll(talk, folder, ""))
+		})
+	}
+}
+
+func TestTheShippedPoliciesPassLint(t *testing.T) {
+	code, out, talk := clitest.Run(t, "none", "lint", "--local", "-f", "../../../manifests/policies/standard.yaml,../../../manifests/policies/fast.yaml,../../../manifests/policies/cautious.yaml")
+	if code != cli.ExitOK || strings.Count(out, "✔") != 3 {
+		t.Errorf("exit code %d, output %q, talk %q; want 0 and three sound policies", code, out, talk)
+	}
+}

@@ -1,0 +1,67 @@
+package prepare
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// readPlanned reads the TrafficShift of a Service and its policy, or another one.
+func readPlanned(ctx context.Context, c cli.Cluster, service, policy string) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
+	shift, err := c.Shift(ctx, service)
+	if err != nil {
+		return nil, nil, err
+	}
+	if policy == "" {
+		policy = shift.Spec.PolicyRef.Name
+	}
+	found, err := readPolicy(ctx, c, policy)
+	return shift, found, err
+}
+
+// readPolicy reads a ShiftPolicy.
+func readPolicy(ctx context.Context, c cli.Cluster, name string) (*v1alpha1.ShiftPolicy, error) {
+	object, err := c.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && !cli.IsNotServed(err):
+		return nil, missingPolicy(ctx, c, name)
+	case err != nil:
+		return nil, err
+	}
+	p := &v1alpha1.ShiftPolicy{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, p); err != nil {
+		return nil, fmt.Errorf("ShiftPolicy %s was written for another version of Stagger (%w); update the plugin", name, err)
+	}
+	return p, nil
+}
+
+// missingPolicy says that no ShiftPolicy has the name, and which one may be meant.
+func missingPolicy(ctx context.Context, c cli.Cluster, name string) error {
+	list, err := c.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("listing ShiftPolicies: %w", err)
+	}
+	var names []string
+	if list != nil {
+		for i := range list.Items {
+			names = append(names, list.Items[i].GetName())
+		}
+	}
+	return noPolicy{name: name, near: cli.Nearest(name, names)}
+}
+
+// noPolicy is the error of a policy that is not there; near is one of a like name, "" when there is none.
+type noPolicy struct{ name, near string }
+
+func (n noPolicy) Error() string {
+	if n.near != "" {
+		return fmt.Sprintf("no ShiftPolicy is named %s; did you mean %s?", n.name, n.near)
+	}
+	return fmt.Sprintf("no ShiftPolicy is named %s; list those there are with: kubectl get shiftpolicies", n.name)
+}

@@ -1,0 +1,43 @@
+package steer
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// newAbort takes the running release of a Service back.
+func newAbort(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	return newVerb(env, flags, &cobra.Command{
+		Use:   "abort <service>",
+		Short: "Take the running release of a Service back",
+		Long: "Take the running release of a Service back: the canary's traffic goes to 0% first, then everything else. The command\n" +
+			"names the release that runs now; it never hits a later one. The template is not released again until it changes or\n" +
+			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" + cli.ExitHelp,
+		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait",
+	}, abortVerb)
+}
+
+func abortVerb() verb {
+	return verb{name: "abort", waitsForEnd: true, check: checkAbort, describe: func(r *v1alpha1.Release) string {
+		return fmt.Sprintf("abort of release %d commanded", r.Number)
+	}}
+}
+
+func checkAbort(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
+	r := shift.Status.Release
+	switch {
+	case r.State.Ended():
+		return fmt.Errorf("no release of %s is running, so there is nothing to abort: release %d ended %s; see: %s",
+			shift.Name, r.Number, r.State, c.CommandLine("status", shift.Name))
+	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted:
+		return fmt.Errorf("release %d of %s is promoted already and only puts routes and Service back; to go back, release the version before it", r.Number, shift.Name)
+	case r.Outcome != nil:
+		return alreadyAborting{why: r.Outcome.Reason}
+	}
+	return nil
+}

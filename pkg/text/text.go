@@ -1,0 +1,61 @@
+// Package text cuts texts to a bound and finds the name that was probably meant.
+//
+//	CutBytes   for what the API or an object bounds in bytes
+//	CutRunes   for what a screen bounds in characters
+//	Nearest    for "did you mean"
+package text
+
+import "strings"
+
+// CutBytes is the beginning of s, at most n bytes of it. It never ends within a character, and what is no UTF-8 is left out.
+func CutBytes(s string, n int) string {
+	return strings.ToValidUTF8(s[:min(len(s), max(n, 0))], "")
+}
+
+// CutRunes is the beginning of s, at most n characters of it.
+func CutRunes(s string, n int) string {
+	for i := range s {
+		if n <= 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
+
+// Nearest is the name that is the fewest edits away from what was written, at most so many; the first in the alphabet among equals, ""
+// when there is none.
+func Nearest(written string, names []string, edits int) string {
+	best, least := "", edits+1
+	for _, name := range names {
+		// Each edit changes the length by one at most, so a name of a very different length need not be compared.
+		if max(len(name)-len(written), len(written)-len(name)) > edits {
+			continue
+		}
+		if d := distance(written, name); d < least || d == least && best != "" && name < best {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance in bytes: how many insertions, deletions and substitutions lead from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substituted := diagonal
+			if a[i] != b[j] {
+				substituted++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substituted, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
