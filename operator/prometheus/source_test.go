@@ -17,11 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
-
-	"github.com/stagger-dev/stagger/operator/evidence"
 )
-
-var _ evidence.Querier = (*Source)(nil)
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 

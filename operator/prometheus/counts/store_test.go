@@ -1,4 +1,4 @@
-package evidence
+package counts
 
 import (
 	"cmp"
@@ -51,14 +51,10 @@ type store struct {
 	failRange error
 	// ofPods is the answer to the questions about pods.
 	ofPods model.Matrix
-	// holdRange keeps every such question waiting until it is closed, when it is set; rangeAsked is told of each.
-	holdRange, rangeAsked chan struct{}
 	// ranges are the lengths that were asked for.
 	ranges []time.Duration
 
 	asked map[kind]int
-	last  map[kind]string
-	times []time.Time // of the questions for requests
 }
 
 // observation is n requests with one code, sampled at a time. The code "late" is a 200 that came too late for the histogram's
@@ -72,7 +68,7 @@ type observation struct {
 func newStore() *store {
 	return &store{
 		requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
-		asked: map[kind]int{}, last: map[kind]string{},
+		asked: map[kind]int{},
 	}
 }
 
@@ -118,7 +114,6 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	defer p.mu.Unlock()
 	k := kindOf(expr)
 	p.asked[k]++
-	p.last[k] = expr
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -126,9 +121,6 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 		if err := p.fail(k, at); err != nil {
 			return nil, err
 		}
-	}
-	if k == asksRequests {
-		p.times = append(p.times, at)
 	}
 	return p.evaluate(k, expr, at)
 }
@@ -154,10 +146,6 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 }
 
 func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
-	if p.holdRange != nil {
-		p.rangeAsked <- struct{}{}
-		<-p.holdRange
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ranges = append(p.ranges, last.Sub(first)+step)
@@ -298,7 +286,6 @@ func (p *store) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.asked)
-	p.times = nil
 }
 
 func (p *store) questions() map[kind]int {
