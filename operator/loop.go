@@ -10,7 +10,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/operator/prometheus"
 	"github.com/stagger-dev/stagger/operator/prometheus/counts"
-	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // newLoop returns the evidence loop over all sources of the configuration; it asks nothing before it is started. Another kind of source
@@ -28,7 +28,7 @@ func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.
 		}
 		counter, err := counts.New(counts.Config{
 			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: queries,
-			Scope: counting.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
+			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)

@@ -25,7 +25,7 @@ const (
 type Past struct {
 	// Span is how far back was looked; 0 when nothing could be seen.
 	Span time.Duration
-	// Rate is the traffic of the busiest of the last five minutes, or of the busiest scrape interval of the last one when that is
+	// Rate is the traffic of the busiest of the last five minutes, or of the busiest interval between two reports in the last one when that is
 	// more, in requests per second of both arms.
 	Rate float64
 	// Objectives say it for each objective of the Config.

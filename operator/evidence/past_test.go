@@ -177,7 +177,7 @@ func TestASlowQuestionAboutThePastDelaysNoSlice(t *testing.T) {
 		t.Errorf("in a minute %s were counted", counted)
 	}
 	if r, _ := b.loop.Reading(unknown, 7, next); r.Past != nil {
-		t.Error("the past was heard")
+		t.Error("the past is known")
 	}
 	stop()
 	close(b.store.holdPast)

@@ -52,7 +52,7 @@ func (l *Loop) suspect(key types.NamespacedName, f Following) {
 
 // askPods asks for the pods of all suspects, and returns when to look for more.
 func (s *source) askPods(ctx context.Context) time.Time {
-	for _, x := range s.loop.unheard(s) {
+	for _, x := range s.loop.openSuspects(s) {
 		pods, err := s.podsOf(ctx, x)
 		if ctx.Err() != nil {
 			break
@@ -62,8 +62,8 @@ func (s *source) askPods(ctx context.Context) time.Time {
 	return s.next()
 }
 
-// unheard are the suspects of whose pods nothing is known yet.
-func (l *Loop) unheard(s *source) []*suspect {
+// openSuspects are the suspects of whose pods nothing is known yet.
+func (l *Loop) openSuspects(s *source) []*suspect {
 	if !s.answers() {
 		return nil
 	}

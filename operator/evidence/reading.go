@@ -21,15 +21,15 @@ type Reading struct {
 	// before the first.
 	Checkpoint string
 	Through    time.Time
-	// Fresh says that everything up to now is counted and the scrapes are current. Reason and Message are those of the
+	// Fresh says that everything up to now is counted and the reports are complete. Reason and Message are those of the
 	// condition EvidenceCurrent: see the table of the package.
 	Fresh   bool
 	Reason  v1alpha1.Reason
 	Message string
 	// Since is the traffic of the fresh slices that began when proxies can follow the present weight, as far as this process has
-	// counted them. Lately is that of the last 30 seconds, or of two scrape intervals when that is more.
+	// counted them. Lately is that of the last 30 seconds, or of two intervals of reports when that is more.
 	Since, Lately pkgevidence.Arms
-	// Rate is the traffic of the last two minutes, or of two scrape intervals when that is more, in requests per second of both
+	// Rate is the traffic of the last two minutes, or of two intervals of reports when that is more, in requests per second of both
 	// arms; 0 when nothing was counted.
 	Rate float64
 	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.

@@ -120,7 +120,7 @@ func (l *Loop) take(ctx context.Context, r round, answers [][]counting.Answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
 	for i, x := range r.releases {
-		x.source.heed(answers[i])
+		x.source.noteUnusable(answers[i])
 		if l.releases[x.key] == x && x.through.Equal(r.Start) {
 			x.take(r.Interval, answers[i])
 			woken = append(woken, x.key)
@@ -135,7 +135,7 @@ func (l *Loop) noteFreshness(ctx context.Context, r round, answers [][]counting.
 	var woken []types.NamespacedName
 	l.mu.Lock()
 	for i, x := range r.releases {
-		x.source.heed(answers[i])
+		x.source.noteUnusable(answers[i])
 		before := x.current.reason
 		if x.noteFreshness(r.End, answers[i]); x.current.reason != before {
 			woken = append(woken, x.key)
@@ -145,19 +145,13 @@ func (l *Loop) noteFreshness(ctx context.Context, r round, answers [][]counting.
 	l.wake(ctx, woken)
 }
 
-// heed notes when an answer was of no use.
-func (s *source) heed(answers []counting.Answer) {
+// noteUnusable notes when an answer could not be used.
+func (s *source) noteUnusable(answers []counting.Answer) {
 	for _, a := range answers {
 		if a.Unusable != nil {
 			s.unusable = troubled(*a.Unusable)
 		}
 	}
-}
-
-func (l *Loop) noteUnusable(s *source, c currency) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.unusable = c
 }
 
 // setState notes the state of a source, and whether it answers. A change is logged, and wakes all shifts that are counted there.

@@ -19,7 +19,7 @@ type source struct {
 
 	state  currency
 	silent bool // the last question was not answered
-	// unusable is why the last answer of this tick that was of no use was so.
+	// unusable is why an answer of this tick could not be used; the last one counts.
 	unusable currency
 }
 
@@ -68,14 +68,14 @@ func (s *source) repeat(ctx context.Context, do func(context.Context) time.Time)
 
 // tick asks for all slices that are over and can be asked for before the next one is, and returns when that will be.
 func (s *source) tick(ctx context.Context) time.Time {
-	s.loop.noteUnusable(s, currency{})
+	s.takeUnusable()
 	asked, err := s.advance(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		s.loop.setState(ctx, s, s.unanswered(err), true)
 	case asked:
-		s.loop.setState(ctx, s, cmp.Or(s.lastUnusable(), currency{reason: v1alpha1.ReasonCurrent}), false)
+		s.loop.setState(ctx, s, cmp.Or(s.takeUnusable(), currency{reason: v1alpha1.ReasonCurrent}), false)
 	}
 	return s.next()
 }
@@ -91,10 +91,13 @@ func (s *source) unanswered(err error) currency {
 // String is how messages name the source.
 func (s *source) String() string { return fmt.Sprintf("%s (source %s)", s.Kind, s.Name) }
 
-func (s *source) lastUnusable() currency {
+// takeUnusable returns why the last unusable answer was so, and forgets it.
+func (s *source) takeUnusable() currency {
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
-	return s.unusable
+	c := s.unusable
+	s.unusable = currency{}
+	return c
 }
 
 // advance asks for the newest slices first: what some have to catch up with must not delay an abort of the others. Of what

@@ -10,12 +10,13 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
-// said is what Prometheus said by one indicator: freshness for carriers only. When unusable is set, nothing else counts.
-type said struct {
+// reply is what Prometheus said by one indicator: freshness for carriers only. When unusable is set, nothing else counts.
+type reply struct {
 	unusable  *counting.Trouble
-	freshness map[counting.Service]counting.Freshness
+	freshness map[counting.Service]promql.Freshness
 	counts    map[counting.Service]counting.Counts
 }
 
@@ -63,7 +64,7 @@ func (c *Counter) Freshness(ctx context.Context, at time.Time, of []counting.Pai
 }
 
 // base is an error when no counts of the interval can be believed.
-func (c *Counter) base(ctx context.Context, scope counting.Scope, over counting.Interval, of []counting.Pair) error {
+func (c *Counter) base(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) error {
 	b, err := batch(scope, counting.Indicator{}, of[:1])
 	if err != nil {
 		return err
@@ -81,8 +82,8 @@ func (c *Counter) base(ctx context.Context, scope counting.Scope, over counting.
 }
 
 // freshness asks how current the scrapes are: one query for each carrier.
-func (c *Counter) freshness(ctx context.Context, scope counting.Scope, at time.Time, of []counting.Pair) (map[counting.Indicator]said, error) {
-	return byIndicator(scope, of, counting.Indicator.Carrier, func(b counting.Batch, to *said) error {
+func (c *Counter) freshness(ctx context.Context, scope promql.Scope, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
+	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
 		v, err := c.query(ctx, b.Freshness(), at)
 		if err != nil {
 			return err
@@ -97,8 +98,8 @@ func (c *Counter) freshness(ctx context.Context, scope counting.Scope, at time.T
 }
 
 // counts asks for the counts of an interval: one query for each indicator, about the pairs that have it.
-func (c *Counter) counts(ctx context.Context, scope counting.Scope, over counting.Interval, of []counting.Pair) (map[counting.Indicator]said, error) {
-	return byIndicator(scope, of, itself, func(b counting.Batch, to *said) error {
+func (c *Counter) counts(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
+	return byIndicator(scope, of, itself, func(b promql.Batch, to *reply) error {
 		expr, err := b.Increments(over.Length())
 		if err != nil {
 			return err
@@ -120,10 +121,10 @@ func itself(i counting.Indicator) counting.Indicator { return i }
 
 // byIndicator asks once for each of the pairs' indicators, or for what stands for them. What cannot be used is unusable for that
 // indicator alone.
-func byIndicator(scope counting.Scope, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(counting.Batch, *said) error) (map[counting.Indicator]said, error) {
-	all := map[counting.Indicator]said{}
+func byIndicator(scope promql.Scope, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
+	all := map[counting.Indicator]reply{}
 	for _, i := range indicators(of, stands) {
-		var to said
+		var to reply
 		for _, having := range schemes(of, func(own counting.Indicator) bool { return stands(own) == i }) {
 			b, err := batch(scope, i, having)
 			if err != nil {
@@ -192,7 +193,7 @@ func answersOf(of []counting.Pair, one func(counting.Pair, counting.Indicator) c
 }
 
 // answer is what is known of a pair by an indicator.
-func answer(p counting.Pair, i counting.Indicator, fresh, counted said) counting.Answer {
+func answer(p counting.Pair, i counting.Indicator, fresh, counted reply) counting.Answer {
 	a := reports(p, i, fresh)
 	switch {
 	case a.Unusable != nil:
@@ -206,14 +207,14 @@ func answer(p counting.Pair, i counting.Indicator, fresh, counted said) counting
 }
 
 // reports is how complete the reports about a pair are.
-func reports(p counting.Pair, i counting.Indicator, fresh said) counting.Answer {
+func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer {
 	if fresh.unusable != nil {
 		return counting.Answer{Unusable: fresh.unusable}
 	}
 	return counting.Answer{Stable: report(i, p.Stable, fresh.freshness[p.Stable]), Canary: report(i, p.Canary, fresh.freshness[p.Canary])}
 }
 
-func report(i counting.Indicator, arm counting.Service, f counting.Freshness) counting.ArmAnswer {
+func report(i counting.Indicator, arm counting.Service, f promql.Freshness) counting.ArmAnswer {
 	switch {
 	case f.Targets == 0:
 		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
@@ -227,7 +228,7 @@ func report(i counting.Indicator, arm counting.Service, f counting.Freshness) co
 
 // count adds the counts to the answer. An arm without any that somebody reports about has series that begin anew, after a gap longer
 // than the look-back, or that contradict each other: nobody knows how many requests it had, and none would be a guess.
-func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, counted said) {
+func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, counted reply) {
 	counts, known := counted.counts[arm]
 	switch {
 	case known:

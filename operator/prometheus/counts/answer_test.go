@@ -13,6 +13,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 func TestEachIndicatorIsCounted(t *testing.T) {
@@ -131,7 +132,7 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
 		"there is no history": {func(p *store) { p.targets = 0 }, counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no scrapes from before 2026-03-02T12:00:00Z; counting begins anew when it has some"}},
-		"the answer is huge": {answers(make(model.Vector, counting.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
+		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
 		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
 		"the stable's series begin anew": {hides(stable), counting.Indicator{}, counting.Trouble{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // Kind is what people call this kind of source.
@@ -21,7 +22,7 @@ const Kind = "Prometheus"
 
 const (
 	// perQuery is how many releases one query asks about; each has two arms.
-	perQuery = counting.MaxArms / 2
+	perQuery = promql.MaxArms / 2
 	// parallel is how many queries of one question are under way.
 	parallel = 4
 )
@@ -38,7 +39,7 @@ type Querier interface {
 // incomplete is a Querier's error for answers with warnings.
 type incomplete interface {
 	error
-	// Incomplete returns what Prometheus said is missing.
+	// Incomplete returns what is missing, in the words of Prometheus.
 	Incomplete() []string
 }
 
@@ -50,7 +51,7 @@ type Config struct {
 	Querier Querier
 	// Scope is what all questions have in common. A zero ScrapeInterval is measured; a Lookback too short for the scrape interval
 	// is lengthened.
-	Scope counting.Scope
+	Scope promql.Scope
 	// Lag is how far behind now is asked; zero: it is measured, from 1 to 15 seconds.
 	Lag time.Duration
 	// Slice is the length of the intervals that are usually asked about; zero: counting.DefaultStep.
@@ -66,7 +67,7 @@ type Counter struct {
 	Config
 
 	mu       sync.Mutex
-	scope    counting.Scope
+	scope    promql.Scope
 	lag      time.Duration
 	measured time.Time // when lag and scrape interval were last found
 }
@@ -90,15 +91,15 @@ func New(c Config) (*Counter, error) {
 
 // scopeFor is the configured scope with a scrape interval, and a look-back that is long enough for it and for the longest intervals
 // that are asked about.
-func (c *Counter) scopeFor(interval time.Duration) counting.Scope {
+func (c *Counter) scopeFor(interval time.Duration) promql.Scope {
 	s := c.Scope
-	s.ScrapeInterval = cmp.Or(interval, counting.DefaultScrapeInterval)
-	s.Lookback = max(cmp.Or(s.Lookback, counting.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
+	s.ScrapeInterval = cmp.Or(interval, promql.DefaultScrapeInterval)
+	s.Lookback = max(cmp.Or(s.Lookback, promql.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
 	return s
 }
 
 // scopeNow is the scope with what is known of the scrape interval.
-func (c *Counter) scopeNow() counting.Scope {
+func (c *Counter) scopeNow() promql.Scope {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.scope
@@ -116,12 +117,12 @@ func (c *Counter) Check(p counting.Pair) error {
 }
 
 // batch holds both arms of the pairs.
-func batch(scope counting.Scope, by counting.Indicator, of []counting.Pair) (counting.Batch, error) {
+func batch(scope promql.Scope, by counting.Indicator, of []counting.Pair) (promql.Batch, error) {
 	arms := make([]counting.Service, 0, 2*len(of))
 	for _, p := range of {
 		arms = append(arms, p.Stable, p.Canary)
 	}
-	return counting.NewBatch(scope, by, arms)
+	return promql.NewBatch(scope, by, arms)
 }
 
 // inParts calls do for the pairs in parts that fit into one query, some at a time, and returns the first part's error.
@@ -166,7 +167,7 @@ func (c *Counter) single(ctx context.Context, expr string, at time.Time) (value 
 	if err != nil {
 		return 0, false, err
 	}
-	if value, found, err = counting.Single(v); err != nil {
+	if value, found, err = promql.Single(v); err != nil {
 		err = c.unusable(err)
 	}
 	return value, found, err

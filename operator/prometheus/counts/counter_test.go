@@ -15,6 +15,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 func TestASourceThatCannotBeUsedIsNamed(t *testing.T) {
@@ -23,7 +24,7 @@ func TestASourceThatCannotBeUsedIsNamed(t *testing.T) {
 		says   string
 	}{
 		"nothing to ask":     {Config{}, "nothing to ask"},
-		"matcher of our own": {Config{Querier: newStore(), Scope: counting.Scope{Matchers: map[string]string{"reporter": "x"}}}, "matchers"},
+		"matcher of our own": {Config{Querier: newStore(), Scope: promql.Scope{Matchers: map[string]string{"reporter": "x"}}}, "matchers"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +71,7 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 		"bounded below":     {lag: 0.01, interval: 1, want: counting.Timing{Lag: second, Interval: 5 * second}},
 		"bounded above":     {lag: 90, interval: 4000, want: counting.Timing{Lag: 15 * second, Interval: 5 * time.Minute}},
 		"nothing to find":   {want: counting.Timing{Lag: 15 * second, Interval: time.Minute}},
-		"as configured":     {lag: 2, interval: 15, config: Config{Lag: 40 * second, Scope: counting.Scope{ScrapeInterval: 30 * second}}, want: counting.Timing{Lag: 40 * second, Interval: 30 * second}},
+		"as configured":     {lag: 2, interval: 15, config: Config{Lag: 40 * second, Scope: promql.Scope{ScrapeInterval: 30 * second}}, want: counting.Timing{Lag: 40 * second, Interval: 30 * second}},
 		"one is configured": {lag: 2, interval: 15, config: Config{Lag: 40 * second}, want: counting.Timing{Lag: 40 * second, Interval: 15 * second}},
 	}
 	for name, x := range cases {

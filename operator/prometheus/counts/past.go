@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // minute is the interval of the counts of pods, which are added up.
@@ -39,7 +40,7 @@ func (c *Counter) History(ctx context.Context, of counting.Pair, by counting.Ind
 // Pods returns what each pod of a ReplicaSet reported in the whole minutes that cover a time. Pods that are not scraped say nothing.
 // The error is a counting.Unanswered or a counting.Unusable.
 func (c *Counter) Pods(ctx context.Context, of types.NamespacedName, by counting.Indicator, over counting.Interval) (map[string]counting.Counts, error) {
-	p, err := counting.NewPods(c.scopeNow(), by, of.Namespace, of.Name)
+	p, err := promql.NewPods(c.scopeNow(), by, of.Namespace, of.Name)
 	if err != nil {
 		return nil, c.typed(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // kind is which of counting's questions an expression asks.
@@ -304,7 +305,7 @@ func (p partial) Incomplete() []string { return p.warnings }
 
 func TestStoreKnowsEveryQuestion(t *testing.T) {
 	s := counting.Service{Namespace: "shop", Name: "checkout"}
-	b, err := counting.NewBatch(counting.Scope{}, counting.Indicator{}, []counting.Service{s, s.Canary()})
+	b, err := promql.NewBatch(promql.Scope{}, counting.Indicator{}, []counting.Service{s, s.Canary()})
 	if err != nil {
 		t.Fatal(err)
 	}

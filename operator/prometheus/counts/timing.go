@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 const (
@@ -37,7 +38,7 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 		lag, interval float64
 	}
 	err := inParts(of, func(_ int, part []counting.Pair) error {
-		_, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b counting.Batch, _ *said) error {
+		_, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, _ *reply) error {
 			lag, err := c.largest(ctx, b.Lag(), now)
 			if err != nil {
 				return err

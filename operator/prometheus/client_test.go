@@ -51,7 +51,7 @@ func (s *server) asked() []string {
 	return append([]string(nil), s.methods...)
 }
 
-func source(t *testing.T, c Config) *Source {
+func source(t *testing.T, c Config) *Client {
 	t.Helper()
 	s, err := New(c)
 	if err != nil {
@@ -247,7 +247,7 @@ func FuzzAnswersNeverSurprise(f *testing.F) {
 		if status < 200 || status > 599 {
 			t.Skip("no status of an answer")
 		}
-		answer, from.moment.failed = says(status, body), 0
+		answer, from.instant.failed = says(status, body), 0
 		v, err := from.Query(t.Context(), "up", noon)
 		u, down := errors.AsType[*Unreachable](err)
 		p, partial := errors.AsType[*Partial](err)

@@ -1,10 +1,12 @@
-package counting
+package promql
 
 import (
 	"fmt"
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // MaxHistory is the largest number of steps History reads.
@@ -13,7 +15,7 @@ const MaxHistory = 2000
 // History reads the answer to Increments over the range of times from first to last, a step apart: each arm's counts at every
 // step, oldest first. A step of which nothing is known is the zero Counts, as one without requests is. An error says what is
 // wrong with the answer.
-func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Duration) (map[Service][]Counts, error) {
+func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Duration) (map[counting.Service][]counting.Counts, error) {
 	if step <= 0 || last.Before(first) || last.Sub(first)/step >= MaxHistory {
 		return nil, fmt.Errorf("history: from %s to %s are not 1 to %d steps of %s", first, last, MaxHistory, step)
 	}
@@ -32,7 +34,7 @@ func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Dur
 			vectors[i] = append(vectors[i], &model.Sample{Metric: series.Metric, Value: x.Value, Timestamp: x.Timestamp})
 		}
 	}
-	history := map[Service][]Counts{}
+	history := map[counting.Service][]counting.Counts{}
 	for i, v := range vectors {
 		counts, err := b.Counts(v)
 		if err != nil {
@@ -40,7 +42,7 @@ func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Dur
 		}
 		for arm, c := range counts {
 			if history[arm] == nil {
-				history[arm] = make([]Counts, n)
+				history[arm] = make([]counting.Counts, n)
 			}
 			history[arm][i] = c
 		}

@@ -1,17 +1,19 @@
-package counting
+package promql
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // reported returns what Istio's proxies report by an indicator that is not Custom, for each of the groups: requests by how they were
 // answered, or all of them and those within the threshold. A selector gives the series of a metric.
-func (s Scope) reported(groups string, i Indicator, selector func(metric string, others ...string) string, slice time.Duration) string {
-	if i.kind() == Duration {
+func (s Scope) reported(groups string, i counting.Indicator, selector func(metric string, others ...string) string, slice time.Duration) string {
+	if i.KindOrDefault() == counting.Duration {
 		within := selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
-		return pair(factAll, s.increments(groups, selector(i.String()+"_count"), slice), factWithin, s.increments(groups, within, slice))
+		return twoFacts(factAll, s.increments(groups, selector(i.String()+"_count"), slice), factWithin, s.increments(groups, within, slice))
 	}
 	return s.increments(strings.Join([]string{groups, labelCode, labelFlags, labelGRPC}, ", "), selector(i.String()), slice)
 }

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"strings"
@@ -6,23 +6,25 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // ofRevisions are the questions about versions of one Service.
 func ofRevisions(t *testing.T) []scenario {
 	t.Helper()
-	old, fresh := Service{Namespace: "shop", Name: "checkout", Revision: "1.0"}, Service{Namespace: "shop", Name: "checkout", Revision: "1.1"}
+	old, fresh := counting.Service{Namespace: "shop", Name: "checkout", Revision: "1.0"}, counting.Service{Namespace: "shop", Name: "checkout", Revision: "1.1"}
 	a := newAsker(t, scope, old, fresh)
-	labels := func(s Service) string {
+	labels := func(s counting.Service) string {
 		return row(s, "200", "-") + `,destination_canonical_revision="` + s.Revision + `"`
 	}
-	requests := func(s Service, values string) series {
+	requests := func(s counting.Service, values string) series {
 		return series{Values: values, Series: `istio_requests_total{reporter="source",job="p",instance="a",` + labels(s) + `}`}
 	}
-	fact := func(s Service, name string, value float64) sample {
+	fact := func(s counting.Service, name string, value float64) sample {
 		return sample{Value: value, Labels: `{fact="` + name + `",destination_service_namespace="shop",destination_service_name="checkout",destination_canonical_revision="` + s.Revision + `"}`}
 	}
-	other := Service{Namespace: "shop", Name: "checkout", Revision: "0.9"}
+	other := counting.Service{Namespace: "shop", Name: "checkout", Revision: "0.9"}
 	return []scenario{{
 		Name:   "revisions of one Service are told apart",
 		Series: []series{up("p", "a", "1x40"), requests(old, "0+10x40"), requests(fresh, "_x20 3+1x20"), requests(other, "0+1x40")},
@@ -37,8 +39,8 @@ func ofRevisions(t *testing.T) []scenario {
 }
 
 func TestRevisionsOfAServiceAreRead(t *testing.T) {
-	old := Service{Namespace: "shop", Name: "checkout", Revision: "1.0"}
-	b, err := NewBatch(scope, Indicator{}, []Service{old, {Namespace: "shop", Name: "checkout", Revision: "1.1"}})
+	old := counting.Service{Namespace: "shop", Name: "checkout", Revision: "1.0"}
+	b, err := NewBatch(scope, counting.Indicator{}, []counting.Service{old, {Namespace: "shop", Name: "checkout", Revision: "1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestRevisionsOfAServiceAreRead(t *testing.T) {
 	if err != nil || len(got) != 1 || got[old].Requests != 7 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if _, err := NewBatch(scope, Indicator{}, []Service{shop, old}); err == nil || !strings.Contains(err.Error(), "different labels") {
+	if _, err := NewBatch(scope, counting.Indicator{}, []counting.Service{shop, old}); err == nil || !strings.Contains(err.Error(), "different labels") {
 		t.Errorf("a Service and a revision in one batch: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 const (
@@ -26,14 +28,14 @@ const (
 // pod. It rests on the labels namespace and pod that scrape configurations for Kubernetes give to each target. Make it with NewPods.
 type Pods struct {
 	scope          Scope
-	indicator      Indicator
+	indicator      counting.Indicator
 	namespace, set string
 }
 
 // NewPods returns the Pods of a ReplicaSet, or an error that names what cannot be used. Of a Custom indicator pods report nothing.
-func NewPods(scope Scope, indicator Indicator, namespace, set string) (Pods, error) {
+func NewPods(scope Scope, indicator counting.Indicator, namespace, set string) (Pods, error) {
 	err := errors.Join(scope.Validate(), indicator.Validate(), checkLabelValue("namespace", namespace), checkLabelValue("ReplicaSet", set))
-	if err == nil && indicator.kind() == Custom {
+	if err == nil && indicator.KindOrDefault() == counting.Custom {
 		err = errors.New("a Custom indicator is not counted for each pod")
 	}
 	return Pods{scope, indicator, namespace, set}, err
@@ -59,11 +61,11 @@ func (p Pods) selector(metric string, others ...string) string {
 
 // Counts reads the answers to Increments over a range of times: what each pod that reported anything was asked in all of it. An
 // error says what is wrong with them.
-func (p Pods) Counts(answer model.Matrix) (map[string]Counts, error) {
+func (p Pods) Counts(answer model.Matrix) (map[string]counting.Counts, error) {
 	if len(answer) > MaxSeries {
 		return nil, fmt.Errorf("pods: the answer has %d series; at most %d are read", len(answer), MaxSeries)
 	}
-	pods := map[string]Counts{}
+	pods := map[string]counting.Counts{}
 	within := map[string]float64{}
 	for _, series := range answer {
 		name := string(series.Metric[labelPod])
@@ -76,8 +78,8 @@ func (p Pods) Counts(answer model.Matrix) (map[string]Counts, error) {
 		}
 		c := pods[name]
 		switch fact := string(series.Metric[labelFact]); {
-		case p.indicator.kind() == Requests:
-			c.add(p.indicator.Rules.Classify(outcome(series.Metric)), n)
+		case p.indicator.KindOrDefault() == counting.Requests:
+			c.Add(p.indicator.Rules.Classify(outcome(series.Metric)), n)
 		case fact == factAll:
 			c.Requests += n
 		case fact == factWithin:
@@ -90,7 +92,7 @@ func (p Pods) Counts(answer model.Matrix) (map[string]Counts, error) {
 		}
 	}
 	for name, c := range pods {
-		if p.indicator.kind() == Duration {
+		if p.indicator.KindOrDefault() == counting.Duration {
 			c.Bad = max(0, c.Requests-within[name])
 			pods[name] = c
 		}

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 const (
@@ -30,12 +32,12 @@ const (
 // Batch is the arms asked for together at one source, by one indicator. Make it with NewBatch.
 type Batch struct {
 	scope     Scope
-	indicator Indicator
-	arms      []Service
+	indicator counting.Indicator
+	arms      []counting.Service
 }
 
 // NewBatch returns the Batch of 1 to MaxArms arms, or an error that names the arm or field that cannot be used.
-func NewBatch(scope Scope, indicator Indicator, arms []Service) (Batch, error) {
+func NewBatch(scope Scope, indicator counting.Indicator, arms []counting.Service) (Batch, error) {
 	if err := scope.Validate(); err != nil {
 		return Batch{}, err
 	}
@@ -55,7 +57,7 @@ func NewBatch(scope Scope, indicator Indicator, arms []Service) (Batch, error) {
 		}
 	}
 	sorted := slices.Clone(arms)
-	slices.SortFunc(sorted, compareServices)
+	slices.SortFunc(sorted, counting.Service.Compare)
 	return Batch{scope: scope, indicator: indicator, arms: slices.Compact(sorted)}, nil
 }
 
@@ -70,8 +72,8 @@ func (b Batch) Increments(slice time.Duration) (string, error) {
 		return "", err
 	}
 	arm := b.groups()
-	if i := b.indicator; i.kind() == Custom {
-		return pair(factAll, b.scope.increments(arm, b.custom(i.Total), slice), factBad, b.scope.increments(arm, b.custom(i.Bad), slice)), nil
+	if i := b.indicator; i.KindOrDefault() == counting.Custom {
+		return twoFacts(factAll, b.scope.increments(arm, b.custom(i.Total), slice), factBad, b.scope.increments(arm, b.custom(i.Bad), slice)), nil
 	}
 	return b.scope.reported(arm, b.indicator, b.selector, slice), nil
 }
@@ -103,17 +105,12 @@ func (b Batch) ScrapeInterval() string {
   and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.carrier())
 }
 
-// Jobs returns the question for the scrape jobs that carry the arms. Read the answer with DecodeJobs.
-func (b Batch) Jobs() string {
-	return "group by (job) (" + b.carrier() + ")"
-}
-
 // carrier returns the series whose targets carry the arms.
 func (b Batch) carrier() string {
-	if i := b.indicator; i.kind() == Custom {
+	if i := b.indicator; i.KindOrDefault() == counting.Custom {
 		return b.custom(i.Total)
 	}
-	return b.selector(Indicator{}.String())
+	return b.selector(counting.Indicator{}.String())
 }
 
 // groups are the labels that tell the arms apart.
@@ -132,7 +129,7 @@ func (b Batch) selector(metric string, others ...string) string {
 
 // custom returns the user's series about the arms.
 func (b Batch) custom(selector string) string {
-	return strings.Replace(selector, Placeholder, strings.Join(b.labels(), ","), 1)
+	return strings.Replace(selector, counting.Placeholder, strings.Join(b.labels(), ","), 1)
 }
 
 // labels are the matchers of the arms and of the scope. They also hold for other services whose namespace is one arm's and

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // ofPods are the questions about each pod: of one ReplicaSet, by what its own proxies report.
@@ -18,7 +20,7 @@ func ofPods(t *testing.T) []scenario {
 	target := func(pod, values string) series {
 		return series{Series: `up{job="pods",instance="` + pod + `",namespace="shop",pod="` + pod + `"}`, Values: values}
 	}
-	asks := func(i Indicator, at string, want ...sample) asked {
+	asks := func(i counting.Indicator, at string, want ...sample) asked {
 		p, err := NewPods(scope, i, "shop", "checkout-7d9c")
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +45,7 @@ func ofPods(t *testing.T) []scenario {
 			own("istio_requests_total", "destination", "checkout-7d9c5-aaaaa", ok, "0+7x60"),
 		},
 		Asked: []asked{
-			asks(Indicator{}, "150s",
+			asks(counting.Indicator{}, "150s",
 				sample{Labels: `{pod="checkout-7d9c-aaaaa",response_code="200",response_flags="-"}`, Value: 14},
 				sample{Labels: `{pod="checkout-7d9c-aaaaa",response_code="500",response_flags="-"}`, Value: 2},
 				sample{Labels: `{pod="checkout-7d9c-bbbbb",response_code="200",response_flags="-"}`, Value: 20}),
@@ -56,7 +58,7 @@ func ofPods(t *testing.T) []scenario {
 			own(bucket, "destination", "checkout-7d9c-aaaaa", `,le="500.0"`, "0+4x60"),
 		},
 		Asked: []asked{
-			asks(Indicator{Kind: Duration, Threshold: 500 * time.Millisecond}, "150s",
+			asks(counting.Indicator{Kind: counting.Duration, Threshold: 500 * time.Millisecond}, "150s",
 				sample{Labels: `{pod="checkout-7d9c-aaaaa",fact="all"}`, Value: 60},
 				sample{Labels: `{pod="checkout-7d9c-aaaaa",fact="within"}`, Value: 48}),
 		},
@@ -78,18 +80,18 @@ func ofPod(pod string, labels map[model.LabelName]model.LabelValue, values ...fl
 func TestTheCountsOfPodsAreAddedUp(t *testing.T) {
 	type labels = map[model.LabelName]model.LabelValue
 	cases := map[string]struct {
-		indicator Indicator
+		indicator counting.Indicator
 		answer    model.Matrix
-		want      map[string]Counts
+		want      map[string]counting.Counts
 	}{
-		"requests": {Indicator{}, model.Matrix{
+		"requests": {counting.Indicator{}, model.Matrix{
 			ofPod("a", labels{labelCode: "200", labelFlags: "-"}, 5, 6), ofPod("a", labels{labelCode: "500", labelFlags: "-"}, 2),
 			ofPod("a", labels{labelCode: "0", labelFlags: "DC"}, 2), ofPod("b", labels{labelCode: "200"}, 0),
-		}, map[string]Counts{"a": {Requests: 13, Bad: 2, Unclear: 2}, "b": {}}},
-		"durations": {Indicator{Kind: Duration, Threshold: time.Second}, model.Matrix{
+		}, map[string]counting.Counts{"a": {Requests: 13, Bad: 2, Unclear: 2}, "b": {}}},
+		"durations": {counting.Indicator{Kind: counting.Duration, Threshold: time.Second}, model.Matrix{
 			ofPod("a", labels{labelFact: factAll}, 5, 6), ofPod("a", labels{labelFact: factWithin}, 5, 4), ofPod("b", labels{labelFact: factWithin}, 9),
-		}, map[string]Counts{"a": {Requests: 11, Bad: 2}, "b": {}}},
-		"nothing": {Indicator{}, nil, map[string]Counts{}},
+		}, map[string]counting.Counts{"a": {Requests: 11, Bad: 2}, "b": {}}},
+		"nothing": {counting.Indicator{}, nil, map[string]counting.Counts{}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestTheCountsOfPodsAreAddedUp(t *testing.T) {
 }
 
 func TestWhatIsWrongAboutPodsIsSaid(t *testing.T) {
-	by := Indicator{Kind: Duration, Threshold: time.Second}
+	by := counting.Indicator{Kind: counting.Duration, Threshold: time.Second}
 	p, err := NewPods(scope, by, "shop", "checkout-7d9c")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +129,7 @@ func TestWhatIsWrongAboutPodsIsSaid(t *testing.T) {
 	for want, ask := range map[string]func() (Pods, error){
 		"ReplicaSet is empty": func() (Pods, error) { return NewPods(scope, by, "shop", "") },
 		"not counted for each pod": func() (Pods, error) {
-			return NewPods(scope, Indicator{Kind: Custom, Total: "a{{{selector}}}", Bad: "b{{{selector}}}"}, "shop", "x")
+			return NewPods(scope, counting.Indicator{Kind: counting.Custom, Total: "a{{{selector}}}", Bad: "b{{{selector}}}"}, "shop", "x")
 		},
 	} {
 		if _, err := ask(); err == nil || !strings.Contains(err.Error(), want) {
@@ -137,7 +139,7 @@ func TestWhatIsWrongAboutPodsIsSaid(t *testing.T) {
 }
 
 func TestALongNameOfASetIsCutAsThoseOfItsPodsAre(t *testing.T) {
-	p, err := NewPods(scope, Indicator{}, "shop", strings.Repeat("x", 63))
+	p, err := NewPods(scope, counting.Indicator{}, "shop", strings.Repeat("x", 63))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // The values of a Freshness come in one answer and are told apart by this label, which no target can set: the aggregations drop all others.
@@ -31,14 +33,6 @@ type Freshness struct {
 // Current reports whether counts may be taken as all that happened: at least nine tenths of the targets, and one, are fresh.
 func (f Freshness) Current() bool { return f.Targets > 0 && 10*f.Fresh >= 9*f.Targets }
 
-// Share returns the fresh targets' share of all, 0 to 1; 0 without targets.
-func (f Freshness) Share() float64 {
-	if f.Targets == 0 {
-		return 0
-	}
-	return float64(f.Fresh) / float64(f.Targets)
-}
-
 // Freshness returns the question how current the scrapes of the arms' reporters are. A target counts as fresh by its own up:
 // a proxy that was restarted carries no series of the service until its next request, and is known all the same to have
 // counted nothing. A target that discovery has lost is no longer waited for. Read the answer with DecodeFreshness.
@@ -58,8 +52,8 @@ func (b Batch) Freshness() string {
 
 // DecodeFreshness reads the answer to Freshness. Arms nobody has reported about are not in it. An error says what is wrong
 // with the answer; then nothing is known about any arm.
-func (b Batch) DecodeFreshness(answer model.Vector) (map[Service]Freshness, error) {
-	read := map[Service]Freshness{}
+func (b Batch) DecodeFreshness(answer model.Vector) (map[counting.Service]Freshness, error) {
+	read := map[counting.Service]Freshness{}
 	for _, s := range answer {
 		arm, asked, err := b.arm(s.Metric, labelFact)
 		if err != nil {

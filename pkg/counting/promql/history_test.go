@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 func TestARangeOfAnswersBecomesAHistory(t *testing.T) {
@@ -23,7 +25,7 @@ func TestARangeOfAnswersBecomesAHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[Service][]Counts{shop: {{Requests: 100}, {}, {Requests: 100, Bad: 10}, {}}}
+	want := map[counting.Service][]counting.Counts{shop: {{Requests: 100}, {}, {Requests: 100, Bad: 10}, {}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"bytes"
@@ -11,13 +11,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 // fixtureHeader says how the file is used: the expressions run on Prometheus's own engine, which is not a dependency of this module.
-const fixtureHeader = `# Generated: go test ./pkg/counting -run Fixture -update
-# Run on Prometheus's engine: promtool test rules pkg/counting/testdata/counting.test.yml
+const fixtureHeader = `# Generated: go test ./pkg/counting/promql -run Fixture -update
+# Run on Prometheus's engine: promtool test rules pkg/counting/promql/testdata/counting.test.yml
 `
 
 type fixture struct {
@@ -51,7 +53,7 @@ type sample struct {
 
 // The arms, and the scope with the scrape interval of the fixture: Settle is 25 seconds.
 var (
-	shop  = Service{Namespace: "shop", Name: "checkout"}
+	shop  = counting.Service{Namespace: "shop", Name: "checkout"}
 	scope = Scope{ScrapeInterval: 5 * time.Second}
 )
 
@@ -60,24 +62,24 @@ func up(job, instance, values string) series {
 }
 
 // requests is a counter of a proxy, the target instance of job.
-func requests(job, instance string, arm Service, code, flags, values string) series {
+func requests(job, instance string, arm counting.Service, code, flags, values string) series {
 	return series{
 		Series: `istio_requests_total{reporter="source",job="` + job + `",instance="` + instance + `",` + row(arm, code, flags) + `}`,
 		Values: values,
 	}
 }
 
-func row(arm Service, code, flags string) string {
+func row(arm counting.Service, code, flags string) string {
 	return `destination_service_namespace=` + strconv.Quote(arm.Namespace) + `,destination_service_name=` + strconv.Quote(arm.Name) +
 		`,response_code="` + code + `",response_flags="` + flags + `"`
 }
 
-func counted(arm Service, code, flags string, value float64) sample {
+func counted(arm counting.Service, code, flags string, value float64) sample {
 	return sample{Labels: "{" + row(arm, code, flags) + "}", Value: value}
 }
 
 // facts are the rows of a Freshness; a negative value has no row.
-func facts(arm Service, targets, fresh, newest float64) []sample {
+func facts(arm counting.Service, targets, fresh, newest float64) []sample {
 	var all []sample
 	for i, name := range []string{factTargets, factFresh, factNewest} {
 		if value := []float64{targets, fresh, newest}[i]; value >= 0 {
@@ -94,12 +96,12 @@ type asker struct {
 	b Batch
 }
 
-func newAsker(t *testing.T, s Scope, arms ...Service) asker {
+func newAsker(t *testing.T, s Scope, arms ...counting.Service) asker {
 	t.Helper()
-	return newIndicatorAsker(t, s, Indicator{}, arms...)
+	return newIndicatorAsker(t, s, counting.Indicator{}, arms...)
 }
 
-func newIndicatorAsker(t *testing.T, s Scope, i Indicator, arms ...Service) asker {
+func newIndicatorAsker(t *testing.T, s Scope, i counting.Indicator, arms ...counting.Service) asker {
 	t.Helper()
 	b, err := NewBatch(s, i, arms)
 	if err != nil {

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 const (
@@ -18,45 +20,17 @@ const (
 	fraction = 1e-6
 )
 
-// Counts is what one arm was asked and how it answered in one slice.
-type Counts struct {
-	// Requests is how many requests were answered, or failed on our side; whole, 0 or more.
-	Requests float64
-	// Bad is how many of them count against the version; at most Requests.
-	Bad float64
-	// Unclear is how many ended in a way that says nothing about the version, such as clients that went away before the
-	// answer. They are not in Requests: neither good nor bad.
-	Unclear float64
-}
-
-// Plus returns the sum of two slices of one arm.
-func (c Counts) Plus(d Counts) Counts {
-	return Counts{Requests: c.Requests + d.Requests, Bad: c.Bad + d.Bad, Unclear: c.Unclear + d.Unclear}
-}
-
-func (c *Counts) add(class Class, n float64) {
-	switch class {
-	case Good:
-		c.Requests += n
-	case Bad:
-		c.Requests += n
-		c.Bad += n
-	case Unclear:
-		c.Unclear += n
-	}
-}
-
 // Counts reads the answer to Increments. An arm of which nothing is known, not even that it had no requests, is not in the
 // result: it has no series, or its series contradict each other. An error says what is wrong with the answer; the slice is
 // void then, for every arm.
-func (b Batch) Counts(answer model.Vector) (counts map[Service]Counts, err error) {
+func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting.Counts, err error) {
 	if len(answer) > MaxSeries {
 		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
 	}
-	switch b.indicator.kind() {
-	case Duration:
+	switch b.indicator.KindOrDefault() {
+	case counting.Duration:
 		counts, err = b.durations(answer)
-	case Custom:
+	case counting.Custom:
 		counts, err = b.customs(answer)
 	default:
 		counts, err = b.outcomes(answer)
@@ -68,8 +42,8 @@ func (b Batch) Counts(answer model.Vector) (counts map[Service]Counts, err error
 }
 
 // outcomes reads the answer about Istio's counter of requests.
-func (b Batch) outcomes(answer model.Vector) (map[Service]Counts, error) {
-	counts, seen := map[Service]Counts{}, make(map[model.Fingerprint]bool, len(answer))
+func (b Batch) outcomes(answer model.Vector) (map[counting.Service]counting.Counts, error) {
+	counts, seen := map[counting.Service]counting.Counts{}, make(map[model.Fingerprint]bool, len(answer))
 	for _, s := range answer {
 		arm, asked, err := b.arm(s.Metric, labelCode, labelFlags, labelGRPC)
 		if err != nil {
@@ -88,7 +62,7 @@ func (b Batch) outcomes(answer model.Vector) (map[Service]Counts, error) {
 			continue
 		}
 		c := counts[arm]
-		c.add(b.indicator.Rules.Classify(outcome(s.Metric)), n)
+		c.Add(b.indicator.Rules.Classify(outcome(s.Metric)), n)
 		counts[arm] = c
 	}
 	return counts, nil
@@ -96,21 +70,21 @@ func (b Batch) outcomes(answer model.Vector) (map[Service]Counts, error) {
 
 // arm returns the service of a series and whether it is an arm of the batch. It is not, without error, when its namespace is
 // one arm's and its name another's. A series with other labels than these is not an answer to our question.
-func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm Service, asked bool, err error) {
+func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm counting.Service, asked bool, err error) {
 	for name := range m {
 		byRevision := name == labelRevision && b.arms[0].Revision != ""
 		if name != labelNamespace && name != labelName && !byRevision && !slices.Contains(others, name) {
-			return Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
+			return counting.Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
 		}
 	}
-	arm = Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
-	if _, asked = slices.BinarySearchFunc(b.arms, arm, compareServices); asked {
+	arm = counting.Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
+	if _, asked = slices.BinarySearchFunc(b.arms, arm, counting.Service.Compare); asked {
 		return arm, true, nil
 	}
-	inNamespace := slices.ContainsFunc(b.arms, func(a Service) bool { return a.Namespace == arm.Namespace })
-	inName := slices.ContainsFunc(b.arms, func(a Service) bool { return a.Name == arm.Name })
+	inNamespace := slices.ContainsFunc(b.arms, func(a counting.Service) bool { return a.Namespace == arm.Namespace })
+	inName := slices.ContainsFunc(b.arms, func(a counting.Service) bool { return a.Name == arm.Name })
 	if !inNamespace || !inName {
-		return Service{}, false, fmt.Errorf("series %s is of a service that was not asked for", m)
+		return counting.Service{}, false, fmt.Errorf("series %s is of a service that was not asked for", m)
 	}
 	return arm, false, nil
 }
@@ -143,16 +117,6 @@ func Single(answer model.Vector) (value float64, found bool, err error) {
 	return value, true, nil
 }
 
-// DecodeJobs reads the answer to Jobs: sorted names for Scope.Jobs. It returns nil, for all jobs, when there are more than
-// MaxJobs or one of the samples names no job.
-func DecodeJobs(answer model.Vector) []string {
-	jobs := make([]string, 0, len(answer))
-	for _, s := range answer {
-		jobs = append(jobs, string(s.Metric[model.JobLabel]))
-	}
-	jobs = distinct(jobs)
-	if len(jobs) == 0 || len(jobs) > MaxJobs || jobs[0] == "" {
-		return nil
-	}
-	return jobs
+func outcome(m model.Metric) counting.Outcome {
+	return counting.Outcome{Code: string(m[labelCode]), Flags: string(m[labelFlags]), GRPC: string(m[labelGRPC])}
 }

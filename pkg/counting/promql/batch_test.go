@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"regexp"
@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
-	many := make([]Service, MaxArms+1)
+	many := make([]counting.Service, MaxArms+1)
 	for i := range many {
-		many[i] = Service{Namespace: "shop", Name: "s" + strconv.Itoa(i)}
+		many[i] = counting.Service{Namespace: "shop", Name: "s" + strconv.Itoa(i)}
 	}
 	with := func(change func(*Scope)) Scope {
 		s := Scope{ScrapeInterval: 15 * time.Second}
@@ -24,32 +26,32 @@ func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
 	plain := with(func(*Scope) {})
 	cases := map[string]struct {
 		scope Scope
-		arms  []Service
+		arms  []counting.Service
 		want  string
 	}{
 		"no arms":         {plain, nil, "a batch of 0 arms was asked for; it must have 1 to 500"},
 		"too many arms":   {plain, many, "a batch of 501 arms was asked for; it must have 1 to 500"},
-		"empty name":      {plain, []Service{{Namespace: "shop"}}, "name of shop/ is empty; give the exact value of the label"},
-		"empty namespace": {plain, []Service{{Name: "a"}}, "namespace of /a is empty; give the exact value of the label"},
-		"name too long": {plain, []Service{{Namespace: "shop", Name: strings.Repeat("a", 254)}},
+		"empty name":      {plain, []counting.Service{{Namespace: "shop"}}, "name of shop/ is empty; give the exact value of the label"},
+		"empty namespace": {plain, []counting.Service{{Name: "a"}}, "namespace of /a is empty; give the exact value of the label"},
+		"name too long": {plain, []counting.Service{{Namespace: "shop", Name: strings.Repeat("a", 254)}},
 			"name of shop/" + strings.Repeat("a", 254) + " has 254 bytes; at most 253 are allowed"},
-		"name not UTF-8": {plain, []Service{{Namespace: "shop", Name: "\xff"}}, "name of shop/\xff is not valid UTF-8: \"\\xff\"; give the exact value of the label"},
-		"matcher without value": {with(func(s *Scope) { s.Matchers = map[string]string{"cluster": ""} }), []Service{shop},
+		"name not UTF-8": {plain, []counting.Service{{Namespace: "shop", Name: "\xff"}}, "name of shop/\xff is not valid UTF-8: \"\\xff\"; give the exact value of the label"},
+		"matcher without value": {with(func(s *Scope) { s.Matchers = map[string]string{"cluster": ""} }), []counting.Service{shop},
 			`matchers["cluster"] is empty; give the exact value of the label`},
-		"matcher with a hostile label": {with(func(s *Scope) { s.Matchers = map[string]string{`a="b",c`: "d"} }), []Service{shop},
+		"matcher with a hostile label": {with(func(s *Scope) { s.Matchers = map[string]string{`a="b",c`: "d"} }), []counting.Service{shop},
 			`matchers has the label "a=\"b\",c"; a label name has letters, digits and underscores only, and no digit first`},
-		"matcher of our own label": {with(func(s *Scope) { s.Matchers = map[string]string{"reporter": "destination"} }), []Service{shop},
+		"matcher of our own label": {with(func(s *Scope) { s.Matchers = map[string]string{"reporter": "destination"} }), []counting.Service{shop},
 			`matchers has the label "reporter", which the question itself sets; remove it`},
-		"empty job": {with(func(s *Scope) { s.Jobs = []string{"a", ""} }), []Service{shop},
+		"empty job": {with(func(s *Scope) { s.Jobs = []string{"a", ""} }), []counting.Service{shop},
 			`jobs[1] is empty; give the exact value of the label`},
-		"look-back too short": {with(func(s *Scope) { s.Lookback = time.Minute }), []Service{shop},
+		"look-back too short": {with(func(s *Scope) { s.Lookback = time.Minute }), []counting.Service{shop},
 			"lookback is 1m0s; with a scrapeInterval of 15s it must be at least 1m50s"},
-		"negative scrape interval": {with(func(s *Scope) { s.ScrapeInterval = -time.Second }), []Service{shop},
+		"negative scrape interval": {with(func(s *Scope) { s.ScrapeInterval = -time.Second }), []counting.Service{shop},
 			"scrapeInterval is -1s; it must be at least 1ms"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewBatch(c.scope, Indicator{}, c.arms)
+			_, err := NewBatch(c.scope, counting.Indicator{}, c.arms)
 			if err == nil {
 				t.Fatal("the batch was made")
 			}
@@ -61,7 +63,7 @@ func TestABatchRefusesWhatItCannotAsk(t *testing.T) {
 }
 
 func TestASliceMustFitIntoTheLookback(t *testing.T) {
-	b, err := NewBatch(Scope{}, Indicator{}, []Service{shop})
+	b, err := NewBatch(Scope{}, counting.Indicator{}, []counting.Service{shop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +93,11 @@ func TestASliceMustFitIntoTheLookback(t *testing.T) {
 }
 
 func TestTheSameQuestionIsTheSameText(t *testing.T) {
-	first, err := NewBatch(scope, Indicator{}, []Service{shop, shop.Canary(), shop})
+	first, err := NewBatch(scope, counting.Indicator{}, []counting.Service{shop, shop.Canary(), shop})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := NewBatch(scope, Indicator{}, []Service{shop.Canary(), shop})
+	second, err := NewBatch(scope, counting.Indicator{}, []counting.Service{shop.Canary(), shop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +114,8 @@ func FuzzNamesCannotLeaveTheirString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
 		build := func(name, value string) (Batch, error) {
-			return NewBatch(Scope{Matchers: map[string]string{"cluster": value}, Jobs: []string{value, "job"}}, Indicator{},
-				[]Service{{Namespace: "shop", Name: "a name no fuzzer makes"}, {Namespace: "shop", Name: name}})
+			return NewBatch(Scope{Matchers: map[string]string{"cluster": value}, Jobs: []string{value, "job"}}, counting.Indicator{},
+				[]counting.Service{{Namespace: "shop", Name: "a name no fuzzer makes"}, {Namespace: "shop", Name: name}})
 		}
 		hostile, err := build(name, value)
 		if err != nil {
@@ -144,7 +146,7 @@ func questions(t *testing.T, b Batch) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{requests, base, b.Freshness(), b.Lag(), b.ScrapeInterval(), b.Jobs()}
+	return []string{requests, base, b.Freshness(), b.Lag(), b.ScrapeInterval()}
 }
 
 // skeleton cuts the double-quoted strings out of an expression, as PromQL's lexer finds them, and returns both.

@@ -1,4 +1,4 @@
-package counting
+package promql
 
 import (
 	"math"
@@ -9,18 +9,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 func batch(t *testing.T) Batch {
 	t.Helper()
-	b, err := NewBatch(scope, Indicator{}, []Service{shop, shop.Canary(), {Namespace: "bank", Name: "pay"}})
+	b, err := NewBatch(scope, counting.Indicator{}, []counting.Service{shop, shop.Canary(), {Namespace: "bank", Name: "pay"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func answer(value float64, arm Service, labels ...string) *model.Sample {
+func answer(value float64, arm counting.Service, labels ...string) *model.Sample {
 	m := model.Metric{labelNamespace: model.LabelValue(arm.Namespace), labelName: model.LabelValue(arm.Name)}
 	for i := 0; i+1 < len(labels); i += 2 {
 		m[model.LabelName(labels[i])] = model.LabelValue(labels[i+1])
@@ -35,24 +37,17 @@ func TestAnswersBecomeCounts(t *testing.T) {
 		answer(2, shop, labelCode, "200", labelFlags, "-", labelGRPC, "14"),
 		answer(5, shop, labelCode, "0", labelFlags, "DC"),
 		answer(0, shop.Canary(), labelCode, "200", labelFlags, "-"),
-		answer(7, Service{Namespace: "bank", Name: "checkout"}, labelCode, "200", labelFlags, "-"),
+		answer(7, counting.Service{Namespace: "bank", Name: "checkout"}, labelCode, "200", labelFlags, "-"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[Service]Counts{
+	want := map[counting.Service]counting.Counts{
 		shop:          {Requests: 100, Bad: 10, Unclear: 5},
 		shop.Canary(): {},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("arms asked for and answered, and no others (-want +got):\n%s", diff)
-	}
-}
-
-func TestCountsAddUp(t *testing.T) {
-	got := Counts{Requests: 10, Bad: 1, Unclear: 2}.Plus(Counts{Requests: 5, Bad: 5, Unclear: 1})
-	if diff := cmp.Diff(Counts{Requests: 15, Bad: 6, Unclear: 3}, got); diff != "" {
-		t.Error(diff)
 	}
 }
 
@@ -70,11 +65,11 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 		"negative":          {model.Vector{answer(-1, shop)}, "its value is -1; a count is a number from 0 to 1e+12"},
 		"absurd":            {model.Vector{answer(1e13, shop)}, "its value is 1e+13; a count is a number from 0 to 1e+12"},
 		"a fraction":        {model.Vector{answer(1.5, shop)}, "its value is 1.5; a count is a whole number (is the source downsampled?)"},
-		"NaN of a neighbor": {model.Vector{answer(math.NaN(), Service{Namespace: "bank", Name: "checkout"})}, "its value is NaN"},
+		"NaN of a neighbor": {model.Vector{answer(math.NaN(), counting.Service{Namespace: "bank", Name: "checkout"})}, "its value is NaN"},
 		"too many":          {many, "the answer has 50001 series; at most 50000 are read"},
 		"twice":             {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
 		"another label":     {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
-		"another service":   {model.Vector{answer(1, Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
+		"another service":   {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
 		"no service":        {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
 	}
 	for name, c := range cases {
@@ -94,22 +89,22 @@ func TestFreshnessIsRead(t *testing.T) {
 	got, err := batch(t).DecodeFreshness(model.Vector{
 		answer(10, shop, labelFact, factTargets), answer(9, shop, labelFact, factFresh), answer(1000.25, shop, labelFact, factNewest),
 		answer(10, shop.Canary(), labelFact, factTargets), answer(8, shop.Canary(), labelFact, factFresh),
-		answer(1, Service{Namespace: "bank", Name: "checkout"}, labelFact, factTargets),
+		answer(1, counting.Service{Namespace: "bank", Name: "checkout"}, labelFact, factTargets),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[Service]Freshness{
+	want := map[counting.Service]Freshness{
 		shop:          {Targets: 10, Fresh: 9, Newest: time.UnixMilli(1_000_250)},
 		shop.Canary(): {Targets: 10, Fresh: 8},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	current := map[Service]bool{shop: true, shop.Canary(): false, {Namespace: "bank", Name: "pay"}: false}
+	current := map[counting.Service]bool{shop: true, shop.Canary(): false, {Namespace: "bank", Name: "pay"}: false}
 	for arm, want := range current {
 		if got[arm].Current() != want {
-			t.Errorf("%s: current %t at share %v, want %t", arm, got[arm].Current(), got[arm].Share(), want)
+			t.Errorf("%s: current %t, want %t", arm, got[arm].Current(), want)
 		}
 	}
 }
@@ -161,32 +156,6 @@ func TestASingleNumberIsRead(t *testing.T) {
 	}
 }
 
-func TestJobsAreRead(t *testing.T) {
-	job := func(name string) *model.Sample {
-		return &model.Sample{Metric: model.Metric{"job": model.LabelValue(name)}}
-	}
-	many := make(model.Vector, MaxJobs+1)
-	for i := range many {
-		many[i] = job("j" + strconv.Itoa(i))
-	}
-	cases := map[string]struct {
-		answer model.Vector
-		want   []string
-	}{
-		"none":          {nil, nil},
-		"two, sorted":   {model.Vector{job("b"), job("a"), job("b")}, []string{"a", "b"}},
-		"one unnamed":   {model.Vector{job("b"), job("")}, nil},
-		"more than fit": {many, nil},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, DecodeJobs(c.answer)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestPartialAnswersAreTold(t *testing.T) {
 	cases := map[string]struct {
 		warnings, infos, want []string
@@ -210,12 +179,12 @@ func TestPartialAnswersAreTold(t *testing.T) {
 func FuzzCountsNeverPanicAndNeverLie(f *testing.F) {
 	f.Add("shop", "checkout", "200", "-", "", 10.0)
 	f.Add("shop", "checkout", "0", ",,", "99999999999999999999", math.Inf(-1))
-	b, err := NewBatch(scope, Indicator{}, []Service{shop})
+	b, err := NewBatch(scope, counting.Indicator{}, []counting.Service{shop})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, namespace, name, code, flags, grpc string, value float64) {
-		counts, err := b.Counts(model.Vector{answer(value, Service{Namespace: namespace, Name: name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)})
+		counts, err := b.Counts(model.Vector{answer(value, counting.Service{Namespace: namespace, Name: name}, labelCode, code, labelFlags, flags, labelGRPC, grpc)})
 		if err != nil {
 			return
 		}

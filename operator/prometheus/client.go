@@ -13,13 +13,13 @@ import (
 	"github.com/prometheus/common/model"
 	"k8s.io/utils/clock"
 
-	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 const (
 	// DefaultTimeout is how long an answer may take.
 	DefaultTimeout = 10 * time.Second
-	// DefaultMaxAnswer is how many bytes an answer may have: about those of counting.MaxSeries series.
+	// DefaultMaxAnswer is how many bytes an answer may have: about those of promql.MaxSeries series.
 	DefaultMaxAnswer = 16 << 20
 )
 
@@ -39,17 +39,17 @@ type Config struct {
 	Clock clock.PassiveClock
 }
 
-// Source answers instant and range queries. It may be asked from any goroutine.
-type Source struct {
+// Client answers instant and range queries. It may be asked from any goroutine.
+type Client struct {
 	api     v1.API
 	address string
 	timeout time.Duration
-	// moment and span are for either kind of question: one about a day may fail where one about now does not.
-	moment, span breaker
+	// instant and ranges are for either kind of question: one about a day may fail where one about now does not.
+	instant, ranges breaker
 }
 
-// New returns a Source, or an error that names what cannot be used, such as a file of certificates. It sends nothing yet.
-func New(c Config) (*Source, error) {
+// New returns a Client, or an error that names what cannot be used, such as a file of certificates. It sends nothing yet.
+func New(c Config) (*Client, error) {
 	to, err := url.Parse(c.Address)
 	if err != nil {
 		return nil, fmt.Errorf("reading the address of a Prometheus: %w", err)
@@ -60,52 +60,52 @@ func New(c Config) (*Source, error) {
 	}
 	client.Transport = &limited{next: client.Transport, most: cmp.Or(c.MaxAnswer, DefaultMaxAnswer)}
 	if c.HTTP.FollowRedirects {
-		client.CheckRedirect = within
+		client.CheckRedirect = sameServer
 	}
 	asker, err := api.NewClient(api.Config{Address: c.Address, Client: client})
 	if err != nil {
 		return nil, fmt.Errorf("making the client for %s: %w", to.Redacted(), err)
 	}
-	s := &Source{address: to.Redacted(), timeout: cmp.Or(c.Timeout, DefaultTimeout)}
+	x := &Client{address: to.Redacted(), timeout: cmp.Or(c.Timeout, DefaultTimeout)}
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
 	}
-	s.moment.clock, s.span.clock = c.Clock, c.Clock
-	s.api = v1.NewAPI(&poster{Client: asker, address: s.address, parameters: c.Parameters})
-	return s, nil
+	x.instant.clock, x.ranges.clock = c.Clock, c.Clock
+	x.api = v1.NewAPI(&poster{Client: asker, address: x.address, parameters: c.Parameters})
+	return x, nil
 }
 
 // Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
-func (s *Source) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	return guarded(ctx, s, &s.moment, func(ctx context.Context) (model.Vector, error) {
-		value, warnings, infos, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.timeout))
+func (c *Client) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	return guarded(ctx, c, &c.instant, func(ctx context.Context) (model.Vector, error) {
+		value, warnings, infos, err := c.api.Query(ctx, expr, at, v1.WithTimeout(c.timeout))
 		if err != nil {
-			return nil, s.typed(ctx, err)
+			return nil, c.typed(ctx, err)
 		}
-		v, err := whole[model.Vector](s, value, warnings, infos)
+		v, err := complete[model.Vector](c, value, warnings, infos)
 		return v, cmp.Or(err, check(v, at))
 	})
 }
 
 // QueryRange evaluates the expression at all times from first to last, a step apart. The error is an Unreachable or a Partial.
-func (s *Source) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
-	return guarded(ctx, s, &s.span, func(ctx context.Context) (model.Matrix, error) {
-		value, warnings, infos, err := s.api.QueryRange(ctx, expr, v1.Range{Start: first, End: last, Step: step}, v1.WithTimeout(s.timeout))
+func (c *Client) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
+	return guarded(ctx, c, &c.ranges, func(ctx context.Context) (model.Matrix, error) {
+		value, warnings, infos, err := c.api.QueryRange(ctx, expr, v1.Range{Start: first, End: last, Step: step}, v1.WithTimeout(c.timeout))
 		if err != nil {
-			return nil, s.typed(ctx, err)
+			return nil, c.typed(ctx, err)
 		}
-		m, err := whole[model.Matrix](s, value, warnings, infos)
+		m, err := complete[model.Matrix](c, value, warnings, infos)
 		return m, cmp.Or(err, checkRange(m))
 	})
 }
 
 // guarded asks within the time limit, and not at all while the breaker refuses.
-func guarded[T any](ctx context.Context, s *Source, b *breaker, do func(context.Context) (T, error)) (T, error) {
+func guarded[T any](ctx context.Context, c *Client, b *breaker, do func(context.Context) (T, error)) (T, error) {
 	var nothing T
 	if err := b.refuse(); err != nil {
 		return nothing, err
 	}
-	limited, stop := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: %w", s.timeout, context.DeadlineExceeded))
+	limited, stop := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s: %w", c.timeout, context.DeadlineExceeded))
 	defer stop()
 	v, err := do(limited)
 	b.note(err, ctx.Err() != nil)
@@ -115,15 +115,15 @@ func guarded[T any](ctx context.Context, s *Source, b *breaker, do func(context.
 	return v, nil
 }
 
-// whole returns the answer if it is one of the kind T and nothing is missing in it.
-func whole[T model.Value](s *Source, value model.Value, warnings v1.Warnings, infos v1.Infos) (T, error) {
+// complete returns the answer if it is one of the kind T and nothing is missing in it.
+func complete[T model.Value](c *Client, value model.Value, warnings v1.Warnings, infos v1.Infos) (T, error) {
 	var nothing T
-	if reasons := counting.Partial(warnings, infos); len(reasons) > 0 {
+	if reasons := promql.Partial(warnings, infos); len(reasons) > 0 {
 		return nothing, newPartial(reasons...)
 	}
 	v, ok := value.(T)
 	if !ok {
-		return nothing, &Unreachable{Address: s.address, Err: fmt.Errorf("the answer is no %s but %s", nothing.Type(), kindOf(value))}
+		return nothing, &Unreachable{Address: c.address, Err: fmt.Errorf("the answer is no %s but %s", nothing.Type(), kindOf(value))}
 	}
 	return v, nil
 }

@@ -1,8 +1,10 @@
-package counting
+package promql
 
 import (
 	"testing"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 const slice = 5 * time.Second
@@ -146,7 +148,7 @@ func holes(t *testing.T) []scenario {
 }
 
 func selections(t *testing.T) []scenario {
-	hostile := []Service{{Namespace: "shop", Name: `a|b`}, {Namespace: "shop", Name: `x"} or vector(1) or up{y="`}, {Namespace: "shop", Name: `.*`}, {Namespace: "shop", Name: "\\\n\u00e9"}}
+	hostile := []counting.Service{{Namespace: "shop", Name: `a|b`}, {Namespace: "shop", Name: `x"} or vector(1) or up{y="`}, {Namespace: "shop", Name: `.*`}, {Namespace: "shop", Name: "\\\n\u00e9"}}
 	h := newAsker(t, scope, hostile...)
 	var odd []series
 	var want []sample
@@ -159,7 +161,7 @@ func selections(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop)
 	return []scenario{{
 		Name:   "names are taken as they are, whatever is in them",
-		Series: append(odd, up("p", "a", "1x40"), requests("p", "a", Service{Namespace: "shop", Name: "b"}, "200", "-", "0+10x40")),
+		Series: append(odd, up("p", "a", "1x40"), requests("p", "a", counting.Service{Namespace: "shop", Name: "b"}, "200", "-", "0+10x40")),
 		Asked:  []asked{h.requests("100s", slice, want...), one.requests("100s", slice, want[2])},
 	}, {
 		Name: "a source's matchers keep clusters apart, and jobs keep others' targets out",
@@ -179,8 +181,8 @@ func selections(t *testing.T) []scenario {
 		Series: []series{
 			up("p", "a", "1x40"),
 			requests("p", "a", shop, "200", "-", "0+10x40"),
-			requests("p", "a", Service{Namespace: "shop", Name: "checkout-v2"}, "200", "-", "0+10x40"),
-			requests("p", "a", Service{Namespace: "unknown", Name: "unknown"}, "503", "NC", "0+10x40"),
+			requests("p", "a", counting.Service{Namespace: "shop", Name: "checkout-v2"}, "200", "-", "0+10x40"),
+			requests("p", "a", counting.Service{Namespace: "unknown", Name: "unknown"}, "503", "NC", "0+10x40"),
 			{Series: `istio_requests_total{reporter="destination",job="p",instance="a",` + row(shop, "200", "-") + `}`, Values: "0+10x40"},
 			{Series: `istio_requests_total{reporter="waypoint",job="p",instance="a",` + row(shop, "200", "-") + `}`, Values: "0+10x40"},
 			{Series: `istio_requests_total{reporter="source",job="p",instance="a",grpc_response_status="14",` + row(shop, "200", "-") + `}`, Values: "0+3x40"},
@@ -233,7 +235,7 @@ func freshness(t *testing.T) []scenario {
 func settings(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop)
 	return []scenario{{
-		Name: "lag, scrape interval and jobs are those of the jobs that carry the arms",
+		Name: "lag and scrape interval are those of the jobs that carry the arms",
 		Series: []series{
 			up("p", "a", "1x200"), up("q", "a", "1 _ _ 1 _ _ 1x200"), up("other", "a", "1x200"),
 			{Series: `scrape_duration_seconds{job="p",instance="a"}`, Values: "0.25x100 0.75 0.25x99"},
@@ -244,7 +246,6 @@ func settings(t *testing.T) []scenario {
 			ask(a.b.Lag(), "900s", sample{Labels: "{}", Value: 0.75}),
 			ask(a.b.ScrapeInterval(), "900s", sample{Labels: "{}", Value: 5}),
 			ask(a.b.ScrapeInterval(), "200s"),
-			ask(a.b.Jobs(), "900s", sample{Labels: `{job="p"}`, Value: 1}),
 			ask(a.b.Lag(), "2000s"),
 		},
 	}}
