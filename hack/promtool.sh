@@ -14,4 +14,4 @@ if [ -z "$promtool" ]; then
 	go -C hack/localmesh run . build
 	promtool=$(newest)
 fi
-exec "$promtool" test rules pkg/counting/testdata/*.test.yml
+exec "$promtool" test rules pkg/counting/promql/testdata/*.test.yml

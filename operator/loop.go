@@ -9,21 +9,31 @@ import (
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/operator/prometheus"
-	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/operator/prometheus/counts"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
-// newLoop returns the evidence loop over all sources of the configuration; it asks nothing before it is started.
+// newLoop returns the evidence loop over all sources of the configuration; it asks nothing before it is started. Another kind of source
+// is one more evidence.Counter here.
 func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.Loop, error) {
 	s := evidence.Settings{Slice: o.Evidence.Slice, Backfill: o.Evidence.Backfill, Metrics: r, Log: l}
+	queries, err := counts.NewMetrics(r)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics of the queries: %w", err)
+	}
 	for _, c := range o.Sources {
 		asked, err := prometheus.New(prometheus.Config{Address: c.Address, HTTP: c.HTTP, Parameters: c.Parameters})
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
 		}
-		s.Sources = append(s.Sources, evidence.Source{
-			Name: c.Name, Querier: asked, Lag: c.Lag,
-			Scope: counting.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
+		counter, err := counts.New(counts.Config{
+			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: queries,
+			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
 		})
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", c.Name, err)
+		}
+		s.Sources = append(s.Sources, evidence.Source{Name: c.Name, Kind: counts.Kind, Counter: counter})
 	}
 	return evidence.New(s)
 }

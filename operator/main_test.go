@@ -112,13 +112,10 @@ sources:
 	}
 	for _, source := range []string{"", "other"} {
 		arm := counting.Service{Namespace: "shop", Name: "checkout"}
-		target := evidence.Target{
-			Key: types.NamespacedName{Namespace: "shop", Name: "checkout" + source}, Release: 1, Source: source, Stable: arm, Canary: arm.Canary(),
+		l.Follow(types.NamespacedName{Namespace: "shop", Name: "checkout" + source}, evidence.Following{Release: 1, Source: source, Count: &evidence.Target{
+			Stable: arm, Canary: arm.Canary(),
 			Config: pkgevidence.Config{Objectives: []pkgevidence.Objective{{Name: "availability", Limit: 0.01}}},
-		}
-		if err := l.Track(target); err != nil {
-			t.Fatal(err)
-		}
+		}})
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)

@@ -12,12 +12,12 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
-// BenchmarkSlice is one slice of all running releases, from the questions to the events; the store answers at once.
+// BenchmarkSlice is one slice of all running releases, from the questions to the events; the ledger answers at once.
 func BenchmarkSlice(b *testing.B) {
 	for _, releases := range []int{10, 500, 5000} {
 		b.Run(fmt.Sprint(releases), func(b *testing.B) {
-			p, clock := newStore(), testclock.NewFakeClock(noon)
-			l, err := New(Settings{Sources: []Source{{Name: DefaultSource, Querier: p}}, Clock: clock})
+			p, clock := newLedger(), testclock.NewFakeClock(noon)
+			l, err := New(Settings{Sources: []Source{ledgerOf(p)}, Clock: clock})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -29,10 +29,7 @@ func BenchmarkSlice(b *testing.B) {
 				for _, s := range []counting.Service{arm, arm.Canary()} {
 					p.observe(s, noon.Add(-time.Hour), "200", 1)
 				}
-				if err := l.Track(one); err != nil {
-					b.Fatal(err)
-				}
-				l.Weight(key, step(1, 0.05, noon))
+				l.Follow(key, following(one, step(1, 0.05, noon)))
 			}
 			ctx, stop := context.WithCancel(b.Context())
 			defer stop()
@@ -52,7 +49,7 @@ func BenchmarkSlice(b *testing.B) {
 				clock.SetTime(s.tick(ctx))
 			}
 			b.StopTimer()
-			if r, _ := l.Reading(keys[0], next); !r.Fresh {
+			if r, _ := l.Reading(keys[0], 7, next); !r.Fresh {
 				b.Fatalf("%s: %s", r.Reason, r.Message)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*releases), "ns/release")
@@ -62,17 +59,15 @@ func BenchmarkSlice(b *testing.B) {
 
 // BenchmarkReading is what every pass of a shift asks for.
 func BenchmarkReading(b *testing.B) {
-	p := newStore()
-	l, err := New(Settings{Sources: []Source{{Name: DefaultSource, Querier: p}}})
+	p := newLedger()
+	l, err := New(Settings{Sources: []Source{ledgerOf(p)}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := l.Track(target()); err != nil {
-		b.Fatal(err)
-	}
+	l.Follow(shop, following(target(), Weight{}))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := l.Reading(shop, next); !ok {
+		if _, ok := l.Reading(shop, 7, next); !ok {
 			b.Fatal("not tracked")
 		}
 	}

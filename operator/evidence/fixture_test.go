@@ -27,16 +27,16 @@ const slice = 5 * time.Second
 // bench is a Loop that is driven by hand: a tick for each slice.
 type bench struct {
 	*testing.T
-	store *store
+	store *ledger
 	clock *testclock.FakeClock
 	loop  *Loop
 	lines []string
 	woken map[types.NamespacedName]int
 }
 
-// newBench returns a Loop at noon, a store in which the stable has been scraped for long, and a second before the first slice.
+// newBench returns a Loop at noon, a ledger in which the stable has been reported for long, and a second before the first slice.
 func newBench(t *testing.T) *bench {
-	b := &bench{T: t, store: newStore(), clock: testclock.NewFakeClock(noon), woken: map[types.NamespacedName]int{}}
+	b := &bench{T: t, store: newLedger(), clock: testclock.NewFakeClock(noon), woken: map[types.NamespacedName]int{}}
 	b.store.observe(stable, noon.Add(-time.Hour), "200", 1e6)
 	b.restart()
 	return b
@@ -47,7 +47,7 @@ func (b *bench) restart() {
 	b.Helper()
 	log := funcr.New(func(_, line string) { b.lines = append(b.lines, line) }, funcr.Options{})
 	var err error
-	b.loop, err = New(Settings{Sources: []Source{{Name: DefaultSource, Querier: b.store}}, Clock: b.clock, Log: log})
+	b.loop, err = New(Settings{Sources: []Source{ledgerOf(b.store)}, Clock: b.clock, Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func (b *bench) tick() time.Time {
 	go func() {
 		s := b.loop.sources[DefaultSource]
 		next := s.tick(context.Background())
-		s.remember(context.Background())
-		s.blame(context.Background())
+		s.askPasts(context.Background())
+		s.askPods(context.Background())
 		done <- next
 	}()
 	for {
@@ -91,30 +91,31 @@ func (b *bench) finish(end time.Time) {
 	b.tick()
 }
 
+func ledgerOf(p *ledger) Source { return Source{Name: DefaultSource, Kind: "Ledger", Counter: p} }
+
 func target() Target {
 	return Target{
-		Key: shop, Release: 7, Stable: stable, Canary: canary, From: noon,
+		Stable: stable, Canary: canary, From: noon,
 		Config: pkgevidence.Config{Objectives: []pkgevidence.Objective{{Name: "availability", Limit: 0.01}}},
 	}
 }
 
+// following is release 7 with its target and weight.
+func following(t Target, w Weight) Following { return Following{Release: 7, Count: &t, Weight: w} }
+
 func step(n int32, share float64, at time.Time) Weight {
 	settled := at.Add(10 * time.Second)
-	return Weight{Share: share, WrittenAt: at, SettledAt: &settled, Alone: share == 1, Move: n}
+	return Weight{WrittenAt: at, SettledAt: &settled, Alone: share == 1, Move: n}
 }
 
-func (b *bench) track(t Target) {
-	b.Helper()
-	if err := b.loop.Track(t); err != nil {
-		b.Fatal(err)
-	}
-}
+// follow counts the release at the weight; without one it is only watched.
+func (b *bench) follow(t Target, w Weight) { b.loop.Follow(shop, following(t, w)) }
 
 func (b *bench) reading() Reading {
 	b.Helper()
-	r, ok := b.loop.Reading(shop, next)
+	r, ok := b.loop.Reading(shop, 7, next)
 	if !ok {
-		b.Fatal("the release is not tracked")
+		b.Fatal("the release is not counted")
 	}
 	return r
 }
@@ -149,8 +150,8 @@ func (b *bench) counted(r Reading) {
 
 func named(i int) (types.NamespacedName, Target) {
 	t := target()
-	t.Key = types.NamespacedName{Namespace: fmt.Sprintf("team-%02d", i%20), Name: fmt.Sprintf("service-%04d", i)}
-	t.Stable = counting.Service{Namespace: t.Key.Namespace, Name: t.Key.Name}
+	key := types.NamespacedName{Namespace: fmt.Sprintf("team-%02d", i%20), Name: fmt.Sprintf("service-%04d", i)}
+	t.Stable = counting.Service{Namespace: key.Namespace, Name: key.Name}
 	t.Canary = t.Stable.Canary()
-	return t.Key, t
+	return key, t
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -31,35 +30,6 @@ const (
 
 	eventBuffer = 1024
 )
-
-// Querier answers queries. An error with a method Incomplete says that the answer may lack something; any other
-// error is asked again.
-type Querier interface {
-	// Query evaluates the expression at a time and returns a vector without warnings.
-	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
-	// QueryRange evaluates it at all times from first to last, a step apart.
-	QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error)
-}
-
-// incomplete is a Querier's error for answers with warnings: the slice is void, and asking again would not help.
-type incomplete interface {
-	error
-	// Incomplete returns what Prometheus said is missing.
-	Incomplete() []string
-}
-
-// Source is a Prometheus, or what speaks like one.
-type Source struct {
-	// Name is how Targets and messages call it.
-	Name string
-	// Querier asks it.
-	Querier Querier
-	// Scope is what all questions to it have in common. A zero ScrapeInterval is measured; a Lookback too short for the
-	// scrape interval is lengthened.
-	Scope counting.Scope
-	// Lag is how far behind now is asked; zero: it is measured, from 1 to 15 seconds.
-	Lag time.Duration
-}
 
 // Settings are what a Loop needs.
 type Settings struct {
@@ -83,12 +53,12 @@ type Loop struct {
 	slice, backfill time.Duration
 	clock           clock.Clock
 	log             logr.Logger
-	metrics         *metrics
 	sources         map[string]*source
 	events          chan event.GenericEvent
 
 	mu       sync.Mutex
 	releases map[types.NamespacedName]*release
+	refused  map[types.NamespacedName]refusal
 	suspects map[types.NamespacedName]*suspect
 }
 
@@ -99,6 +69,7 @@ func New(s Settings) (*Loop, error) {
 		sources:  map[string]*source{},
 		events:   make(chan event.GenericEvent, eventBuffer),
 		releases: map[types.NamespacedName]*release{},
+		refused:  map[types.NamespacedName]refusal{},
 		suspects: map[types.NamespacedName]*suspect{},
 	}
 	if l.slice == 0 {
@@ -114,10 +85,9 @@ func New(s Settings) (*Loop, error) {
 		return nil, err
 	}
 	for _, from := range s.Sources {
-		l.sources[from.Name] = newSource(l, from)
+		l.sources[from.Name] = &source{Source: from, loop: l}
 	}
-	var err error
-	if l.metrics, err = newMetrics(s.Metrics, l.age); err != nil {
+	if err := register(s.Metrics, l.age); err != nil {
 		return nil, fmt.Errorf("registering metrics of the evidence: %w", err)
 	}
 	return l, nil
@@ -126,7 +96,7 @@ func New(s Settings) (*Loop, error) {
 func (l *Loop) check(sources []Source) error {
 	switch {
 	case len(sources) == 0:
-		return errors.New("sources is empty; name at least one Prometheus")
+		return errors.New("sources is empty; name at least one")
 	case l.slice < MinSlice || l.slice > MaxSlice || time.Minute%l.slice != 0:
 		return fmt.Errorf("slice is %s; it must be from %s to %s and divide a minute, such as 5s", l.slice, MinSlice, MaxSlice)
 	case l.backfill < time.Minute:
@@ -138,11 +108,8 @@ func (l *Loop) check(sources []Source) error {
 			return fmt.Errorf("sources[%d].name is %q; every source needs a name of its own", i, s.Name)
 		}
 		seen[s.Name] = true
-		if s.Querier == nil {
+		if s.Counter == nil {
 			return fmt.Errorf("sources[%d] (%s) has nothing to ask", i, s.Name)
-		}
-		if err := scoped(s.Scope, s.Scope.ScrapeInterval, l.slice).Validate(); err != nil {
-			return fmt.Errorf("sources[%d] (%s): %w", i, s.Name, err)
 		}
 	}
 	return nil

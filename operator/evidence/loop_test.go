@@ -1,15 +1,14 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -20,8 +19,7 @@ func TestEachSampleIsCountedOnceWhateverFails(t *testing.T) {
 	end := noon.Add(10 * time.Minute)
 	calm := newBench(t)
 	calm.traffic(noon, end)
-	calm.track(target())
-	calm.loop.Weight(shop, step(1, 0.05, noon))
+	calm.follow(target(), step(1, 0.05, noon))
 	calm.until(end)
 	calm.finish(end)
 	want := calm.reading()
@@ -32,14 +30,13 @@ func TestEachSampleIsCountedOnceWhateverFails(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1))
 			b := newBench(t)
 			b.traffic(noon, end)
-			b.store.fail = func(kind, time.Time) error {
+			b.store.fail = func(time.Time) error {
 				if b.clock.Now().Before(end) && dice.IntN(8) == 0 {
-					return errDown
+					return closed
 				}
 				return nil
 			}
-			b.track(target())
-			b.loop.Weight(shop, step(1, 0.05, noon))
+			b.follow(target(), step(1, 0.05, noon))
 			for b.clock.Now().Before(end) {
 				b.clock.SetTime(b.tick())
 				if dice.IntN(20) == 0 {
@@ -48,8 +45,7 @@ func TestEachSampleIsCountedOnceWhateverFails(t *testing.T) {
 					restored := target()
 					restored.Checkpoint = b.reading().Checkpoint
 					b.restart()
-					b.track(restored)
-					b.loop.Weight(shop, step(1, 0.05, noon))
+					b.follow(restored, step(1, 0.05, noon))
 				}
 			}
 			b.finish(end)
@@ -64,8 +60,7 @@ func TestEachSampleIsCountedOnceWhateverFails(t *testing.T) {
 func TestAnEarlierCheckpointCountsAgainWhatCameAfterIt(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(5*time.Minute))
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(2 * time.Minute))
 	written := b.reading()
 	b.until(noon.Add(3 * time.Minute))
@@ -74,8 +69,7 @@ func TestAnEarlierCheckpointCountsAgainWhatCameAfterIt(t *testing.T) {
 	b.restart()
 	restored := target()
 	restored.Checkpoint = written.Checkpoint
-	b.track(restored)
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(restored, step(1, 0.05, noon))
 	if r := b.reading(); r.Seen || r.Fresh || r.Reason != v1alpha1.ReasonPending {
 		t.Errorf("before it has asked, a new process says %v (%s), seen %v", r.Fresh, r.Reason, r.Seen)
 	}
@@ -93,14 +87,13 @@ func TestLongOutagesAreCaughtUpWithInLongSlices(t *testing.T) {
 	b := newBench(t)
 	end := noon.Add(40 * time.Minute)
 	b.traffic(noon, end)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(time.Minute))
 	b.clock.SetTime(end)
 	b.store.reset()
 	b.tick()
 	b.counted(b.reading())
-	if n := b.store.questions()[asksRequests]; n > 120 {
+	if n := len(b.store.slices); n > 120 {
 		t.Errorf("%d questions were asked for 39 minutes", n)
 	}
 	if r := b.reading(); !r.Fresh {
@@ -112,8 +105,7 @@ func TestWhatIsOlderThanTheBackfillIsVoid(t *testing.T) {
 	b := newBench(t)
 	end := noon.Add(5 * time.Hour)
 	b.traffic(noon, end)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.clock.SetTime(end)
 	b.tick()
 	r := b.reading()
@@ -128,19 +120,17 @@ func TestTheNewestSliceIsAskedForFirst(t *testing.T) {
 	key, behind := named(1)
 	b.traffic(noon, noon.Add(10*time.Minute))
 	b.store.observe(behind.Stable, noon.Add(-time.Hour), "200", 1)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(3 * time.Minute))
-	b.track(behind)
-	b.loop.Weight(key, step(1, 0.05, noon))
+	b.loop.Follow(key, following(behind, step(1, 0.05, noon)))
 	b.store.reset()
 	b.clock.SetTime(b.loop.sources[DefaultSource].next())
 	b.tick()
 	now := b.reading().Through
-	if len(b.store.times) < 30 || !b.store.times[0].Equal(now) {
-		t.Fatalf("asked for %d slices, the first ending at %s; want the newest, %s", len(b.store.times), b.store.times[0], now)
+	if asked := b.store.slices; len(asked) < 30 || !asked[0].End.Equal(now) {
+		t.Fatalf("asked for %d slices, the first %v; want the newest, which ends at %s", len(asked), asked[0], now)
 	}
-	if got, _ := b.loop.Reading(key, next); !got.Through.Equal(now) {
+	if got, _ := b.loop.Reading(key, 7, next); !got.Through.Equal(now) {
 		t.Errorf("the release behind has caught up to %s of %s", got.Through, now)
 	}
 }
@@ -150,78 +140,55 @@ var gapFrom, gapTo = noon.Add(60 * time.Second), noon.Add(90 * time.Second)
 
 func inGap(at time.Time) bool { return at.After(gapFrom) && !at.After(gapTo) }
 
-// spoilt makes the store answer badly in the gap.
-type spoilt struct {
-	spoil  func(p *store)
-	reason v1alpha1.Reason
-	says   string
-}
-
-func halfFresh(p *store) {
-	p.fresh = func(at time.Time) int {
-		if inGap(at) {
-			return p.targets / 2
-		}
-		return p.targets
-	}
-}
-
-func warns(p *store) {
-	p.fail = func(k kind, at time.Time) error {
-		if k == asksRequests && inGap(at) {
-			return partial{[]string{"store a did not answer"}}
-		}
-		return nil
-	}
-}
-
-func forgets(p *store) {
-	p.fail = func(k kind, at time.Time) error {
-		p.targets = 10
-		if k == asksBase && inGap(at) {
-			p.targets = 0
-		}
-		return nil
-	}
-}
-
-// startsAnew leaves an arm without counts, as when its series come back after a gap longer than the look-back.
-func startsAnew(arm counting.Service) func(p *store) {
-	return func(p *store) {
-		p.hide = func(s counting.Service, at time.Time) bool { return s == arm && inGap(at) }
-	}
-}
-
-// adds makes the store add series to every answer in the gap.
-func adds(rogue model.Vector) func(p *store) {
-	return func(p *store) {
-		p.fail = func(_ kind, at time.Time) error {
-			p.rogue = nil
-			if inGap(at) {
-				p.rogue = rogue
+// spoil makes the ledger answer about an arm badly in the gap.
+func spoil(arm counting.Service, how func(*counting.ArmAnswer)) func(p *ledger) {
+	return func(p *ledger) {
+		p.change = func(at time.Time, s counting.Service, a *counting.ArmAnswer) {
+			if s == arm && inGap(at) {
+				how(a)
 			}
-			return nil
 		}
 	}
+}
+
+func trouble(reason v1alpha1.Reason, message string) *counting.Trouble {
+	return &counting.Trouble{Reason: reason, Message: message}
 }
 
 func TestSlicesThatCannotBeBelievedAreNoEvidence(t *testing.T) {
-	notANumber := model.Vector{{Metric: labels(canary, "response_code", "404"), Value: model.SampleValue(math.NaN())}}
-	cases := map[string]spoilt{
-		"half of the targets are not scraped": {halfFresh, v1alpha1.ReasonStale, "Only 5 of 10 proxies that call shop/checkout"},
-		"the answer has a warning":            {warns, v1alpha1.ReasonStale, "store a did not answer"},
-		"Prometheus has no history":           {forgets, v1alpha1.ReasonNoData, "no scrapes from before"},
-		"the answer is huge":                  {adds(make(model.Vector, counting.MaxSeries+1)), v1alpha1.ReasonStale, "at most 50000 are read"},
-		"the stable's series begin anew":      {startsAnew(stable), v1alpha1.ReasonNoData, "no earlier sample of istio_requests_total of the callers of shop/checkout to"},
-		"the canary's series begin anew":      {startsAnew(canary), v1alpha1.ReasonNoData, "no earlier sample of istio_requests_total of the callers of shop/checkout-canary"},
-		"a count is no number":                {adds(notANumber), v1alpha1.ReasonStale, "NaN"},
+	cases := map[string]struct {
+		spoil  func(p *ledger)
+		reason v1alpha1.Reason
+		says   string
+	}{
+		"reports about the stable are late": {
+			spoil(stable, func(a *counting.ArmAnswer) { a.Late = trouble(v1alpha1.ReasonStale, "half of it") }), v1alpha1.ReasonStale, "half of it",
+		},
+		"reports about the canary are late": {
+			spoil(canary, func(a *counting.ArmAnswer) { a.Late = trouble(v1alpha1.ReasonStale, "half of it") }), v1alpha1.ReasonStale, "half of it",
+		},
+		"the stable is not counted": {
+			spoil(stable, func(a *counting.ArmAnswer) { a.Uncounted = trouble(v1alpha1.ReasonNoData, "begins anew") }), v1alpha1.ReasonNoData, "begins anew",
+		},
+		"the canary is not counted": {
+			spoil(canary, func(a *counting.ArmAnswer) { a.Uncounted = trouble(v1alpha1.ReasonNoData, "begins anew") }), v1alpha1.ReasonNoData, "begins anew",
+		},
+		"the answer cannot be used": {
+			func(p *ledger) {
+				p.unusable = func(at time.Time, _ counting.Indicator) *counting.Trouble {
+					if !inGap(at) {
+						return nil
+					}
+					return trouble(v1alpha1.ReasonStale, "a page is missing")
+				}
+			}, v1alpha1.ReasonStale, "a page is missing",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.traffic(noon, noon.Add(3*time.Minute))
-			b.track(target())
-			b.loop.Weight(shop, step(1, 0.05, noon))
+			b.follow(target(), step(1, 0.05, noon))
 			c.spoil(b.store)
 			b.until(gapFrom.Add(10 * time.Second))
 			r := b.reading()
@@ -242,33 +209,32 @@ func TestSlicesThatCannotBeBelievedAreNoEvidence(t *testing.T) {
 	}
 }
 
-func TestPrometheusThatDoesNotAnswerHoldsEverything(t *testing.T) {
+func TestASourceThatDoesNotAnswerHoldsEverything(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(10*time.Minute))
-	down := true
-	b.store.fail = func(kind, time.Time) error {
-		if down {
-			return errDown
+	open := false
+	b.store.fail = func(time.Time) error {
+		if !open {
+			return closed
 		}
 		return nil
 	}
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(2 * time.Minute))
 	r := b.reading()
-	if r.Fresh || r.Reason != v1alpha1.ReasonPrometheusUnreachable || !strings.Contains(r.Message, "connection refused") {
-		t.Errorf("while it is down: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
+	if r.Fresh || r.Reason != closed.Reason || r.Message != closed.Message {
+		t.Errorf("while it is closed: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
 	}
 	if r.Verdict.State != pkgevidence.Undetermined || r.Verdict.Covered != 0 || b.woken[shop] != 1 {
-		t.Errorf("while it is down: %s, covered %s, woken %d times", r.Verdict, r.Verdict.Covered, b.woken[shop])
+		t.Errorf("while it is closed: %s, covered %s, woken %d times", r.Verdict, r.Verdict.Covered, b.woken[shop])
 	}
-	down = false
+	open = true
 	b.until(noon.Add(3 * time.Minute))
 	if r = b.reading(); !r.Fresh {
 		t.Errorf("after it is back: %s: %s", r.Reason, r.Message)
 	}
 	b.counted(r)
-	down = true
+	open = false
 	b.clock.SetTime(b.loop.sources[DefaultSource].next())
 	b.tick()
 	if r = b.reading(); r.Fresh {
@@ -279,21 +245,76 @@ func TestPrometheusThatDoesNotAnswerHoldsEverything(t *testing.T) {
 	}
 }
 
+func TestTheWordsForTroubleAreThoseOfTheSource(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(10*time.Minute))
+	b.follow(target(), step(1, 0.05, noon))
+	var said []string
+	see := func() {
+		r := b.reading()
+		said = append(said, fmt.Sprintf("%s: %s", r.Reason, r.Message))
+	}
+	see()
+	b.clock.SetTime(noon.Add(time.Minute))
+	answers := []error{closed, errors.New("the ink is dry")}
+	b.store.fail = func(time.Time) error { return answers[0] }
+	for range 2 {
+		b.clock.SetTime(b.tick())
+		see()
+		answers = append(answers[1:], nil)
+	}
+	b.store.unusable = func(time.Time, counting.Indicator) *counting.Trouble {
+		return trouble("LedgerTorn", "a page is missing")
+	}
+	b.tick()
+	see()
+	want := []string{
+		"Pending: Ledger (source default) has not been asked yet",
+		"LedgerClosed: the ledger is closed",
+		"NoData: Ledger (source default) does not answer: the ink is dry",
+		"LedgerTorn: a page is missing",
+	}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
+	}
+	if all := strings.Join(append(said, b.lines...), "\n"); strings.Contains(all, "Prometheus") {
+		t.Errorf("the loop names Prometheus, which was not asked:\n%s", all)
+	}
+}
+
+func TestAPartThatIsNotAnsweredHoldsUpNoOther(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(time.Minute))
+	key, other := named(1)
+	b.store.observe(other.Stable, noon.Add(-time.Hour), "200", 1)
+	b.follow(target(), step(1, 0.05, noon))
+	b.loop.Follow(key, following(other, step(1, 0.05, noon)))
+	b.store.loses = func(p counting.Pair) bool { return p.Stable == other.Stable }
+	b.until(noon.Add(30 * time.Second))
+	b.counted(b.reading())
+	if r, _ := b.loop.Reading(key, 7, next); !r.Through.IsZero() {
+		t.Errorf("what was not answered is counted up to %s", r.Through)
+	}
+	b.store.loses = nil
+	b.until(noon.Add(time.Minute))
+	if r, _ := b.loop.Reading(key, 7, next); !r.Through.Equal(b.reading().Through) || !r.Fresh {
+		t.Errorf("after it is answered: fresh %v, through %s, the other %s", r.Fresh, r.Through, b.reading().Through)
+	}
+}
+
 func TestQuestionsDoNotGrowWithReleases(t *testing.T) {
 	b := newBench(t)
 	for i := range 600 {
 		key, one := named(i)
 		b.store.observe(one.Stable, noon.Add(-time.Hour), "200", 1)
-		b.track(one)
-		b.loop.Weight(key, step(1, 0.05, noon))
+		b.loop.Follow(key, following(one, step(1, 0.05, noon)))
 	}
 	b.until(noon.Add(time.Minute))
 	b.store.reset()
 	b.clock.SetTime(b.loop.sources[DefaultSource].next())
 	b.tick()
-	want := map[kind]int{asksRequests: 3, asksFreshness: 3, asksBase: 1}
-	if diff := cmp.Diff(want, b.store.questions()); diff != "" {
-		t.Errorf("questions of one slice (-want +got):\n%s", diff)
+	if len(b.store.slices) != 1 || b.store.fresh != 0 {
+		t.Errorf("about one slice %d questions were asked, and %d about freshness", len(b.store.slices), b.store.fresh)
 	}
 	if len(b.woken) != 600 {
 		t.Errorf("%d shifts were woken", len(b.woken))
@@ -302,16 +323,15 @@ func TestQuestionsDoNotGrowWithReleases(t *testing.T) {
 
 func TestNothingIsAskedWhenNoReleaseRuns(t *testing.T) {
 	b := newBench(t)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(time.Minute))
-	b.loop.Forget(shop)
+	b.loop.Follow(shop, Following{})
 	b.store.reset()
 	b.until(noon.Add(2 * time.Minute))
-	if got := b.store.questions(); len(got) > 0 {
-		t.Errorf("asked %v", got)
+	if n := len(b.store.slices) + len(b.store.past) + b.store.fresh; n > 0 {
+		t.Errorf("asked %d times", n)
 	}
-	if _, ok := b.loop.Reading(shop, next); ok {
+	if _, ok := b.loop.Reading(shop, 7, next); ok {
 		t.Error("a forgotten release is read")
 	}
 }
@@ -322,8 +342,7 @@ func TestBadVersionsAreSeenSoon(t *testing.T) {
 		b.store.observe(stable, at, "200", 475)
 		b.store.observe(canary, at, "500", 25)
 	}
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(50 * time.Second))
 	if v := b.reading().Verdict; v.State != pkgevidence.Breach {
 		t.Errorf("after 50 s of failures only: %s", v)

@@ -52,13 +52,13 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.lived(30*time.Hour, c.bad)
-			b.track(fresh())
+			b.follow(fresh(), Weight{})
 			b.tick()
 			p := b.reading().Past
 			if p == nil || len(p.Objectives) != 1 {
 				t.Fatalf("past %+v", p)
 			}
-			if diff := cmp.Diff(c.ranges, b.store.ranges); diff != "" {
+			if diff := cmp.Diff(c.ranges, b.store.lengths()); diff != "" {
 				t.Errorf("asked for other times (-want +got):\n%s", diff)
 			}
 			// Of the last five minutes the busiest has 780 good requests, those of its bad ones aside.
@@ -85,7 +85,7 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 func TestTrafficThatHasJustBegunIsSeen(t *testing.T) {
 	b := newBench(t)
 	b.store.observe(stable, noon.Add(-10*time.Second), "200", 3000)
-	b.track(fresh())
+	b.follow(fresh(), Weight{})
 	b.tick()
 	if p := b.reading().Past; p == nil || p.Rate != 300 {
 		t.Errorf("past %+v, want 3000 requests in ten seconds", p)
@@ -95,7 +95,7 @@ func TestTrafficThatHasJustBegunIsSeen(t *testing.T) {
 func TestWithoutAnyPastTheDispersionIsAssumed(t *testing.T) {
 	b := newBench(t)
 	b.store.requests[stable] = nil
-	b.track(fresh())
+	b.follow(fresh(), Weight{})
 	b.tick()
 	want := &Past{Span: 24 * time.Hour, Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
 	if diff := cmp.Diff(want, b.reading().Past); diff != "" {
@@ -108,18 +108,18 @@ func TestAPastThatCannotBeReadHoldsNobodyForEver(t *testing.T) {
 		err  error
 		want int
 	}{
-		"no answer is asked for again": {errDown, attempts},
-		"what is partial is not":       {partial{[]string{"store a did not answer"}}, 1},
+		"no answer is asked for again": {closed, attempts},
+		"what is unusable is not":      {torn, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.store.failRange = c.err
-			b.track(fresh())
+			b.store.failPast = c.err
+			b.follow(fresh(), Weight{})
 			for range attempts + 2 {
 				b.clock.SetTime(b.tick())
 			}
-			if got := len(b.store.ranges); got != c.want {
+			if got := len(b.store.lengths()); got != c.want {
 				t.Errorf("asked %d times", got)
 			}
 			want := &Past{Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
@@ -133,14 +133,14 @@ func TestAPastThatCannotBeReadHoldsNobodyForEver(t *testing.T) {
 func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
 	b := newBench(t)
 	b.lived(30*time.Hour, func(int) float64 { return 0 })
-	b.track(fresh())
+	b.follow(fresh(), Weight{})
 	s := b.loop.sources[DefaultSource]
-	r := b.loop.recalling(s)
-	if err := s.recall(t.Context(), r); err != nil {
+	r := b.loop.withoutPast(s)
+	if err := s.askPast(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	b.store.failRange = errDown
-	if err := s.recall(t.Context(), r); err != nil {
+	b.store.failPast = closed
+	if err := s.askPast(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	if p := b.reading().Past; p == nil || p.Span != time.Hour || p.Rate == 0 {
@@ -150,17 +150,16 @@ func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
 
 func TestASlowQuestionAboutThePastDelaysNoSlice(t *testing.T) {
 	b := newBench(t)
-	b.store.holdRange, b.store.rangeAsked = make(chan struct{}), make(chan struct{}, 10)
+	b.store.holdPast, b.store.pastAsked = make(chan struct{}), make(chan struct{}, 10)
 	b.traffic(noon, noon.Add(time.Minute))
 	unknown, other := named(1)
 	other.From = time.Time{}
-	b.track(other)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.loop.Follow(unknown, following(other, Weight{}))
+	b.follow(target(), step(1, 0.05, noon))
 	ctx, stop := context.WithCancel(t.Context())
 	s := b.loop.sources[DefaultSource]
 	var aside sync.WaitGroup
-	aside.Go(func() { s.remember(ctx) })
+	aside.Go(func() { s.askPasts(ctx) })
 	aside.Go(func() {
 		for {
 			select {
@@ -170,29 +169,29 @@ func TestASlowQuestionAboutThePastDelaysNoSlice(t *testing.T) {
 			}
 		}
 	})
-	<-b.store.rangeAsked
+	<-b.store.pastAsked
 	for b.clock.Since(noon) < time.Minute {
 		b.clock.SetTime(s.tick(ctx))
 	}
 	if counted := b.reading().Through.Sub(noon); counted < 40*time.Second {
 		t.Errorf("in a minute %s were counted", counted)
 	}
-	if r, _ := b.loop.Reading(unknown, next); r.Past != nil {
-		t.Error("the past was heard")
+	if r, _ := b.loop.Reading(unknown, 7, next); r.Past != nil {
+		t.Error("the past is known")
 	}
 	stop()
-	close(b.store.holdRange)
+	close(b.store.holdPast)
 	aside.Wait()
 }
 
 func TestASourceThatDoesNotAnswerIsNotAskedAboutThePast(t *testing.T) {
 	b := newBench(t)
-	b.store.fail = func(kind, time.Time) error { return errDown }
-	b.track(fresh())
+	b.store.fail = func(time.Time) error { return closed }
+	b.follow(fresh(), Weight{})
 	for range attempts + 2 {
 		b.clock.SetTime(b.tick())
 	}
-	if n := len(b.store.ranges); n > 0 || b.reading().Past != nil {
+	if n := len(b.store.lengths()); n > 0 || b.reading().Past != nil {
 		t.Errorf("asked %d times", n)
 	}
 	b.store.fail = nil
@@ -207,12 +206,12 @@ func TestAPastThatIsKnownIsNotAskedFor(t *testing.T) {
 	b := newBench(t)
 	known := fresh()
 	known.PastKnown, known.Config.Phi = true, []float64{7}
-	b.track(known)
+	b.follow(known, Weight{})
 	running, other := named(1)
 	other.From = noon
-	b.track(other)
+	b.loop.Follow(running, following(other, Weight{}))
 	b.tick()
-	if n := len(b.store.ranges); n > 0 || b.loop.releases[shop].Config.Phi[0] != 7 || b.loop.releases[running].past != nil {
+	if n := len(b.store.lengths()); n > 0 || b.loop.releases[shop].Config.Phi[0] != 7 || b.loop.releases[running].past != nil {
 		t.Errorf("asked %d times", n)
 	}
 }
@@ -227,8 +226,7 @@ func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
 		b.store.observe(stable, at, "200", n-10)
 		b.store.observe(canary, at, "200", 10)
 	}
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(3 * time.Minute))
 	if got := b.reading().Rate; math.Abs(got-20) > 1 {
 		t.Errorf("rate %v, want 20", got)
@@ -242,11 +240,10 @@ func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
 func TestAPaceGetsTheRateThatWasCounted(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(2 * time.Minute))
 	pace := pkgevidence.Pace{Weight: 0.0001, Failures: 10}
-	r, _ := b.loop.Reading(shop, pkgevidence.Question{NextWeight: 0.5, Pace: &pace})
+	r, _ := b.loop.Reading(shop, 7, pkgevidence.Question{NextWeight: 0.5, Pace: &pace})
 	if pace.Rate != 0 {
 		t.Error("the question was changed")
 	}
@@ -262,7 +259,7 @@ func TestThePastOfEveryIndicatorIsAskedFor(t *testing.T) {
 	b.lived(2*time.Hour, func(int) float64 { return 2 })
 	three := threefold()
 	three.From = time.Time{}
-	b.track(three)
+	b.follow(three, Weight{})
 	b.tick()
 	p := b.reading().Past
 	if p == nil || len(p.Objectives) != 3 || p.Objectives[0].Counts.Bad == 0 || p.Objectives[1].Counts.Bad != 0 || p.Objectives[2].Counts.Bad == 0 {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -20,12 +19,7 @@ const farthest = time.Hour
 // Suspicion is a canary that was taken back for its counts. Whether one of its pods alone is to blame is asked once, when its traffic is
 // gone: nothing waits for the answer.
 type Suspicion struct {
-	// Key names the TrafficShift, Release is the release's number.
-	Key     types.NamespacedName
-	Release int64
-	// Source names the source to ask; empty: DefaultSource.
-	Source string
-	// ReplicaSet is the canary's, in the namespace of Key.
+	// ReplicaSet is the canary's, in the namespace of the TrafficShift.
 	ReplicaSet string
 	// Indicator says which requests are bad.
 	Indicator counting.Indicator
@@ -33,46 +27,43 @@ type Suspicion struct {
 	Since time.Time
 }
 
-// suspect is a Suspicion and what has been heard about it. The Loop's mutex guards it.
+// suspect is a Suspicion and what was answered. The Loop's mutex guards it.
 type suspect struct {
 	Suspicion
-	source *source
-	failed int
-	known  bool
-	pods   []pkgevidence.PodCounts
+	key      types.NamespacedName
+	number   int64
+	source   *source
+	attempts int
+	known    bool // nothing more is asked
+	pods     []pkgevidence.PodCounts
 }
 
-// Suspect ends the counting of a release and returns what each pod of its canary reported, in the order of their names; false: it has
-// not been heard yet, and the shift will be woken. Pods that are not scraped say nothing.
-func (l *Loop) Suspect(s Suspicion) ([]pkgevidence.PodCounts, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.releases, s.Key)
-	x, ok := l.suspects[s.Key]
-	if !ok || x.Release != s.Release {
-		if s.Source == "" {
-			s.Source = DefaultSource
-		}
-		x = &suspect{Suspicion: s, source: l.sources[s.Source]}
-		l.suspects[s.Key] = x
+// suspect takes over the suspicion of f, or ends the one before. A source that does not exist is asked by nobody.
+func (l *Loop) suspect(key types.NamespacedName, f Following) {
+	x, ok := l.suspects[key]
+	if ok && f.Suspect != nil && x.number == f.Release {
+		return
 	}
-	return x.pods, x.known
+	delete(l.suspects, key)
+	if s, err := l.sourceOf(f); err == nil && f.Suspect != nil {
+		l.suspects[key] = &suspect{Suspicion: *f.Suspect, key: key, number: f.Release, source: s}
+	}
 }
 
-// blame asks for the pods of all suspects, and returns when to look for more.
-func (s *source) blame(ctx context.Context) time.Time {
-	for _, x := range s.loop.suspected(s) {
-		pods, err := s.snapshot().pods(ctx, x.Suspicion)
+// askPods asks for the pods of all suspects, and returns when to look for more.
+func (s *source) askPods(ctx context.Context) time.Time {
+	for _, x := range s.loop.openSuspects(s) {
+		pods, err := s.podsOf(ctx, x)
 		if ctx.Err() != nil {
 			break
 		}
-		s.loop.heard(ctx, x, pods, err)
+		s.loop.takePods(ctx, x, pods, err)
 	}
-	return s.snapshot().next()
+	return s.next()
 }
 
-// suspected are those of which nothing has been heard yet.
-func (l *Loop) suspected(s *source) []*suspect {
+// openSuspects are the suspects of whose pods nothing is known yet.
+func (l *Loop) openSuspects(s *source) []*suspect {
 	if !s.answers() {
 		return nil
 	}
@@ -87,49 +78,33 @@ func (l *Loop) suspected(s *source) []*suspect {
 	return open
 }
 
-// pods asks for what each pod reported since the release got traffic.
-func (s *source) pods(ctx context.Context, x Suspicion) ([]pkgevidence.PodCounts, error) {
-	p, err := counting.NewPods(s.scope, x.Indicator, x.Key.Namespace, x.ReplicaSet)
+// podsOf asks for what each pod was asked since the release got traffic.
+func (s *source) podsOf(ctx context.Context, x *suspect) ([]pkgevidence.PodCounts, error) {
+	over := counting.Interval{Start: x.Since, End: s.edge(s.loop.clock.Now())}
+	if longest := over.End.Add(-farthest); over.Start.Before(longest) {
+		over.Start = longest
+	}
+	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, over)
 	if err != nil {
 		return nil, err
-	}
-	expr, err := p.Increments(minute)
-	if err != nil {
-		return nil, err
-	}
-	last := s.edge(s.loop.clock.Now())
-	first := last
-	for first.Add(-minute).After(x.Since) && last.Sub(first) < farthest-minute {
-		first = first.Add(-minute)
-	}
-	answer, err := answered(s, func() (model.Matrix, error) {
-		return s.Querier.QueryRange(ctx, expr, first, last, minute)
-	})
-	if err != nil {
-		return nil, err
-	}
-	counts, err := p.Counts(answer)
-	if err != nil {
-		return nil, s.unusable(err)
 	}
 	pods := make([]pkgevidence.PodCounts, 0, len(counts))
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		c := counts[name]
-		pods = append(pods, pkgevidence.PodCounts{Pod: name, Counts: pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad}})
+		pods = append(pods, pkgevidence.PodCounts{Pod: name, Counts: countsOf(counts[name])})
 	}
 	return pods, nil
 }
 
-// heard notes the answer, and wakes the shift. What cannot be asked is not known, and nobody is blamed for it.
-func (l *Loop) heard(ctx context.Context, x *suspect, pods []pkgevidence.PodCounts, err error) {
+// takePods notes the answer, and wakes the shift. What cannot be asked is not known, and nobody is blamed for it.
+func (l *Loop) takePods(ctx context.Context, x *suspect, pods []pkgevidence.PodCounts, err error) {
 	l.mu.Lock()
-	x.failed++
-	_, useless := errors.AsType[unusable](err)
-	x.known = err == nil || useless || x.failed == attempts
+	x.attempts++
+	_, useless := errors.AsType[counting.Unusable](err)
+	x.known = err == nil || useless || x.attempts == attempts
 	x.pods = pods
 	known := x.known
 	l.mu.Unlock()
 	if known {
-		l.wake(ctx, []types.NamespacedName{x.Key})
+		l.wake(ctx, []types.NamespacedName{x.key})
 	}
 }

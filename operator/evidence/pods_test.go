@@ -5,83 +5,73 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
 
+	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
 
-func suspicion(since time.Time) Suspicion {
-	return Suspicion{Key: shop, Release: 7, ReplicaSet: "checkout-7d9c", Since: since}
+func suspecting(since time.Time) Following {
+	return Following{Release: 7, Suspect: &Suspicion{ReplicaSet: "checkout-7d9c", Since: since}}
 }
 
-func reported(pod, code string, values ...float64) *model.SampleStream {
-	s := &model.SampleStream{Metric: model.Metric{"pod": model.LabelValue(pod), "response_code": model.LabelValue(code)}}
-	for i, v := range values {
-		s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnix(int64(60 * i)), Value: model.SampleValue(v)})
-	}
-	return s
-}
-
-func TestThePodsOfAnAbortedCanaryAreHeardOnce(t *testing.T) {
+func TestThePodsOfAnAbortedCanaryAreAskedAboutOnce(t *testing.T) {
 	b := newBench(t)
-	b.store.ofPods = model.Matrix{reported("b", "200", 10, 20), reported("b", "500", 7), reported("a", "200", 30, 1)}
-	b.track(target())
-	s := suspicion(noon.Add(-90 * time.Second))
-	if _, known := b.loop.Suspect(s); known {
-		t.Error("known before anybody was asked")
-	}
-	if _, tracked := b.loop.Reading(shop, next); tracked {
-		t.Error("the release is still counted")
+	b.store.pods = map[string]counting.Counts{"b": {Requests: 37, Bad: 7}, "a": {Requests: 31}}
+	b.follow(target(), Weight{})
+	f := suspecting(noon.Add(-90 * time.Second))
+	b.loop.Follow(shop, f)
+	if r, counted := b.loop.Reading(shop, 7, next); counted || r.Pods != nil {
+		t.Errorf("before anybody was asked: counted %t, pods %v", counted, r.Pods)
 	}
 	for range 3 {
 		b.clock.SetTime(b.tick())
+		b.loop.Follow(shop, f)
 	}
-	got, known := b.loop.Suspect(s)
 	want := []pkgevidence.PodCounts{
 		{Pod: "a", Counts: pkgevidence.Counts{Requests: 31}},
 		{Pod: "b", Counts: pkgevidence.Counts{Requests: 37, Bad: 7}},
 	}
-	if diff := cmp.Diff(want, got); !known || diff != "" {
-		t.Errorf("known %t: %s", known, diff)
+	if r, _ := b.loop.Reading(shop, 7, next); !cmp.Equal(want, r.Pods) {
+		t.Error(cmp.Diff(want, r.Pods))
 	}
-	if diff := cmp.Diff([]time.Duration{2 * time.Minute}, b.store.ranges); diff != "" || b.woken[shop] != 1 {
+	// The newest slice that is over ends a second before noon, on the grid.
+	over := []counting.Interval{{Start: noon.Add(-90 * time.Second), End: noon.Add(-slice)}}
+	if diff := cmp.Diff(over, b.store.past); diff != "" || b.woken[shop] != 1 {
 		t.Errorf("woken %d times; asked for: %s", b.woken[shop], diff)
 	}
-	s.Release++
-	if _, known := b.loop.Suspect(s); known {
+	f.Release++
+	b.loop.Follow(shop, f)
+	if r, _ := b.loop.Reading(shop, 8, next); r.Pods != nil {
 		t.Error("another release was asked about long ago")
 	}
-	b.loop.Forget(shop)
+	b.loop.Follow(shop, Following{})
 	b.tick()
-	if len(b.loop.suspects) > 0 || len(b.store.ranges) > 1 {
+	if len(b.loop.suspects) > 0 || len(b.store.past) > 1 {
 		t.Error("what is forgotten is asked about")
 	}
 }
 
 func TestPodsThatCannotBeReadAreNotKnown(t *testing.T) {
 	cases := map[string]struct {
-		err    error
-		answer model.Matrix
-		want   int
+		err  error
+		want int
 	}{
-		"no answer is asked for again": {err: errDown, want: attempts},
-		"what is partial is not":       {err: partial{[]string{"store a did not answer"}}, want: 1},
-		"nor what cannot be true":      {answer: model.Matrix{reported("a", "200", -1)}, want: 1},
+		"no answer is asked for again": {closed, attempts},
+		"what is unusable is not":      {torn, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.store.failRange, b.store.ofPods = c.err, c.answer
-			b.loop.Suspect(suspicion(noon.Add(-2 * time.Hour)))
+			b.store.failPast = c.err
+			b.loop.Follow(shop, suspecting(noon.Add(-2*time.Hour)))
 			for range attempts + 2 {
 				b.clock.SetTime(b.tick())
 			}
-			pods, known := b.loop.Suspect(suspicion(noon.Add(-2 * time.Hour)))
-			if len(b.store.ranges) != c.want || !known || pods != nil {
-				t.Errorf("asked %d times, known %t: %v", len(b.store.ranges), known, pods)
+			if r, _ := b.loop.Reading(shop, 7, next); len(b.store.past) != c.want || r.Pods != nil || !b.loop.suspects[shop].known {
+				t.Errorf("asked %d times: %v", len(b.store.past), r.Pods)
 			}
-			if b.store.ranges[0] != farthest {
-				t.Errorf("asked for %s", b.store.ranges[0])
+			if got := b.store.past[0].Length(); got != farthest {
+				t.Errorf("asked for %s", got)
 			}
 		})
 	}

@@ -21,33 +21,46 @@ type Reading struct {
 	// before the first.
 	Checkpoint string
 	Through    time.Time
-	// Fresh says that everything up to now is counted and the scrapes are current. Reason and Message are those of the
+	// Fresh says that everything up to now is counted and the reports are complete. Reason and Message are those of the
 	// condition EvidenceCurrent: see the table of the package.
 	Fresh   bool
 	Reason  v1alpha1.Reason
 	Message string
 	// Since is the traffic of the fresh slices that began when proxies can follow the present weight, as far as this process has
-	// counted them. Lately is that of the last 30 seconds, or of two scrape intervals when that is more.
+	// counted them. Lately is that of the last 30 seconds, or of two intervals of reports when that is more.
 	Since, Lately pkgevidence.Arms
-	// Rate is the traffic of the last two minutes, or of two scrape intervals when that is more, in requests per second of both
+	// Rate is the traffic of the last two minutes, or of two intervals of reports when that is more, in requests per second of both
 	// arms; 0 when nothing was counted.
 	Rate float64
 	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.
 	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.
 	Seen bool
+	// Pods are what each pod of a suspected canary was asked, in the order of their names; nil while that is not known, or cannot be.
+	Pods []pkgevidence.PodCounts
 }
 
-// Reading returns what is known of the release of a TrafficShift; false when none is tracked. The rate of the question's Pace is
-// the one that was counted.
-func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Reading, bool) {
+// Reading returns what is known of a release of a TrafficShift, and changes nothing. It is false when the release is not counted: then
+// it may hold Pods only. The rate of the question's Pace is the one that was counted.
+func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Question) (Reading, bool) {
 	now := l.clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r, ok := l.releases[key]
-	if !ok {
-		return Reading{}, false
+	if r, ok := l.releases[key]; ok && r.number == number {
+		return r.reading(now, l.slice, q), true
 	}
+	if x, ok := l.refused[key]; ok && x.number == number {
+		return Reading{Reason: v1alpha1.ReasonNoData, Message: x.message}, true
+	}
+	var reading Reading
+	if x, ok := l.suspects[key]; ok && x.number == number {
+		reading.Pods = x.pods
+	}
+	return reading, false
+}
+
+// reading is what is known of the release.
+func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Question) Reading {
 	rate := r.rate(now)
 	if q.Pace != nil {
 		pace := *q.Pace
@@ -62,26 +75,28 @@ func (l *Loop) Reading(key types.NamespacedName, q pkgevidence.Question) (Readin
 		Since:      r.since,
 		Seen:       r.seen,
 	}
+	window, lag := r.source.window(), r.source.Counter.Timing().Lag
 	for _, t := range r.lately {
-		if t.end.After(now.Add(-r.source.lag - r.source.window())) {
+		if t.end.After(now.Add(-lag - window)) {
 			reading.Lately = plus(reading.Lately, t.arms)
 		}
 	}
-	c := r.currency(now, l.slice)
+	c := r.currency(now, slice)
 	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
-		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.Stable, r.source.window())}
+		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.Stable, window)}
 		reading.Fresh = true
 	}
 	reading.Fresh = reading.Fresh || c.fresh()
 	reading.Reason, reading.Message = c.reason, c.message
-	return reading, true
+	return reading
 }
 
 // rate is the traffic of the last minutes.
 func (r *release) rate(now time.Time) float64 {
 	var requests, seconds float64
+	from := now.Add(-r.source.Counter.Timing().Lag - max(r.source.window(), rateSpan))
 	for _, t := range r.lately {
-		if t.end.After(now.Add(-r.source.lag - max(r.source.window(), rateSpan))) {
+		if t.end.After(from) {
 			requests += t.arms.Stable.Requests + t.arms.Canary.Requests
 			seconds += t.end.Sub(t.start).Seconds()
 		}
@@ -94,16 +109,16 @@ func (r *release) rate(now time.Time) float64 {
 
 // currency says whether the release's evidence is current now.
 func (r *release) currency(now time.Time, slice time.Duration) currency {
-	newest := r.looked
+	newest := r.asked
 	if r.counted() {
 		newest = r.through
 	}
-	late := now.Sub(newest) - r.source.lag
+	late := now.Sub(newest) - r.source.Counter.Timing().Lag
 	switch {
-	case r.source.state.reason == v1alpha1.ReasonPrometheusUnreachable:
+	case r.source.silent:
 		return r.source.state
-	case r.looked.IsZero():
-		return currency{v1alpha1.ReasonPending, fmt.Sprintf("Prometheus (source %s) has not been asked yet", r.source.Name)}
+	case r.asked.IsZero():
+		return currency{v1alpha1.ReasonPending, fmt.Sprintf("%s has not been asked yet", r.source)}
 	case !r.current.fresh():
 		return r.current
 	case late > patience*slice:

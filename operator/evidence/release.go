@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
@@ -25,9 +27,13 @@ type currency struct {
 
 func (c currency) fresh() bool { return c.reason == v1alpha1.ReasonCurrent }
 
+func troubled(t counting.Trouble) currency { return currency{t.Reason, t.Message} }
+
 // release is the bookkeeping of one tracked release. The Loop's mutex guards it.
 type release struct {
 	Target
+	key    types.NamespacedName
+	number int64
 	source *source
 	tests  *pkgevidence.Tests
 
@@ -35,15 +41,20 @@ type release struct {
 	weight  Weight    // zero until this process was told of one
 	moves   pkgevidence.Moves
 
-	recalled bool // there is nothing more to ask about the stable's past
-	past     *Past
-	memory   memory
+	pastKnown bool // there is nothing more to ask about the stable's past
+	past      *Past
+	collected collected
 
-	looked  time.Time // when the scrapes were last looked at
+	asked   time.Time // up to when freshness was last asked for
 	current currency
 	seen    bool
 	since   pkgevidence.Arms
 	lately  []tally
+}
+
+// pair is the release as a source is asked about it.
+func (r *release) pair() counting.Pair {
+	return counting.Pair{Stable: r.Stable, Canary: r.Canary, Indicators: r.Indicators}
 }
 
 // tally is the traffic of one slice.
@@ -76,15 +87,15 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 // spread is how long the mesh takes at the least until its proxies follow a write: what is counted before shows the old weight.
 const spread = 500 * time.Millisecond
 
-// take takes one slice, fresh or void.
-func (r *release) take(i counting.Interval, a answer, window time.Duration) {
+// take takes one slice, which is evidence if it can be believed: the answers are one for each indicator.
+func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.through = i.End
-	r.look(i.End, a)
+	r.noteFreshness(i.End, answers)
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
-	for _, x := range r.Indicators {
+	for _, a := range answers {
 		if r.current.fresh() {
-			r.current = r.based(a, x, s.Alone)
+			r.current = counted(a, s.Alone)
 		}
 	}
 	if !r.current.fresh() {
@@ -92,9 +103,9 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 		return
 	}
 	r.seen = true
-	for _, x := range r.Indicators {
-		s.Stable = append(s.Stable, countsOf(a, x, r.Stable))
-		s.Canary = append(s.Canary, countsOf(a, x, r.Canary))
+	for _, a := range answers {
+		s.Stable = append(s.Stable, countsOf(a.Stable.Counts))
+		s.Canary = append(s.Canary, countsOf(a.Canary.Counts))
 	}
 	r.tests.Add(s)
 	arms := pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]}
@@ -102,7 +113,8 @@ func (r *release) take(i counting.Interval, a answer, window time.Duration) {
 		r.since = plus(r.since, arms)
 	}
 	r.lately = append(r.lately, tally{start: i.Start, end: i.End, arms: arms})
-	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-max(window, rateSpan))) })
+	keep := max(r.source.window(), rateSpan)
+	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-keep)) })
 }
 
 // traffic is the objective whose requests are the Service's traffic: one of Istio's own counter where there is one.
@@ -110,32 +122,15 @@ func (r *release) traffic() int {
 	return max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x.Kind == "" || x.Kind == counting.Requests }))
 }
 
-// based is fresh when every arm that somebody has reported about has counts by the indicator. One without has series that begin
-// anew, after a gap longer than the look-back, or that contradict each other: nobody knows how many requests it had, and none
-// would be a guess.
-func (r *release) based(a answer, by counting.Indicator, alone bool) currency {
-	said := a.by[by]
-	if said.void != nil {
-		return *said.void
-	}
-	arms := []counting.Service{r.Canary}
-	if !alone {
-		arms = append(arms, r.Stable)
-	}
-	for _, arm := range arms {
-		if _, known := said.counts[arm]; !known && a.by[by.Carrier()].freshness[arm].Targets > 0 {
-			return currency{v1alpha1.ReasonNoData, uncounted(by, arm)}
-		}
+// counted is fresh when the counts are known of every arm that somebody reports about.
+func counted(a counting.Answer, alone bool) currency {
+	switch {
+	case a.Canary.Uncounted != nil:
+		return troubled(*a.Canary.Uncounted)
+	case a.Stable.Uncounted != nil && !alone:
+		return troubled(*a.Stable.Uncounted)
 	}
 	return currency{reason: v1alpha1.ReasonCurrent}
-}
-
-func uncounted(by counting.Indicator, arm counting.Service) string {
-	if by.Kind == counting.Duration {
-		return fmt.Sprintf("Prometheus has no bucket of %s at %s of the callers of %s; make the objective's threshold an edge of that histogram, and see that it is scraped",
-			by, by.Threshold, arm)
-	}
-	return fmt.Sprintf("Prometheus has no earlier sample of %s of the callers of %s to count from; counting begins with the next", by, arm)
 }
 
 // skip gives up everything before a time.
@@ -144,52 +139,33 @@ func (r *release) skip(to time.Time) {
 	r.through = to
 }
 
-// look notes how current the scrapes are.
-func (r *release) look(at time.Time, a answer) {
-	r.looked = at
-	if a.void != nil {
-		r.current = *a.void
-		return
-	}
-	for _, x := range r.Indicators {
-		if r.current = r.scraped(a, x.Carrier()); !r.current.fresh() {
+// noteFreshness notes how complete the reports about the release are up to a time.
+func (r *release) noteFreshness(at time.Time, answers []counting.Answer) {
+	r.asked = at
+	for _, a := range answers {
+		if r.current = reported(a, r.weight.Alone); !r.current.fresh() {
 			return
 		}
 	}
 }
 
-// scraped says how current the scrapes of one carrier are.
-func (r *release) scraped(a answer, by counting.Indicator) currency {
-	said := a.by[by]
-	if said.void != nil {
-		return *said.void
+// reported says how complete the reports are by one indicator.
+func reported(a counting.Answer, alone bool) currency {
+	// A canary that nobody reports about had no requests: the same callers report about both arms.
+	late := a.Stable.Late
+	if a.Canary.Reported && (alone || late == nil) {
+		late = a.Canary.Late
 	}
-	stable, canary := said.freshness[r.Stable], said.freshness[r.Canary]
 	switch {
-	case r.weight.Alone && canary.Targets > 0:
-		return scrapes(by, r.Canary, canary)
-	case stable.Current() && canary.Targets > 0:
-		return scrapes(by, r.Canary, canary)
-	default:
-		// A canary that nobody has reported about had no requests: the same callers' proxies report both arms.
-		return scrapes(by, r.Stable, stable)
-	}
-}
-
-func scrapes(by counting.Indicator, of counting.Service, f counting.Freshness) currency {
-	switch {
-	case f.Targets == 0:
-		return currency{v1alpha1.ReasonNoData, fmt.Sprintf(
-			"Prometheus has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", by, of)}
-	case !f.Current():
-		return currency{v1alpha1.ReasonStale, fmt.Sprintf(
-			"Only %d of %d proxies that call %s are scraped with success; nothing is counted until nine tenths are", f.Fresh, f.Targets, of)}
+	case a.Unusable != nil:
+		return troubled(*a.Unusable)
+	case late != nil:
+		return troubled(*late)
 	}
 	return currency{reason: v1alpha1.ReasonCurrent}
 }
 
-func countsOf(a answer, by counting.Indicator, arm counting.Service) pkgevidence.Counts {
-	c := a.by[by].counts[arm]
+func countsOf(c counting.Counts) pkgevidence.Counts {
 	return pkgevidence.Counts{Requests: c.Requests, Bad: c.Bad}
 }
 

@@ -5,19 +5,10 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
-)
-
-const (
-	// perQuery is how many releases one query asks about; each has two arms.
-	perQuery = counting.MaxArms / 2
-	// parallel is how many queries are under way at a source.
-	parallel = 4
 )
 
 // round is one slice and the releases that take it next.
@@ -26,22 +17,19 @@ type round struct {
 	releases []*release
 }
 
-// each calls do for the releases in parts that fit into one query, some at a time, and returns the first part's error.
-func (r round) each(do func(part round) error) error {
-	var work sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	errs := make([]error, (len(r.releases)+perQuery-1)/perQuery)
-	for i := range errs {
-		part := r
-		part.releases = r.releases[i*perQuery : min((i+1)*perQuery, len(r.releases))]
-		slots <- struct{}{}
-		work.Go(func() {
-			errs[i] = do(part)
-			<-slots
-		})
+// pairs are the arms of the round's releases.
+func (r round) pairs() []counting.Pair {
+	all := make([]counting.Pair, 0, len(r.releases))
+	for _, x := range r.releases {
+		all = append(all, x.pair())
 	}
-	work.Wait()
-	return cmp.Or(errs...)
+	return all
+}
+
+// part is the round of n of its releases.
+func (r round) part(first, n int) round {
+	r.releases = r.releases[first : first+n]
+	return r
 }
 
 // order is which of the slices that are over is asked for.
@@ -62,10 +50,10 @@ func (o order) before(a, b counting.Interval) bool {
 
 // due returns a slice that is over and not taken, with all releases of the source whose next it is.
 func (l *Loop) due(s *source, o order) round {
-	now := l.clock.Now()
+	now, lag := l.clock.Now(), s.Counter.Timing().Lag
+	horizon := s.edge(now).Add(-l.backfill)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	horizon := s.edge(now).Add(-l.backfill)
 	following := map[int64]counting.Interval{} // by watermark, which most releases share
 	var r round
 	for _, x := range l.releases {
@@ -77,7 +65,7 @@ func (l *Loop) due(s *source, o order) round {
 		}
 		next, ok := following[x.through.UnixNano()]
 		if !ok {
-			if over := counting.Slices(x.through, now, s.lag, l.slice); len(over) > 0 {
+			if over := counting.Slices(x.through, now, lag, l.slice); len(over) > 0 {
 				next = over[0]
 			}
 			following[x.through.UnixNano()] = next
@@ -93,22 +81,26 @@ func (l *Loop) due(s *source, o order) round {
 	return r.sorted()
 }
 
-// watched returns the releases whose scrapes are only looked at, and have not been for the newest slice.
+// watched returns the releases of which only the freshness is asked for, and was not yet for the newest slice.
 func (l *Loop) watched(s *source) round {
-	return l.those(s, s.edge(l.clock.Now()), func(x *release, at time.Time) bool { return !x.counted() && x.looked.Before(at) })
+	at := s.edge(l.clock.Now())
+	r := l.selected(s, func(x *release) bool { return !x.counted() && x.asked.Before(at) })
+	r.End = at
+	return r
 }
 
 // tracked returns all releases of a source.
 func (l *Loop) tracked(s *source) round {
-	return l.those(s, time.Time{}, func(*release, time.Time) bool { return true })
+	return l.selected(s, func(*release) bool { return true })
 }
 
-func (l *Loop) those(s *source, at time.Time, wanted func(*release, time.Time) bool) round {
+// selected returns those releases of a source that are wanted.
+func (l *Loop) selected(s *source, wanted func(*release) bool) round {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := round{Interval: counting.Interval{End: at}}
+	var r round
 	for _, x := range l.releases {
-		if x.source == s && wanted(x, at) {
+		if x.source == s && wanted(x) {
 			r.releases = append(r.releases, x)
 		}
 	}
@@ -118,58 +110,63 @@ func (l *Loop) those(s *source, at time.Time, wanted func(*release, time.Time) b
 // sorted makes the same question the same text.
 func (r round) sorted() round {
 	slices.SortFunc(r.releases, func(a, b *release) int {
-		return cmp.Or(strings.Compare(a.Key.Namespace, b.Key.Namespace), strings.Compare(a.Key.Name, b.Key.Name))
+		return cmp.Or(strings.Compare(a.key.Namespace, b.key.Namespace), strings.Compare(a.key.Name, b.key.Name))
 	})
 	return r
 }
 
-// take gives the answer to the releases of the round that are still tracked and at its start, and wakes their shifts.
-func (l *Loop) take(ctx context.Context, r round, a answer) {
+// take gives the answers to the releases of the round that are still tracked and at its start, and wakes their shifts.
+func (l *Loop) take(ctx context.Context, r round, answers [][]counting.Answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
-	if t := a.trouble(); t.reason != "" {
-		r.releases[0].source.trouble = t
-	}
-	for _, x := range r.releases {
-		if l.releases[x.Key] == x && x.through.Equal(r.Start) {
-			x.take(r.Interval, a, x.source.window())
-			woken = append(woken, x.Key)
+	for i, x := range r.releases {
+		x.source.noteUnusable(answers[i])
+		if l.releases[x.key] == x && x.through.Equal(r.Start) {
+			x.take(r.Interval, answers[i])
+			woken = append(woken, x.key)
 		}
 	}
 	l.mu.Unlock()
 	l.wake(ctx, woken)
 }
 
-// look notes how current the scrapes are of releases that are not counted, and wakes those for which that has changed.
-func (l *Loop) look(ctx context.Context, r round, a answer) {
+// noteFreshness notes how complete the reports are about releases that are not counted, and wakes those for which that has changed.
+func (l *Loop) noteFreshness(ctx context.Context, r round, answers [][]counting.Answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
-	if t := a.trouble(); t.reason != "" {
-		r.releases[0].source.trouble = t
-	}
-	for _, x := range r.releases {
+	for i, x := range r.releases {
+		x.source.noteUnusable(answers[i])
 		before := x.current.reason
-		if x.look(r.End, a); x.current.reason != before {
-			woken = append(woken, x.Key)
+		if x.noteFreshness(r.End, answers[i]); x.current.reason != before {
+			woken = append(woken, x.key)
 		}
 	}
 	l.mu.Unlock()
 	l.wake(ctx, woken)
 }
 
-// enter notes the state of a source. A change is logged, and wakes all shifts that are counted there.
-func (l *Loop) enter(ctx context.Context, s *source, c currency) {
+// noteUnusable notes when an answer could not be used.
+func (s *source) noteUnusable(answers []counting.Answer) {
+	for _, a := range answers {
+		if a.Unusable != nil {
+			s.unusable = troubled(*a.Unusable)
+		}
+	}
+}
+
+// setState notes the state of a source, and whether it answers. A change is logged, and wakes all shifts that are counted there.
+func (l *Loop) setState(ctx context.Context, s *source, c currency, silent bool) {
 	l.mu.Lock()
-	before := s.state
-	s.state = c
+	before, same := s.state, s.state.reason == c.reason && s.silent == silent
+	s.state, s.silent = c, silent
 	l.mu.Unlock()
-	if before.reason == c.reason {
+	if same {
 		return
 	}
 	l.log.Info("Source changed state", "source", s.Name, "state", c.reason, "before", before.reason, "message", c.message)
 	var woken []types.NamespacedName
 	for _, x := range l.tracked(s).releases {
-		woken = append(woken, x.Key)
+		woken = append(woken, x.key)
 	}
 	l.wake(ctx, woken)
 }

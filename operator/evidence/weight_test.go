@@ -16,19 +16,18 @@ func TestNothingIsCountedBeforeTheFirstWeight(t *testing.T) {
 	b.traffic(noon, noon.Add(2*time.Minute))
 	waiting := target()
 	waiting.From = time.Time{}
-	b.track(waiting)
+	b.follow(waiting, Weight{})
 	b.until(noon.Add(time.Minute))
 	r := b.reading()
-	if !r.Fresh || r.Reason != v1alpha1.ReasonCurrent || r.Seen || r.Verdict.Exposed.Requests != 0 {
+	if !r.Fresh || r.Reason != v1alpha1.ReasonCurrent || r.Seen || r.Verdict.Exposed.Requests != 0 || b.store.fresh == 0 {
 		t.Errorf("fresh %v (%s), seen %v, exposed %v", r.Fresh, r.Reason, r.Seen, r.Verdict.Exposed)
 	}
-	if n := b.store.questions()[asksRequests]; n != 0 {
-		t.Errorf("%d questions for requests", n)
+	if n := len(b.store.slices); n != 0 {
+		t.Errorf("%d questions for counts", n)
 	}
 	written := noon.Add(62 * time.Second)
 	waiting.From = written
-	b.track(waiting)
-	b.loop.Weight(shop, step(1, 0.05, written))
+	b.follow(waiting, step(1, 0.05, written))
 	b.until(noon.Add(2 * time.Minute))
 	r = b.reading()
 	want, _ := b.store.total(canary, noon.Add(time.Minute), r.Through)
@@ -40,7 +39,7 @@ func TestNothingIsCountedBeforeTheFirstWeight(t *testing.T) {
 func TestAReleaseThatIsTrackedWaitsForItsWeight(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(time.Minute))
-	b.track(target())
+	b.follow(target(), Weight{})
 	b.until(noon.Add(time.Minute))
 	if r := b.reading(); r.Verdict.Exposed.Requests != 0 || !r.Through.IsZero() {
 		t.Errorf("counted %v through %s without knowing the weight", r.Verdict.Exposed, r.Through)
@@ -51,25 +50,24 @@ func TestAReleaseThatIsTrackedWaitsForItsWeight(t *testing.T) {
 func journey(t *testing.T, restarts ...time.Time) Reading {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(6*time.Minute))
-	b.track(target())
+	b.follow(target(), Weight{})
 	weights := []Weight{step(1, 0.05, noon), step(2, 0.25, noon.Add(2*time.Minute)), step(3, 1, noon.Add(3*time.Minute)), step(4, 0.05, noon.Add(4*time.Minute))}
 	var w Weight
 	for b.clock.Now().Before(noon.Add(5 * time.Minute)) {
 		if now := b.clock.Now(); len(weights) > 0 && !now.Before(weights[0].WrittenAt) {
 			w, weights = weights[0], weights[1:]
-			b.loop.Weight(shop, w)
+			b.follow(target(), w)
 			if c := b.reading().Verdict.Covered; c != 0 {
 				t.Errorf("a new step has already %s of its hold", c)
 			}
 		}
-		b.loop.Weight(shop, w)
+		b.follow(target(), w)
 		if len(restarts) > 0 && !b.clock.Now().Before(restarts[0]) {
 			restarts = restarts[1:]
 			again := target()
 			again.Checkpoint = b.reading().Checkpoint
 			b.restart()
-			b.track(again)
-			b.loop.Weight(shop, w)
+			b.follow(again, w)
 		}
 		b.clock.SetTime(b.tick())
 	}
@@ -101,13 +99,12 @@ func TestAStepBeginsOnceAlsoOverRestarts(t *testing.T) {
 func TestStepsCountedFromZeroAreStepsToo(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(2*time.Minute))
-	b.track(target())
-	b.loop.Weight(shop, step(0, 0.01, noon))
+	b.follow(target(), step(0, 0.01, noon))
 	b.until(noon.Add(time.Minute))
 	if b.reading().Verdict.Covered == 0 {
 		t.Fatal("nothing is held in the first step")
 	}
-	b.loop.Weight(shop, step(1, 0.05, b.clock.Now()))
+	b.follow(target(), step(1, 0.05, b.clock.Now()))
 	if c := b.reading().Verdict.Covered; c != 0 {
 		t.Errorf("a new step has already %s of its hold", c)
 	}
@@ -118,8 +115,7 @@ func TestSlicesBeforeTheSettlingAreNotHeld(t *testing.T) {
 	b.traffic(noon, noon.Add(2*time.Minute))
 	weight := step(1, 0.05, noon)
 	weight.SettledAt = nil
-	b.track(target())
-	b.loop.Weight(shop, weight)
+	b.follow(target(), weight)
 	b.until(noon.Add(time.Minute))
 	r := b.reading()
 	if r.Verdict.Covered != 0 {
@@ -141,10 +137,9 @@ func TestACanaryAloneIsJudgedByTheCeilingOnly(t *testing.T) {
 	for at := noon.Add(62 * time.Second); at.Before(noon.Add(4 * time.Minute)); at = at.Add(slice) {
 		b.store.observe(canary, at, "500", 100)
 	}
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.5, noon))
+	b.follow(target(), step(1, 0.5, noon))
 	b.until(noon.Add(time.Minute))
-	b.loop.Weight(shop, step(2, 1, noon.Add(time.Minute)))
+	b.follow(target(), step(2, 1, noon.Add(time.Minute)))
 	b.until(noon.Add(3 * time.Minute))
 	v := b.reading().Verdict
 	if v.State == pkgevidence.Breach || !v.AloneBreach || v.Reason != pkgevidence.NoConcurrentControl {
@@ -161,8 +156,7 @@ func TestACanaryWithoutSeriesHadNoRequests(t *testing.T) {
 	for at := noon.Add(2 * time.Second); at.Before(noon.Add(2 * time.Minute)); at = at.Add(slice) {
 		b.store.observe(stable, at, "200", 10)
 	}
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.01, noon))
+	b.follow(target(), step(1, 0.01, noon))
 	b.until(noon.Add(time.Minute))
 	r := b.reading()
 	if !r.Fresh || r.Reason != v1alpha1.ReasonCurrent || r.Verdict.Reason != pkgevidence.NoTraffic || r.Verdict.Covered == 0 {
@@ -172,17 +166,15 @@ func TestACanaryWithoutSeriesHadNoRequests(t *testing.T) {
 
 func TestSilenceIsToldFromMissingData(t *testing.T) {
 	b := newBench(t)
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(time.Minute))
 	if r := b.reading(); !r.Fresh || r.Reason != v1alpha1.ReasonNoTraffic || !strings.Contains(r.Message, "No request reached shop/checkout") {
 		t.Errorf("without requests: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
 	}
 	key, unknown := named(1)
-	b.track(unknown)
-	b.loop.Weight(key, step(1, 0.05, noon))
+	b.loop.Follow(key, following(unknown, step(1, 0.05, noon)))
 	b.until(noon.Add(2 * time.Minute))
-	if r, _ := b.loop.Reading(key, next); r.Fresh || r.Reason != v1alpha1.ReasonNoData || !strings.Contains(r.Message, "no istio_requests_total of callers of "+key.String()) {
+	if r, _ := b.loop.Reading(key, 7, next); r.Fresh || r.Reason != v1alpha1.ReasonNoData || !strings.Contains(r.Message, "nobody reports about "+key.String()) {
 		t.Errorf("without series: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
 	}
 }
@@ -190,52 +182,92 @@ func TestSilenceIsToldFromMissingData(t *testing.T) {
 func TestAnotherReleaseReplacesTheOneBefore(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))
-	b.track(target())
-	b.loop.Weight(shop, step(1, 0.05, noon))
+	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(time.Minute))
 	before := b.reading()
 	same := target()
-	same.Checkpoint = "not read"
-	b.track(same)
+	same.Checkpoint, same.Canary.Name, same.Config.Objectives = "not read", "", nil
+	b.follow(same, step(1, 0.05, noon))
 	if diff := cmp.Diff(before, b.reading()); diff != "" {
-		t.Errorf("tracking the same release again changed (-before +after):\n%s", diff)
+		t.Errorf("following the same release again changed (-before +after):\n%s", diff)
 	}
 	other := target()
-	other.Release, other.From = 8, noon.Add(time.Minute)
-	b.track(other)
-	if r := b.reading(); r.Verdict.Exposed.Requests != 0 || r.Seen {
+	other.From = noon.Add(time.Minute)
+	b.loop.Follow(shop, Following{Release: 8, Count: &other})
+	if _, counted := b.loop.Reading(shop, 7, next); counted {
+		t.Error("the release before is read")
+	}
+	if r, counted := b.loop.Reading(shop, 8, next); !counted || r.Verdict.Exposed.Requests != 0 || r.Seen {
 		t.Errorf("a new release begins with %v", r.Verdict.Exposed)
-	}
-	bad := target()
-	bad.Release, bad.Checkpoint = 9, "1/0/false/false 1 altered"
-	if err := b.loop.Track(bad); err == nil {
-		t.Error("an altered checkpoint is taken")
-	}
-	if _, ok := b.loop.Reading(shop, next); ok {
-		t.Error("a release is read that could not be tracked")
 	}
 }
 
-func TestWhatCannotBeTrackedIsNamed(t *testing.T) {
+func TestReadingChangesNothing(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(3*time.Minute))
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(time.Minute))
+	if diff := cmp.Diff(b.reading(), b.reading()); diff != "" {
+		t.Errorf("read again (-before +after):\n%s", diff)
+	}
+	b.loop.Reading(shop, 8, next)
+	key, _ := named(1)
+	b.loop.Reading(key, 7, next)
+	if len(b.loop.releases) != 1 || len(b.loop.suspects) != 0 || len(b.loop.refused) != 0 {
+		t.Errorf("reading began to follow: %v %v %v", b.loop.releases, b.loop.suspects, b.loop.refused)
+	}
+}
+
+func TestWhatCannotBeCountedIsNamed(t *testing.T) {
 	cases := map[string]struct {
-		change func(*Target)
+		change func(*Following)
 		says   string
 	}{
-		"no objective":     {func(t *Target) { t.Config.Objectives = nil }, "Objectives must hold"},
-		"unknown source":   {func(t *Target) { t.Source = "eu" }, `no source is named "eu"`},
-		"empty canary":     {func(t *Target) { t.Canary.Name = "" }, "name of shop/ is empty"},
-		"no checkpoint":    {func(t *Target) { t.Checkpoint = "rubbish" }, "reading the checkpoint: reading the move"},
-		"cut checkpoint":   {func(t *Target) { t.Checkpoint = "-" }, "checkpoint has version"},
-		"other objectives": {func(t *Target) { t.Checkpoint = otherCheckpoint }, "altered or is of other objectives"},
+		"no objective":   {func(f *Following) { f.Count.Config.Objectives = nil }, "Objectives must hold"},
+		"unknown source": {func(f *Following) { f.Source = "eu" }, `no source is named "eu"`},
+		"empty canary":   {func(f *Following) { f.Count.Canary.Name = "" }, errNoName.Error()},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			one := target()
-			c.change(&one)
-			err := b.loop.Track(one)
-			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "release 7 of shop/checkout") {
-				t.Errorf("got %v, want an error with %q", err, c.says)
+			f := following(target(), step(1, 0.05, noon))
+			c.change(&f)
+			b.loop.Follow(shop, f)
+			r := b.reading()
+			if r.Fresh || r.Reason != v1alpha1.ReasonNoData || !strings.Contains(r.Message, c.says) || !strings.Contains(r.Message, "release 7 of shop/checkout") {
+				t.Errorf("fresh %v, %s: %s; want a message with %q", r.Fresh, r.Reason, r.Message, c.says)
+			}
+			b.follow(target(), step(1, 0.05, noon))
+			if r := b.reading(); r.Reason != v1alpha1.ReasonPending {
+				t.Errorf("when it can be counted: %s: %s", r.Reason, r.Message)
+			}
+			b.loop.Follow(shop, f)
+			b.loop.Follow(shop, Following{})
+			if r, counted := b.loop.Reading(shop, 7, next); counted {
+				t.Errorf("forgotten, and read: %s", r.Message)
+			}
+		})
+	}
+}
+
+func TestTheTestsOfAStepBeginAgainWhenTheCheckpointCannotBeRead(t *testing.T) {
+	cases := map[string]string{
+		"rubbish":             "rubbish",
+		"cut":                 "-",
+		"altered":             "1/0/false/false 1 altered",
+		"of other objectives": otherCheckpoint,
+	}
+	for name, checkpoint := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.traffic(noon, noon.Add(time.Minute))
+			broken := target()
+			broken.Checkpoint = checkpoint
+			b.follow(broken, step(1, 0.05, noon))
+			b.until(noon.Add(time.Minute))
+			b.counted(b.reading())
+			if len(b.lines) == 0 || !strings.Contains(b.lines[0], "Checkpoint cannot be read") {
+				t.Errorf("nobody was told: %s", b.lines)
 			}
 		})
 	}

@@ -73,13 +73,13 @@ func (p *Partial) Error() string {
 func (p *Partial) Incomplete() []string { return slices.Clone(p.reasons) }
 
 // typed makes one of the package's two errors of every error.
-func (s *Source) typed(ctx context.Context, err error) error {
+func (c *Client) typed(ctx context.Context, err error) error {
 	if p, ok := errors.AsType[*Partial](err); ok {
 		return p
 	}
 	u, ok := errors.AsType[*Unreachable](err)
 	if !ok {
-		u = &Unreachable{Address: s.address, Err: err}
+		u = &Unreachable{Address: c.address, Err: err}
 	}
 	if u.Status == 0 {
 		u.Err = cause(ctx, u.Err)

@@ -146,7 +146,7 @@ func TestErrorsReadTheSameForTheSameTrouble(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := &Source{address: "http://prometheus:9090"}
+			s := &Client{address: "http://prometheus:9090"}
 			err := s.typed(t.Context(), wrapped(c.err))
 			if want := "http://prometheus:9090: " + c.want; err.Error() != want || !errors.Is(err, rootOf(c.err)) {
 				t.Errorf("got  %v\nwant %s", err, want)

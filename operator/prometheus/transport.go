@@ -14,9 +14,9 @@ import (
 // mostRedirects is how often a redirect is followed.
 const mostRedirects = 3
 
-// within follows a redirect that keeps the question and stays where the credentials are meant for. What is not followed is
+// sameServer follows a redirect that keeps the question and stays where the credentials are meant for. What is not followed is
 // the answer, with its status.
-func within(next *http.Request, before []*http.Request) error {
+func sameServer(next *http.Request, before []*http.Request) error {
 	asked := before[0]
 	if len(before) > mostRedirects || next.Method != asked.Method || next.URL.Scheme != asked.URL.Scheme || next.URL.Host != asked.URL.Host {
 		return http.ErrUseLastResponse
@@ -43,7 +43,7 @@ func (p *poster) Do(ctx context.Context, r *http.Request) (*http.Response, []byt
 	}
 	resp, body, err := p.Client.Do(ctx, r)
 	if resp != nil && resp.StatusCode/100 != 2 {
-		return nil, nil, &Unreachable{Address: p.address, Status: resp.StatusCode, Err: said(resp, body)}
+		return nil, nil, &Unreachable{Address: p.address, Status: resp.StatusCode, Err: explanation(resp, body)}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -51,9 +51,9 @@ func (p *poster) Do(ctx context.Context, r *http.Request) (*http.Response, []byt
 	return resp, body, nil
 }
 
-// said is what the other side explains, nil when it does not: Prometheus says what is wrong in JSON, and a redirect where to.
+// explanation is what the other side explains, nil when it does not: Prometheus says what is wrong in JSON, and a redirect where to.
 // Anything else, such as the page of a proxy, is nothing for people.
-func said(resp *http.Response, body []byte) error {
+func explanation(resp *http.Response, body []byte) error {
 	if to := resp.Header.Get("Location"); to != "" {
 		return fmt.Errorf("a redirect to %q, which is not followed; set the address to where Prometheus is", to)
 	}

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/prometheus/common/model"
 )
 
 // Class says what one request says about the version that answered it.
@@ -111,8 +109,4 @@ func reported(value string) string {
 		return ""
 	}
 	return value
-}
-
-func outcome(m model.Metric) Outcome {
-	return Outcome{Code: string(m[labelCode]), Flags: string(m[labelFlags]), GRPC: string(m[labelGRPC])}
 }

@@ -1,20 +1,15 @@
-// Package counting turns Prometheus's counters into counts of requests and bad requests per arm and slice of time, each
-// request counted once.
+// Package counting says how requests are counted: the questions that every source of counts answers, and the answers, as values.
 //
-// rate() and increase() cannot do that: they extrapolate, and they lose the first sample of every new series, which is where
-// a new version's first errors are. The expressions here take differences on the server instead. An arm is the name of a
-// Service: the stable is the user's own, the canary is the Service beside it. One Batch holds the arms asked for together at
-// one source by one Indicator, which says what a bad request is, and writes and reads everything about them:
+//	Service      one arm, as Istio reports it
+//	Indicator    which requests are counted, and which of them are bad
+//	Outcome      how one request ended; Rules.Classify says whether that is good, bad or unclear
+//	Interval     the time that is asked about; Slices cuts time into them so that all add up, whoever asks and when
+//	Pair         both arms of a release, with the indicators it is judged by
+//	Counts       how many requests an arm had in an interval, and how many bad ones
+//	Answer       what a source says of a Pair by one indicator: counts, how complete its reports are, or why neither is known
+//	Timing       how a source keeps up with what happens
+//	Unanswered   the error of a source that does not answer; Unusable that of an answer nothing can be counted from
 //
-//	question                      written by            read by                  an empty answer means
-//	requests of each arm          Batch.Increments      Batch.Counts             no series yet: nothing is known
-//	the same over hours           Batch.Increments      Batch.History            no history: nothing is known
-//	may they be believed?         Batch.Base            Single                   the slice is void
-//	are the scrapes current?      Batch.Freshness       Batch.DecodeFreshness    no evidence
-//	how far behind now to ask?    Batch.Lag             Single                   the longest lag
-//	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
-//	which jobs carry the arms?    Batch.Jobs            DecodeJobs               all jobs
-//
-// Slices cuts time into the slices to ask for. Zero requests with fresh scrapes is no traffic: a fact of its own, neither
-// for nor against. Nothing in here reads a clock or talks to anything.
+// Zero requests with complete reports is no traffic: a fact of its own, neither for nor against. How Prometheus is asked is in
+// pkg/counting/promql. Nothing in here reads a clock or talks to anything.
 package counting

@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/common/model"
 )
 
 // Kind is what an Indicator counts from.
@@ -44,7 +41,7 @@ type Indicator struct {
 
 // Validate returns an error that names the field that cannot be used. Whether a threshold is an edge is asked of Edge.
 func (i Indicator) Validate() error {
-	switch i.kind() {
+	switch i.KindOrDefault() {
 	case Requests:
 		return nil
 	case Duration:
@@ -61,16 +58,17 @@ func (i Indicator) Validate() error {
 	return fmt.Errorf("indicator is %q; it must be Requests, Duration or Custom", i.Kind)
 }
 
-// Carrier returns the Indicator whose Batch tells how current the scrapes of i are: the same for everything that Istio's
+// Carrier returns the Indicator that tells how current the scrapes of i are: the same for everything that Istio's
 // proxies give, for they give durations with the requests.
 func (i Indicator) Carrier() Indicator {
-	if i.kind() == Custom {
+	if i.KindOrDefault() == Custom {
 		return i
 	}
 	return Indicator{}
 }
 
-func (i Indicator) kind() Kind {
+// KindOrDefault returns the Kind, which is Requests when none is given.
+func (i Indicator) KindOrDefault() Kind {
 	if i.Kind == "" {
 		return Requests
 	}
@@ -79,7 +77,7 @@ func (i Indicator) kind() Kind {
 
 // String names the metrics, for messages.
 func (i Indicator) String() string {
-	switch i.kind() {
+	switch i.KindOrDefault() {
 	case Duration:
 		return "istio_request_duration_milliseconds"
 	case Custom:
@@ -140,100 +138,4 @@ func Edge(threshold time.Duration, edges []time.Duration) error {
 		}
 	}
 	return fmt.Errorf("threshold %s is no edge of the mesh's histogram, so that nobody counted it; the nearest are %s", threshold, strings.Join(near, " and "))
-}
-
-// spellings of an edge in the label le: Prometheus 3 writes 500.0 where Prometheus 2 wrote 500.
-func spellings(threshold time.Duration) []string {
-	ms := strconv.FormatFloat(float64(threshold)/float64(time.Millisecond), 'f', -1, 64)
-	if strings.Contains(ms, ".") {
-		return []string{ms}
-	}
-	return []string{ms, ms + ".0"}
-}
-
-const (
-	factAll    = "all"
-	factBad    = "bad"
-	factWithin = "within"
-)
-
-// pair is an expression of two facts about each arm, told apart by a label.
-func pair(first, firstExpr, second, secondExpr string) string {
-	return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")\nor label_replace(%s, %q, %q, \"\", \"\")", firstExpr, labelFact, first, secondExpr, labelFact, second)
-}
-
-// pairs reads the answer to a pair, for each arm that has any.
-func (b Batch) pairs(answer model.Vector, first, second string) (map[Service][2]*float64, error) {
-	read := map[Service][2]*float64{}
-	for _, s := range answer {
-		arm, asked, err := b.arm(s.Metric, labelFact)
-		if err != nil {
-			return nil, err
-		}
-		n, err := count(s.Value)
-		if err != nil {
-			return nil, fmt.Errorf("series %s: %w", s.Metric, err)
-		}
-		if !asked {
-			continue
-		}
-		p, i := read[arm], 0
-		switch fact := string(s.Metric[labelFact]); fact {
-		case first:
-		case second:
-			i = 1
-		default:
-			return nil, fmt.Errorf("the answer has the unknown fact %q", fact)
-		}
-		if p[i] != nil {
-			return nil, fmt.Errorf("the answer has the series %s twice", s.Metric)
-		}
-		p[i] = &n
-		read[arm] = p
-	}
-	return read, nil
-}
-
-// durations reads the answer about a histogram. An arm whose bucket is absent while its count grows, or has more than the
-// count, is unknown: that is not "all bad", nor "all good".
-func (b Batch) durations(answer model.Vector) (map[Service]Counts, error) {
-	read, err := b.pairs(answer, factAll, factWithin)
-	if err != nil {
-		return nil, err
-	}
-	counts := map[Service]Counts{}
-	for arm, p := range read {
-		all, within := p[0], p[1]
-		switch {
-		case all == nil, within == nil && *all > 0, within != nil && *within > *all:
-		case within == nil:
-			counts[arm] = Counts{}
-		default:
-			counts[arm] = Counts{Requests: *all, Bad: *all - *within}
-		}
-	}
-	return counts, nil
-}
-
-// customs reads the answer about two counters. A counter of bad requests that is not born yet stands at 0; without one of all
-// requests, and where there are more bad ones than requests, the arm is unknown.
-func (b Batch) customs(answer model.Vector) (map[Service]Counts, error) {
-	read, err := b.pairs(answer, factAll, factBad)
-	if err != nil {
-		return nil, err
-	}
-	counts := map[Service]Counts{}
-	for arm, p := range read {
-		if p[0] == nil {
-			continue
-		}
-		c := Counts{Requests: *p[0]}
-		if p[1] != nil {
-			c.Bad = *p[1]
-		}
-		if c.Bad <= c.Requests {
-			counts[arm] = c
-		}
-	}
-	return counts, nil
 }

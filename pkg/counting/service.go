@@ -31,6 +31,7 @@ func (s Service) String() string {
 	return s.Namespace + "/" + s.Name
 }
 
-func compareServices(a, b Service) int {
-	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Revision, b.Revision))
+// Compare orders Services by namespace, name and revision.
+func (s Service) Compare(o Service) int {
+	return cmp.Or(strings.Compare(s.Namespace, o.Namespace), strings.Compare(s.Name, o.Name), strings.Compare(s.Revision, o.Revision))
 }

@@ -23,6 +23,9 @@ type Interval struct {
 // Length returns End - Start.
 func (i Interval) Length() time.Duration { return i.End.Sub(i.Start) }
 
+// LongestSlice is the length of the longest slice that Slices returns.
+func LongestSlice(step time.Duration) time.Duration { return stride * step }
+
 // Slices returns the slices that follow from and are over: contiguous, oldest first, the last ending at or before now - lag.
 // The first starts at from, rounded down to the millisecond (PromQL's precision), and all end on a grid of whole steps since
 // the epoch; so any caller, at any time, after any restart, cuts time into slices that add up to the same. More than 60
@@ -36,8 +39,8 @@ func Slices(from, now time.Time, lag, step time.Duration) []Interval {
 	var cut []Interval
 	for len(cut) < MaxSlices {
 		length := step
-		if end.Sub(start) > backlog*step && start.Equal(gridAt(start, stride*step)) {
-			length = stride * step
+		if end.Sub(start) > backlog*step && start.Equal(gridAt(start, LongestSlice(step))) {
+			length = LongestSlice(step)
 		}
 		next := gridAt(start, length).Add(length)
 		if next.After(end) {

@@ -3,7 +3,6 @@ package shift
 import (
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
@@ -22,25 +21,13 @@ func (r *reconciler) evidence(f *facts) {
 	key := client.ObjectKeyFromObject(f.shift)
 	f.o.Evidence.Share = -1
 	rec := f.o.Release
-	if !f.running() || rec.Outcome != nil {
-		r.suspect(f, key)
+	r.Loop.Follow(key, r.following(f))
+	if rec == nil {
 		return
 	}
-	t := r.counted(f, key)
-	err := r.Loop.Track(t)
-	if err != nil && t.Checkpoint != "" { // what cannot be read is not evidence: the tests of this step begin again
-		t.Checkpoint = ""
-		err = r.Loop.Track(t)
-	}
-	if err != nil {
-		f.o.Evidence.Reason, f.o.Evidence.Message = v1alpha1.ReasonNoData, err.Error()
-		return
-	}
-	if rec.Step > 0 && rec.StepStartedAt != nil {
-		r.Loop.Weight(key, weightOf(rec))
-	}
-	reading, ok := r.Loop.Reading(key, release.Ask(rec))
-	if !ok {
+	reading, counted := r.Loop.Reading(key, rec.Number, release.Ask(rec))
+	f.o.Evidence.Pods = reading.Pods
+	if !counted {
 		return
 	}
 	f.reading = reading
@@ -53,19 +40,36 @@ func (r *reconciler) evidence(f *facts) {
 	}
 }
 
-// suspect asks whether one pod is to blame for an abort, and forgets a release that is over.
-func (r *reconciler) suspect(f *facts, key types.NamespacedName) {
+// following is what the record wants of the loop: the counts of a release that runs, the pods of one that was taken back for its
+// counts, or nothing.
+func (r *reconciler) following(f *facts) evidence.Following {
+	rec := f.o.Release
+	if rec == nil {
+		return evidence.Following{}
+	}
+	w := evidence.Following{Release: rec.Number}
+	if !f.running() || rec.Outcome != nil {
+		w.Suspect = suspicion(f)
+		return w
+	}
+	w.Count = r.counted(f)
+	if rec.Step > 0 && rec.StepStartedAt != nil {
+		w.Weight = weightOf(rec)
+	}
+	return w
+}
+
+// suspicion asks whether one pod is to blame for an abort; nil when nobody can tell.
+func suspicion(f *facts) *evidence.Suspicion {
 	rec := f.o.Release
 	objective, ok := release.Suspected(rec)
 	if !ok || f.canary == nil || rec.Plan.Objectives[objective].Indicator == v1alpha1.IndicatorCustom {
-		r.Loop.Forget(key)
-		return
+		return nil
 	}
-	pods, _ := r.Loop.Suspect(evidence.Suspicion{
-		Key: key, Release: rec.Number, ReplicaSet: f.canary.Name, Since: rec.StartedAt.Time,
+	return &evidence.Suspicion{
+		ReplicaSet: f.canary.Name, Since: rec.StartedAt.Time,
 		Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective]),
-	})
-	f.o.Evidence.Pods = pods
+	}
 }
 
 // share compares the canary's part of the counted requests with the weight.
@@ -89,7 +93,7 @@ func (r *reconciler) share(f *facts) {
 // weightOf is the weight of the record as the loop knows it.
 func weightOf(rec *v1alpha1.Release) evidence.Weight {
 	w := evidence.Weight{
-		Share: rec.Weight.Fraction(), WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
+		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
 		Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {
@@ -98,11 +102,11 @@ func weightOf(rec *v1alpha1.Release) evidence.Weight {
 	return w
 }
 
-// counted is the release as the loop knows it.
-func (r *reconciler) counted(f *facts, key types.NamespacedName) evidence.Target {
+// counted is the release as the loop counts it.
+func (r *reconciler) counted(f *facts) *evidence.Target {
 	rec := f.o.Release
-	t := evidence.Target{
-		Key: key, Release: rec.Number, Stable: f.countedAs[0], Canary: f.countedAs[1],
+	t := &evidence.Target{
+		Stable: f.countedAs[0], Canary: f.countedAs[1],
 		Config: pkgevidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
 	t.Config.Fast, t.Config.Slow = r.FastTick, r.SlowTick

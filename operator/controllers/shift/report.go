@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -225,7 +226,7 @@ func (t *throttle) forget(key types.NamespacedName) {
 
 // forget drops what is kept in memory of a TrafficShift that is gone.
 func (r *reconciler) forget(key types.NamespacedName) {
-	r.Loop.Forget(key)
+	r.Loop.Follow(key, evidence.Following{})
 	r.live.forget(key)
 	r.metrics.forget(key)
 }

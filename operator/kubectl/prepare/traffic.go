@@ -14,6 +14,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/prometheus"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/simulate"
@@ -127,8 +128,8 @@ func (r *prometheusFlags) span(now time.Time) (first, last time.Time, err error)
 	switch length := last.Sub(first); {
 	case length < 10*minute:
 		return first, last, errors.New("--from must lie ten minutes before --to at least")
-	case length/minute >= counting.MaxHistory:
-		return first, last, fmt.Errorf("--from may lie %s before --to at most", counting.MaxHistory*minute-minute)
+	case length/minute >= promql.MaxHistory:
+		return first, last, fmt.Errorf("--from may lie %s before --to at most", promql.MaxHistory*minute-minute)
 	}
 	return first, last, nil
 }
@@ -158,7 +159,7 @@ func (r *prometheusFlags) read(ctx context.Context, policy v1alpha1.ShiftPolicyS
 	h := recording{first: first, last: last}
 	arm := r.arm
 	for _, o := range policy.Objectives {
-		b, err := counting.NewBatch(counting.Scope{}, counting.IndicatorOf(o), []counting.Service{arm})
+		b, err := promql.NewBatch(promql.Scope{}, counting.IndicatorOf(o), []counting.Service{arm})
 		if err != nil {
 			return recording{}, fmt.Errorf("objective %s: %w", o.Name, err)
 		}

@@ -1,0 +1,56 @@
+package evidence
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+)
+
+// Source is who is asked for counts.
+type Source struct {
+	// Name is how Targets and messages call it.
+	Name string
+	// Kind is what people call the kind of source, such as Prometheus.
+	Kind string
+	// Counter is asked.
+	Counter Counter
+}
+
+// Counter is a source of counts. It is asked from several goroutines at once. An error is a counting.Unanswered, when it does not
+// answer and may do so later, or a counting.Unusable, when it would say the same again; both say why, in the words of the source.
+// Any other error counts as no answer.
+type Counter interface {
+	SliceCounter
+	Clock
+	PastCounter
+}
+
+// SliceCounter answers about one interval, for many releases in one call.
+type SliceCounter interface {
+	// Check returns an error that names what of a release cannot be counted: the name of an arm, or an indicator.
+	Check(of counting.Pair) error
+	// Counts gives the answers about an interval that is over to take, each as soon as it is there and from any goroutine: answers[i]
+	// is about of[first+i], by each of its Indicators. What is not answered is not taken; the error, a counting.Unanswered, says why.
+	Counts(ctx context.Context, over counting.Interval, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error
+	// Freshness does the same for how complete the reports up to a time are, without the counts.
+	Freshness(ctx context.Context, at time.Time, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error
+}
+
+// Clock says how a source keeps up.
+type Clock interface {
+	// Measure finds out, when it is time to, how the source keeps up with the releases that are counted. It is called before each slice.
+	Measure(ctx context.Context, of []counting.Pair) error
+	// Timing is what is known of it, at any time; before anything was measured, a guess that is rather too late than too early.
+	Timing() counting.Timing
+}
+
+// PastCounter answers questions that nothing waits for.
+type PastCounter interface {
+	// History returns what each arm was asked in each step of a time, oldest first; an arm of which nothing is known is left out.
+	History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error)
+	// Pods returns what each pod of a ReplicaSet was asked in about a time; a pod of which nothing is known is left out.
+	Pods(ctx context.Context, of types.NamespacedName, by counting.Indicator, over counting.Interval) (map[string]counting.Counts, error)
+}

@@ -1,0 +1,155 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+// Following is all that the record of a TrafficShift wants of the loop now. The zero Following wants nothing.
+type Following struct {
+	// Release is the release's number.
+	Release int64
+	// Source names the source to ask; empty: DefaultSource.
+	Source string
+	// Count is what to count; nil: nothing.
+	Count *Target
+	// Weight is the weight of what is counted; the zero Weight before the first one: then only freshness is asked for.
+	Weight Weight
+	// Suspect are pods to ask about; nil: none.
+	Suspect *Suspicion
+}
+
+// Target is what is counted of a release.
+type Target struct {
+	// Stable and Canary are the arms: two Services, or two revisions of the same.
+	Stable, Canary counting.Service
+	// Config is what the tests tolerate. Indicators say, for each of its objectives, which requests are bad; where there are
+	// fewer, the rest is counted by the zero Indicator.
+	Config     pkgevidence.Config
+	Indicators []counting.Indicator
+	// PastKnown says that the Config holds what the stable's past says, so that nobody has to be asked for it.
+	PastKnown bool
+	// Checkpoint is what the last Reading before a restart said. When it is empty the tests begin; so they do when it cannot be
+	// read, for what cannot be read is no evidence.
+	Checkpoint string
+	// From is when the first weight was written. While it is zero nothing is counted, and only the freshness of the
+	// stable is watched.
+	From time.Time
+}
+
+// Weight is what the record of a release says about its weight now.
+type Weight struct {
+	// WrittenAt is when this weight was written into the routes.
+	WrittenAt time.Time
+	// SettledAt is since when it is live in the proxies; nil: not yet. Slices that begin earlier can only warn.
+	SettledAt *time.Time
+	// Alone says that no stable is beside the canary, as at a share of 1.
+	Alone bool
+	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
+	Move int32
+}
+
+// refusal is why a release cannot be counted.
+type refusal struct {
+	number  int64
+	message string
+}
+
+// Follow tells all that the record of a TrafficShift says now; what was told before and is not in it ends. It is called after each
+// decision, before the proxies can know of a weight or right after, and saying the same again changes nothing:
+//
+//   - The same release again keeps what was counted, whatever the Target says; only a From that was not known is taken over.
+//   - Another release replaces the one before.
+//   - Counting waits for the first Weight.
+//
+// A release that cannot be counted, for its configuration, its source or a name, has Readings that say what is in the way.
+func (l *Loop) Follow(key types.NamespacedName, f Following) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.refused, key)
+	if err := l.track(key, f); err != nil {
+		l.refused[key] = refusal{f.Release, fmt.Sprintf("tracking release %d of %s: %s", f.Release, key, err)}
+	}
+	if r, ok := l.releases[key]; ok && !f.Weight.WrittenAt.IsZero() {
+		r.weigh(f.Weight, l.slice)
+	}
+	l.suspect(key, f)
+}
+
+// track makes the target of f the release that is counted for the key, or none.
+func (l *Loop) track(key types.NamespacedName, f Following) error {
+	r, ok := l.releases[key]
+	if ok && f.Count != nil && r.number == f.Release {
+		if r.From.IsZero() {
+			r.From = f.Count.From
+		}
+		return nil
+	}
+	delete(l.releases, key)
+	if f.Count == nil {
+		return nil
+	}
+	r, err := l.newRelease(key, f)
+	if err == nil {
+		l.releases[key] = r
+	}
+	return err
+}
+
+// sourceOf is the source that is named, or the default one.
+func (l *Loop) sourceOf(f Following) (*source, error) {
+	s, ok := l.sources[cmp.Or(f.Source, DefaultSource)]
+	if !ok {
+		return nil, fmt.Errorf("no source is named %q; name it in the operator's configuration", cmp.Or(f.Source, DefaultSource))
+	}
+	return s, nil
+}
+
+func (l *Loop) newRelease(key types.NamespacedName, f Following) (*release, error) {
+	s, err := l.sourceOf(f)
+	if err != nil {
+		return nil, err
+	}
+	t := *f.Count
+	r := &release{Target: t, key: key, number: f.Release, source: s, pastKnown: t.PastKnown || !t.From.IsZero()}
+	r.Indicators = make([]counting.Indicator, len(t.Config.Objectives))
+	copy(r.Indicators, t.Indicators)
+	if err := s.Counter.Check(r.pair()); err != nil {
+		return nil, err
+	}
+	if r.tests, err = pkgevidence.New(t.Config); err != nil {
+		return nil, err
+	}
+	if err := r.restore(); err != nil {
+		l.log.Info("Checkpoint cannot be read: the tests of this step begin again", "shift", key, "release", f.Release, "problem", err.Error())
+	}
+	return r, nil
+}
+
+// restore goes on from the checkpoint; when it cannot be read everything stays as it is.
+func (r *release) restore() error {
+	if r.Checkpoint == "" {
+		return nil
+	}
+	first, rest, _ := strings.Cut(r.Checkpoint, " ")
+	moves, err := pkgevidence.ParseMoves(first)
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	tests, err := pkgevidence.Restore(r.Config, rest)
+	if err != nil {
+		return err
+	}
+	r.moves, r.tests, r.through = moves, tests, tests.Through()
+	return nil
+}
+
+// checkpoint begins with the moves; what the tests themselves have to say follows.
+func (r *release) checkpoint() string { return r.moves.String() + " " + r.tests.Checkpoint() }

@@ -1,0 +1,245 @@
+package counts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
+)
+
+// reply is what Prometheus said by one indicator: freshness for carriers only. When unusable is set, nothing else counts.
+type reply struct {
+	unusable  *counting.Trouble
+	freshness map[counting.Service]promql.Freshness
+	counts    map[counting.Service]counting.Counts
+}
+
+// Counts gives the answers about an interval to take, each as soon as it is there: answers[i] is about of[first+i], by each of its
+// indicators. What is not answered is not taken, and the error is a counting.Unanswered.
+func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error {
+	if len(of) == 0 {
+		return nil
+	}
+	scope := c.scopeNow()
+	if err := c.base(ctx, scope, over, of); err != nil {
+		if u, ok := errors.AsType[counting.Unusable](err); ok {
+			take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
+			return nil
+		}
+		return c.typed(err)
+	}
+	return c.typed(inParts(of, func(first int, part []counting.Pair) error {
+		fresh, err := c.freshness(ctx, scope, over.End, part)
+		if err != nil {
+			return err
+		}
+		counted, err := c.counts(ctx, scope, over, part)
+		if err != nil {
+			return err
+		}
+		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
+			return answer(p, i, fresh[i.Carrier()], counted[i])
+		}))
+		return nil
+	}))
+}
+
+// Freshness is Counts without the counts.
+func (c *Counter) Freshness(ctx context.Context, at time.Time, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error {
+	scope := c.scopeNow()
+	return c.typed(inParts(of, func(first int, part []counting.Pair) error {
+		fresh, err := c.freshness(ctx, scope, at, part)
+		if err != nil {
+			return err
+		}
+		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer { return reports(p, i, fresh[i.Carrier()]) }))
+		return nil
+	}))
+}
+
+// base is an error when no counts of the interval can be believed.
+func (c *Counter) base(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) error {
+	b, err := batch(scope, counting.Indicator{}, of[:1])
+	if err != nil {
+		return err
+	}
+	expr, err := b.Base(over.Length())
+	if err != nil {
+		return err
+	}
+	n, found, err := c.single(ctx, expr, over.End)
+	if err == nil && (!found || n == 0) {
+		return counting.Unusable{Trouble: counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s (source %s) has no scrapes from before %s; counting begins anew when it has some", Kind, c.Name, over.Start.UTC().Format(time.RFC3339))}}
+	}
+	return err
+}
+
+// freshness asks how current the scrapes are: one query for each carrier.
+func (c *Counter) freshness(ctx context.Context, scope promql.Scope, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
+	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
+		v, err := c.query(ctx, b.Freshness(), at)
+		if err != nil {
+			return err
+		}
+		fresh, err := b.DecodeFreshness(v)
+		if err != nil {
+			return c.unusable(err)
+		}
+		to.freshness = joined(to.freshness, fresh)
+		return nil
+	})
+}
+
+// counts asks for the counts of an interval: one query for each indicator, about the pairs that have it.
+func (c *Counter) counts(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
+	return byIndicator(scope, of, itself, func(b promql.Batch, to *reply) error {
+		expr, err := b.Increments(over.Length())
+		if err != nil {
+			return err
+		}
+		v, err := c.query(ctx, expr, over.End)
+		if err != nil {
+			return err
+		}
+		counts, err := b.Counts(v)
+		if err != nil {
+			return c.unusable(err)
+		}
+		to.counts = joined(to.counts, counts)
+		return nil
+	})
+}
+
+func itself(i counting.Indicator) counting.Indicator { return i }
+
+// byIndicator asks once for each of the pairs' indicators, or for what stands for them. What cannot be used is unusable for that
+// indicator alone.
+func byIndicator(scope promql.Scope, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
+	all := map[counting.Indicator]reply{}
+	for _, i := range indicators(of, stands) {
+		var to reply
+		for _, having := range schemes(of, func(own counting.Indicator) bool { return stands(own) == i }) {
+			b, err := batch(scope, i, having)
+			if err != nil {
+				return nil, err
+			}
+			if to.unusable == nil {
+				err = ask(b, &to)
+			}
+			if u, ok := errors.AsType[counting.Unusable](err); ok {
+				to.unusable = &u.Trouble
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		all[i] = to
+	}
+	return all, nil
+}
+
+// indicators are what stands for those of the pairs, each once.
+func indicators(of []counting.Pair, stands func(counting.Indicator) counting.Indicator) []counting.Indicator {
+	var all []counting.Indicator
+	for _, p := range of {
+		for _, i := range p.Indicators {
+			if i = stands(i); !slices.Contains(all, i) {
+				all = append(all, i)
+			}
+		}
+	}
+	return all
+}
+
+// schemes are the pairs that have an indicator, those together whose arms are told apart by the same labels.
+func schemes(of []counting.Pair, has func(counting.Indicator) bool) [][]counting.Pair {
+	var services, revisions []counting.Pair
+	for _, p := range of {
+		switch {
+		case !slices.ContainsFunc(p.Indicators, has):
+		case p.Stable.Revision != "":
+			revisions = append(revisions, p)
+		default:
+			services = append(services, p)
+		}
+	}
+	return slices.DeleteFunc([][]counting.Pair{services, revisions}, func(scheme []counting.Pair) bool { return len(scheme) == 0 })
+}
+
+// joined adds what was said of some arms to what was said of others.
+func joined[T any](all, more map[counting.Service]T) map[counting.Service]T {
+	if all == nil {
+		return more
+	}
+	maps.Copy(all, more)
+	return all
+}
+
+// answersOf are the answers about pairs, by each of their indicators.
+func answersOf(of []counting.Pair, one func(counting.Pair, counting.Indicator) counting.Answer) [][]counting.Answer {
+	all := make([][]counting.Answer, len(of))
+	for n, p := range of {
+		for _, i := range p.Indicators {
+			all[n] = append(all[n], one(p, i))
+		}
+	}
+	return all
+}
+
+// answer is what is known of a pair by an indicator.
+func answer(p counting.Pair, i counting.Indicator, fresh, counted reply) counting.Answer {
+	a := reports(p, i, fresh)
+	switch {
+	case a.Unusable != nil:
+	case counted.unusable != nil:
+		a = counting.Answer{Unusable: counted.unusable}
+	default:
+		count(&a.Stable, i, p.Stable, counted)
+		count(&a.Canary, i, p.Canary, counted)
+	}
+	return a
+}
+
+// reports is how complete the reports about a pair are.
+func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer {
+	if fresh.unusable != nil {
+		return counting.Answer{Unusable: fresh.unusable}
+	}
+	return counting.Answer{Stable: report(i, p.Stable, fresh.freshness[p.Stable]), Canary: report(i, p.Canary, fresh.freshness[p.Canary])}
+}
+
+func report(i counting.Indicator, arm counting.Service, f promql.Freshness) counting.ArmAnswer {
+	switch {
+	case f.Targets == 0:
+		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", Kind, i.Carrier(), arm)}}
+	case !f.Current():
+		return counting.ArmAnswer{Reported: true, Late: &counting.Trouble{Reason: v1alpha1.ReasonStale, Message: fmt.Sprintf(
+			"Only %d of %d proxies that call %s are scraped with success; nothing is counted until nine tenths are", f.Fresh, f.Targets, arm)}}
+	}
+	return counting.ArmAnswer{Reported: true}
+}
+
+// count adds the counts to the answer. An arm without any that somebody reports about has series that begin anew, after a gap longer
+// than the look-back, or that contradict each other: nobody knows how many requests it had, and none would be a guess.
+func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, counted reply) {
+	counts, known := counted.counts[arm]
+	switch {
+	case known:
+		a.Counts = counts
+	case !a.Reported:
+	case i.Kind == counting.Duration:
+		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s has no bucket of %s at %s of the callers of %s; make the objective's threshold an edge of that histogram, and see that it is scraped",
+			Kind, i, i.Threshold, arm)}
+	default:
+		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s has no earlier sample of %s of the callers of %s to count from; counting begins with the next", Kind, i, arm)}
+	}
+}

@@ -1,0 +1,219 @@
+package counts
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
+)
+
+func TestEachIndicatorIsCounted(t *testing.T) {
+	c, p := newCounter(t)
+	got, err := counted(t, c, pair(counting.Indicator{}, latency, orders))
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := func(requests, bad float64) counting.ArmAnswer {
+		return counting.ArmAnswer{Reported: true, Counts: counting.Counts{Requests: requests, Bad: bad}}
+	}
+	want := [][]counting.Answer{{
+		{Stable: arm(97, 2), Canary: arm(8, 1)},
+		{Stable: arm(97, 0), Canary: arm(8, 2)},
+		{Stable: arm(97, 0), Canary: arm(8, 1)},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// Freshness is asked of the proxies and of those who carry the user's own counters.
+	asked := map[kind]int{asksRequests: 1, asksDurations: 1, asksCustom: 1, asksFreshness: 2, asksBase: 1}
+	if diff := cmp.Diff(asked, p.questions()); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+func TestQueriesDoNotGrowWithReleases(t *testing.T) {
+	c, p := newCounter(t)
+	var of []counting.Pair
+	for i := range 600 {
+		of = append(of, named(i))
+		p.observe(of[i].Stable, noon.Add(-time.Hour), "200", 1)
+		p.observe(of[i].Stable, noon.Add(time.Second), "200", float64(i))
+	}
+	got, err := counted(t, c, of...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range got {
+		if len(a) != 1 || a[0].Stable.Counts.Requests != float64(i) {
+			t.Fatalf("release %d: %+v", i, a)
+		}
+	}
+	if diff := cmp.Diff(map[kind]int{asksRequests: 3, asksFreshness: 3, asksBase: 1}, p.questions()); diff != "" {
+		t.Errorf("queries for one slice (-want +got):\n%s", diff)
+	}
+	p.reset()
+	got, err = asked(t, len(of), func(take func(int, [][]counting.Answer)) error { return c.Freshness(t.Context(), noon, of, take) })
+	if err != nil || !got[599][0].Stable.Reported || got[599][0].Stable.Counts != (counting.Counts{}) {
+		t.Errorf("freshness alone: %v, %+v", err, got[599])
+	}
+	if diff := cmp.Diff(map[kind]int{asksFreshness: 3}, p.questions()); diff != "" {
+		t.Errorf("queries for freshness alone (-want +got):\n%s", diff)
+	}
+}
+
+func TestNobodyIsAskedAboutNothing(t *testing.T) {
+	c, p := newCounter(t)
+	if _, err := counted(t, c); err != nil || len(p.questions()) > 0 {
+		t.Errorf("%v, asked %v", err, p.questions())
+	}
+}
+
+func TestArmsThatAreToldApartByDifferentLabelsAreAskedAboutApart(t *testing.T) {
+	c, p := newCounter(t)
+	revisions := pair()
+	revisions.Stable.Revision, revisions.Canary = "v1", counting.Service{Namespace: "shop", Name: "checkout", Revision: "v2"}
+	got, err := counted(t, c, pair(), revisions)
+	if err != nil || got[0][0].Stable.Counts.Requests != 97 || got[1][0].Stable.Reported {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if diff := cmp.Diff(map[kind]int{asksRequests: 2, asksFreshness: 2, asksBase: 1}, p.questions()); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+// verdict is what an answer says first about the canary, or about the stable.
+func verdict(a counting.Answer) *counting.Trouble {
+	for _, t := range []*counting.Trouble{a.Unusable, a.Stable.Late, a.Canary.Uncounted, a.Stable.Uncounted} {
+		if t != nil {
+			return t
+		}
+	}
+	return &counting.Trouble{Reason: v1alpha1.ReasonCurrent}
+}
+
+func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
+	answers := func(rogue ...*model.Sample) func(*store) { return func(p *store) { p.rogue = rogue } }
+	hides := func(arm counting.Service) func(*store) {
+		return func(p *store) { p.hide = func(s counting.Service, _ time.Time) bool { return s == arm } }
+	}
+	fails := func(k kind, err error) func(*store) {
+		return func(p *store) {
+			p.fail = func(asked kind, _ time.Time) error {
+				if asked == k {
+					return err
+				}
+				return nil
+			}
+		}
+	}
+	warning := partial{[]string{"store a did not answer", "nor did b"}}
+	notANumber := &model.Sample{Metric: labels(canary, "response_code", "404"), Value: model.SampleValue(math.NaN())}
+	cases := map[string]struct {
+		spoil func(*store)
+		by    counting.Indicator
+		want  counting.Trouble
+	}{
+		"nothing": {func(*store) {}, counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonCurrent}},
+		"half of the targets are not scraped": {func(p *store) { p.fresh = func(time.Time) int { return 5 } }, counting.Indicator{}, counting.Trouble{
+			Reason:  v1alpha1.ReasonStale,
+			Message: "Only 5 of 10 proxies that call shop/checkout are scraped with success; nothing is counted until nine tenths are"}},
+		"the counts have a warning": {fails(asksRequests, warning), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
+		"the freshness has a warning": {fails(asksFreshness, warning), latency, counting.Trouble{
+			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
+		"there is no history": {func(p *store) { p.targets = 0 }, counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no scrapes from before 2026-03-02T12:00:00Z; counting begins anew when it has some"}},
+		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
+		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
+		"the stable's series begin anew": {hides(stable), counting.Indicator{}, counting.Trouble{
+			Reason:  v1alpha1.ReasonNoData,
+			Message: "Prometheus has no earlier sample of istio_requests_total of the callers of shop/checkout to count from; counting begins with the next"}},
+		"the canary's series begin anew": {hides(canary), counting.Indicator{}, counting.Trouble{
+			Reason:  v1alpha1.ReasonNoData,
+			Message: "Prometheus has no earlier sample of istio_requests_total of the callers of shop/checkout-canary to count from"}},
+		"a bucket is missing": {hides(canary), latency, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has no bucket of istio_request_duration_milliseconds at 500ms of the callers of shop/checkout-canary; " +
+				"make the objective's threshold an edge of that histogram, and see that it is scraped"}},
+		"nobody reports about the arms": {func(p *store) { clear(p.requests) }, orders, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has no orders_total of callers of shop/checkout; send it requests through the mesh, " +
+				"or check that the callers' proxies are scraped"}},
+	}
+	for name, x := range cases {
+		t.Run(name, func(t *testing.T) {
+			c, p := newCounter(t)
+			x.spoil(p)
+			got, err := counted(t, c, pair(x.by))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := verdict(got[0][0]); v.Reason != x.want.Reason || !strings.Contains(v.Message, x.want.Message) {
+				t.Errorf("got  %s: %s\nwant %s: %s", v.Reason, v.Message, x.want.Reason, x.want.Message)
+			}
+		})
+	}
+}
+
+func TestACanaryThatNobodyReportsAboutHasNoCounts(t *testing.T) {
+	c, p := newCounter(t)
+	delete(p.requests, canary)
+	got, err := counted(t, c, pair())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := got[0][0]; a.Canary.Reported || a.Canary.Uncounted != nil || a.Canary.Late == nil || a.Stable.Late != nil {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestWhatCannotBeUsedIsUnusableForThatIndicatorAlone(t *testing.T) {
+	c, p := newCounter(t)
+	p.fail = func(k kind, _ time.Time) error {
+		if k == asksDurations {
+			return partial{[]string{"store a did not answer"}}
+		}
+		return nil
+	}
+	got, err := counted(t, c, pair(counting.Indicator{}, latency, orders))
+	if err != nil || got[0][0].Unusable != nil || got[0][1].Unusable == nil || got[0][2].Unusable != nil {
+		t.Errorf("%v, %+v", err, got)
+	}
+}
+
+func TestAPartThatIsNotAnsweredTakesNoOtherWithIt(t *testing.T) {
+	c, p := newCounter(t)
+	var of []counting.Pair
+	for i := range 600 {
+		of = append(of, named(i))
+	}
+	var asked atomic.Int64
+	p.fail = func(k kind, _ time.Time) error {
+		if k == asksFreshness && asked.Add(1) == 2 {
+			return errDown
+		}
+		return nil
+	}
+	got, err := counted(t, c, of...)
+	u, ok := errors.AsType[counting.Unanswered](err)
+	if want := "Prometheus (source default) does not answer: connection refused"; !ok || u.Reason != v1alpha1.ReasonPrometheusUnreachable || u.Message != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	missing := 0
+	for _, a := range got {
+		if a == nil {
+			missing++
+		}
+	}
+	if missing != perQuery && missing != 600-2*perQuery {
+		t.Errorf("%d of 600 releases are not answered, want one part", missing)
+	}
+}

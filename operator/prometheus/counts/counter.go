@@ -1,0 +1,193 @@
+package counts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"k8s.io/utils/clock"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
+)
+
+// Kind is what people call this kind of source.
+const Kind = "Prometheus"
+
+const (
+	// perQuery is how many releases one query asks about; each has two arms.
+	perQuery = promql.MaxArms / 2
+	// parallel is how many queries of one question are under way.
+	parallel = 4
+)
+
+// Querier answers queries. An error with a method Incomplete says that the answer may lack something; any other error that there
+// was no answer.
+type Querier interface {
+	// Query evaluates the expression at a time and returns a vector without warnings.
+	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
+	// QueryRange evaluates it at all times from first to last, a step apart.
+	QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error)
+}
+
+// incomplete is a Querier's error for answers with warnings.
+type incomplete interface {
+	error
+	// Incomplete returns what is missing, in the words of Prometheus.
+	Incomplete() []string
+}
+
+// Config says what to ask, and how.
+type Config struct {
+	// Name is how messages call the source.
+	Name string
+	// Querier is asked.
+	Querier Querier
+	// Scope is what all questions have in common. A zero ScrapeInterval is measured; a Lookback too short for the scrape interval
+	// is lengthened.
+	Scope promql.Scope
+	// Lag is how far behind now is asked; zero: it is measured, from 1 to 15 seconds.
+	Lag time.Duration
+	// Slice is the length of the intervals that are usually asked about; zero: counting.DefaultStep.
+	Slice time.Duration
+	// Clock tells when lag and scrape interval are measured again; nil: the real one.
+	Clock clock.PassiveClock
+	// Metrics counts the queries; nil: nobody does.
+	Metrics *Metrics
+}
+
+// Counter asks one Prometheus. Its methods may be called at any time from any goroutine.
+type Counter struct {
+	Config
+
+	mu       sync.Mutex
+	scope    promql.Scope
+	lag      time.Duration
+	measured time.Time // when lag and scrape interval were last found
+}
+
+// New returns a Counter that has asked nothing yet, or an error that names the setting that cannot be used.
+func New(c Config) (*Counter, error) {
+	c.Slice = cmp.Or(c.Slice, counting.DefaultStep)
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
+	}
+	if c.Metrics == nil {
+		c.Metrics = newMetrics()
+	}
+	if c.Querier == nil {
+		return nil, errors.New("there is nothing to ask")
+	}
+	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag)}
+	x.scope = x.scopeFor(c.Scope.ScrapeInterval)
+	return x, x.scope.Validate()
+}
+
+// scopeFor is the configured scope with a scrape interval, and a look-back that is long enough for it and for the longest intervals
+// that are asked about.
+func (c *Counter) scopeFor(interval time.Duration) promql.Scope {
+	s := c.Scope
+	s.ScrapeInterval = cmp.Or(interval, promql.DefaultScrapeInterval)
+	s.Lookback = max(cmp.Or(s.Lookback, promql.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
+	return s
+}
+
+// scopeNow is the scope with what is known of the scrape interval.
+func (c *Counter) scopeNow() promql.Scope {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.scope
+}
+
+// Check returns an error that names what cannot be asked about: the name of an arm, or an indicator.
+func (c *Counter) Check(p counting.Pair) error {
+	scope := c.scopeNow()
+	for _, i := range append([]counting.Indicator{{}}, p.Indicators...) {
+		if _, err := batch(scope, i, []counting.Pair{p}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch holds both arms of the pairs.
+func batch(scope promql.Scope, by counting.Indicator, of []counting.Pair) (promql.Batch, error) {
+	arms := make([]counting.Service, 0, 2*len(of))
+	for _, p := range of {
+		arms = append(arms, p.Stable, p.Canary)
+	}
+	return promql.NewBatch(scope, by, arms)
+}
+
+// inParts calls do for the pairs in parts that fit into one query, some at a time, and returns the first part's error.
+func inParts(of []counting.Pair, do func(first int, part []counting.Pair) error) error {
+	var work sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	errs := make([]error, (len(of)+perQuery-1)/perQuery)
+	for i := range errs {
+		first := i * perQuery
+		part := of[first:min(first+perQuery, len(of))]
+		slots <- struct{}{}
+		work.Go(func() {
+			errs[i] = do(first, part)
+			<-slots
+		})
+	}
+	work.Wait()
+	return cmp.Or(errs...)
+}
+
+func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	return outcomeOf(c, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
+}
+
+// outcomeOf counts a query by its outcome, and makes its answer unusable when something may be missing in it.
+func outcomeOf[T any](c *Counter, ask func() (T, error)) (T, error) {
+	v, err := ask()
+	outcome := outcomeOK
+	if i, ok := errors.AsType[incomplete](err); ok {
+		outcome = outcomePartial
+		err = c.unusable(errors.New(strings.Join(i.Incomplete(), "; ")))
+	} else if err != nil {
+		outcome = outcomeError
+	}
+	c.Metrics.queries.WithLabelValues(outcome).Inc()
+	return v, err
+}
+
+// single asks for one number.
+func (c *Counter) single(ctx context.Context, expr string, at time.Time) (value float64, found bool, err error) {
+	v, err := c.query(ctx, expr, at)
+	if err != nil {
+		return 0, false, err
+	}
+	if value, found, err = promql.Single(v); err != nil {
+		err = c.unusable(err)
+	}
+	return value, found, err
+}
+
+// unusable is the error of an answer that is not counted.
+func (c *Counter) unusable(err error) error {
+	return counting.Unusable{Trouble: counting.Trouble{
+		Reason:  v1alpha1.ReasonStale,
+		Message: fmt.Sprintf("%s (source %s) gave an answer that is not counted: %s", Kind, c.Name, err),
+	}}
+}
+
+// typed makes every error but an Unusable one an Unanswered.
+func (c *Counter) typed(err error) error {
+	if _, ok := errors.AsType[counting.Unusable](err); ok || err == nil {
+		return err
+	}
+	return counting.Unanswered{Trouble: counting.Trouble{
+		Reason:  v1alpha1.ReasonPrometheusUnreachable,
+		Message: fmt.Sprintf("%s (source %s) does not answer: %s", Kind, c.Name, err),
+	}}
+}

@@ -1,0 +1,169 @@
+package counts
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/model"
+
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
+)
+
+func TestASourceThatCannotBeUsedIsNamed(t *testing.T) {
+	cases := map[string]struct {
+		config Config
+		says   string
+	}{
+		"nothing to ask":     {Config{}, "nothing to ask"},
+		"matcher of our own": {Config{Querier: newStore(), Scope: promql.Scope{Matchers: map[string]string{"reporter": "x"}}}, "matchers"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, err := New(c.config); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want an error with %q", err, c.says)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeAskedAboutIsNamed(t *testing.T) {
+	c, _ := newCounter(t)
+	nameless := pair()
+	nameless.Canary.Name = ""
+	cases := map[string]struct {
+		of   counting.Pair
+		says string
+	}{
+		"a name":        {nameless, "name of shop/ is empty"},
+		"an indicator":  {pair(counting.Indicator{Kind: counting.Custom, Total: "up"}), "total lacks {{selector}}"},
+		"two schemes":   {counting.Pair{Stable: stable, Canary: counting.Service{Namespace: "shop", Name: "checkout", Revision: "v2"}}, "told apart by different labels"},
+		"no indicators": {counting.Pair{Stable: stable}, "is empty"},
+	}
+	for name, x := range cases {
+		t.Run(name, func(t *testing.T) {
+			if err := c.Check(x.of); err == nil || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("got %v, want an error with %q", err, x.says)
+			}
+		})
+	}
+	if err := c.Check(pair(counting.Indicator{}, latency, orders)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
+	second := time.Second
+	cases := map[string]struct {
+		lag, interval float64
+		config        Config
+		want          counting.Timing
+	}{
+		"as measured":       {lag: 2, interval: 15, want: counting.Timing{Lag: 2500 * time.Millisecond, Interval: 15 * second}},
+		"bounded below":     {lag: 0.01, interval: 1, want: counting.Timing{Lag: second, Interval: 5 * second}},
+		"bounded above":     {lag: 90, interval: 4000, want: counting.Timing{Lag: 15 * second, Interval: 5 * time.Minute}},
+		"nothing to find":   {want: counting.Timing{Lag: 15 * second, Interval: time.Minute}},
+		"as configured":     {lag: 2, interval: 15, config: Config{Lag: 40 * second, Scope: promql.Scope{ScrapeInterval: 30 * second}}, want: counting.Timing{Lag: 40 * second, Interval: 30 * second}},
+		"one is configured": {lag: 2, interval: 15, config: Config{Lag: 40 * second}, want: counting.Timing{Lag: 40 * second, Interval: 15 * second}},
+	}
+	for name, x := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newStore()
+			p.lag, p.interval = x.lag, x.interval
+			x.config.Querier = p
+			c := counter(t, x.config)
+			if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Timing(); got != x.want {
+				t.Errorf("got %+v, want %+v", got, x.want)
+			}
+			if err := c.scopeNow().Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestItIsMeasuredOnceAMinute(t *testing.T) {
+	p, clock := newStore(), testclock.NewFakePassiveClock(noon)
+	c := counter(t, Config{Querier: p, Clock: clock})
+	for range 25 { // two minutes and a bit
+		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+			t.Fatal(err)
+		}
+		clock.SetTime(clock.Now().Add(5 * time.Second))
+	}
+	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3}, p.questions()); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+	p.fail = func(kind, time.Time) error { return errDown }
+	clock.SetTime(clock.Now().Add(time.Minute))
+	err := c.Measure(t.Context(), []counting.Pair{pair()})
+	if u, ok := errors.AsType[counting.Unanswered](err); !ok || u.Reason != v1alpha1.ReasonPrometheusUnreachable {
+		t.Errorf("without an answer: %v", err)
+	}
+	if want := (counting.Timing{Lag: time.Second, Interval: 5 * time.Second}); c.Timing() != want {
+		t.Errorf("without an answer: %+v, want what was measured before, %+v", c.Timing(), want)
+	}
+}
+
+func TestMetricsTellOutcomes(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	m, err := NewMetrics(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newStore()
+	p.observe(stable, noon.Add(-time.Hour), "200", 1)
+	c := counter(t, Config{Querier: p, Metrics: m})
+	if _, err := counted(t, c, pair()); err != nil { // base, freshness and requests
+		t.Fatal(err)
+	}
+	p.fail = func(k kind, _ time.Time) error {
+		switch k {
+		case asksFreshness:
+			return partial{[]string{"a store did not answer"}}
+		case asksRequests:
+			return errDown
+		}
+		return nil
+	}
+	if _, err := counted(t, c, pair()); err == nil {
+		t.Error("a question that was not answered is no error")
+	}
+	want := `# HELP stagger_evidence_queries_total Queries to Prometheus for evidence, by outcome: ok, partial (not used) or error (asked again).
+# TYPE stagger_evidence_queries_total counter
+stagger_evidence_queries_total{outcome="error"} 1
+stagger_evidence_queries_total{outcome="ok"} 4
+stagger_evidence_queries_total{outcome="partial"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v %v", problems, err)
+	}
+	if _, err := NewMetrics(registry); err == nil {
+		t.Error("the same registry was taken twice without an error")
+	}
+	if _, err := NewMetrics(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func reportedBy(pod, code string, values ...float64) *model.SampleStream {
+	s := &model.SampleStream{Metric: model.Metric{"pod": model.LabelValue(pod), "response_code": model.LabelValue(code)}}
+	for i, v := range values {
+		s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnix(int64(60 * i)), Value: model.SampleValue(v)})
+	}
+	return s
+}

@@ -1,0 +1,20 @@
+// Package counts is the source of counts that asks a Prometheus: questions about arms in, PromQL out, counts per arm back. The loop
+// of operator/evidence asks it as evidence.Counter; how an expression is written and its answer read is pkg/counting's.
+//
+//	asked for                 queries                                              file
+//	counts of an interval     one for the source (is it old enough to be           answer.go
+//	                          believed?), and for every 250 releases one for
+//	                          freshness and one for each indicator
+//	freshness alone           one for every 250 releases                           answer.go
+//	how late it is            two for every 250 releases, once a minute            timing.go
+//	the past of a release     one range query for each indicator                   past.go
+//	the pods of a canary      one range query                                      past.go
+//
+//	what Prometheus does                            what the loop gets
+//	no answer                                       counting.Unanswered, reason PrometheusUnreachable
+//	warnings, or what cannot be a count             unusable for the indicator it was asked by, reason Stale
+//	no scrapes from before the interval             unusable for all, reason NoData
+//	fewer than nine tenths of the targets scraped   an arm whose reports are late, reason Stale
+//	nobody reports about the arm                    an arm whose reports are late, reason NoData
+//	an arm that is reported, without counts         an arm that is not counted, reason NoData
+package counts

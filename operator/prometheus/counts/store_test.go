@@ -1,0 +1,331 @@
+package counts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
+)
+
+// kind is which of counting's questions an expression asks.
+type kind string
+
+const (
+	asksRequests  kind = "requests"
+	asksFreshness kind = "freshness"
+	asksBase      kind = "base"
+	asksLag       kind = "lag"
+	asksInterval  kind = "interval"
+	asksDurations kind = "durations"
+	asksCustom    kind = "custom"
+)
+
+// store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
+type store struct {
+	mu       sync.Mutex
+	requests map[counting.Service][]observation
+	targets  int
+	lag      float64
+	interval float64
+	// fresh says how many targets are fresh at a time; nil: all.
+	fresh func(at time.Time) int
+	// fail is asked before every answer; its error is the answer.
+	fail func(k kind, at time.Time) error
+	// hide keeps an arm out of the answers of requests.
+	hide func(s counting.Service, at time.Time) bool
+	// rogue are added to every answer of requests.
+	rogue model.Vector
+
+	// failRange is the answer to every question about a range of times, when it is set.
+	failRange error
+	// ofPods is the answer to the questions about pods.
+	ofPods model.Matrix
+	// ranges are the lengths that were asked for.
+	ranges []time.Duration
+
+	asked map[kind]int
+}
+
+// observation is n requests with one code, sampled at a time. The code "late" is a 200 that came too late for the histogram's
+// edge.
+type observation struct {
+	at   time.Time
+	code string
+	n    float64
+}
+
+func newStore() *store {
+	return &store{
+		requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
+		asked: map[kind]int{},
+	}
+}
+
+// observe adds requests that are sampled at a time, after all that were added for the service before.
+func (p *store) observe(s counting.Service, at time.Time, code string, n float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests[s] = append(p.requests[s], observation{at, code, n})
+}
+
+// total is all that was observed of a service in (from, to].
+func (p *store) total(s counting.Service, from, to time.Time) (requests, bad float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for code, n := range p.increments(s, from, to) {
+		requests += n
+		if code == "500" {
+			bad += n
+		}
+	}
+	return requests, bad
+}
+
+func (p *store) increments(s counting.Service, from, to time.Time) map[string]float64 {
+	seen := p.requests[s]
+	i, _ := slices.BinarySearchFunc(seen, from, func(o observation, t time.Time) int { return o.at.Compare(t) })
+	sums := map[string]float64{}
+	for ; i < len(seen) && !seen[i].at.After(to); i++ {
+		if seen[i].at.After(from) {
+			sums[seen[i].code] += seen[i].n
+		}
+	}
+	return sums
+}
+
+// carried tells whether the service has a series at a time.
+func (p *store) carried(s counting.Service, at time.Time) bool {
+	return len(p.requests[s]) > 0 && !p.requests[s][0].at.After(at)
+}
+
+func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := kindOf(expr)
+	p.asked[k]++
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if p.fail != nil {
+		if err := p.fail(k, at); err != nil {
+			return nil, err
+		}
+	}
+	return p.evaluate(k, expr, at)
+}
+
+func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error) {
+	switch k {
+	case asksBase:
+		return scalar(float64(p.targets)), nil
+	case asksLag:
+		return scalar(p.lag), nil
+	case asksInterval:
+		return scalar(p.interval), nil
+	case asksFreshness:
+		return p.freshness(expr, at), nil
+	case asksRequests:
+		return append(p.counts(expr, at), p.rogue...), nil
+	case asksDurations:
+		return p.pairs(expr, at, "within", func(code string) bool { return code != "late" }), nil
+	case asksCustom:
+		return p.pairs(expr, at, "bad", func(code string) bool { return code == "500" }), nil
+	}
+	return nil, fmt.Errorf("unexpected question: %s", expr)
+}
+
+func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ranges = append(p.ranges, last.Sub(first)+step)
+	if err := cmp.Or(ctx.Err(), p.failRange); err != nil {
+		return nil, err
+	}
+	if strings.Contains(expr, `reporter="destination"`) {
+		return p.ofPods, nil
+	}
+	series := map[model.Fingerprint]*model.SampleStream{}
+	for at := first; !at.After(last); at = at.Add(step) {
+		v, err := p.evaluate(kindOf(expr), expr, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range v {
+			one := series[s.Metric.Fingerprint()]
+			if one == nil {
+				one = &model.SampleStream{Metric: s.Metric}
+				series[s.Metric.Fingerprint()] = one
+			}
+			one.Values = append(one.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: s.Value})
+		}
+	}
+	return slices.Collect(maps.Values(series)), nil
+}
+
+func (p *store) counts(expr string, at time.Time) model.Vector {
+	length := sliceOf(expr)
+	var v model.Vector
+	for s := range arms(expr) {
+		if !p.carried(s, at) || p.hide != nil && p.hide(s, at) {
+			continue
+		}
+		sums := p.increments(s, at.Add(-length), at)
+		sums["200"] += sums["late"] // the series is there, also when nothing was added to it
+		delete(sums, "late")
+		for code, n := range sums {
+			v = append(v, &model.Sample{Metric: labels(s, "response_code", model.LabelValue(code)), Value: model.SampleValue(n)})
+		}
+	}
+	return v
+}
+
+// pairs are all requests of each arm, and those of the second fact.
+func (p *store) pairs(expr string, at time.Time, second string, counts func(code string) bool) model.Vector {
+	var v model.Vector
+	for s := range arms(expr) {
+		if !p.carried(s, at) {
+			continue
+		}
+		all, some := 0.0, 0.0
+		for code, n := range p.increments(s, at.Add(-sliceOf(expr)), at) {
+			all += n
+			if counts(code) {
+				some += n
+			}
+		}
+		v = append(v, &model.Sample{Metric: labels(s, "fact", "all"), Value: model.SampleValue(all)})
+		if p.hide == nil || !p.hide(s, at) {
+			v = append(v, &model.Sample{Metric: labels(s, "fact", model.LabelValue(second)), Value: model.SampleValue(some)})
+		}
+	}
+	return v
+}
+
+func (p *store) freshness(expr string, at time.Time) model.Vector {
+	fresh := p.targets
+	if p.fresh != nil {
+		fresh = p.fresh(at)
+	}
+	var v model.Vector
+	for s := range arms(expr) {
+		if !p.carried(s, at) {
+			continue
+		}
+		v = append(v,
+			&model.Sample{Metric: labels(s, "fact", "targets"), Value: model.SampleValue(p.targets)},
+			&model.Sample{Metric: labels(s, "fact", "fresh"), Value: model.SampleValue(fresh)},
+			&model.Sample{Metric: labels(s, "fact", "newest"), Value: model.SampleValue(at.Unix())})
+	}
+	return v
+}
+
+func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
+	return model.Metric{
+		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
+		name: value,
+	}
+}
+
+func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleValue(n)}} }
+
+func kindOf(expr string) kind {
+	for prefix, k := range map[string]kind{
+		"sum by": asksRequests, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+	} {
+		if strings.HasPrefix(expr, prefix) {
+			return k
+		}
+	}
+	switch {
+	case strings.Contains(expr, "_bucket{"):
+		return asksDurations
+	case strings.Contains(expr, `"bad"`):
+		return asksCustom
+	}
+	return kind(expr)
+}
+
+var (
+	namespaces = regexp.MustCompile(`destination_service_namespace=~?"([^"]*)"`)
+	names      = regexp.MustCompile(`destination_service_name=~?"([^"]*)"`)
+	offsets    = regexp.MustCompile(`(?:_total|_count)\{[^\[]*\[\w+\] offset (\w+)`)
+)
+
+// arms are the services an expression asks about: the product of its namespaces and names.
+func arms(expr string) map[counting.Service]bool {
+	all := map[counting.Service]bool{}
+	for ns := range strings.SplitSeq(namespaces.FindStringSubmatch(expr)[1], "|") {
+		for name := range strings.SplitSeq(names.FindStringSubmatch(expr)[1], "|") {
+			all[counting.Service{Namespace: ns, Name: name}] = true
+		}
+	}
+	return all
+}
+
+func sliceOf(expr string) time.Duration {
+	d, err := model.ParseDuration(offsets.FindStringSubmatch(expr)[1])
+	if err != nil {
+		panic(err)
+	}
+	return time.Duration(d)
+}
+
+// reset forgets what was asked.
+func (p *store) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.asked)
+}
+
+func (p *store) questions() map[kind]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.asked)
+}
+
+var errDown = errors.New("connection refused")
+
+// partial is the error of an answer with warnings.
+type partial struct{ warnings []string }
+
+func (p partial) Error() string        { return strings.Join(p.warnings, "; ") }
+func (p partial) Incomplete() []string { return p.warnings }
+
+func TestStoreKnowsEveryQuestion(t *testing.T) {
+	s := counting.Service{Namespace: "shop", Name: "checkout"}
+	b, err := promql.NewBatch(promql.Scope{}, counting.Indicator{}, []counting.Service{s, s.Canary()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, err := b.Increments(15 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := b.Base(15 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksLag: b.Lag(), asksInterval: b.ScrapeInterval()} {
+		if got := kindOf(expr); got != want {
+			t.Errorf("the question for %s is taken for %s", want, got)
+		}
+	}
+	if got := sliceOf(requests); got != 15*time.Second {
+		t.Errorf("the slice is taken for %s", got)
+	}
+	if got := arms(requests); !got[s] || !got[s.Canary()] || len(got) != 2 {
+		t.Errorf("the arms are taken for %v", got)
+	}
+}

@@ -1,0 +1,25 @@
+package counting
+
+// Counts is what one arm was asked and how it answered in one slice.
+type Counts struct {
+	// Requests is how many requests were answered, or failed on our side; whole, 0 or more.
+	Requests float64
+	// Bad is how many of them count against the version; at most Requests.
+	Bad float64
+	// Unclear is how many ended in a way that says nothing about the version, such as clients that went away before the
+	// answer. They are not in Requests: neither good nor bad.
+	Unclear float64
+}
+
+// Add adds requests of a class.
+func (c *Counts) Add(class Class, n float64) {
+	switch class {
+	case Good:
+		c.Requests += n
+	case Bad:
+		c.Requests += n
+		c.Bad += n
+	case Unclear:
+		c.Unclear += n
+	}
+}

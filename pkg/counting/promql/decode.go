@@ -1,0 +1,122 @@
+package promql
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+)
+
+const (
+	// MaxSeries is the largest number of series an answer may have.
+	MaxSeries = 50_000
+
+	// maxCount is far beyond what a slice or a clock in seconds can hold, and far below where a float64 skips whole numbers.
+	maxCount = 1e12
+	// fraction is how far a count may lie from a whole number.
+	fraction = 1e-6
+)
+
+// Counts reads the answer to Increments. An arm of which nothing is known, not even that it had no requests, is not in the
+// result: it has no series, or its series contradict each other. An error says what is wrong with the answer; the slice is
+// void then, for every arm.
+func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting.Counts, err error) {
+	if len(answer) > MaxSeries {
+		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+	}
+	switch b.indicator.KindOrDefault() {
+	case counting.Duration:
+		counts, err = b.durations(answer)
+	case counting.Custom:
+		counts, err = b.customs(answer)
+	default:
+		counts, err = b.outcomes(answer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("counts: %w", err)
+	}
+	return counts, nil
+}
+
+// outcomes reads the answer about Istio's counter of requests.
+func (b Batch) outcomes(answer model.Vector) (map[counting.Service]counting.Counts, error) {
+	counts, seen := map[counting.Service]counting.Counts{}, make(map[model.Fingerprint]bool, len(answer))
+	for _, s := range answer {
+		arm, asked, err := b.arm(s.Metric, labelCode, labelFlags, labelGRPC)
+		if err != nil {
+			return nil, err
+		}
+		id := s.Metric.Fingerprint()
+		if seen[id] {
+			return nil, fmt.Errorf("the answer has the series %s twice", s.Metric)
+		}
+		seen[id] = true
+		n, err := count(s.Value)
+		if err != nil {
+			return nil, fmt.Errorf("series %s: %w", s.Metric, err)
+		}
+		if !asked {
+			continue
+		}
+		c := counts[arm]
+		c.Add(b.indicator.Rules.Classify(outcome(s.Metric)), n)
+		counts[arm] = c
+	}
+	return counts, nil
+}
+
+// arm returns the service of a series and whether it is an arm of the batch. It is not, without error, when its namespace is
+// one arm's and its name another's. A series with other labels than these is not an answer to our question.
+func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm counting.Service, asked bool, err error) {
+	for name := range m {
+		byRevision := name == labelRevision && b.arms[0].Revision != ""
+		if name != labelNamespace && name != labelName && !byRevision && !slices.Contains(others, name) {
+			return counting.Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
+		}
+	}
+	arm = counting.Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
+	if _, asked = slices.BinarySearchFunc(b.arms, arm, counting.Service.Compare); asked {
+		return arm, true, nil
+	}
+	inNamespace := slices.ContainsFunc(b.arms, func(a counting.Service) bool { return a.Namespace == arm.Namespace })
+	inName := slices.ContainsFunc(b.arms, func(a counting.Service) bool { return a.Name == arm.Name })
+	if !inNamespace || !inName {
+		return counting.Service{}, false, fmt.Errorf("series %s is of a service that was not asked for", m)
+	}
+	return arm, false, nil
+}
+
+func count(v model.SampleValue) (float64, error) {
+	n := float64(v)
+	whole := math.Round(n)
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0) || n < 0 || n > maxCount:
+		return 0, fmt.Errorf("its value is %v; a count is a number from 0 to %v", n, float64(maxCount))
+	case math.Abs(n-whole) > fraction:
+		return 0, fmt.Errorf("its value is %v; a count is a whole number (is the source downsampled?)", n)
+	}
+	return whole, nil
+}
+
+// Single reads the answer to Base, Lag or ScrapeInterval: one finite number, 0 or more. found is false when the answer is empty.
+func Single(answer model.Vector) (value float64, found bool, err error) {
+	switch len(answer) {
+	case 0:
+		return 0, false, nil
+	case 1:
+	default:
+		return 0, false, fmt.Errorf("the answer has %d series; one was asked for", len(answer))
+	}
+	value = float64(answer[0].Value)
+	if math.IsNaN(value) || value < 0 || value > maxCount {
+		return 0, false, fmt.Errorf("the answer is %v; it must be a number from 0 to %v", value, float64(maxCount))
+	}
+	return value, true, nil
+}
+
+func outcome(m model.Metric) counting.Outcome {
+	return counting.Outcome{Code: string(m[labelCode]), Flags: string(m[labelFlags]), GRPC: string(m[labelGRPC])}
+}

@@ -1,0 +1,94 @@
+package promql
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+)
+
+// The values of a Freshness come in one answer and are told apart by this label, which no target can set: the aggregations drop all others.
+const (
+	labelFact   = "fact"
+	factTargets = "targets"
+	factFresh   = "fresh"
+	factNewest  = "newest"
+)
+
+// Freshness says how current the scrapes of one service's reporters are: the proxies and gateways that sent it a request.
+// The zero Freshness is that of a service nobody has reported about, such as a canary before its first request; the stable's
+// Freshness speaks for it then, for the same proxies report both.
+type Freshness struct {
+	// Targets is how many scrape targets, still there, carried the service in the look-back.
+	Targets int
+	// Fresh is how many of them were scraped with success within two scrape intervals.
+	Fresh int
+	// Newest is when the newest sample of the service was taken; zero when the last scrape of every target failed.
+	Newest time.Time
+}
+
+// Current reports whether counts may be taken as all that happened: at least nine tenths of the targets, and one, are fresh.
+func (f Freshness) Current() bool { return f.Targets > 0 && 10*f.Fresh >= 9*f.Targets }
+
+// Freshness returns the question how current the scrapes of the arms' reporters are. A target counts as fresh by its own up:
+// a proxy that was restarted carries no series of the service until its next request, and is known all the same to have
+// counted nothing. A target that discovery has lost is no longer waited for. Read the answer with DecodeFreshness.
+func (b Batch) Freshness() string {
+	x, up := b.carrier(), b.scope.target("up")
+	carriers := fmt.Sprintf("(group by (job, instance, %s) (last_over_time(%s[%s])) and on (job, instance) %s)",
+		b.groups(), x, duration(b.scope.lookback()), up)
+	fact := func(name, value string) string {
+		return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", value, labelFact, name)
+	}
+	by := "by (" + b.groups() + ") "
+	fresh := fmt.Sprintf("(%s and on (job, instance) (max_over_time(%s[%s]) == 1))", carriers, up, duration(2*b.scope.interval()))
+	return fact(factTargets, "count "+by+carriers) + "\nor " +
+		fact(factFresh, "count "+by+fresh) + "\nor " +
+		fact(factNewest, "max "+by+"(timestamp("+x+"))")
+}
+
+// DecodeFreshness reads the answer to Freshness. Arms nobody has reported about are not in it. An error says what is wrong
+// with the answer; then nothing is known about any arm.
+func (b Batch) DecodeFreshness(answer model.Vector) (map[counting.Service]Freshness, error) {
+	read := map[counting.Service]Freshness{}
+	for _, s := range answer {
+		arm, asked, err := b.arm(s.Metric, labelFact)
+		if err != nil {
+			return nil, fmt.Errorf("freshness: %w", err)
+		}
+		if !asked {
+			continue
+		}
+		f := read[arm]
+		if err := f.set(string(s.Metric[labelFact]), float64(s.Value)); err != nil {
+			return nil, fmt.Errorf("freshness of %s: %w", arm, err)
+		}
+		read[arm] = f
+	}
+	for arm, f := range read {
+		if f.Fresh > f.Targets {
+			return nil, fmt.Errorf("freshness of %s: %d of %d targets are said to be fresh", arm, f.Fresh, f.Targets)
+		}
+	}
+	return read, nil
+}
+
+func (f *Freshness) set(fact string, value float64) error {
+	if math.IsNaN(value) || value < 0 || value > maxCount {
+		return fmt.Errorf("%s is %v; it must be a number from 0 to %v", fact, value, float64(maxCount))
+	}
+	switch fact {
+	case factTargets:
+		f.Targets = int(value)
+	case factFresh:
+		f.Fresh = int(value)
+	case factNewest:
+		f.Newest = time.UnixMilli(int64(math.Round(value * 1000)))
+	default:
+		return fmt.Errorf("the answer has the unknown fact %q", fact)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package promql
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+)
+
+const slice = 5 * time.Second
+
+func births(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop, shop.Canary())
+	good := func(n float64) sample { return counted(shop, "200", "-", n) }
+	failed := func(n float64) sample { return counted(shop.Canary(), "503", "UH", n) }
+	return []scenario{{
+		Name: "a series born at a target that was scraped before counts from nothing",
+		Series: []series{
+			up("p", "a", "1x40"),
+			requests("p", "a", shop, "200", "-", "1000+10x40"),
+			requests("p", "a", shop.Canary(), "503", "UH", "_x20 7+1x20"),
+		},
+		Asked: []asked{
+			a.requests("95s", slice, good(10)),
+			a.requests("100s", slice, good(10), failed(7)),
+			a.requests("105s", slice, good(10), failed(1)),
+			a.requests("150s", time.Minute, good(120), failed(17)),
+		},
+	}, {
+		Name: "a new pod of a job that is not new counts from nothing",
+		Series: []series{
+			up("p", "a", "1x40"), up("p", "n", "_x20 1x20"),
+			requests("p", "n", shop, "200", "-", "_x20 4+2x20"),
+		},
+		Asked: []asked{a.requests("95s", slice), a.requests("100s", slice, good(4)), a.requests("105s", slice, good(2))},
+	}, {
+		Name: "a new pod whose first two scrapes fail counts from nothing at its third",
+		Series: []series{
+			up("p", "a", "1x40"), up("p", "n", "_x20 0 0 1x20"),
+			requests("p", "n", shop, "200", "-", "_x22 4+2x20"),
+		},
+		Asked: []asked{a.requests("105s", slice), a.requests("110s", slice, good(4)), a.requests("115s", slice, good(2))},
+	}, {
+		Name: "a counter that was reset gives what came after",
+		Series: []series{
+			up("p", "a", "1x40"),
+			requests("p", "a", shop, "200", "-", "1000+10x20 3+10x20"),
+		},
+		Asked: []asked{a.requests("100s", slice, good(10)), a.requests("105s", slice, good(3)), a.requests("110s", slice, good(10))},
+	}}
+}
+
+func gaps(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop, shop.Canary())
+	good := func(n float64) sample { return counted(shop, "200", "-", n) }
+	failed := func(n float64) sample { return counted(shop.Canary(), "503", "UH", n) }
+	return []scenario{{
+		Name: "scrapes that fail for a while lose nothing, not even what was born meanwhile",
+		Series: []series{
+			up("p", "a", "1x60"), up("p", "b", "1x20 0x9 1x20"),
+			requests("p", "b", shop, "200", "-", "1000+10x20 stale _x9 1310+10x20"),
+			requests("p", "b", shop.Canary(), "503", "UH", "_x31 9+1x20"),
+		},
+		Asked: []asked{
+			a.requests("100s", slice, good(10)),
+			a.requests("150s", slice, good(0)),
+			a.requests("155s", slice, good(110), failed(9)),
+			a.requests("160s", slice, good(10), failed(1)),
+		},
+	}, {
+		Name: "after scrapes that failed for longer than the look-back a lifetime is not taken for a birth",
+		Series: []series{
+			up("p", "a", "1x200"), up("p", "b", "1x20 0x129 1x50"),
+			requests("p", "b", shop, "200", "-", "1000+10x20 stale _x129 9000+10x20"),
+		},
+		Asked: []asked{
+			a.requests("750s", slice),
+			a.requests("755s", slice),
+			a.requests("760s", slice, good(10)),
+		},
+	}, {
+		Name: "a target that comes back within the hour is not a new one",
+		Series: []series{
+			up("p", "a", "1x300"), up("p", "b", "1x20 stale _x199 1x50"),
+			requests("p", "b", shop, "200", "-", "1000+10x20 stale _x199 9000+10x20"),
+		},
+		Asked: []asked{
+			a.requests("1105s", slice),
+			a.requests("1110s", slice, good(10)),
+		},
+	}, {
+		Name: "the last counts of a pod that ends are counted once",
+		Series: []series{
+			up("p", "a", "1x60"), up("p", "b", "1x20 stale"),
+			requests("p", "b", shop, "200", "-", "1000+10x20 stale"),
+		},
+		Asked: []asked{a.requests("100s", slice, good(10)), a.requests("105s", slice, good(0)), a.requests("110s", slice, good(0))},
+	}}
+}
+
+func holes(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop)
+	good := func(n float64) sample { return counted(shop, "200", "-", n) }
+	targets := func(n float64) sample { return sample{Labels: "{}", Value: n} }
+	return []scenario{{
+		Name: "an empty Prometheus is void until every target has had time to be scraped",
+		Series: []series{
+			up("p", "a", "_x20 1x40"), up("p", "b", "_x21 1x40"),
+			requests("p", "a", shop, "200", "-", "_x20 5000+10x40"),
+			requests("p", "b", shop, "200", "-", "_x21 7000+10x40"),
+		},
+		Asked: []asked{
+			a.base("95s", slice),
+			a.requests("100s", slice), a.base("100s", slice),
+			a.requests("105s", slice, good(10)), a.base("105s", slice),
+			a.base("125s", slice),
+			a.requests("130s", slice, good(20)), a.base("130s", slice, targets(1)),
+			a.base("135s", slice, targets(2)),
+		},
+	}, {
+		Name: "a Prometheus that was down for longer than the look-back is void as an empty one is",
+		Series: []series{
+			up("p", "a", "1x20 _x129 1x100"),
+			requests("p", "a", shop, "200", "-", "1000+10x20 _x129 9000+10x100"),
+		},
+		Asked: []asked{
+			a.base("100s", slice, targets(1)),
+			a.base("705s", slice),
+			a.requests("750s", slice), a.base("750s", slice),
+			a.requests("755s", slice, good(10)), a.base("755s", slice),
+			a.base("775s", slice),
+			a.requests("780s", slice, good(10)), a.base("780s", slice, targets(1)),
+		},
+	}, {
+		Name: "a job that is renamed makes no births",
+		Series: []series{
+			up("p", "a", "1x20 stale"), up("q", "a", "_x21 1x40"), up("q", "b", "_x22 1x40"),
+			requests("p", "a", shop, "200", "-", "5000+10x20 stale"),
+			requests("q", "a", shop, "200", "-", "_x21 5210+10x40"),
+			requests("q", "b", shop, "200", "-", "_x22 7210+10x40"),
+		},
+		Asked: []asked{
+			a.requests("105s", slice, good(0)),
+			a.requests("110s", slice, good(10)),
+			a.requests("115s", slice, good(20)),
+		},
+	}}
+}
+
+func selections(t *testing.T) []scenario {
+	hostile := []counting.Service{{Namespace: "shop", Name: `a|b`}, {Namespace: "shop", Name: `x"} or vector(1) or up{y="`}, {Namespace: "shop", Name: `.*`}, {Namespace: "shop", Name: "\\\n\u00e9"}}
+	h := newAsker(t, scope, hostile...)
+	var odd []series
+	var want []sample
+	for i, s := range hostile {
+		odd = append(odd, requests("p", "a", s, "200", "-", "0+10x40"))
+		want = append(want, counted(hostile[i], "200", "-", 10))
+	}
+	one := newAsker(t, scope, hostile[2])
+	east := newAsker(t, Scope{ScrapeInterval: 5 * time.Second, Matchers: map[string]string{"cluster": `e"ast`}, Jobs: []string{"p", "q"}}, shop)
+	a := newAsker(t, scope, shop)
+	return []scenario{{
+		Name:   "names are taken as they are, whatever is in them",
+		Series: append(odd, up("p", "a", "1x40"), requests("p", "a", counting.Service{Namespace: "shop", Name: "b"}, "200", "-", "0+10x40")),
+		Asked:  []asked{h.requests("100s", slice, want...), one.requests("100s", slice, want[2])},
+	}, {
+		Name: "a source's matchers keep clusters apart, and jobs keep others' targets out",
+		Series: []series{
+			{Series: `up{job="p",instance="a",cluster="e\"ast"}`, Values: "1x40"},
+			{Series: `up{job="other",instance="a",cluster="e\"ast"}`, Values: "1x40"},
+			{Series: `up{job="p",instance="a",cluster="west"}`, Values: "1x40"},
+			{Series: `istio_requests_total{reporter="source",job="p",instance="a",cluster="e\"ast",` + row(shop, "200", "-") + `}`, Values: "0+10x40"},
+			{Series: `istio_requests_total{reporter="source",job="p",instance="a",cluster="west",` + row(shop, "200", "-") + `}`, Values: "0+1000x40"},
+		},
+		Asked: []asked{
+			east.requests("100s", slice, counted(shop, "200", "-", 10)),
+			east.base("100s", slice, sample{Labels: "{}", Value: 1}),
+		},
+	}, {
+		Name: "other reporters and other services are not counted, gRPC statuses are",
+		Series: []series{
+			up("p", "a", "1x40"),
+			requests("p", "a", shop, "200", "-", "0+10x40"),
+			requests("p", "a", counting.Service{Namespace: "shop", Name: "checkout-v2"}, "200", "-", "0+10x40"),
+			requests("p", "a", counting.Service{Namespace: "unknown", Name: "unknown"}, "503", "NC", "0+10x40"),
+			{Series: `istio_requests_total{reporter="destination",job="p",instance="a",` + row(shop, "200", "-") + `}`, Values: "0+10x40"},
+			{Series: `istio_requests_total{reporter="waypoint",job="p",instance="a",` + row(shop, "200", "-") + `}`, Values: "0+10x40"},
+			{Series: `istio_requests_total{reporter="source",job="p",instance="a",grpc_response_status="14",` + row(shop, "200", "-") + `}`, Values: "0+3x40"},
+		},
+		Asked: []asked{a.requests("100s", slice,
+			counted(shop, "200", "-", 10),
+			sample{Labels: `{grpc_response_status="14",` + row(shop, "200", "-") + `}`, Value: 3})},
+	}}
+}
+
+func freshness(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop, shop.Canary())
+	expr := a.b.Freshness()
+	return []scenario{{
+		Name: "targets whose scrapes fail are not fresh, and targets that are gone are not waited for",
+		Series: []series{
+			up("p", "a", "1x60"), up("p", "b", "1x20 0x40"), up("p", "gone", "1x20 stale"), up("p", "stranger", "1x60"),
+			requests("p", "a", shop, "200", "-", "0+10x60"),
+			requests("p", "a", shop, "503", "UH", "0+1x60"),
+			requests("p", "a", shop.Canary(), "200", "-", "0+1x60"),
+			requests("p", "b", shop, "200", "-", "0+10x20 stale"),
+			requests("p", "gone", shop, "200", "-", "0+10x20 stale"),
+		},
+		Asked: []asked{
+			ask(expr, "100s", append(facts(shop, 3, 3, 100), facts(shop.Canary(), 1, 1, 100)...)...),
+			// One failed scrape is within two scrape intervals.
+			ask(expr, "105s", append(facts(shop, 2, 2, 105), facts(shop.Canary(), 1, 1, 105)...)...),
+			ask(expr, "120s", append(facts(shop, 2, 1, 120), facts(shop.Canary(), 1, 1, 120)...)...),
+		},
+	}, {
+		Name: "a proxy that was restarted and has had no request since is fresh",
+		Series: []series{
+			up("p", "a", "1x60"),
+			requests("p", "a", shop, "200", "-", "0+10x20 stale"),
+		},
+		Asked: []asked{ask(expr, "150s", facts(shop, 1, 1, -1)...)},
+	}, {
+		Name: "nothing is fresh when Prometheus stops scraping",
+		Series: []series{
+			up("p", "a", "1x20"),
+			requests("p", "a", shop, "200", "-", "0+10x20"),
+		},
+		Asked: []asked{
+			ask(expr, "120s", facts(shop, 1, -1, 100)...),
+			ask(expr, "800s"),
+		},
+	}}
+}
+
+func settings(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop)
+	return []scenario{{
+		Name: "lag and scrape interval are those of the jobs that carry the arms",
+		Series: []series{
+			up("p", "a", "1x200"), up("q", "a", "1 _ _ 1 _ _ 1x200"), up("other", "a", "1x200"),
+			{Series: `scrape_duration_seconds{job="p",instance="a"}`, Values: "0.25x100 0.75 0.25x99"},
+			{Series: `scrape_duration_seconds{job="other",instance="a"}`, Values: "9x200"},
+			requests("p", "a", shop, "200", "-", "0+10x200"),
+		},
+		Asked: []asked{
+			ask(a.b.Lag(), "900s", sample{Labels: "{}", Value: 0.75}),
+			ask(a.b.ScrapeInterval(), "900s", sample{Labels: "{}", Value: 5}),
+			ask(a.b.ScrapeInterval(), "200s"),
+			ask(a.b.Lag(), "2000s"),
+		},
+	}}
+}
