@@ -227,5 +227,6 @@ func (t *throttle) forget(key types.NamespacedName) {
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.Loop.Forget(key)
 	r.live.forget(key)
+	r.guard.forget(key)
 	r.metrics.forget(key)
 }
