@@ -183,6 +183,50 @@ func TestANarrowedServiceStaysNarrowedWhoeverWritesIt(t *testing.T) {
 	}
 }
 
+// Who writes a Service as it was while a release ran, elsewhere or after the release, would narrow it to pods that are not there, and could
+// not widen it again.
+func TestNobodyButTheOperatorNarrowsAService(t *testing.T) {
+	ns := newNamespace(t)
+	c := operatorClient(t)
+	read := func() *corev1.Service {
+		t.Helper()
+		var s corev1.Service
+		if err := adm.client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "checkout"}, &s); err != nil {
+			t.Fatal(err)
+		}
+		return &s
+	}
+	narrowed := strings.NewReplacer("team: payments", "team: payments, stagger.dev/narrowed: abc123", "{app: checkout}", "{app: checkout, pod-template-hash: abc123}").
+		Replace(fmt.Sprintf(userService, 1))
+	wide := func(after string) {
+		t.Helper()
+		if s := read(); len(s.Spec.Selector) != 1 || s.Labels[v1alpha1.NarrowedLabel] != "" || s.Labels["team"] != "payments" {
+			t.Errorf("after %s: selector %v, labels %v; want it wide, and the rest as it was written", after, s.Spec.Selector, s.Labels)
+		}
+	}
+	waitFor(t, "the API server follows the policy stagger-narrow", func() (bool, string) {
+		out, err := try(t.Context(), narrowed, "-n", ns, "create", "--dry-run=server", "-o", "jsonpath={.spec.selector}", "-f", "-")
+		return err == nil && !strings.Contains(out, "abc123"), fmt.Sprint(out, err)
+	})
+	feed(t, narrowed, "create", "-n", ns, "-f", "-")
+	wide("create")
+	feed(t, narrowed, "apply", "-n", ns, "-f", "-")
+	wide("apply")
+	feed(t, narrowed, "apply", "-n", ns, "--server-side", "--force-conflicts", "--field-manager=gitops", "-f", "-")
+	wide("server-side apply")
+	feed(t, narrowed, "replace", "-n", ns, "-f", "-")
+	wide("replace")
+	patchAs(t, c, read(), narrowing)
+	kubectl(t, "-n", ns, "patch", "service", "checkout", "--subresource=status", "--type=merge", "-p", `{"metadata":{"labels":{"stagger.dev/narrowed":null}}}`)
+	if s := read(); s.Labels[v1alpha1.NarrowedLabel] != "abc123" {
+		t.Errorf("a write of the status took the label away: %v", s.Labels)
+	}
+	feed(t, strings.Replace(narrowed, "pod-template-hash: abc123", "tier: web", 1), "apply", "-n", ns, "--server-side", "--force-conflicts", "--field-manager=gitops", "-f", "-")
+	if s := read(); s.Spec.Selector["pod-template-hash"] != "abc123" || s.Spec.Selector["tier"] != "web" {
+		t.Errorf("a narrowed Service has the selector %v", s.Spec.Selector)
+	}
+}
+
 // feed runs kubectl with an input.
 func feed(t *testing.T, input string, args ...string) {
 	t.Helper()

@@ -55,7 +55,7 @@ func (d *dice) observation() release.Observation {
 	}
 	o.Workload = release.Workload{
 		Deployment: pick(d, "web", "web", ""), Replicas: int32(d.n(6)), Template: pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),
-		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, release.HoldOnChange, release.HoldAlways), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
+		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, release.HoldOnChange, release.HoldAlways, release.HoldUnknown), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
 		HandedOver: d.n(5) == 1, Rogue: pick(d, "", "", "web-x"), Twin: pick(d, "", "web-old"), Crashing: pick(d, "", "", "", "app crashes"),
 		Obstacle: pick(d, "", "quota"),
 	}

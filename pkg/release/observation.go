@@ -58,6 +58,9 @@ type Problem struct {
 type HoldMode string
 
 const (
+	// HoldUnknown says that it is not proven yet how the Deployment is held: at rest it is neither paused nor unpaused for that, but
+	// paused as soon as a template waits.
+	HoldUnknown HoldMode = ""
 	// HoldOnChange is used where the API server pauses the Deployment in the write that changes its template; at rest it is not paused.
 	HoldOnChange HoldMode = "OnChange"
 	// HoldAlways is the fallback: the Deployment is paused at rest too.
@@ -77,7 +80,7 @@ type Workload struct {
 	Waits bool
 	// Held and Paused are what is written on the Deployment, PausedBefore that its owner had paused it before it was held.
 	Held, Paused, PausedBefore bool
-	// Mode is how it is held, proven by a dry run where it is HoldOnChange.
+	// Mode is how it is held, proven by a dry run where it is HoldOnChange. While a release runs it means nothing: the Deployment is paused.
 	Mode HoldMode
 	// Stable is the ReplicaSet that serves; while a release runs, the one it is judged beside. StableImages are its images.
 	Stable       Set

@@ -30,7 +30,7 @@ func whenNotHeld(o Observation, _ time.Time) (Decision, bool) {
 	if !w.Held {
 		acts = append(acts, Action{Verb: Hold})
 	}
-	if !w.Paused && (w.Mode != HoldOnChange || o.running()) {
+	if !w.Paused && (o.running() || w.Mode == HoldAlways || w.Mode != HoldOnChange && w.Waits) {
 		acts = append(acts, Action{Verb: Pause})
 	}
 	if len(acts) == 0 {

@@ -128,7 +128,6 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	now := r.clock.Now()
 	d := release.Decide(f.o, now)
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
-	d.After = sooner(d.After, f.recheck)
 	failure := r.act(ctx, f, d)
 	r.timeAbort(ctx, f, d, failure)
 	if failure == nil && forgets(d) {
@@ -136,8 +135,32 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	result, err := r.report(ctx, f, d, failure)
+	if err == nil && failure == nil {
+		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, f, d))
+	}
 	result.Priority = priority(d)
 	return result, err
+}
+
+// proveHold renews the proof of the hold at the end of a pass at rest, and says when the next pass has to come for it; 0: when something
+// changes. Nothing waits for the dry run: what the pass decided is written and told.
+func (r *reconciler) proveHold(ctx context.Context, f *facts, d release.Decision) time.Duration {
+	key := client.ObjectKeyFromObject(f.shift)
+	if f.deployment == nil {
+		r.guard.forget(key)
+		return 0
+	}
+	if f.running() || d.Release != nil && !d.Release.State.Ended() || len(d.Actions) > 0 {
+		return 0
+	}
+	changed, again, err := r.guard.renew(ctx, key, f.deployment)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Proving how a Deployment is held failed", "deployment", f.deployment.Name, "again", again.String())
+	}
+	if changed {
+		return time.Millisecond
+	}
+	return again
 }
 
 // priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.

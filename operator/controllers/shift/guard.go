@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -23,130 +22,204 @@ import (
 // holdPolicy names the admission policy of the manifests, and its binding.
 const holdPolicy = "stagger-hold"
 
-// proveAgain are the ages of a change of the policy at which a proof is made again. An API server follows such a change some time after
-// its watchers have seen it, by a look once a second, and of several each by its own: a proof before that is of the policy as it was.
+// proveAgain are the ages of a change of the policy at which a proof is made. An API server follows such a change some time after its
+// watchers have seen it, by a look once a second, and of several each by its own: a proof before the first would be of the policy as it was.
 var proveAgain = [...]time.Duration{1500 * time.Millisecond, 4 * time.Second, 15 * time.Second}
 
-// guard proves, by a dry run of a template change, that the API server holds a Deployment's template changes. A proof counts
-// until the policy, its binding or the Deployment's label change. Without policy or binding there is nothing to prove.
+const (
+	// proofRenewed is the age at which a proof is made anew, and proofLasts the one from which it counts no more: labels of namespaces and
+	// other people's admission may change what the API server does without a change of the policy.
+	proofRenewed = 30 * time.Minute
+	proofLasts   = time.Hour
+	// proofLimit is how long a dry run may take; a webhook that hangs must not keep a worker.
+	proofLimit = 5 * time.Second
+	// A dry run that failed is tried again after retryProofFirst, then each time after twice as long, up to retryProofLast.
+	retryProofFirst = 2 * time.Second
+	retryProofLast  = 10 * time.Minute
+)
+
+// guard knows how Deployments are held. That the API server holds template changes is proven by a dry run of one, and a proof counts for a
+// time, for the policy and the binding that it was made with, and while the Deployment is labelled as held.
+//
+//	pass: mode (memory and caches) ─► decide ─► act ─► at rest: renew (at most one dry run) ─► another pass if it has changed
+//
+// What is proven is kept for each TrafficShift, since that is what a pass is about, and what goes away.
 type guard struct {
 	client client.Client
 	clock  clock.PassiveClock
-	mode   options.Hold
-	knows  bool // the cluster has mutating admission policies
+	proves bool // false: Deployments are held by being paused, and there is nothing to prove
 
 	mu     sync.Mutex
-	proofs map[types.UID]proof
+	proofs map[types.NamespacedName]proof
+	looked bool
+	seen   version   // what the policy was at the last look
+	since  time.Time // when it had become so
 }
 
-// proof is what the last dry run showed.
+// proof is what the dry runs of a Deployment showed.
 type proof struct {
-	on    version
-	label string // as it was on the Deployment
-	held  bool
-	since time.Time // when the policy or its binding changed
-	at    time.Time // when the dry run was made
+	of subject
+	// mode is what the last dry run showed that was answered, at that time; empty before the first.
+	mode release.HoldMode
+	at   time.Time
+	// failures counts the dry runs since then that were not answered, tried is when the last of them was made.
+	failures int
+	tried    time.Time
 }
 
-// version is what the policy and its binding were.
+// subject is what a proof is of.
+type subject struct {
+	uid types.UID
+	on  version
+}
+
+// version is what the policy and its binding are.
 type version struct{ policy, binding string }
 
 // missing says that nothing holds anything.
 func (v version) missing() bool { return v.policy == "" || v.binding == "" }
 
-func newGuard(c client.Client, k clock.PassiveClock, mode string, knows bool) *guard {
-	return &guard{client: c, clock: k, mode: options.Hold(mode), knows: knows, proofs: map[types.UID]proof{}}
+// newGuard takes the setting hold, and whether the cluster knows mutating admission policies.
+func newGuard(c client.Client, k clock.PassiveClock, hold string, knows bool) *guard {
+	return &guard{client: c, clock: k, proves: knows && options.Hold(hold) != options.HoldAlways, proofs: map[types.NamespacedName]proof{}}
 }
 
-// of says how the Deployment is held, and when to ask again; 0: at the next change. A proof that fails for want of an answer leaves
-// things as they were proven last; without any proof the Deployment has to be paused at rest.
-func (g *guard) of(ctx context.Context, d *appsv1.Deployment) (release.HoldMode, time.Duration) {
-	if g.mode == options.HoldAlways || !g.knows {
-		return release.HoldAlways, 0
+// mode is how the Deployment of a TrafficShift is held, as far as that is proven by now. It asks nobody: it reads caches and memory.
+func (g *guard) mode(ctx context.Context, key types.NamespacedName, d *appsv1.Deployment) (release.HoldMode, error) {
+	if !g.proves {
+		return release.HoldAlways, nil
+	}
+	on, err := g.look(ctx)
+	if err != nil {
+		return release.HoldUnknown, err
+	}
+	p, _ := g.known(key, d, on)
+	if on.missing() {
+		return release.HoldAlways, nil
+	}
+	return p.shows(g.clock.Now()), nil
+}
+
+// renew makes the proof where it is due, by a dry run of at most proofLimit. It is called at the end of a pass in which no release runs and
+// nothing was written. Changed says that mode answers otherwise than before, so that another pass is to be made; again is when the proof is
+// due next, 0 when there is nothing to prove. An error is of a dry run that was not answered, and is remembered like an answer.
+func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.Deployment) (changed bool, again time.Duration, err error) {
+	if !g.proves {
+		return false, 0, nil
+	}
+	on, err := g.look(ctx)
+	if err != nil {
+		return false, 0, err
+	}
+	p, since := g.known(key, d, on)
+	if on.missing() || !held(d) {
+		return false, 0, nil
+	}
+	if wait := p.due(since).Sub(g.clock.Now()); wait > 0 {
+		return false, wait, nil
+	}
+	before := p.shows(g.clock.Now())
+	mode, err := g.prove(ctx, d)
+	now := g.clock.Now()
+	if p.of = (subject{d.UID, on}); err != nil {
+		p.failures, p.tried = p.failures+1, now
+	} else {
+		p.mode, p.at, p.failures = mode, now, 0
 	}
 	g.mu.Lock()
-	known, found := g.proofs[d.UID]
+	g.proofs[key] = p
 	g.mu.Unlock()
-	next, err := g.renew(ctx, d, known, found)
-	wait := next.left(g.clock.Now())
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Proving how a Deployment is held failed", "deployment", d.Name)
-		wait = proveAgain[0]
-	} else {
-		g.mu.Lock()
-		g.proofs[d.UID] = next
-		g.mu.Unlock()
-	}
-	if next.held {
-		return release.HoldOnChange, wait
-	}
-	return release.HoldAlways, wait
+	return p.shows(now) != before, p.due(since).Sub(now), err
 }
 
-// renew makes the proof anew where it is out of date or came too soon after a change.
-func (g *guard) renew(ctx context.Context, d *appsv1.Deployment, known proof, found bool) (proof, error) {
-	on, made, err := g.version(ctx)
-	if err != nil {
-		return known, err
+// known is the proof that there is, and since when the policy is what it is. A proof of anything else than what is there now is dropped,
+// and so is one of a Deployment without the label, which a policy that works would not have let go.
+func (g *guard) known(key types.NamespacedName, d *appsv1.Deployment, on version) (proof, time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p, found := g.proofs[key]; found && (p.of != subject{d.UID, on} || !held(d)) {
+		delete(g.proofs, key)
 	}
-	next, label := known, d.Labels[workload.HeldLabel]
+	return g.proofs[key], g.since
+}
+
+func held(d *appsv1.Deployment) bool { return d.Labels[workload.HeldLabel] == "true" }
+
+// forget drops what is known of the Deployment of a TrafficShift: it, or its Deployment, is gone.
+func (g *guard) forget(key types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.proofs, key)
+}
+
+// shows is the mode that is proven. Where dry runs fail, the Deployment is held in the way that needs no proof.
+func (p proof) shows(now time.Time) release.HoldMode {
 	switch {
-	case !found:
-		next = proof{on: on, since: made}
-	case known.on != on:
-		next = proof{on: on, held: known.held, since: g.clock.Now()}
-	case known.label == label && known.left(g.clock.Now()) != due:
-		return known, nil
+	case p.mode != release.HoldUnknown && now.Before(p.at.Add(proofLasts)):
+		return p.mode
+	case p.failures > 0:
+		return release.HoldAlways
 	}
-	next.label, next.at = label, g.clock.Now()
-	if on.missing() {
-		next.held, next.since = false, time.Time{} // there is nothing to follow
-		return next, nil
-	}
-	if next.held, err = g.prove(ctx, d); err != nil {
-		return known, err
-	}
-	return next, nil
+	return release.HoldUnknown
 }
 
-// due is the least time there is: the proof is to be made again now.
-const due = time.Nanosecond
-
-// left is the time until the proof is to be made again; 0: it counts until something changes.
-func (p proof) left(now time.Time) time.Duration {
+// due is when the proof is to be made again, given when the policy had become what it is.
+func (p proof) due(since time.Time) time.Time {
+	if p.failures > 0 {
+		wait := retryProofFirst
+		for n := 1; n < p.failures && wait < retryProofLast; n++ {
+			wait *= 2
+		}
+		return p.tried.Add(min(wait, retryProofLast))
+	}
 	for _, age := range proveAgain {
-		if again := p.since.Add(age); p.at.Before(again) {
-			return max(due, again.Sub(now))
+		if again := since.Add(age); p.at.Before(again) {
+			return again
 		}
 	}
-	return 0
+	return p.at.Add(proofRenewed)
 }
 
-// version is what the proof rests on, and when the younger of the two was made.
-func (g *guard) version(ctx context.Context) (v version, made time.Time, err error) {
+// look reads from caches what a proof rests on, and notes when that has changed: at the first look when the younger of the two was made.
+func (g *guard) look(ctx context.Context) (version, error) {
 	var p admissionv1.MutatingAdmissionPolicy
 	var b admissionv1.MutatingAdmissionPolicyBinding
-	key := types.NamespacedName{Name: holdPolicy}
+	var made time.Time
 	for _, o := range []client.Object{&p, &b} {
-		if err := g.client.Get(ctx, key, o); err != nil && !apierrors.IsNotFound(err) {
-			return v, made, fmt.Errorf("reading the admission policy: %w", err)
+		if err := g.client.Get(ctx, types.NamespacedName{Name: holdPolicy}, o); err != nil && !apierrors.IsNotFound(err) {
+			return version{}, fmt.Errorf("reading the admission policy %s: %w", holdPolicy, err)
 		}
 		if at := o.GetCreationTimestamp(); at.After(made) {
 			made = at.Time
 		}
 	}
-	return version{p.ResourceVersion, b.ResourceVersion}, made, nil
+	is := version{p.ResourceVersion, b.ResourceVersion}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.looked:
+		g.looked, g.seen, g.since = true, is, made
+	case g.seen != is:
+		g.seen, g.since = is, g.clock.Now()
+	}
+	return is, nil
 }
 
-func (g *guard) prove(ctx context.Context, d *appsv1.Deployment) (bool, error) {
+// prove makes the dry run.
+func (g *guard) prove(ctx context.Context, d *appsv1.Deployment) (release.HoldMode, error) {
 	body, err := json.Marshal(workload.Probe(d))
 	if err != nil {
-		return false, fmt.Errorf("rendering the probe of Deployment %s: %w", d.Name, err)
+		return release.HoldUnknown, fmt.Errorf("rendering the probe of Deployment %s: %w", d.Name, err)
 	}
+	ctx, stop := context.WithTimeout(ctx, proofLimit)
+	defer stop()
 	answer := d.DeepCopy()
 	err = g.client.Patch(ctx, answer, client.RawPatch(types.JSONPatchType, body), client.DryRunAll, client.DisableReadYourWritesConsistency)
 	if err != nil {
-		return false, fmt.Errorf("probing how Deployment %s is held: %w", d.Name, err)
+		return release.HoldUnknown, fmt.Errorf("probing how Deployment %s is held: %w", d.Name, err)
 	}
-	return workload.Guarded(answer), nil
+	if workload.Guarded(answer) {
+		return release.HoldOnChange, nil
+	}
+	return release.HoldAlways, nil
 }

@@ -3,7 +3,6 @@ package shift
 import (
 	"context"
 	"fmt"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,12 +39,10 @@ type facts struct {
 	// countedAs are stable and canary as requests to them are counted.
 	countedAs [2]counting.Service
 	reading   evidence.Reading
-	// recheck is when the proof of the hold is to be made again; 0: when something changes.
-	recheck time.Duration
-	o       release.Observation
+	o         release.Observation
 }
 
-// observe gathers what is known. Only reads of caches, and the dry run of guard; what cannot be read is an error, never a fact.
+// observe gathers what is known. Only reads of caches; what cannot be read is an error, never a fact.
 func (r *reconciler) observe(ctx context.Context, s *v1alpha1.TrafficShift) (*facts, error) {
 	f := &facts{shift: s, target: target(s, r.Domain)}
 	f.o.Release, f.o.Refused, f.o.Bounds = s.Status.Release, s.Status.Refused, r.Bounds

@@ -68,8 +68,10 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 		return nil
 	}
 	d := w.Deployment
-	mode, recheck := r.guard.of(ctx, d)
-	f.recheck = recheck
+	mode, err := r.guard.mode(ctx, client.ObjectKeyFromObject(f.shift), d)
+	if err != nil {
+		return err
+	}
 	f.o.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
 		Waits: w.TemplateWaits(), Held: d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused,

@@ -228,5 +228,6 @@ func (t *throttle) forget(key types.NamespacedName) {
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.Loop.Follow(key, evidence.Following{})
 	r.live.forget(key)
+	r.guard.forget(key)
 	r.metrics.forget(key)
 }
