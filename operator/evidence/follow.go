@@ -4,57 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
-
-// Following is all that the record of a TrafficShift wants of the loop now. The zero Following wants nothing.
-type Following struct {
-	// Release is the release's number.
-	Release int64
-	// Source names the source to ask; empty: DefaultSource.
-	Source string
-	// Count is what to count; nil: nothing.
-	Count *Target
-	// Weight is the weight of what is counted; the zero Weight before the first one: then only freshness is asked for.
-	Weight Weight
-	// Suspect are pods to ask about; nil: none.
-	Suspect *Suspicion
-}
-
-// Target is what is counted of a release.
-type Target struct {
-	// Stable and Canary are the arms: two Services, or two revisions of the same.
-	Stable, Canary counting.Service
-	// Config is what the tests tolerate. Indicators say, for each of its objectives, which requests are bad; where there are
-	// fewer, the rest is counted by the zero Indicator.
-	Config     pkgevidence.Config
-	Indicators []counting.Indicator
-	// PastKnown says that the Config holds what the stable's past says, so that nobody has to be asked for it.
-	PastKnown bool
-	// Checkpoint is what the last Reading before a restart said. When it is empty the tests begin; so they do when it cannot be
-	// read, for what cannot be read is no evidence.
-	Checkpoint string
-	// From is when the first weight was written. While it is zero nothing is counted, and only the freshness of the
-	// stable is watched.
-	From time.Time
-}
-
-// Weight is what the record of a release says about its weight now.
-type Weight struct {
-	// WrittenAt is when this weight was written into the routes.
-	WrittenAt time.Time
-	// SettledAt is since when it is live in the proxies; nil: not yet. Slices that begin earlier can only warn.
-	SettledAt *time.Time
-	// Alone says that no stable is beside the canary, as at a share of 1.
-	Alone bool
-	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
-	Move int32
-}
 
 // refusal is why a release cannot be counted.
 type refusal struct {

@@ -21,23 +21,6 @@ const (
 	attempts = 3
 )
 
-// Past is what the time before a release says about it.
-type Past struct {
-	// Span is how far back was looked; 0 when nothing could be seen.
-	Span time.Duration
-	// Rate is the traffic of the busiest of the last five minutes, or of the busiest interval between two reports in the last one when that is
-	// more, in requests per second of both arms.
-	Rate float64
-	// Objectives say it for each objective of the Config.
-	Objectives []PastObjective
-}
-
-// PastObjective is what the past says about one objective: the stable's counts, and the dispersion of its bad ones.
-type PastObjective struct {
-	Counts pkgevidence.Counts
-	Phi    float64
-}
-
 // collected is what has been answered about a release's past so far.
 type collected struct {
 	end      time.Time     // to which it reaches; zero: nothing was asked yet

@@ -16,17 +16,6 @@ import (
 // farthest is how far back the counts of pods reach at the most.
 const farthest = time.Hour
 
-// Suspicion is a canary that was taken back for its counts. Whether one of its pods alone is to blame is asked once, when its traffic is
-// gone: nothing waits for the answer.
-type Suspicion struct {
-	// ReplicaSet is the canary's, in the namespace of the TrafficShift.
-	ReplicaSet string
-	// Indicator says which requests are bad.
-	Indicator counting.Indicator
-	// Since is when the release got traffic.
-	Since time.Time
-}
-
 // suspect is a Suspicion and what was answered. The Loop's mutex guards it.
 type suspect struct {
 	Suspicion

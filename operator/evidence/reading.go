@@ -13,33 +13,6 @@ import (
 // patience is how many slices the newest counts may be late.
 const patience = 3
 
-// Reading is what is known of a release.
-type Reading struct {
-	// Verdict answers the question.
-	Verdict pkgevidence.Verdict
-	// Checkpoint is what Target.Checkpoint takes after a restart; Through is the end of the last slice in it, the zero time
-	// before the first.
-	Checkpoint string
-	Through    time.Time
-	// Fresh says that everything up to now is counted and the reports are complete. Reason and Message are those of the
-	// condition EvidenceCurrent: see the table of the package.
-	Fresh   bool
-	Reason  v1alpha1.Reason
-	Message string
-	// Since is the traffic of the fresh slices that began when proxies can follow the present weight, as far as this process has
-	// counted them. Lately is that of the last 30 seconds, or of two intervals of reports when that is more.
-	Since, Lately pkgevidence.Arms
-	// Rate is the traffic of the last two minutes, or of two intervals of reports when that is more, in requests per second of both
-	// arms; 0 when nothing was counted.
-	Rate float64
-	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.
-	Past *Past
-	// Seen says that this process has taken a fresh slice of this release.
-	Seen bool
-	// Pods are what each pod of a suspected canary was asked, in the order of their names; nil while that is not known, or cannot be.
-	Pods []pkgevidence.PodCounts
-}
-
 // Reading returns what is known of a release of a TrafficShift, and changes nothing. It is false when the release is not counted: then
 // it may hold Pods only. The rate of the question's Pace is the one that was counted.
 func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Question) (Reading, bool) {

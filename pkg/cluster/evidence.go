@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+)
+
+// driftAfter is how long a weight must have been live before the traffic of the last half minute alone is compared with it.
+const driftAfter = 45 * time.Second
+
+// EvidenceOf is what a Reading says to the rules. It is known says that the release is counted; else only the pods of a suspicion count.
+func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) release.Evidence {
+	e := release.Evidence{Share: -1, Pods: r.Pods}
+	if !known || rec == nil {
+		return e
+	}
+	e = release.Evidence{
+		Fresh: r.Fresh, Reason: r.Reason, Message: r.Message, Seen: r.Seen, Verdict: r.Verdict, Share: -1,
+		Rate: r.Rate, Baseline: baselineOf(rec, r.Past), Checkpoint: r.Checkpoint, Pods: r.Pods,
+	}
+	if rec.Step > 0 {
+		compare(rec, r, &e, now)
+	}
+	return e
+}
+
+// compare compares the canary's part of the counted requests with the weight.
+func compare(rec *v1alpha1.Release, r Reading, e *release.Evidence, now time.Time) {
+	seen := r.Since
+	if rec.SettledAt != nil && now.Sub(rec.SettledAt.Time) > driftAfter {
+		seen = r.Lately // what came before the weight was live says nothing about it any more
+	}
+	canary, total := seen.Canary.Requests, seen.Canary.Requests+seen.Stable.Requests
+	switch routing.Agrees(rec.Weight.Fraction(), canary, total) {
+	case routing.Yes:
+		e.Agreement = release.AgreementYes
+	case routing.No:
+		e.Agreement = release.AgreementNo
+	}
+	if total > 0 {
+		e.Share, e.Requests = int64(canary/total*v1alpha1.Whole), total
+	}
+}
+
+// baselineOf is what was heard of the stable's past, for the record; nil while nothing was.
+func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
+	if past == nil {
+		return nil
+	}
+	b := &v1alpha1.Baseline{RequestsPerSecond: release.Short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
+	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
+		p := past.Objectives[i]
+		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{
+			Name: o.Name, Phi: release.Short(p.Phi), Counts: v1alpha1.ArmCounts{Requests: int64(p.Counts.Requests), Bad: int64(p.Counts.Bad)},
+		})
+	}
+	return b
+}
+
+// Ticks are the lengths of the evidence ticks.
+type Ticks struct{ Fast, Slow time.Duration }
+
+// Follow is what a record wants counted: the requests of a release that runs, the pods of one that was taken back for its counts, or
+// nothing. The record is the one that was written.
+func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
+	if rec == nil {
+		return Following{}
+	}
+	f := Following{Release: rec.Number}
+	if rec.State.Ended() || rec.Outcome != nil {
+		f.Suspect = suspicion(v, rec)
+		return f
+	}
+	f.Count = target(v, rec, t)
+	if rec.Step > 0 && rec.StepStartedAt != nil {
+		f.Weight = weightOf(rec)
+	}
+	return f
+}
+
+// suspicion asks whether one pod is to blame for an abort; nil when nobody can tell.
+func suspicion(v *View, rec *v1alpha1.Release) *Suspicion {
+	objective, ok := release.Suspected(rec)
+	if !ok || v.Canary == nil || rec.Plan.Objectives[objective].Indicator == v1alpha1.IndicatorCustom {
+		return nil
+	}
+	return &Suspicion{ReplicaSet: v.Canary.Name, Since: rec.StartedAt.Time, Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective])}
+}
+
+// weightOf is the weight of the record.
+func weightOf(rec *v1alpha1.Release) Weight {
+	w := Weight{
+		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
+		Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
+	}
+	if rec.SettledAt != nil {
+		w.SettledAt = &rec.SettledAt.Time
+	}
+	return w
+}
+
+// target is what is to be counted of a release.
+func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
+	t := &Target{
+		Stable: v.Arms[0], Canary: v.Arms[1],
+		Config: evidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
+	}
+	t.Config.Fast, t.Config.Slow = ticks.Fast, ticks.Slow
+	for _, o := range rec.Plan.Objectives {
+		t.Indicators = append(t.Indicators, counting.IndicatorOf(o))
+	}
+	if rec.Step > 0 && rec.StepStartedAt != nil {
+		t.From = rec.StepStartedAt.Time
+	}
+	return t
+}
