@@ -13,10 +13,14 @@ import (
 // driftAfter is how long a weight must have been live before the traffic of the last half minute alone is compared with it.
 const driftAfter = 45 * time.Second
 
-// EvidenceOf is what a Reading says to the rules. It is known says that the release is counted; else only the pods of a suspicion count.
+// EvidenceOf is what a Reading says to the rules. Known says that the release is counted; else only the pods of a suspicion count.
 func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) release.Evidence {
 	e := release.Evidence{Share: -1, Pods: r.Pods}
-	if !known || rec == nil {
+	switch {
+	case rec == nil || rec.State.Ended() || rec.Outcome != nil:
+		return e
+	case !known:
+		e.Reason, e.Message = v1alpha1.ReasonPending, "counting has not begun yet"
 		return e
 	}
 	e = release.Evidence{

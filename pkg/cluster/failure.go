@@ -40,14 +40,12 @@ func (f *Failure) Denied() bool {
 
 // Reason is what people are told.
 func (f *Failure) Reason() v1alpha1.Reason {
-	routes := f.Write.Action.Verb == release.Raise || f.Write.Action.Verb == release.Lower || f.Write.Action.Verb == release.AbortRoutes ||
-		f.Write.Action.Verb == release.RestoreRoutes
 	switch {
 	case errors.Is(f.Err, routing.ErrOwned):
 		return v1alpha1.ReasonRouteConflict
 	case f.Stale():
 		return v1alpha1.ReasonWaiting
-	case routes && f.Denied():
+	case f.Write.Action.OnRoutes() && f.Denied():
 		return v1alpha1.ReasonRouteWriteDenied
 	case f.Denied():
 		return v1alpha1.ReasonWriteDenied
@@ -87,9 +85,9 @@ func denied(err error) bool {
 
 // After is a decision whose writes did not all succeed, as people are told of it. What was not done is not recorded; the beginning of an
 // abort is.
-func (f *Failure) After(d release.Decision) (release.Decision, *v1alpha1.Release) {
+func (f *Failure) After(v *View, d release.Decision) (release.Decision, *v1alpha1.Release) {
 	rec := d.Release
-	d.Reason, d.Message = f.Reason(), f.Message()
+	d.Reason, d.Message, d.Refused = f.Reason(), f.Message(), v.Facts.Refused
 	if !rec.Aborting() {
 		rec, d.Answer = nil, nil
 	}

@@ -38,6 +38,8 @@ type View struct {
 	// Deployment is the one behind the Service, Canary the release's ReplicaSet; nil when not there.
 	Deployment *appsv1.Deployment
 	Canary     *appsv1.ReplicaSet
+	// Counted is up to when the requests behind the evidence were counted.
+	Counted time.Time
 	// Arms are stable and canary as requests to them are counted.
 	Arms [2]counting.Service
 

@@ -80,6 +80,11 @@ func (a Action) String() string {
 // Raises says whether the write can give the canary more traffic than it has.
 func (a Action) Raises() bool { return a.Verb == Raise || a.Verb == GiveSet }
 
+// OnRoutes says whether the write is one of routes.
+func (a Action) OnRoutes() bool {
+	return a.Verb == Raise || a.Verb == Lower || a.Verb == AbortRoutes || a.Verb == RestoreRoutes
+}
+
 // Decision is the next move.
 type Decision struct {
 	// Rule names the rule that decided.

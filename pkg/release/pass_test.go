@@ -200,7 +200,7 @@ func (w *world) report(t *testing.T, v *cluster.View, d release.Decision, failur
 	}
 	rec := d.Release
 	if failure != nil {
-		d, rec = failure.After(d)
+		d, rec = failure.After(v, d)
 	}
 	status := cluster.StatusOf(v, d, rec)
 	if cluster.SameButNumbers(v.Shift.Status, status) {

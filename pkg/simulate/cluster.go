@@ -1,85 +1,138 @@
 package simulate
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// The modelled cluster has two templates, and as many pods as are wanted, at once.
+// The cluster has one Deployment in the middle of a change, with as many pods as are wanted, at once.
 const (
-	old      = "old"
-	fresh    = "new"
-	replicas = 10
+	name      = "simulated"
+	operator  = "stagger"
+	replicas  = 10
+	namespace = "default"
 )
 
-// cluster is what a release sees of the API server, and what its record says.
-type cluster struct {
-	plan     v1alpha1.ShiftPolicySpec
-	baseline *v1alpha1.Baseline
-	record   *v1alpha1.Release
-
-	share    int64 // as written in the routes, in millionths
-	canary   bool  // the canary's Service is there
-	pods     int32 // of the canary
-	narrowed string
-	over     v1alpha1.ReleaseState
+// world is the cluster of a release: a few objects in memory, which the operator's own functions observe and write.
+type world struct {
+	baseline    *v1alpha1.Baseline
+	store       *inmemory.Store
+	controllers *inmemory.Controllers
+	view        *cluster.View // of the store at that version
+	version     int64
+	over        v1alpha1.ReleaseState
 }
 
-func newCluster(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) cluster {
-	return cluster{plan: plan, baseline: baseline}
-}
-
-// observe is the cluster as the operator would see it.
-func (c *cluster) observe(e release.Evidence) release.Observation {
-	o := release.Observation{
-		Wanted: release.Wanted{Managed: true, Plan: &c.plan, Policy: "simulated"},
-		Workload: release.Workload{
-			Deployment: "simulated", Replicas: replicas, Template: fresh, Waits: true, Held: true, Paused: true, Mode: release.HoldOnChange,
-			Stable: release.Set{Name: old, Hash: old, Replicas: replicas, Available: replicas, Pods: replicas},
+func newWorld(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) world {
+	w := world{baseline: baseline, store: &inmemory.Store{Now: epoch}, controllers: &inmemory.Controllers{}, version: -1}
+	labels := map[string]string{"app": name}
+	template := func(version string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: version}}}}
+	}
+	meta := func(labels map[string]string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}
+	}
+	d := &appsv1.Deployment{ObjectMeta: meta(map[string]string{workload.HeldLabel: "true"}), Spec: appsv1.DeploymentSpec{
+		Replicas: ptr.To[int32](replicas), Paused: true, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template("old")}}
+	w.store.Put(d)
+	stable := inmemory.SetOf(d, "old")
+	stable.Spec.Replicas = ptr.To[int32](replicas)
+	w.store.Put(stable)
+	pushed := d.DeepCopy()
+	pushed.Spec.Template = template("new")
+	vs := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "spec": map[string]any{
+		"hosts": []any{name}, "http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": name}}}}}}}}
+	vs.SetNamespace(namespace)
+	vs.SetName(name)
+	for _, o := range []cluster.Object{
+		pushed, vs,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+		&corev1.Service{ObjectMeta: meta(nil), Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}},
+		&v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: plan},
+		&v1alpha1.TrafficShift{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Finalizers: []string{v1alpha1.Finalizer}},
+			Spec:       v1alpha1.TrafficShiftSpec{PolicyRef: v1alpha1.PolicyReference{Name: name}, Service: v1alpha1.ServiceReference{Name: name}},
 		},
-		Service:  release.Service{Exists: true, Narrowed: c.narrowed, Marked: c.narrowed != ""},
-		Routes:   release.Routes{Names: []string{"simulated"}, Lowest: c.share, Highest: c.share, Marked: c.share > 0, AbortOpen: c.share > 0},
-		Evidence: e, Release: c.record,
-		Bounds: release.Bounds{Settle: settleBound, Between: evidence.DefaultSlow},
+	} {
+		w.store.Put(o)
 	}
-	if c.canary {
-		o.Canary = release.Canary{Service: "simulated-canary", Exists: true, Selects: fresh, Number: 1}
-	}
-	if c.pods > 0 {
-		o.Workload.Canary = release.Set{Name: fresh, Hash: fresh, Replicas: c.pods, Available: c.pods, Pods: c.pods}
-	}
-	return o
+	w.controllers.Run(w.store)
+	return w
 }
 
-// act carries out a decision, and says whether anything has changed.
-func (c *cluster) act(d release.Decision) bool {
+// record is what the status says of the release; nil before it began.
+func (w *world) record() *v1alpha1.Release {
+	return inmemory.Find[*v1alpha1.TrafficShift](w.store, namespace, name).Status.Release
+}
+
+// share is what the routes give the canary, in millionths.
+func (w *world) share() int64 {
+	_, highest, _ := routing.Share(w.store.FindKind("VirtualService", namespace, name), routing.Target{Namespace: namespace, Service: name})
+	return highest
+}
+
+// observe is the cluster as the operator sees it.
+func (w *world) observe(e release.Evidence, now time.Time) *cluster.View {
+	if w.version != w.store.Version() {
+		objects, _ := w.store.Objects(namespace, name)
+		objects.Hold = release.HoldOnChange
+		bounds := release.Bounds{Settle: settleBound, Between: evidence.DefaultSlow}
+		w.view, w.version = cluster.Observe(objects, cluster.Settings{Bounds: bounds, Manager: operator}, now), w.store.Version()
+	}
+	w.view.Weigh(e)
+	return w.view
+}
+
+// write carries out a decision, and says whether anything has changed.
+func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
+	before := w.store.Version()
+	for _, write := range cluster.Plan(v, d) {
+		if write.Kind == cluster.Status {
+			shift, err := w.store.PatchStatus(v.Shift, *write.Status)
+			if err != nil {
+				return false, fmt.Errorf("%s: %w", write, err)
+			}
+			v.Shift = shift
+			continue
+		}
+		if err := w.store.Send(&write, operator); err != nil {
+			return false, fmt.Errorf("%s: %w", write, err)
+		}
+		w.controllers.Run(w.store)
+	}
 	for _, a := range d.Actions {
 		switch a.Verb {
-		case release.MakeService:
-			c.canary = true
-		case release.Narrow:
-			c.narrowed = a.Hash
-		case release.MakeSet, release.ScaleSet:
-			c.pods = a.Replicas
-		case release.Raise, release.Lower:
-			c.share = a.Share
 		case release.AbortService, release.AbortRoutes:
-			c.share, c.over = 0, v1alpha1.StateAborted
+			w.over = v1alpha1.StateAborted
 		case release.GiveSet:
-			c.over = v1alpha1.StatePromoted
+			w.over = v1alpha1.StatePromoted
 		}
 	}
-	changed := len(d.Actions) > 0
-	if r := d.Release; r != nil {
-		changed = changed || c.record == nil || c.record.SettledAt.IsZero() != r.SettledAt.IsZero()
-		c.record = r.DeepCopy()
+	if d.Release != nil {
+		status := cluster.StatusOf(v, d, d.Release)
+		if !cluster.SameButNumbers(v.Shift.Status, status) {
+			if _, err := w.store.PatchStatus(v.Shift, status); err != nil {
+				return false, fmt.Errorf("writing the record: %w", err)
+			}
+		}
 	}
-	return changed
+	return w.store.Version() != before, nil
 }
 
 // past is what the hours before the release say, as far back as the operator asks for it: minutes of the stable alone.

@@ -80,7 +80,9 @@ func Run(s Setup) (Outcome, error) {
 		return Outcome{}, err
 	}
 	for r.now = 0; r.now < cmp.Or(s.Limit, most) && r.out.Result == ""; r.now += slice {
-		r.slice()
+		if err := r.slice(); err != nil {
+			return Outcome{}, err
+		}
 	}
 	return r.outcome(), nil
 }
@@ -93,7 +95,7 @@ type run struct {
 	routes weights
 	tests  *evidence.Tests
 	moves  evidence.Moves
-	cluster
+	world
 	since struct { // of the present weight
 		move             int32
 		canary, requests float64
@@ -110,25 +112,24 @@ func newRun(s Setup) (*run, error) {
 	if r.tests, err = evidence.New(evidence.ConfigOf(s.Plan, baseline)); err != nil {
 		return nil, err
 	}
-	r.cluster = newCluster(s.Plan, baseline)
-	r.decide(0)
-	return r, nil
+	r.world = newWorld(s.Plan, baseline)
+	return r, r.decide(0)
 }
 
 // slice lets five seconds pass: requests are made, scraped and judged.
-func (r *run) slice() {
+func (r *run) slice() error {
 	for at := r.now; at < r.now+slice; at += second {
 		r.users.live(at, r.routes.at(at))
 	}
 	end := r.now + slice
 	stable, canary := r.users.scraped(end)
 	r.take(end, stable, canary)
-	r.decide(end + r.Mesh.Lag)
+	return r.decide(end + r.Mesh.Lag)
 }
 
 // take gives one slice to the tests, as the operator's loop does.
 func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
-	rec := r.record
+	rec := r.record()
 	from, to := epoch.Add(end-slice), epoch.Add(end)
 	written := rec.StepStartedAt.Time
 	if rec.Moves != r.since.move {
@@ -153,24 +154,27 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 }
 
 // decide lets the operator decide until it has nothing more to do now.
-func (r *run) decide(at time.Duration) {
+func (r *run) decide(at time.Duration) error {
 	now := epoch.Add(at)
+	r.store.Now = now
 	for range passes {
-		o := r.observe(r.evidence())
-		d := release.Decide(o, now)
+		v := r.observe(r.evidence(), now)
+		d := release.Decide(v.Facts, now)
 		r.out.Reason, r.out.Message = d.Reason, d.Message
-		if !r.act(d) {
-			return
+		changed, err := r.write(v, d)
+		if err != nil || !changed && len(d.Actions) == 0 {
+			return err
 		}
-		if share := float64(r.share) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {
+		if share := float64(r.share()) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {
 			r.routes = append(r.routes, written{at + r.Mesh.Push, share})
 			r.out.Moves = append(r.out.Moves, Move{At: at, Share: share, Why: d.Message})
 		}
 		if r.over != "" {
 			r.end(at)
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // end notes how it ended, and lets the requests go on that still meet an aborted canary.
@@ -192,7 +196,7 @@ func (r *run) outcome() Outcome {
 	if r.out.Result == "" {
 		at, r.out.Noticed = r.now, -1
 	}
-	r.out.StepsBack = int(r.record.StepsBack)
+	r.out.StepsBack = int(r.record().StepsBack)
 	return finished(r.out, r.users, at)
 }
 
@@ -202,15 +206,16 @@ func (r *run) evidence() release.Evidence {
 	for _, x := range r.rates {
 		e.Rate += x / float64(len(r.rates))
 	}
-	if r.record == nil || r.record.Step == 0 {
+	rec := r.record()
+	if rec == nil || rec.Step == 0 {
 		return e
 	}
-	q := release.Ask(r.record)
+	q := release.Ask(rec)
 	if q.Pace != nil {
 		q.Pace.Rate = e.Rate
 	}
 	e.Verdict = r.tests.Verdict(q)
-	switch routing.Agrees(r.record.Weight.Fraction(), r.since.canary, r.since.requests) {
+	switch routing.Agrees(rec.Weight.Fraction(), r.since.canary, r.since.requests) {
 	case routing.Yes:
 		e.Agreement = release.AgreementYes
 	case routing.No:

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -27,7 +28,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -39,6 +42,9 @@ const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = 3 * time.Second
 )
+
+// passLimit is how long a pass may take: what hangs is tried again in another one, and the worker is there for others.
+const passLimit = 30 * time.Second
 
 // urgent is the priority in the queue of a release that is being taken back; others have none.
 const urgent = 100
@@ -69,6 +75,8 @@ type reconciler struct {
 	metrics  *metrics
 	clock    clock.PassiveClock
 	live     *throttle
+	refusals *refusals
+	failures workqueue.TypedRateLimiter[types.NamespacedName]
 }
 
 // Setup adds the controller to the manager.
@@ -81,6 +89,7 @@ func Setup(m manager.Manager, s Settings) error {
 	r := &reconciler{
 		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
+		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
@@ -107,55 +116,75 @@ func Setup(m manager.Manager, s Settings) error {
 	return nil
 }
 
-// Reconcile is one pass over one TrafficShift.
+// Reconcile is one pass over one TrafficShift: load, observe, decide, send, report; and at its end what nothing waits for.
 func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	s := &v1alpha1.TrafficShift{}
-	if err := r.client.Get(ctx, req.NamespacedName, s); err != nil {
-		r.forget(req.NamespacedName)
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	ctx, stop := context.WithTimeout(ctx, passLimit)
+	defer stop()
+	objects, found, err := r.load(ctx, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("reading what the pass needs: %w", err)
 	}
-	if s.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(s, v1alpha1.Finalizer) {
-		return reconcile.Result{}, r.addFinalizer(ctx, s)
-	}
-	if !s.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(s, v1alpha1.Finalizer) {
+	if !found || cluster.Gone(objects.Shift) {
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	f, err := r.observe(ctx, s)
+	if w, missing := cluster.Keep(objects.Shift); missing {
+		return reconcile.Result{}, r.patch(ctx, &w)
+	}
+	v, err := r.observe(ctx, objects)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	now := r.clock.Now()
-	d := release.Decide(f.o, now)
+	d := release.Decide(v.Facts, r.clock.Now())
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
-	failure := r.act(ctx, f, d)
-	r.timeAbort(ctx, f, d, failure)
+	failure := r.send(ctx, v, d)
+	r.timeAbort(ctx, v, d, failure)
 	if failure == nil && forgets(d) {
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	result, err := r.report(ctx, f, d, failure)
+	result, err := r.report(ctx, v, d, failure)
+	r.Loop.Follow(req.NamespacedName, cluster.Follow(v, v.Shift.Status.Release, cluster.Ticks{Fast: r.FastTick, Slow: r.SlowTick}))
 	if err == nil && failure == nil {
-		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, f, d))
+		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, v, d))
 	}
 	result.Priority = priority(d)
 	return result, err
 }
 
+// observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.
+func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) (*cluster.View, error) {
+	key, now := client.ObjectKeyFromObject(objects.Shift), r.clock.Now()
+	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner}, now)
+	if v.Deployment != nil {
+		mode, err := r.guard.mode(ctx, key, v.Deployment)
+		if err != nil {
+			return nil, err
+		}
+		v.Facts.Workload.Mode = mode
+	}
+	if rec := v.Facts.Release; rec != nil {
+		reading, known := r.Loop.Reading(key, rec.Number, release.Ask(rec))
+		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))
+		v.Counted = reading.Through
+	}
+	return v, nil
+}
+
 // proveHold renews the proof of the hold at the end of a pass at rest, and says when the next pass has to come for it; 0: when something
 // changes. Nothing waits for the dry run: what the pass decided is written and told.
-func (r *reconciler) proveHold(ctx context.Context, f *facts, d release.Decision) time.Duration {
-	key := client.ObjectKeyFromObject(f.shift)
-	if f.deployment == nil {
+func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.Decision) time.Duration {
+	key := client.ObjectKeyFromObject(v.Shift)
+	if v.Deployment == nil {
 		r.guard.forget(key)
 		return 0
 	}
-	if f.running() || d.Release != nil && !d.Release.State.Ended() || len(d.Actions) > 0 {
+	if rec := v.Shift.Status.Release; rec != nil && !rec.State.Ended() || len(d.Actions) > 0 {
 		return 0
 	}
-	changed, again, err := r.guard.renew(ctx, key, f.deployment)
+	changed, again, err := r.guard.renew(ctx, key, v.Deployment)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "Proving how a Deployment is held failed", "deployment", f.deployment.Name, "again", again.String())
+		log.FromContext(ctx).Error(err, "Proving how a Deployment is held failed", "deployment", v.Deployment.Name, "again", again.String())
 	}
 	if changed {
 		return time.Millisecond
@@ -172,11 +201,11 @@ func priority(d release.Decision) *int {
 }
 
 // timeAbort measures how long it took from the counts that decided an abort to its writes.
-func (r *reconciler) timeAbort(ctx context.Context, f *facts, d release.Decision, failure *failed) {
+func (r *reconciler) timeAbort(ctx context.Context, v *cluster.View, d release.Decision, failure *cluster.Failure) {
 	if failure != nil || d.Rule != "breach" || d.Release == nil || d.Release.Outcome == nil {
 		return
 	}
-	took := r.clock.Since(f.reading.Through)
+	took := r.clock.Since(v.Counted)
 	r.metrics.abortLatency.Observe(took.Seconds())
 	log.FromContext(ctx).Info("Release aborted", "release", d.Release.Number, "reason", d.Reason, "message", d.Message, "sinceCounts", took.String())
 }

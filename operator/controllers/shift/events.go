@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -23,22 +24,22 @@ const (
 )
 
 // tell makes events of what changed in the status, on the TrafficShift and on the Service people look at.
-func (r *reconciler) tell(f *facts, after *v1alpha1.TrafficShift) {
-	before := f.shift.Status
-	r.tellRelease(f, before.Release, after.Status.Release)
+func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
+	before := v.Shift.Status
+	r.tellRelease(v, before.Release, after.Status.Release)
 	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled), meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionStalled)
 	if is != nil && (was == nil || was.Reason != is.Reason) {
-		r.event(f, corev1.EventTypeWarning, is.Reason, is.Message)
+		r.event(v, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
-	if message := notShifted(after); message != "" && notShifted(f.shift) == "" {
-		r.event(f, corev1.EventTypeWarning, string(v1alpha1.ReasonNotShifted), message)
+	if message := notShifted(after); message != "" && notShifted(v.Shift) == "" {
+		r.event(v, corev1.EventTypeWarning, string(v1alpha1.ReasonNotShifted), message)
 	}
 	if a := after.Status.LastAnswer; a != nil && after.Status.LastHandledCommand != before.LastHandledCommand {
 		kind, what := corev1.EventTypeNormal, "carried out"
 		if a.Result == v1alpha1.CommandRefused {
 			kind, what = corev1.EventTypeWarning, "refused"
 		}
-		r.event(f, kind, eventCommand, fmt.Sprintf("command %s was %s: %s", after.Status.LastHandledCommand, what, a.Message))
+		r.event(v, kind, eventCommand, fmt.Sprintf("command %s was %s: %s", after.Status.LastHandledCommand, what, a.Message))
 	}
 }
 
@@ -51,19 +52,19 @@ func notShifted(s *v1alpha1.TrafficShift) string {
 	return c.Message
 }
 
-func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {
+func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
 	if is == nil {
 		return
 	}
 	if was == nil || was.Number != is.Number {
 		was = &v1alpha1.Release{}
-		r.event(f, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
+		r.event(v, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
-		r.event(f, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
+		r.event(v, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
 	}
 	if message := release.TooLittle(is.Plan, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
-		r.event(f, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
+		r.event(v, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
 	}
 	if is.State == was.State || is.Outcome == nil {
 		return
@@ -71,19 +72,19 @@ func (r *reconciler) tellRelease(f *facts, was, is *v1alpha1.Release) {
 	message := fmt.Sprintf("release %d: %s: %s", is.Number, is.Outcome.Reason, is.Outcome.Message)
 	switch is.State {
 	case v1alpha1.StateAborting:
-		r.event(f, corev1.EventTypeWarning, eventAborting, message)
+		r.event(v, corev1.EventTypeWarning, eventAborting, message)
 	case v1alpha1.StateAborted:
-		r.event(f, corev1.EventTypeWarning, eventAborted, message)
+		r.event(v, corev1.EventTypeWarning, eventAborted, message)
 	case v1alpha1.StatePromoted:
-		r.event(f, corev1.EventTypeNormal, eventPromoted, message)
+		r.event(v, corev1.EventTypeNormal, eventPromoted, message)
 	}
 }
 
-func (r *reconciler) event(f *facts, kind, reason, message string) {
+func (r *reconciler) event(v *cluster.View, kind, reason, message string) {
 	message = message[:min(len(message), 1000)]
-	on := []runtime.Object{f.shift}
-	if f.service != nil {
-		on = append(on, f.service)
+	on := []runtime.Object{v.Shift}
+	if v.Service != nil {
+		on = append(on, v.Service)
 	}
 	for _, o := range on {
 		r.recorder.Eventf(o, nil, kind, reason, "Release", "%s", message)

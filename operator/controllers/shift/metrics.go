@@ -5,7 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
-	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 )
 
 // metrics are what the controller tells Prometheus. Series of a TrafficShift are there while a release of it runs.
@@ -44,27 +44,23 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
-// show sets the series of a running release.
-func (m *metrics) show(f *facts, d release.Decision) {
-	rec := f.o.Release
-	if d.Release != nil {
-		rec = d.Release
-	}
-	key := types.NamespacedName{Namespace: f.shift.Namespace, Name: f.shift.Name}
+// show sets the series of a running release, as its record was written last.
+func (m *metrics) show(v *cluster.View) {
+	rec := v.Shift.Status.Release
+	key := types.NamespacedName{Namespace: v.Shift.Namespace, Name: v.Shift.Name}
 	if rec == nil || rec.State.Ended() {
 		m.forget(key)
 		return
 	}
-	n := []string{key.Namespace, key.Name}
+	n, e := []string{key.Namespace, key.Name}, v.Facts.Evidence
 	m.weight.WithLabelValues(append(n, "wanted")...).Set(rec.Weight.Fraction())
-	if f.o.Evidence.Share >= 0 {
-		m.weight.WithLabelValues(append(n, "live")...).Set(float64(f.o.Evidence.Share) / v1alpha1.Whole)
+	if e.Share >= 0 {
+		m.weight.WithLabelValues(append(n, "live")...).Set(float64(e.Share) / v1alpha1.Whole)
 	}
 	m.step.WithLabelValues(n...).Set(float64(rec.Step))
-	v := f.o.Evidence.Verdict
-	m.exposed.WithLabelValues(n...).Set(v.Exposed.Requests)
-	m.failed.WithLabelValues(n...).Set(v.Exposed.Bad)
-	for _, o := range v.Objectives {
+	m.exposed.WithLabelValues(n...).Set(e.Verdict.Exposed.Requests)
+	m.failed.WithLabelValues(n...).Set(e.Verdict.Exposed.Bad)
+	for _, o := range e.Verdict.Objectives {
 		m.evidence.WithLabelValues(append(n, o.Name, "against")...).Set(o.Against)
 		m.evidence.WithLabelValues(append(n, o.Name, "for")...).Set(o.For)
 		if c := o.Release.Canary; c.Requests > 0 {
@@ -76,8 +72,12 @@ func (m *metrics) show(f *facts, d release.Decision) {
 	}
 }
 
-// ended counts a release that is over.
-func (m *metrics) ended(p v1alpha1.PastRelease) {
+// ended counts a release that is over, once that is written.
+func (m *metrics) ended(before, after v1alpha1.TrafficShiftStatus) {
+	if len(after.History) == 0 || len(before.History) > 0 && before.History[0].Number == after.History[0].Number {
+		return
+	}
+	p := after.History[0]
 	m.releases.WithLabelValues(string(p.Outcome), string(p.Reason)).Inc()
 	m.duration.Observe(p.Duration.Duration().Seconds())
 }

@@ -1,0 +1,87 @@
+package shift
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// A write that was denied is tried again after refusedFirst, then each time after twice as long, up to refusedLast. Levers are always tried.
+const (
+	refusedFirst = time.Second
+	refusedLast  = 30 * time.Second
+)
+
+// refusals remember, for each TrafficShift, the write that was denied last, so that one which is denied again and again is not sent with
+// every pass: it would use up what other releases need for their aborts.
+type refusals struct {
+	mu   sync.Mutex
+	last map[types.NamespacedName]refusal
+}
+
+type refusal struct {
+	verb    release.Verb
+	failure *cluster.Failure
+	times   int
+	until   time.Time
+}
+
+func newRefusals() *refusals { return &refusals{last: map[types.NamespacedName]refusal{}} }
+
+// standing is the failure of the same write before, while it is too early to try again; nil when it may be sent.
+func (r *refusals) standing(key types.NamespacedName, w *cluster.Write, now time.Time) *cluster.Failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, found := r.last[key]
+	if !found || w.Lever || last.verb != w.Action.Verb || !now.Before(last.until) {
+		return nil
+	}
+	return last.failure
+}
+
+// note remembers a write that was denied.
+func (r *refusals) note(key types.NamespacedName, f *cluster.Failure, now time.Time) {
+	if !f.Denied() || f.Write.Lever {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	times := 1
+	if last := r.last[key]; last.verb == f.Write.Action.Verb {
+		times = last.times + 1
+	}
+	wait := refusedFirst
+	for n := 1; n < times && wait < refusedLast; n++ {
+		wait *= 2
+	}
+	r.last[key] = refusal{f.Write.Action.Verb, f, times, now.Add(min(wait, refusedLast))}
+}
+
+// pass forgets the denial of a write that was accepted.
+func (r *refusals) pass(key types.NamespacedName, w *cluster.Write) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last[key].verb == w.Action.Verb {
+		delete(r.last, key)
+	}
+}
+
+// left is how long until the denied write is tried again; 0 when none was denied.
+func (r *refusals) left(key types.NamespacedName, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, found := r.last[key]; found {
+		return max(time.Millisecond, last.until.Sub(now))
+	}
+	return 0
+}
+
+func (r *refusals) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, key)
+}

@@ -1,0 +1,125 @@
+package shift
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// send carries out the writes of a decision in their order, as far as they are due, and returns the first that failed; nil when none did.
+func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decision) *cluster.Failure {
+	key := client.ObjectKeyFromObject(v.Shift)
+	writes := cluster.Plan(v, d)
+	var failed []int
+	var first *cluster.Failure
+	for i := range writes {
+		w := &writes[i]
+		if !w.Due(failed) {
+			continue
+		}
+		failure := r.refusals.standing(key, w, r.clock.Now())
+		if failure == nil {
+			failure = r.write(ctx, v, w)
+		}
+		if failure == nil {
+			continue
+		}
+		failed = append(failed, i)
+		if first == nil {
+			first = failure
+		}
+	}
+	return first
+}
+
+// write sends one write, and notes what became of it.
+func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Write) *cluster.Failure {
+	key := client.ObjectKeyFromObject(v.Shift)
+	ctx, stop := context.WithTimeout(ctx, callLimit)
+	defer stop()
+	if err := r.request(ctx, v, w); err != nil {
+		failure := &cluster.Failure{Write: *w, Err: err}
+		r.refusals.note(key, failure, r.clock.Now())
+		return failure
+	}
+	r.refusals.pass(key, w)
+	if w.Kind != cluster.Status && w.Action.OnRoutes() {
+		r.metrics.routeWrites.Inc()
+	}
+	return nil
+}
+
+// request completes a write and makes the request.
+func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Write) error {
+	if w.Err != nil {
+		return w.Err
+	}
+	for _, o := range w.Fresh {
+		if err := r.reader.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			return fmt.Errorf("looking at %T %s once more: %w", o, o.GetName(), err)
+		}
+	}
+	if w.Finish != nil {
+		if err := w.Finish(w); err != nil {
+			return err
+		}
+	}
+	switch w.Kind {
+	case cluster.Status:
+		return r.patchStatus(ctx, v, *w.Status)
+	case cluster.Create:
+		if err := r.client.Create(ctx, w.Object); err != nil {
+			return err
+		}
+		r.written.note(w.Object)
+		return nil
+	case cluster.Delete:
+		return r.remove(ctx, w)
+	}
+	return r.patch(ctx, w)
+}
+
+// remove deletes the object that was read, and what it owns in the background.
+func (r *reconciler) remove(ctx context.Context, w *cluster.Write) error {
+	uid, version := w.Object.GetUID(), w.Object.GetResourceVersion()
+	only := client.Preconditions{UID: &uid}
+	if w.ExactVersion {
+		only.ResourceVersion = &version
+	}
+	return client.IgnoreNotFound(r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only))
+}
+
+// patch sends a patch of named paths; an empty one is not sent. The object is a cache's and is not changed.
+func (r *reconciler) patch(ctx context.Context, w *cluster.Write) error {
+	if len(w.Patch) == 0 {
+		return nil
+	}
+	body, err := json.Marshal(w.Patch)
+	if err != nil {
+		return fmt.Errorf("rendering the patch of %s: %w", w.Object.GetName(), err)
+	}
+	sent, ok := w.Object.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("copying %s: not an object", w.Object.GetName())
+	}
+	if err := r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body)); err != nil {
+		if w.Action.Verb == release.Forget && apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
+	r.written.note(sent)
+	return nil
+}
+
+// callLimit is how long one request may take: less than the time after which callers would notice that an abort hangs, and more than a busy
+// API server needs.
+const callLimit = 5 * time.Second
