@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -79,8 +80,9 @@ func (w Write) String() string {
 // errGone says that what a write needs is not there.
 var errGone = errors.New("it is not there")
 
-// Plan returns the writes of a decision in the order in which they are sent. Levers wait for nothing; any other write needs all writes of
-// the actions before it, but not those of its own, so that of several routes each is tried.
+// Plan returns the writes of a decision in the order in which they are sent. Levers wait for nothing, and neither does the record beside
+// them, which says no more than that there is less traffic. Any other write needs all writes of the actions before it, but not those of its
+// own, so that of several routes each is tried.
 func Plan(view *View, d release.Decision) []Write {
 	planned := *view // what is planned here is not observed
 	v := &planned
@@ -88,14 +90,13 @@ func Plan(view *View, d release.Decision) []Write {
 		v.mark.Number = d.Release.Number
 	}
 	var all []Write
+	lowers := slices.ContainsFunc(d.Actions, func(a release.Action) bool { return lever(v, a) })
 	for _, a := range d.Actions {
 		needs := len(all)
 		for _, w := range v.plan(d, a) {
 			w.Action, w.Lever = a, lever(v, a)
-			if w.Lever {
-				w.Needs = 0
-			} else {
-				w.Needs = max(w.Needs, needs)
+			if !w.Lever && !(lowers && w.Kind == Status) {
+				w.Needs = needs
 			}
 			all = append(all, w)
 		}
