@@ -95,12 +95,23 @@ func Observe(o Objects, s Settings, now time.Time) *View {
 	return v
 }
 
-// sorted are the same objects, in an order that depends on nothing but their names.
+// sorted are the objects that may concern the TrafficShift, in an order that depends on nothing but their names.
 func (o Objects) sorted() Objects {
-	o.Deployments, o.ReplicaSets, o.Pods = byName(o.Deployments), byName(o.ReplicaSets), byName(o.Pods)
-	o.Siblings, o.Routes, o.Rules = byName(o.Siblings), byName(o.Routes), byName(o.Rules)
+	namespace := o.Shift.Namespace
+	o.Deployments, o.ReplicaSets, o.Pods = byName(within(o.Deployments, namespace)), byName(within(o.ReplicaSets, namespace)), byName(within(o.Pods, namespace))
+	o.Siblings, o.Routes, o.Rules = byName(within(o.Siblings, namespace)), byName(o.Routes), byName(o.Rules)
 	o.PolicyNames = slices.Sorted(slices.Values(o.PolicyNames))
+	o.Rivals = slices.DeleteFunc(slices.Clone(o.Rivals), func(r Rival) bool { return r.Shift.Namespace != namespace })
 	return o
+}
+
+// within are the objects of a namespace.
+func within[T metav1.Object](objects []T, namespace string) []T {
+	elsewhere := func(o T) bool { return o.GetNamespace() != namespace }
+	if !slices.ContainsFunc(objects, elsewhere) {
+		return objects
+	}
+	return slices.DeleteFunc(slices.Clone(objects), elsewhere)
 }
 
 func byName[T metav1.Object](objects []T) []T {

@@ -80,7 +80,7 @@ func (w Write) String() string {
 // errGone says that what a write needs is not there.
 var errGone = errors.New("it is not there")
 
-// Plan returns the writes of a decision in the order in which they are sent. Levers wait for nothing, and neither does the record beside
+// Plan returns the writes of a decision in the order in which they are sent. Levers come first and wait for nothing, and neither does the record beside
 // them, which says no more than that there is less traffic. Any other write needs all writes of the actions before it, but not those of its
 // own, so that of several routes each is tried.
 func Plan(view *View, d release.Decision) []Write {
@@ -89,13 +89,20 @@ func Plan(view *View, d release.Decision) []Write {
 	if d.Release != nil {
 		v.mark.Number = d.Release.Number
 	}
-	var all []Write
-	lowers := slices.ContainsFunc(d.Actions, func(a release.Action) bool { return lever(v, a) })
+	levers, others := []release.Action{}, []release.Action{}
 	for _, a := range d.Actions {
+		if lever(v, d, a) {
+			levers = append(levers, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	var all []Write
+	for i, a := range slices.Concat(levers, others) {
 		needs := len(all)
 		for _, w := range v.plan(d, a) {
-			w.Action, w.Lever = a, lever(v, a)
-			if !w.Lever && !(lowers && w.Kind == Status) {
+			w.Action, w.Lever = a, i < len(levers)
+			if !w.Lever && !(len(levers) > 0 && w.Kind == Status) {
 				w.Needs = needs
 			}
 			all = append(all, w)
@@ -105,14 +112,18 @@ func Plan(view *View, d release.Decision) []Write {
 }
 
 // lever says whether the action takes traffic away from the canary.
-func lever(v *View, a release.Action) bool {
+func lever(v *View, d release.Decision, a release.Action) bool {
+	rec := d.Release
+	if rec == nil {
+		rec = v.Facts.Release
+	}
 	switch a.Verb {
 	case release.AbortService, release.AbortRoutes, release.Lower:
 		return true
-	case release.Narrow:
-		return v.running() && v.Facts.Service.Narrowed == v.Facts.Release.Revision && a.Hash != v.Facts.Release.Revision
+	case release.Narrow: // back to the stable
+		return rec != nil && v.Facts.Service.Narrowed == rec.Revision && a.Hash != rec.Revision
 	case release.Widen: // it selects pods of a stable that is gone
-		return v.running() && !v.Facts.Workload.Stable.There()
+		return rec != nil && !rec.State.Ended() && !v.Facts.Workload.Stable.There()
 	}
 	return false
 }

@@ -1,0 +1,104 @@
+package cluster_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+func TestTheMiddleOfARelease(t *testing.T) {
+	p := inTheMiddle("shop")
+	o := cluster.Observe(p.objects(), settings(), noon).Facts
+	hash := p.shift.Status.Release.Revision
+	type seen struct {
+		Problem         *release.Problem
+		Stable, Canary  release.Set
+		Service         release.Service
+		CanaryService   release.Canary
+		Lowest, Highest int64
+		Marked, Open    bool
+	}
+	want := seen{
+		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1},
+		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1},
+		Service:       release.Service{Exists: true, Narrowed: "old", Marked: true, Siblings: []string{"metrics"}},
+		CanaryService: release.Canary{Service: "web-canary", Exists: true, Selects: hash, Number: 3, RuleWanted: true},
+		Lowest:        250_000, Highest: 250_000, Marked: true, Open: true,
+	}
+	got := seen{o.Wanted.Problem, o.Workload.Stable, o.Workload.Canary, o.Service, o.Canary, o.Routes.Lowest, o.Routes.Highest, o.Routes.Marked, o.Routes.AbortOpen}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("facts (-want +got):\n%s", d)
+	}
+}
+
+// A marked object without a route to the Service says nothing about the share, wherever it stands in the list.
+func TestFactsDoNotDependOnTheOrderOfAList(t *testing.T) {
+	p := inTheMiddle("shop")
+	left := p.object("VirtualService", "a-left-over", map[string]any{"hosts": []any{"other"}, "http": []any{}})
+	left.SetAnnotations(map[string]string{routing.AnnotationRelease: "shop/web 3"})
+	p.routes = append(p.routes, p.split("z", 300_000), left, p.split("b", 250_000))
+	p.rules = append(p.rules, p.rule("younger", "web.shop"))
+	r := rand.New(rand.NewPCG(1, 1))
+	want := cluster.Observe(p.objects(), settings(), noon).Facts
+	if want.Routes.Lowest != 250_000 || want.Routes.Highest != 300_000 {
+		t.Errorf("the routes give the canary %d to %d", want.Routes.Lowest, want.Routes.Highest)
+	}
+	for range 50 {
+		if d := cmp.Diff(want, cluster.Observe(shuffled(p.objects(), r), settings(), noon).Facts, cmp.AllowUnexported(release.Command{})); d != "" {
+			t.Fatalf("facts in another order (-first +now):\n%s", d)
+		}
+	}
+}
+
+// Objects of another namespace that differ in nothing else are none of a release's business.
+func TestAnotherTenantIsNotSeen(t *testing.T) {
+	p, other := inTheMiddle("shop"), inTheMiddle("bank").objects()
+	want := cluster.Observe(p.objects(), settings(), noon).Facts
+	o := p.objects()
+	o.Siblings, o.Deployments, o.ReplicaSets = append(o.Siblings, other.Siblings...), append(other.Deployments, o.Deployments...), append(other.ReplicaSets, o.ReplicaSets...)
+	o.Pods, o.Routes, o.Rules = append(other.Pods, o.Pods...), append(other.Routes, o.Routes...), append(other.Rules, o.Rules...)
+	o.Rivals = append(o.Rivals, cluster.Rival{Shift: other.Shift, Service: other.Service})
+	if d := cmp.Diff(want, cluster.Observe(o, settings(), noon).Facts); d != "" {
+		t.Errorf("facts beside another tenant (-alone +beside):\n%s", d)
+	}
+}
+
+// A Deployment that is held has to be let go also when the Service does not lead to it any more.
+func TestAHeldDeploymentIsNotLostSightOf(t *testing.T) {
+	cases := map[string]func(*place){
+		"the Service is gone":              func(p *place) { p.service = nil },
+		"the Service selects nothing":      func(p *place) { p.service.Spec.Selector = nil },
+		"the Service selects other pods":   func(p *place) { p.service.Spec.Selector = map[string]string{"app": "other"} },
+		"the Service is bound to waypoint": func(p *place) { p.service.Labels["istio.io/use-waypoint"] = "edge" },
+		"the record is lost too":           func(p *place) { p.service, p.shift.Status.Release = nil, nil },
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := inTheMiddle("shop")
+			change(p)
+			v := cluster.Observe(p.objects(), settings(), noon)
+			if v.Deployment == nil || !v.Facts.Workload.Held || v.Facts.Workload.Deployment != "web" || v.Facts.Wanted.Problem == nil {
+				t.Errorf("the Deployment is %v, the facts of it %+v, the problem %v", v.Deployment, v.Facts.Workload, v.Facts.Wanted.Problem)
+			}
+		})
+	}
+	p := inTheMiddle("shop")
+	p.service, p.shift.Status.Release = nil, nil
+	rival := inTheMiddle("shop")
+	rival.shift.Name, rival.shift.UID = "other", "other"
+	o := p.objects()
+	o.Rivals = []cluster.Rival{{Shift: rival.shift}}
+	if v := cluster.Observe(o, settings(), noon); v.Deployment != nil {
+		t.Errorf("takes Deployment %s, whose release another TrafficShift runs", v.Deployment.Name)
+	}
+	delete(p.deploy.Labels, workload.HeldLabel)
+	if v := cluster.Observe(p.objects(), settings(), noon); v.Deployment != nil {
+		t.Errorf("takes Deployment %s, which nobody holds", v.Deployment.Name)
+	}
+}
