@@ -103,11 +103,6 @@ func (b Batch) ScrapeInterval() string {
   and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.carrier())
 }
 
-// Jobs returns the question for the scrape jobs that carry the arms. Read the answer with DecodeJobs.
-func (b Batch) Jobs() string {
-	return "group by (job) (" + b.carrier() + ")"
-}
-
 // carrier returns the series whose targets carry the arms.
 func (b Batch) carrier() string {
 	if i := b.indicator; i.kind() == Custom {

@@ -29,11 +29,6 @@ type Counts struct {
 	Unclear float64
 }
 
-// Plus returns the sum of two slices of one arm.
-func (c Counts) Plus(d Counts) Counts {
-	return Counts{Requests: c.Requests + d.Requests, Bad: c.Bad + d.Bad, Unclear: c.Unclear + d.Unclear}
-}
-
 func (c *Counts) add(class Class, n float64) {
 	switch class {
 	case Good:
@@ -141,18 +136,4 @@ func Single(answer model.Vector) (value float64, found bool, err error) {
 		return 0, false, fmt.Errorf("the answer is %v; it must be a number from 0 to %v", value, float64(maxCount))
 	}
 	return value, true, nil
-}
-
-// DecodeJobs reads the answer to Jobs: sorted names for Scope.Jobs. It returns nil, for all jobs, when there are more than
-// MaxJobs or one of the samples names no job.
-func DecodeJobs(answer model.Vector) []string {
-	jobs := make([]string, 0, len(answer))
-	for _, s := range answer {
-		jobs = append(jobs, string(s.Metric[model.JobLabel]))
-	}
-	jobs = distinct(jobs)
-	if len(jobs) == 0 || len(jobs) > MaxJobs || jobs[0] == "" {
-		return nil
-	}
-	return jobs
 }

@@ -49,13 +49,6 @@ func TestAnswersBecomeCounts(t *testing.T) {
 	}
 }
 
-func TestCountsAddUp(t *testing.T) {
-	got := Counts{Requests: 10, Bad: 1, Unclear: 2}.Plus(Counts{Requests: 5, Bad: 5, Unclear: 1})
-	if diff := cmp.Diff(Counts{Requests: 15, Bad: 6, Unclear: 3}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 	many := make(model.Vector, MaxSeries+1)
 	for i := range many {
@@ -156,32 +149,6 @@ func TestASingleNumberIsRead(t *testing.T) {
 			value, found, err := Single(c.answer)
 			if value != c.value || found != c.found || (err != nil) != c.fails {
 				t.Errorf("got %v, %t, %v", value, found, err)
-			}
-		})
-	}
-}
-
-func TestJobsAreRead(t *testing.T) {
-	job := func(name string) *model.Sample {
-		return &model.Sample{Metric: model.Metric{"job": model.LabelValue(name)}}
-	}
-	many := make(model.Vector, MaxJobs+1)
-	for i := range many {
-		many[i] = job("j" + strconv.Itoa(i))
-	}
-	cases := map[string]struct {
-		answer model.Vector
-		want   []string
-	}{
-		"none":          {nil, nil},
-		"two, sorted":   {model.Vector{job("b"), job("a"), job("b")}, []string{"a", "b"}},
-		"one unnamed":   {model.Vector{job("b"), job("")}, nil},
-		"more than fit": {many, nil},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, DecodeJobs(c.answer)); diff != "" {
-				t.Error(diff)
 			}
 		})
 	}

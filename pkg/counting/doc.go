@@ -13,7 +13,6 @@
 //	are the scrapes current?      Batch.Freshness       Batch.DecodeFreshness    no evidence
 //	how far behind now to ask?    Batch.Lag             Single                   the longest lag
 //	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
-//	which jobs carry the arms?    Batch.Jobs            DecodeJobs               all jobs
 //
 // Slices cuts time into the slices to ask for. Zero requests with fresh scrapes is no traffic: a fact of its own, neither
 // for nor against. Nothing in here reads a clock or talks to anything.
