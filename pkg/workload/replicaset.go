@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 const (
@@ -67,7 +68,7 @@ func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Ser
 // SetName is the name of a Deployment's ReplicaSet with that hash, cut to the longest name allowed.
 func SetName(deployment, hash string) string {
 	if longest := validation.DNS1123SubdomainMaxLength - 1 - len(hash); len(deployment) > longest {
-		deployment = strings.TrimRight(deployment[:longest], "-.")
+		deployment = strings.TrimRight(text.CutBytes(deployment, longest), "-.")
 	}
 	return deployment + "-" + hash
 }
