@@ -11,23 +11,21 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 const (
-	operatorNamespace = "stagger-system"
+	operatorNamespace = bed.OperatorNamespace
 	operatorUser      = "system:serviceaccount:stagger-system:stagger"
 	// patience is how long a fact is waited for.
 	patience = 60 * time.Second
@@ -143,31 +141,6 @@ func waitWithin(t *testing.T, limit time.Duration, what string, fact func() (boo
 	})
 	if err != nil {
 		t.Fatalf("%s: not within %s; last: %s", what, limit, last)
-	}
-}
-
-// operatorKubeconfig writes a kubeconfig with a token of the operator's own service account.
-func operatorKubeconfig(t *testing.T, file string) {
-	t.Helper()
-	clients, err := kubernetes.NewForConfig(adm.config)
-	if err != nil {
-		t.Fatalf("making a client: %v", err)
-	}
-	day := int64((24 * time.Hour).Seconds())
-	token, err := clients.CoreV1().ServiceAccounts(operatorNamespace).CreateToken(t.Context(), "stagger",
-		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatalf("asking for a token of the operator's service account: %v", err)
-	}
-	k := clientcmdapi.NewConfig()
-	k.Clusters["cluster"] = &clientcmdapi.Cluster{
-		Server: adm.config.Host, CertificateAuthorityData: adm.config.CAData, CertificateAuthority: adm.config.CAFile, TLSServerName: adm.config.ServerName,
-	}
-	k.AuthInfos["stagger"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
-	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: operatorNamespace}
-	k.CurrentContext = "stagger"
-	if err := clientcmd.WriteToFile(*k, file); err != nil {
-		t.Fatalf("writing the operator's kubeconfig: %v", err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,6 +33,8 @@ type Bed struct {
 	Kubeconfig string
 	// Prometheus is the URL of the mesh's Prometheus.
 	Prometheus string
+	// config leads to the cluster as its administrator.
+	config *rest.Config
 }
 
 // Open takes the cluster that KUBECONFIG names. The folder dir is made if it is not there.
@@ -51,6 +54,7 @@ func Open(root, dir string) (*Bed, error) {
 		return nil, fmt.Errorf("reading %s: %w", b.Kubeconfig, err)
 	}
 	config.QPS, config.Burst = 200, 400
+	b.config = config
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, networking.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {

@@ -2,121 +2,208 @@ package bed
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
 )
 
-// Operator is a running operator.
+// OperatorNamespace is where the operator's ServiceAccount and Lease are.
+const OperatorNamespace = "stagger-system"
+
+// Operator is the real program as a process beside the cluster. It is started again when it ends by itself, as a kubelet does.
 type Operator struct {
+	// Log is the file it writes to, over all of its starts.
+	Log  string
 	args []string
-	// Log is the file it writes to.
-	Log string
+
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	stopped bool          // nobody wants it to be started again
+	ended   chan struct{} // closed when it has ended and stays so
 }
 
-// config is the configuration of stories: the real code at a quicker clock. The shipped one is in manifests/kustomize.
-const config = `
-sources:
-- {name: default, address: %q, jobs: [envoy-stats]}
-evidence: {slice: 1s, fastTick: 5s, slowTick: 20s, scrapeInterval: 1s}
-pushBound: 2s
-settleBound: 15s
-leaderElection: {namespace: stagger-system, lease: 6s, renew: 5s, retry: 1s}
-health: {address: %q}
-metrics: {address: %q}
-log: {level: debug, format: text}
-`
+// NewOperator prepares an operator that is built already: it writes the configuration and a kubeconfig with a token of the operator's
+// own ServiceAccount to the folder. A setting is the dotted name of one of the configuration file and its value in YAML, such as
+// "evidence.slice=1s". The clock is quicker than the shipped one, and "sources" is for the caller to set.
+func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config, settings ...string) (*Operator, error) {
+	file, kubeconfig := filepath.Join(dir, "operator.yaml"), filepath.Join(dir, "operator.kubeconfig")
+	config, err := configuration(settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, config, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the configuration: %w", err)
+	}
+	if err := operatorKubeconfig(ctx, cluster, kubeconfig); err != nil {
+		return nil, err
+	}
+	return &Operator{args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(dir, "operator.log")}, nil
+}
 
-// StartOperator starts the operator with the token of its ServiceAccount. Until the context is done it is started again when it ends by
-// itself, as a kubelet does.
+// StartOperator builds the operator and runs it until the context is done.
 func (b *Bed) StartOperator(ctx context.Context) (*Operator, error) {
 	program, err := b.Build(ctx, "stagger", "./operator")
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := b.account(ctx)
+	sources := fmt.Sprintf("sources=[{name: default, address: %q, jobs: [envoy-stats]}]", b.Prometheus)
+	o, err := NewOperator(ctx, program, b.Dir, b.config, sources)
 	if err != nil {
 		return nil, err
 	}
-	health, err := free()
-	if err != nil {
-		return nil, err
-	}
-	metrics, err := free()
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(b.Dir, "operator.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, b.Prometheus, health, metrics), 0o600); err != nil {
-		return nil, fmt.Errorf("writing the configuration: %w", err)
-	}
-	o := &Operator{args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(b.Dir, "operator.log")}
-	cmd, err := o.start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	go o.keep(ctx, cmd)
-	return o, nil
+	context.AfterFunc(ctx, func() { _ = o.Kill() }) // it ends with this program at the latest
+	return o, o.Start()
 }
 
-func (o *Operator) keep(ctx context.Context, cmd *exec.Cmd) {
-	for {
-		_ = cmd.Wait() // how it ended is told by its log
-		next, err := o.start(ctx)
-		if err != nil {
-			return
+// basics is the configuration of all operators here: the real code at a quicker clock, on free ports. The shipped one is in
+// manifests/kustomize.
+const basics = `
+evidence: {slice: 1s, fastTick: 5s, slowTick: 20s, scrapeInterval: 1s}
+pushBound: 2s
+settleBound: 15s
+leaderElection: {namespace: ` + OperatorNamespace + `, lease: 6s, renew: 5s, retry: 1s}
+health: {address: "127.0.0.1:0"}
+metrics: {address: "127.0.0.1:0"}
+log: {level: debug, format: text}
+`
+
+// configuration is the basics with the settings in them.
+func configuration(settings []string) ([]byte, error) {
+	c := map[string]any{}
+	if err := yaml.Unmarshal([]byte(basics), &c); err != nil {
+		return nil, fmt.Errorf("reading the basics: %w", err)
+	}
+	for _, s := range settings {
+		name, value, found := strings.Cut(s, "=")
+		if !found {
+			return nil, fmt.Errorf("setting %q is not name=value", s)
 		}
-		cmd = next
+		var v any
+		if err := yaml.Unmarshal([]byte(value), &v); err != nil {
+			return nil, fmt.Errorf("setting %q: %w", s, err)
+		}
+		set(c, strings.Split(name, "."), v)
 	}
+	return yaml.Marshal(c)
 }
 
-// start starts the operator, with a log that goes on; an error when the context is done.
-func (o *Operator) start(ctx context.Context) (*exec.Cmd, error) {
-	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+func set(c map[string]any, name []string, v any) {
+	for ; len(name) > 1; name = name[1:] {
+		inner, ok := c[name[0]].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			c[name[0]] = inner
+		}
+		c = inner
+	}
+	c[name[0]] = v
+}
+
+// Start runs the operator, which must not be running.
+func (o *Operator) Start() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stopped, o.ended = false, make(chan struct{})
+	if err := o.run(); err != nil {
+		close(o.ended)
+		return err
+	}
+	go o.keep(o.ended)
+	return nil
+}
+
+// run starts the process; the lock is held.
+func (o *Operator) run() error {
+	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening the operator's log: %w", err)
+		return fmt.Errorf("opening the operator's log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // the process has its own handle
-	cmd := exec.CommandContext(ctx, o.args[0], o.args[1:]...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the operator: %w", err)
+	o.cmd = exec.Command(o.args[0], o.args[1:]...)
+	o.cmd.Stdout, o.cmd.Stderr = log, log
+	o.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := o.cmd.Start(); err != nil {
+		return fmt.Errorf("starting the operator: %w", err)
 	}
-	return cmd, nil
+	return nil
 }
 
-// account is a kubeconfig for the operator's ServiceAccount.
-func (b *Bed) account(ctx context.Context) (string, error) {
-	token, err := b.Kubectl(ctx, "", "create", "token", "stagger", "--namespace=stagger-system", "--duration=12h")
-	if err != nil {
-		return "", err
+// keep starts the operator again until it is stopped.
+func (o *Operator) keep(ended chan<- struct{}) {
+	defer close(ended)
+	for {
+		o.mu.Lock()
+		cmd := o.cmd
+		o.mu.Unlock()
+		_ = cmd.Wait() // how it ended is told by its log
+		o.mu.Lock()
+		done := o.stopped || o.run() != nil
+		o.mu.Unlock()
+		if done {
+			return
+		}
 	}
-	c, err := clientcmd.LoadFromFile(b.Kubeconfig)
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", b.Kubeconfig, err)
-	}
-	for _, user := range c.AuthInfos {
-		user.Token, user.TokenFile, user.ClientCertificateData, user.ClientKeyData = strings.TrimSpace(token), "", nil, nil
-	}
-	file := filepath.Join(b.Dir, "operator.kubeconfig")
-	if err := clientcmd.WriteToFile(*c, file); err != nil {
-		return "", fmt.Errorf("writing %s: %w", file, err)
-	}
-	return file, nil
 }
 
-// free is an address nobody listens on now.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
+// Stop ends the operator as a kubelet does, and waits until it has ended.
+func (o *Operator) Stop() error { return o.end(syscall.SIGTERM) }
+
+// Kill ends the operator at once, between any two writes, and waits until it has ended.
+func (o *Operator) Kill() error { return o.end(syscall.SIGKILL) }
+
+func (o *Operator) end(signal syscall.Signal) error {
+	o.mu.Lock()
+	o.stopped = true
+	cmd, ended := o.cmd, o.ended
+	o.mu.Unlock()
+	if cmd == nil || cmd.Process == nil {
+		return nil // it was never started
 	}
-	return l.Addr().String(), l.Close()
+	_ = cmd.Process.Signal(signal) // it may have ended
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(40 * time.Second):
+		_ = cmd.Process.Kill()
+		return errors.New("the operator did not end within 40 s")
+	}
+}
+
+// operatorKubeconfig writes a kubeconfig with a token of the operator's own ServiceAccount.
+func operatorKubeconfig(ctx context.Context, cluster *rest.Config, file string) error {
+	clients, err := kubernetes.NewForConfig(cluster)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	day := int64((24 * time.Hour).Seconds())
+	token, err := clients.CoreV1().ServiceAccounts(OperatorNamespace).CreateToken(ctx, "stagger",
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("asking for a token of the operator's ServiceAccount: %w", err)
+	}
+	k := clientcmdapi.NewConfig()
+	k.Clusters["cluster"] = &clientcmdapi.Cluster{
+		Server: cluster.Host, CertificateAuthorityData: cluster.CAData, CertificateAuthority: cluster.CAFile, TLSServerName: cluster.ServerName,
+	}
+	k.AuthInfos["stagger"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
+	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: OperatorNamespace}
+	k.CurrentContext = "stagger"
+	if err := clientcmd.WriteToFile(*k, file); err != nil {
+		return fmt.Errorf("writing the operator's kubeconfig: %w", err)
+	}
+	return nil
 }

@@ -55,7 +55,7 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		}
 		notes = append(notes, note)
 	}
-	return append(notes, contestNotes(shift, now)...)
+	return append(notes, otherNotes(shift, now)...)
 }
 
 // worthNoting says whether a condition is more than the normal course of things.
@@ -86,9 +86,9 @@ func readinessWorthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition, run
 	return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
 }
 
-// contestNotes are what other writers did to routes and Service while the release ran, what the operator does not tell, and a pause that nobody
-// would otherwise see.
-func contestNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
+// otherNotes are the notes that no condition tells: what other writers did to routes and Service while the release ran, what the operator
+// does not know, and a pause.
+func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	r := shift.Status.Release
 	runs := r != nil && !r.State.Ended()

@@ -77,7 +77,7 @@ type Line struct {
 	Band [][3]float64 `json:"band,omitempty"`
 }
 
-// maxPoints bounds the points of a line, mostLooks what is said in words: more cannot be told apart on a page.
+// maxPoints bounds the points of a line, maxSampleTexts the samples that are put into words: more cannot be told apart on a page.
 const maxPoints, maxSampleTexts = 300, 120
 
 // PlotsOf draws a trace as of now, or as of its last sample when the release has ended.

@@ -79,8 +79,7 @@ func PutBack(d *appsv1.Deployment, running *unstructured.Unstructured) (patch.Pa
 }
 
 // Unhold takes our labels off the Deployment and leaves spec.paused as its owner had it; only where a template waits that does not
-// run does the Deployment stay paused, because letting go must not release anything: LeftPaused says so. Running is the
-// ReplicaSet with pods. Nil when there is nothing of ours on it.
+// run does the Deployment stay paused, because letting go must not release anything. Running is the ReplicaSet with pods. Nil when there is nothing of ours on it.
 func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 	p := unset(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
 	if len(p) == 0 {
@@ -93,11 +92,6 @@ func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 		p = append(p, patch.Test(pausedPath, true), patch.Remove(pausedPath))
 	}
 	return append(patch.Patch{patch.Version(d.ResourceVersion)}, p...)
-}
-
-// LeftPaused tells whether Unhold leaves the Deployment paused for the sake of a template that waits.
-func LeftPaused(d *appsv1.Deployment, running *appsv1.ReplicaSet) bool {
-	return d.Spec.Paused && !judged(d, running)
 }
 
 // Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the

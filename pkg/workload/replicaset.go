@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 const (
@@ -25,9 +25,6 @@ const (
 
 	desiredAnnotation = "deployment.kubernetes.io/desired-replicas"
 	maxAnnotation     = "deployment.kubernetes.io/max-replicas"
-
-	// roundingSlack is far below the finest weight, one in a million, and far above what multiplying by it can be off.
-	roundingSlack = 1e-9
 )
 
 // Why a ReplicaSet is not handed over.
@@ -39,20 +36,6 @@ var (
 	// ErrNotOurs means that the ReplicaSet was not made for a release, or that the Deployment would not take it.
 	ErrNotOurs = errors.New("the ReplicaSet is not the release's to give")
 )
-
-// Size is how many canary pods a share of the traffic needs: max(1, ceil(base x share)). Base is the number of replicas that carry
-// all of it, share is from 0 to 1. At share 1 it is base; of a base of 0 it is 0.
-func Size(base int32, share float64) int32 {
-	switch {
-	case base <= 0:
-		return 0
-	case math.IsNaN(share) || share >= 1:
-		return base
-	case share <= 0:
-		return 1
-	}
-	return max(1, int32(math.Ceil(float64(base)*share-roundingSlack)))
-}
 
 // ReleaseSet is the ReplicaSet that runs the canary: the Deployment's template unchanged, told apart by the hash (see Hash) as its
 // pod-template-hash. It is what the Deployment controller would make, but for its owner, the canary Service, which must exist.
@@ -85,7 +68,7 @@ func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Ser
 // SetName is the name of a Deployment's ReplicaSet with that hash, cut to the longest name allowed.
 func SetName(deployment, hash string) string {
 	if longest := validation.DNS1123SubdomainMaxLength - 1 - len(hash); len(deployment) > longest {
-		deployment = strings.TrimRight(deployment[:longest], "-.")
+		deployment = strings.TrimRight(text.CutBytes(deployment, longest), "-.")
 	}
 	return deployment + "-" + hash
 }
@@ -121,20 +104,6 @@ func EmptyTwin(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, template *corev1
 		return nil
 	}
 	return slices.MinFunc(twins, older)
-}
-
-// HandedOver tells whether the Deployment owns the release's ReplicaSet: there is only forward from here.
-func HandedOver(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash string) bool {
-	return slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
-		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) == releaseHash && releaseHash != ""
-	})
-}
-
-// Promoted reads the outcome off the world: the Deployment owns the release's ReplicaSet, and no other one of its has pods.
-func Promoted(d *appsv1.Deployment, sets []appsv1.ReplicaSet, releaseHash string) bool {
-	return HandedOver(d, sets, releaseHash) && !slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
-		return metav1.IsControlledBy(&rs, d) && HashOf(&rs) != releaseHash && HasPods(&rs)
-	})
 }
 
 // Handover gives the release ReplicaSet to the Deployment in one patch that 409s if the ReplicaSet changed since it was read. The

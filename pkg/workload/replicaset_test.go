@@ -2,7 +2,6 @@ package workload
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 
@@ -15,47 +14,6 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
-
-func TestTheCanaryIsAsLargeAsItsShareNeeds(t *testing.T) {
-	cases := map[string]struct {
-		base  int32
-		share float64
-		want  int32
-	}{
-		"the first weight needs one pod":         {10, 0.000001, 1},
-		"no weight yet, one pod before there is": {10, 0, 1},
-		"an exact share is not rounded up":       {100, 0.07, 7},
-		"a thousandth of a thousand":             {1000, 0.001, 1},
-		"a little more than a pod's share":       {1000, 0.001001, 2},
-		"a quarter of ten":                       {10, 0.25, 3},
-		"all":                                    {10, 1, 10},
-		"more than all is all":                   {10, 1.5, 10},
-		"less than nothing is one":               {10, -1, 1},
-		"a share that is not a number is all":    {10, math.NaN(), 10},
-		"nothing of nothing":                     {0, 1, 0},
-		"the largest base":                       {math.MaxInt32, 0.5, 1 << 30},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := Size(c.base, c.share); got != c.want {
-				t.Errorf("Size(%d, %v) = %d, want %d", c.base, c.share, got, c.want)
-			}
-		})
-	}
-}
-
-func FuzzACanaryIsNeverTooSmallForItsShareNorAPodTooLarge(f *testing.F) {
-	f.Add(int32(10), 0.25)
-	f.Fuzz(func(t *testing.T, base int32, share float64) {
-		if base < 1 || base > 1_000_000 || !(share > 0 && share <= 1) {
-			t.Skip()
-		}
-		n, exact := float64(Size(base, share)), float64(base)*share
-		if n < 1 || n > float64(base) || n < exact-1e-6 || n >= max(exact, 0)+1+1e-6 {
-			t.Errorf("Size(%d, %v) = %v, want at least %v and less than a pod more", base, share, n, exact)
-		}
-	})
-}
 
 func TestTheReleaseReplicaSetIsTheDeploymentsButForItsOwner(t *testing.T) {
 	d := edit(checkout(), waits)
@@ -165,33 +123,6 @@ func TestAnEmptyTwinIsTheOldestEmptyReplicaSetOfTheTemplateThatTheDeploymentOwns
 				t.Errorf("EmptyTwin = %q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-func TestTheOutcomeOfAHandoverIsReadOffTheWorld(t *testing.T) {
-	cases := map[string]struct {
-		sets             []*appsv1.ReplicaSet
-		handed, promoted bool
-	}{
-		"the release still belongs to the canary Service": {[]*appsv1.ReplicaSet{stableSet(), releaseSet(checkout())}, false, false},
-		"the release is gone":                             {[]*appsv1.ReplicaSet{stableSet()}, false, false},
-		"handed over, old pods still there":               {[]*appsv1.ReplicaSet{stableSet(), ownedSet("1.5.0", canaryHash, 4)}, true, false},
-		"handed over, old pods gone":                      {[]*appsv1.ReplicaSet{ownedSet("1.4.2", stableHash, 0), ownedSet("1.5.0", canaryHash, 4)}, true, true},
-		"handed over, then scaled to 0":                   {[]*appsv1.ReplicaSet{ownedSet("1.4.2", stableHash, 0), ownedSet("1.5.0", canaryHash, 0)}, true, true},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := HandedOver(checkout(), values(c.sets), canaryHash); got != c.handed {
-				t.Errorf("HandedOver = %t, want %t", got, c.handed)
-			}
-			if got := Promoted(checkout(), values(c.sets), canaryHash); got != c.promoted {
-				t.Errorf("Promoted = %t, want %t", got, c.promoted)
-			}
-		})
-	}
-	unhashed := edit(stableSet(), func(rs *appsv1.ReplicaSet) { delete(rs.Spec.Template.Labels, HashLabel) })
-	if HandedOver(checkout(), []appsv1.ReplicaSet{*unhashed}, "") {
-		t.Error("an unknown release counts as handed over")
 	}
 }
 

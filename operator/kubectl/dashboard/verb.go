@@ -25,6 +25,7 @@ type verb struct {
 	open bool
 }
 
+// NewVerb is the verb dashboard.
 func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	v := verb{}
 	c := &cobra.Command{

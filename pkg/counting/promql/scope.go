@@ -31,7 +31,7 @@ type Scope struct {
 	// cluster="a". They must be on the samples of up and scrape_duration_seconds too, as external labels are; otherwise
 	// Base finds nothing and every slice is void. At most 20.
 	Matchers map[string]string
-	// Jobs are the scrape jobs that carry Istio's metrics, if they are known. They only save work: without them
+	// Jobs are the scrape jobs that carry Istio's metrics. They only save work: without them
 	// every target of Prometheus is looked at. At most 100; empty: all.
 	Jobs []string
 	// Lookback is at least twice what Settle returns; zero: DefaultLookback.
