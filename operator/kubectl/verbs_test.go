@@ -57,7 +57,7 @@ func takeBack(s *v1alpha1.TrafficShift) {
 // aborted ends it.
 func aborted(s *v1alpha1.TrafficShift) {
 	takeBack(s)
-	s.Status.Release.Commands = []v1alpha1.GivenCommand{{Verb: "abort", By: "ops@example.com", Reason: "carts are empty | shown twice", At: *ago(70 * time.Second)}}
+	s.Status.Release.Commands = []v1alpha1.RecordedCommand{{Verb: "abort", By: "ops@example.com", Reason: "carts are empty | shown twice", At: *ago(70 * time.Second)}}
 	s.Status.Release.State, s.Status.Release.FinishedAt, s.Status.Refused = v1alpha1.StateAborted, ago(time.Minute), s.Status.Release.Revision
 	ready(s, metav1.ConditionFalse, v1alpha1.ReasonAborted)
 }

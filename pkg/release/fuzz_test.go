@@ -48,7 +48,7 @@ func (d *dice) set(names ...string) Set {
 func (d *dice) observation() Observation {
 	o := Observation{Refused: pick(d, "", "v2", "v3"), Bounds: Bounds{Push: 10 * time.Second, Settle: time.Minute}}
 	o.Wanted = Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, plan("1%/1m", "100%/1m"), plan("100%/0s"), nil)}
-	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
+	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Transient: d.yes()})
 	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
 		o.Wanted.Command = ParseCommand(text, "")
 	}

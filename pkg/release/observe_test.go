@@ -64,7 +64,7 @@ func (w *world) observeWorkload(o *Observation) {
 		switch {
 		case s.owner == "release":
 			canary = s
-		case o.running() && owned && known && s.hash == r.Revision && given(r) && d.replicas > 0 && s.replicas > 0:
+		case o.running() && owned && known && s.hash == r.Revision && mayBeHandedOver(r) && d.replicas > 0 && s.replicas > 0:
 			canary, o.Workload.HandedOver = s, true
 		case o.running() && owned && s.hash == r.Stable:
 			stable = s
@@ -92,8 +92,8 @@ func (w *world) observeWorkload(o *Observation) {
 	w.observeHealth(o, canary)
 }
 
-// given says whether the record allows that the Deployment has the release's ReplicaSet.
-func given(r *v1alpha1.Release) bool {
+// mayBeHandedOver says whether the record allows that the Deployment has the release's ReplicaSet.
+func mayBeHandedOver(r *v1alpha1.Release) bool {
 	return r.State == v1alpha1.StateHandover || r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted
 }
 
@@ -109,7 +109,7 @@ func (w *world) alone(o *Observation, known bool) *podSet {
 	case len(active) == 1:
 		return active[0]
 	case len(active) > 1 && known && !o.running():
-		w.refuse(o, Problem{Reason: v1alpha1.ReasonWorkloadUnsupported, Message: "Deployment web is rolling out", Passes: true})
+		w.refuse(o, Problem{Reason: v1alpha1.ReasonWorkloadUnsupported, Message: "Deployment web is rolling out", Transient: true})
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func events() []event {
 			w.policy.SharedBreach = v1alpha1.Deadline{Action: v1alpha1.DeadlineAction(a[0]), After: v1alpha1.Duration(a[1])}
 			return nil
 		}},
-		{"given arms REVISION", text((*world).giveArms)},
+		{"external arms REVISION", text((*world).externalArms)},
 		{"want revision REVISION", text(func(w *world, s string) { w.arms.wanted = s })},
 		{"counts KIND", text(func(w *world, s string) { w.counts = s })},
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},

@@ -22,7 +22,7 @@ func (r *reconciler) destinations(ctx context.Context, f *facts) error {
 	if err != nil {
 		return err
 	}
-	f.o.Given = true
+	f.o.External = true
 	f.turn(all)
 	named := false
 	for _, vs := range all {

@@ -48,9 +48,9 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 	}
 	w, problem := workload.Find(f.service, ns.Labels, deployments, f.sets, hashes(f.shift)...)
 	f.deployment, f.stable = w.Deployment, w.Stable
-	if problem != nil && (!f.running() || !problem.Passes()) {
+	if problem != nil && (!f.running() || !problem.Transient()) {
 		f.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
-		f.o.Wanted.Problem.Passes = problem.Passes()
+		f.o.Wanted.Problem.Transient = problem.Transient()
 		f.o.Wanted.Problem.Gone = problem.Reason == workload.NoDeployment
 	}
 	if w.Deployment == nil {
@@ -139,7 +139,7 @@ func (f *facts) arm(rs *appsv1.ReplicaSet) {
 	rec, hash := f.o.Release, workload.HashOf(rs)
 	owned, pods := f.deployment != nil && metav1.IsControlledBy(rs, f.deployment), ptrOr(rs.Spec.Replicas) > 0
 	switch {
-	case owned && pods && hash == rec.Revision && given(rec) && workload.Replicas(f.deployment) > 0:
+	case owned && pods && hash == rec.Revision && mayBeHandedOver(rec) && workload.Replicas(f.deployment) > 0:
 		f.canary, f.o.Workload.HandedOver = rs, true
 	case hash == rec.Stable && (owned || f.deployment == nil):
 		f.stable = rs
@@ -163,9 +163,9 @@ func (f *facts) twins() {
 	}
 }
 
-// given says whether the record allows that the Deployment has the release's ReplicaSet: an empty one of an older release with
+// mayBeHandedOver says whether the record allows that the Deployment has the release's ReplicaSet: an empty one of an older release with
 // the same template is not it.
-func given(rec *v1alpha1.Release) bool {
+func mayBeHandedOver(rec *v1alpha1.Release) bool {
 	return rec.State == v1alpha1.StateHandover || rec.Outcome != nil && rec.Outcome.Result == v1alpha1.StatePromoted
 }
 

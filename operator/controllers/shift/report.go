@@ -171,14 +171,14 @@ func (r *reconciler) due(key types.NamespacedName, before, after v1alpha1.Traffi
 	switch {
 	case equality.Semantic.DeepEqual(before, after):
 		return 0, false
-	case !equality.Semantic.DeepEqual(plain(before), plain(after)):
+	case !equality.Semantic.DeepEqual(withoutNumbers(before), withoutNumbers(after)):
 		return 0, true
 	}
 	return r.live.left(key, r.clock.Now()), true
 }
 
-// plain is a status without what changes with every slice. What is said of pods and of other Services does not.
-func plain(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
+// withoutNumbers is a status without what changes with every slice. What is said of pods and of other Services does not.
+func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	out := *s.DeepCopy()
 	for i := range out.Conditions {
 		c := &out.Conditions[i]

@@ -6,14 +6,14 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// arms are two versions that somebody else runs: the revision that is wanted, the one that serves, and where it does.
+// arms are two versions that their owner runs: the revision that is wanted, the one that serves, and where it does.
 type arms struct {
 	wanted, serving string
 	toward          v1alpha1.Toward
 }
 
-// give makes the world one without a workload of ours.
-func (w *world) giveArms(revision string) {
+// externalArms makes the world one without a workload of ours.
+func (w *world) externalArms(revision string) {
 	w.arms = &arms{wanted: revision, serving: revision, toward: v1alpha1.TowardCanary}
 	w.dep, w.sets, w.service.exists = deployment{}, nil, false
 }
@@ -23,7 +23,7 @@ func (a *arms) observe(o *Observation) {
 	if o.running() {
 		serving = o.Release.Stable
 	}
-	o.Given, o.Toward = true, a.toward
+	o.External, o.Toward = true, a.toward
 	o.Workload = Workload{Replicas: 1, Template: a.wanted, Waits: a.wanted != serving, Stable: Set{Name: "stable", Hash: serving}}
 }
 
