@@ -13,7 +13,7 @@ import (
 
 // external looks at two versions that are run by their owner: at the routes between them, and at nothing else.
 func (v *View) external(o Objects) {
-	v.Facts.Given = true
+	v.Facts.External = true
 	v.turn(o.Routes)
 	named := false
 	for _, u := range o.Routes {

@@ -39,9 +39,9 @@ func (v *View) found(o Objects) {
 		namespace = o.Namespace.Labels
 	}
 	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
-	if problem != nil && (!v.running() || !problem.Passes()) && v.Facts.Wanted.Problem == nil {
+	if problem != nil && (!v.running() || !problem.Transient()) && v.Facts.Wanted.Problem == nil {
 		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
-		v.Facts.Wanted.Problem.Passes = problem.Passes()
+		v.Facts.Wanted.Problem.Transient = problem.Transient()
 		v.Facts.Wanted.Problem.Gone = problem.Reason == workload.NoDeployment
 	}
 	if w.Deployment == nil {

@@ -46,7 +46,7 @@ func levers(o Observation) []Action {
 func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, message string) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	r.State = v1alpha1.StateAborting
-	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: cut(message), Refuse: refuse}
+	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: truncate(message, mostMessage), Refuse: refuse}
 	r.Weight, r.SettledAt = v1alpha1.PercentageOf(0), nil
 	return Decision{Actions: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
 }
@@ -78,7 +78,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 func emptied(o Observation, d *Decision, now time.Time) bool {
 	r, stop := d.Release, stopRollout(o)
 	switch {
-	case o.Given: // whoever runs the pods lets them end their requests
+	case o.External: // whoever runs the pods lets them end their requests
 		return true
 	case deserted(o):
 		d.Actions = []Action{{Verb: Widen}}
@@ -291,11 +291,11 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 }
 
 func whenTemplateIsStableAgain(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || o.Workload.Deployment == "" && !o.Given || o.Workload.Waits || o.Workload.Template == o.canary() {
+	if !o.running() || o.Workload.Deployment == "" && !o.External || o.Workload.Waits || o.Workload.Template == o.canary() {
 		return Decision{}, false
 	}
 	message := "the Deployment's template is the stable one again"
-	if o.Given {
+	if o.External {
 		message = "revision " + o.Workload.Template + " is wanted again"
 	}
 	return abort(o, v1alpha1.ReasonReverted, v1alpha1.RefuseNothing, message)
@@ -312,7 +312,7 @@ func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
 		return d, ok
 	case o.Workload.Template != "" && o.Workload.Template != o.canary():
 		what := "a newer template"
-		if o.Given {
+		if o.External {
 			what = "revision " + o.Workload.Template
 		}
 		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing, what+" arrived; it is released next")

@@ -125,7 +125,7 @@ func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() || o.Release.Step == 0 || o.leaving() {
 		return Decision{}, false
 	}
-	if o.unproven() > 0 {
+	if o.affordable() > 0 {
 		return Decision{}, false // it rests on no counts of this weight
 	}
 	hold := o.hold()
@@ -146,7 +146,7 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	switch {
 	case v.Suspicious:
 		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
-	case o.Release.Step == 0, o.proven(), o.leaving(), o.unproven() > 0:
+	case o.Release.Step == 0, o.proven(), o.leaving(), o.affordable() > 0:
 		return Decision{}, false
 	case v.Shared:
 		return holdShared(o, now)
@@ -217,7 +217,7 @@ func (o Observation) provenOr(proven string) string {
 func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
 	need, stable := o.size(share), o.Workload.Stable
 	switch {
-	case o.Given:
+	case o.External:
 		return Decision{}, false
 	case stable.Available < stable.Replicas || stable.Replicas == 0:
 		return wait(o, v1alpha1.ReasonStableNotReady, fmt.Sprintf("%d of %d stable pods are available", stable.Available, stable.Replicas)), true
@@ -240,8 +240,8 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	if _, more := o.Release.NextStop(); more {
 		return Decision{}, false
 	}
-	if o.Given {
-		return promoteGiven(o), true
+	if o.External {
+		return promoteExternal(o), true
 	}
 	if o.Workload.Canary.Replicas != o.Workload.Replicas && o.Workload.Replicas > 0 {
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the Deployment wants %d pods", o.Workload.Replicas))

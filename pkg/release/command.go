@@ -46,34 +46,31 @@ type Command struct {
 func ParseCommand(text, by string) *Command {
 	words := strings.Fields(text)
 	if len(words) < 3 {
-		return &Command{Token: shorten(text), bad: "a command is \"<verb> <release number> <token> [reason]\""}
+		return &Command{Token: truncate(text, mostToken), bad: "a command is \"<verb> <release number> <token> [reason]\""}
 	}
-	c := &Command{verb: verb(words[0]), Token: shorten(words[2]), Why: cut(strings.Join(words[3:], " "))}
+	c := &Command{verb: verb(words[0]), Token: truncate(words[2], mostToken), Why: truncate(strings.Join(words[3:], " "), mostMessage)}
 	if token, user, _ := strings.Cut(by, " "); token == words[2] {
 		user = strings.Join(strings.Fields(user), " ")
-		c.By = strings.ToValidUTF8(user[:min(len(user), 256)], "")
+		c.By = truncate(user, mostUser)
 	}
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
 	if c.number, err = strconv.ParseInt(number, 10, 64); err != nil {
-		c.bad = fmt.Sprintf("release number %q is not a number", shorten(number))
+		c.bad = fmt.Sprintf("release number %q is not a number", truncate(number, mostToken))
 	}
 	if c.guarded {
 		if c.moves, err = strconv.ParseInt(moves, 10, 32); err != nil || c.moves < 0 {
-			c.bad = fmt.Sprintf("count of moves %q is not a number from 0", shorten(moves))
+			c.bad = fmt.Sprintf("count of moves %q is not a number from 0", truncate(moves, mostToken))
 		}
 	}
 	switch c.verb {
 	case abortNow, retry, undo, replan, promote, promoteFull:
 	default:
-		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", shorten(words[0]))
+		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", truncate(words[0], mostToken))
 	}
 	return c
 }
-
-// shorten keeps text of people within what a status holds.
-func shorten(s string) string { return strings.ToValidUTF8(s[:min(len(s), 64)], "") }
 
 // commanded says whether a command with this verb was given for the present release and can be carried out.
 func (o Observation) commanded(v verb) bool {
@@ -102,7 +99,7 @@ func (c *Command) because(message string) string {
 
 // accepted is the answer to a command that is carried out.
 func (c *Command) accepted(message string) *Answer {
-	return &Answer{Token: c.Token, Accepted: true, Message: cut(message)}
+	return &Answer{Token: c.Token, Accepted: true, Message: truncate(message, mostMessage)}
 }
 
 // whenToldToAbort takes the release back. An undo is answered when the template is put back too.
@@ -180,7 +177,7 @@ func answered(o Observation, d Decision, now time.Time) Decision {
 		return d
 	case d.Answer == nil:
 		if message := refusal(o, c); message != "" {
-			d.Answer = &Answer{Token: c.Token, Message: cut(message)}
+			d.Answer = &Answer{Token: c.Token, Message: truncate(message, mostMessage)}
 		}
 	case d.Release != nil:
 		d.Release = d.Release.DeepCopy()
@@ -194,7 +191,7 @@ const mostCommands = 16
 
 // into takes a command that is carried out into the record.
 func (c *Command) into(r *v1alpha1.Release, now time.Time) {
-	r.Commands = append(r.Commands, v1alpha1.GivenCommand{Verb: string(c.verb), By: c.By, Reason: c.Why, At: *stamp(now)})
+	r.Commands = append(r.Commands, v1alpha1.RecordedCommand{Verb: string(c.verb), By: c.By, Reason: c.Why, At: *stamp(now)})
 	r.Commands = r.Commands[max(0, len(r.Commands)-mostCommands):]
 }
 
@@ -236,7 +233,7 @@ func refuseOfRunning(o Observation, c *Command) string {
 
 func refuseUndo(o Observation) string {
 	switch {
-	case o.Given:
+	case o.External:
 		return "both destinations are run by their owner; to go back, set spec.destinations.revision to the one before"
 	case o.running():
 		return ""

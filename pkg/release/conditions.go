@@ -26,11 +26,19 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: cut(message)}
+	return metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: truncate(message, mostMessage)}
 }
 
-// cut keeps a message within what a condition holds.
-func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 2000)], "") }
+// What the API server accepts of a text, in bytes.
+const (
+	mostMessage = 2000
+	mostNext    = 1000
+	mostUser    = 256
+	mostToken   = 64
+)
+
+// truncate keeps a text within so many bytes, without half a character at its end.
+func truncate(s string, most int) string { return strings.ToValidUTF8(s[:min(len(s), most)], "") }
 
 func record(o Observation, d Decision) *v1alpha1.Release {
 	if d.Release != nil {
@@ -64,7 +72,7 @@ func workloadReady(o Observation) metav1.Condition {
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	kind := v1alpha1.ConditionWorkloadReady
 	switch {
-	case o.Given:
+	case o.External:
 		return condition(kind, unknown, v1alpha1.ReasonPending, "the destinations are run by their owner")
 	case w.Deployment == "":
 		return condition(kind, unknown, v1alpha1.ReasonPending, "no Deployment is known")
@@ -114,7 +122,7 @@ func (o Observation) doubts() string {
 func isolated(o Observation) metav1.Condition {
 	kind := v1alpha1.ConditionIsolated
 	switch {
-	case o.Given:
+	case o.External:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "callers past the routes meet what their owner lets them meet")
 	case !o.Service.Exists:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "the Service is not known")

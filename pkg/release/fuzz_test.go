@@ -49,7 +49,7 @@ func (d *dice) set(names ...string) release.Set {
 func (d *dice) observation() release.Observation {
 	o := release.Observation{Refused: pick(d, "", "v2", "v3"), Bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute}}
 	o.Wanted = release.Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), nil)}
-	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &release.Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Passes: d.yes()})
+	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &release.Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Transient: d.yes()})
 	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
 		o.Wanted.Command = release.ParseCommand(text, "")
 	}

@@ -208,7 +208,7 @@ func (x *watch) raises(t *testing.T, w *world, o release.Observation, d release.
 		x.fail(t, w, "raises without fresh counts of this process")
 	case share > x.proven:
 		x.fail(t, w, "raises to %d where %d is proven", share, x.proven)
-	case o.Given:
+	case o.External:
 	case o.Workload.Canary.Available < o.Size(share):
 		x.fail(t, w, "raises to %d with %d pods", share, o.Workload.Canary.Available)
 	case o.Workload.Stable.Available < o.Workload.Stable.Replicas:

@@ -10,7 +10,7 @@ import (
 
 // Count takes what the counts say into the record, and what happens next. While nothing is known of them the record keeps those it has.
 func Count(r *v1alpha1.Release, e Evidence, next string) {
-	r.Next = next[:min(len(next), 1000)]
+	r.Next = truncate(next, mostNext)
 	v := e.Verdict
 	if len(v.Objectives) == 0 {
 		return

@@ -11,10 +11,10 @@ import (
 // nothing is fresh, nothing is cleared.
 type Observation struct {
 	Wanted Wanted
-	// Given: both arms are run by whom they belong to. There is nothing to make, to hold, to narrow or to hand over; of the Workload only
+	// External: both arms are run by their owner (StatefulSets, virtual machines, subsets of a host). There is nothing to make, to hold, to narrow or to hand over; of the Workload only
 	// Replicas (1), Template, Waits, and the name and hash of Stable are set.
-	Given bool
-	// Toward is which of two given arms the traffic is moved to.
+	External bool
+	// Toward is which of two external arms the traffic is moved to.
 	Toward   v1alpha1.Toward
 	Workload Workload
 	Service  Service
@@ -48,8 +48,8 @@ type Wanted struct {
 type Problem struct {
 	Reason  v1alpha1.Reason
 	Message string
-	// Passes says that it goes away by itself.
-	Passes bool
+	// Transient says that the problem goes away by itself.
+	Transient bool
 	// Gone says that the Service, its Deployment or its stable ReplicaSet is not there any more.
 	Gone bool
 }

@@ -52,7 +52,7 @@ func blamePod(r *v1alpha1.Release, pods []evidence.PodCounts) {
 		all.Bad += p.Counts.Bad
 	}
 	r.Outcome.Reason, r.Outcome.Pod = v1alpha1.ReasonPodOutlier, pod.Pod
-	r.Outcome.Message = cut(fmt.Sprintf(
+	r.Outcome.Message = truncate(fmt.Sprintf(
 		"%s; pod %s alone had %.0f of the %.0f bad requests and %.0f of the %.0f that the %d pods report, the others did no worse than the stable: look at its node before the version, then retry",
-		r.Outcome.Message, pod.Pod, pod.Counts.Bad, all.Bad, pod.Counts.Requests, all.Requests, len(pods)))
+		r.Outcome.Message, pod.Pod, pod.Counts.Bad, all.Bad, pod.Counts.Requests, all.Requests, len(pods)), mostMessage)
 }

@@ -13,7 +13,7 @@ const (
 	finest = 1.0 / v1alpha1.Whole
 	// usualFailures is the budget of failed requests of a plan that names none.
 	usualFailures = 10
-	// worthwhile is how many times the present weight an unproven one has to be, for each move costs the time it takes to settle.
+	// worthwhile is how many times the present weight one that needs no proof has to be, for each move costs the time it takes to settle.
 	worthwhile = 3
 )
 
@@ -84,16 +84,16 @@ func (o Observation) next() (move, bool) {
 		return m, true
 	}
 	if r.Step == 0 {
-		return m.down(first(r, o.baseRate()), costs(r, o.baseRate())), true
+		return m.capped(first(r, o.baseRate()), costs(r, o.baseRate())), true
 	}
 	share := o.provenWeight()
-	if unproven := o.unproven(); unproven > share {
-		return m.down(unproven, costs(r, o.Evidence.Rate)), true
+	if affordable := o.affordable(); affordable > share {
+		return m.capped(affordable, costs(r, o.Evidence.Rate)), true
 	}
 	if share < o.growth() {
-		return m.down(max(plain(share), r.Weight.Millionths()+1), fmt.Sprintf("the most of which it is proven that it costs no more than %.0f failed requests", budget(r))), true
+		return m.capped(max(twoDigits(share), r.Weight.Millionths()+1), fmt.Sprintf("the most of which it is proven that it costs no more than %.0f failed requests", budget(r))), true
 	}
-	return m.down(share, "proven, and at most five times the last weight at once"), true
+	return m.capped(share, "proven, and at most five times the last weight at once"), true
 }
 
 // provenWeight is the largest weight that is proven. A little is added before rounding down: 57% must not become 56.9999%.
@@ -101,8 +101,8 @@ func (o Observation) provenWeight() int64 {
 	return int64(o.Evidence.Verdict.NextWeight*v1alpha1.Whole + 1e-3)
 }
 
-// plain keeps two digits of a weight that nobody wrote: 0.12%, not 0.1251%.
-func plain(share int64) int64 {
+// twoDigits keeps two digits of a weight that nobody wrote: 0.12%, not 0.1251%.
+func twoDigits(share int64) int64 {
 	unit := int64(1)
 	for share/unit >= 100 {
 		unit *= 10
@@ -129,8 +129,8 @@ func costs(r *v1alpha1.Release, rate float64) string {
 // growth is about the largest weight the evidence gives at once.
 func (o Observation) growth() int64 { return o.Release.Weight.Millionths()*5 - 1 }
 
-// down is the move to a share below the stop, if it is.
-func (m move) down(share int64, why string) move {
+// capped is the move, only as far as a share that is below its stop.
+func (m move) capped(share int64, why string) move {
 	if share < m.stop {
 		m.share, m.why = share, fmt.Sprintf("on the way to %s; %s", m.why, why)
 	}
@@ -143,11 +143,12 @@ func first(r *v1alpha1.Release, rate float64) int64 {
 	if !byProof(r) {
 		return stop
 	}
-	return min(stop, max(1, plain(int64(evidence.FirstWeight(rate, budget(r), finest)*v1alpha1.Whole+0.5))))
+	return min(stop, max(1, twoDigits(int64(evidence.FirstWeight(rate, budget(r), finest)*v1alpha1.Whole+0.5))))
 }
 
-// unproven is the weight that traffic which has become less allows without any proof, when that is worth a move; else 0.
-func (o Observation) unproven() int64 {
+// affordable is the weight that needs no proof, because at the present traffic it costs no more than the budget of failed requests;
+// 0 when it is not worth a move. It grows when the traffic becomes less.
+func (o Observation) affordable() int64 {
 	if !byProof(o.Release) || o.Release.Step != 1 || o.Evidence.Rate <= 0 {
 		return 0
 	}

@@ -13,7 +13,7 @@ func whenInvalid(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	d := wait(o, p.Reason, p.Message)
-	if p.Passes {
+	if p.Transient {
 		d.Reason = v1alpha1.ReasonWaiting
 		d.After = 10 * time.Second
 	}
@@ -50,7 +50,7 @@ func whenPaused(o Observation, _ time.Time) (Decision, bool) {
 
 // whenArmsNotReady makes what the canary arm needs, puts back what was taken from it, and waits for pods.
 func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.Given {
+	if !o.running() || o.External {
 		return Decision{}, false
 	}
 	if o.Release.Step > 0 {
@@ -84,7 +84,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 // whenArmLost puts back what keeps callers past the routes from the canary, and ends a release whose canary arm was taken away.
 // Neither waits for a person or a policy.
 func whenArmLost(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.Given {
+	if !o.running() || o.External {
 		return Decision{}, false
 	}
 	r := o.Release

@@ -10,7 +10,7 @@ import (
 
 // whenHandedOver goes on after the point of no return: the judged pods are the Deployment's, the rest is put back.
 func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || !o.Workload.HandedOver && !o.givenPromoted() || o.aborting() {
+	if !o.running() || !o.Workload.HandedOver && !o.externalPromoted() || o.aborting() {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
@@ -19,7 +19,7 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 		r.Outcome, answer = o.promotion("the canary's own pods serve as the stable")
 	}
 	d := Decision{Answer: answer, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "the Deployment has the judged pods; putting routes and Service back"}
-	if o.Given {
+	if o.External {
 		d.Message = r.Outcome.Message
 	}
 	tidyUp(o, &d, now)
@@ -47,7 +47,7 @@ func (o Observation) promotion(now string) (*v1alpha1.Outcome, *Answer) {
 	if !o.commanded(promoteFull) {
 		return end, nil
 	}
-	end.Reason, end.Message = v1alpha1.ReasonCommanded, cut(now+"; "+o.provenOr(""))
+	end.Reason, end.Message = v1alpha1.ReasonCommanded, truncate(now+"; "+o.provenOr(""), mostMessage)
 	return end, o.Wanted.Command.accepted(end.Message)
 }
 
@@ -90,7 +90,7 @@ func remains(o Observation) []Action {
 // unrecorded says whether pods of a release are there that is not running by the record, or traffic, or a Service that proxies may
 // still know.
 func unrecorded(o Observation) bool {
-	if o.Given { // weights without our mark are their owner's
+	if o.External { // weights without our mark are their owner's
 		return !o.running() && o.Routes.Marked && o.Routes.Highest > 0
 	}
 	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0 || o.Canary.Exists && (o.Release == nil || o.Routes.Marked))
@@ -103,7 +103,7 @@ func abortUnrecorded(o Observation, now time.Time) (Decision, bool) {
 		State: v1alpha1.StateAborting, StartedAt: metav1.NewTime(now), Workload: v1alpha1.ReleaseWorkload{Deployment: o.Workload.Deployment},
 		Plan: leastPlan(), Toward: o.Toward,
 	}
-	if o.Given {
+	if o.External {
 		r.Revision = o.Workload.Template
 	}
 	if o.Wanted.Plan != nil {

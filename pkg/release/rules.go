@@ -11,7 +11,7 @@ type rule struct {
 // rules in order; the first match wins. The order is the specification: what takes traffic away comes before whatever could wait.
 func rules() []rule {
 	return []rule{
-		{"past return", whenHandedOver},
+		{"handed over", whenHandedOver},
 		{"abort until done", whenAborting},
 		{"let go", whenNoLongerWanted},
 		{"user abort", whenToldToAbort},
@@ -54,7 +54,7 @@ func Decide(o Observation, now time.Time) Decision {
 			continue
 		}
 		d.Rule = r.name
-		return answered(o, o.given(d), now)
+		return answered(o, o.routesOnly(d), now)
 	}
 	return Decision{} // not reached: the last rule always matches
 }

@@ -37,7 +37,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	}
 	d := Decision{Actions: []Action{{Verb: Save}}, Release: r, Reason: v1alpha1.ReasonReleasing,
 		Message: "a new template of Deployment " + w.Deployment + " is being released", After: time.Millisecond}
-	if o.Given {
+	if o.External {
 		d.Message = "revision " + w.Template + " is being released"
 	}
 	if o.Refused != w.Template {

@@ -159,8 +159,8 @@ func TestATemplateWaitsOnlyBesideAnotherThatRuns(t *testing.T) {
 
 func TestOnlyProblemsThatPassByThemselvesPass(t *testing.T) {
 	for _, r := range []Reason{ExternalName, NoSelector, SelectorPinned, Waypoint, NoDeployment, SeveralDeployments, NothingRuns, RolloutRunning, NoHash, NameTaken} {
-		if got, want := problem(r, "").Passes(), r == NothingRuns || r == RolloutRunning; got != want {
-			t.Errorf("Passes of %s = %t, want %t", r, got, want)
+		if got, want := problem(r, "").Transient(), r == NothingRuns || r == RolloutRunning; got != want {
+			t.Errorf("Transient of %s = %t, want %t", r, got, want)
 		}
 	}
 }

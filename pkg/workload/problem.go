@@ -36,5 +36,5 @@ type Problem struct {
 // Error is the message.
 func (p *Problem) Error() string { return p.Message }
 
-// Passes tells whether the problem goes away by itself, so that waiting is right and nobody need act.
-func (p *Problem) Passes() bool { return p.Reason == RolloutRunning || p.Reason == NothingRuns }
+// Transient tells whether the problem goes away by itself, so that waiting is right and nobody need act.
+func (p *Problem) Transient() bool { return p.Reason == RolloutRunning || p.Reason == NothingRuns }

@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// GivenCommand is a command of a person that was carried out.
-type GivenCommand struct {
+// RecordedCommand is a command that a person gave and that was carried out.
+type RecordedCommand struct {
 	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full.
 	// +required
 	// +kubebuilder:validation:MaxLength=32

@@ -136,7 +136,7 @@ type Release struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
-	Commands []GivenCommand `json:"commands,omitempty"`
+	Commands []RecordedCommand `json:"commands,omitempty"`
 	// stepsBack counts how often the release has stepped back from 100%.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

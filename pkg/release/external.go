@@ -6,9 +6,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// given leaves in a decision about given arms only what there is to write: routes, and the record.
-func (o Observation) given(d Decision) Decision {
-	if o.Given {
+// routesOnly leaves in a decision about external arms only what Stagger may write: routes, and the record.
+func (o Observation) routesOnly(d Decision) Decision {
+	if o.External {
 		d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool {
 			switch a.Verb {
 			case Save, Raise, Lower, AbortRoutes, RestoreRoutes, Forget:
@@ -21,13 +21,13 @@ func (o Observation) given(d Decision) Decision {
 	return d
 }
 
-// givenPromoted says whether every step of a release of given arms is proven: what is left is to take the marks off the routes.
-func (o Observation) givenPromoted() bool {
-	return o.Given && o.running() && o.Release.Outcome != nil && o.Release.Outcome.Result == v1alpha1.StatePromoted
+// externalPromoted says whether every step of a release of external arms is proven: what is left is to take the marks off the routes.
+func (o Observation) externalPromoted() bool {
+	return o.External && o.running() && o.Release.Outcome != nil && o.Release.Outcome.Result == v1alpha1.StatePromoted
 }
 
-// promoteGiven ends a release of given arms: the traffic stays where it is.
-func promoteGiven(o Observation) Decision {
+// promoteExternal ends a release of external arms: the traffic stays where it is.
+func promoteExternal(o Observation) Decision {
 	r := o.Release.DeepCopy()
 	r.State = v1alpha1.StateHandover
 	end, answer := o.promotion("all of the traffic stays with revision " + r.Revision)
