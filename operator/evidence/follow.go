@@ -24,13 +24,18 @@ type refusal struct {
 //   - Another release replaces the one before.
 //   - Counting waits for the first Weight.
 //
-// A release that cannot be counted, for its configuration, its source or a name, has Readings that say what is in the way.
+// A release that cannot be counted, for its configuration, its source or a name, has Readings that say what is in the way, and the shift
+// is woken to read the first of them.
 func (l *Loop) Follow(key types.NamespacedName, f Following) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.refused[key]
 	delete(l.refused, key)
 	if err := l.track(key, f); err != nil {
-		l.refused[key] = refusal{f.Release, fmt.Sprintf("tracking release %d of %s: %s", f.Release, key, err)}
+		now := refusal{f.Release, fmt.Sprintf("tracking release %d of %s: %s", f.Release, key, err)}
+		if l.refused[key] = now; now != before {
+			l.unread = append(l.unread, key)
+		}
 	}
 	if r, ok := l.releases[key]; ok && !f.Weight.WrittenAt.IsZero() {
 		r.weigh(f.Weight, l.slice)

@@ -59,6 +59,7 @@ type Loop struct {
 	mu       sync.Mutex
 	releases map[types.NamespacedName]*release
 	refused  map[types.NamespacedName]refusal
+	unread   []types.NamespacedName // of the refused, whose shifts are not woken yet
 	suspects map[types.NamespacedName]*suspect
 }
 
@@ -141,6 +142,15 @@ func (l *Loop) wake(ctx context.Context, keys []types.NamespacedName) {
 			return
 		}
 	}
+}
+
+// wakeRefused wakes the shifts whose releases were refused since it was last called. Follow itself must not wait for those who are woken.
+func (l *Loop) wakeRefused(ctx context.Context) {
+	l.mu.Lock()
+	keys := l.unread
+	l.unread = nil
+	l.mu.Unlock()
+	l.wake(ctx, keys)
 }
 
 // age is how far behind now the release is that was counted least, 0 without releases.

@@ -68,6 +68,7 @@ func (s *source) repeat(ctx context.Context, do func(context.Context) time.Time)
 
 // tick asks for all slices that are over and can be asked for before the next one is, and returns when that will be.
 func (s *source) tick(ctx context.Context) time.Time {
+	s.loop.wakeRefused(ctx)
 	s.takeUnusable()
 	asked, err := s.advance(ctx)
 	switch {

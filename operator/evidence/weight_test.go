@@ -237,6 +237,13 @@ func TestWhatCannotBeCountedIsNamed(t *testing.T) {
 			if r.Fresh || r.Reason != v1alpha1.ReasonNoData || !strings.Contains(r.Message, c.says) || !strings.Contains(r.Message, "release 7 of shop/checkout") {
 				t.Errorf("fresh %v, %s: %s; want a message with %q", r.Fresh, r.Reason, r.Message, c.says)
 			}
+			b.loop.Follow(shop, f)
+			b.tick()
+			b.loop.Follow(shop, f)
+			b.tick()
+			if b.woken[shop] != 1 {
+				t.Errorf("the shift was woken %d times", b.woken[shop])
+			}
 			b.follow(target(), step(1, 0.05, noon))
 			if r := b.reading(); r.Reason != v1alpha1.ReasonPending {
 				t.Errorf("when it can be counted: %s: %s", r.Reason, r.Message)
