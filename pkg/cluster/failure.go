@@ -38,6 +38,12 @@ func (f *Failure) Denied() bool {
 		apierrors.IsRequestEntityTooLargeError(f.Err) || apierrors.IsMethodNotSupported(f.Err) || apierrors.IsUnauthorized(f.Err))
 }
 
+// Unanswered says that nobody knows whether the write was done: the request ran out of time, or the connection broke.
+func (f *Failure) Unanswered() bool {
+	status := apierrors.APIStatus(nil)
+	return f.Write.Err == nil && (!errors.As(f.Err, &status) || apierrors.IsTimeout(f.Err) || apierrors.IsServerTimeout(f.Err))
+}
+
 // Reason is what people are told.
 func (f *Failure) Reason() v1alpha1.Reason {
 	switch {

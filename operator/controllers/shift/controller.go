@@ -70,6 +70,8 @@ type reconciler struct {
 	Settings
 	client   client.Client
 	reader   client.Reader // past the caches
+	loader   *loader
+	written  *written
 	guard    *guard
 	recorder events.EventRecorder
 	metrics  *metrics
@@ -120,7 +122,7 @@ func Setup(m manager.Manager, s Settings) error {
 func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx, stop := context.WithTimeout(ctx, passLimit)
 	defer stop()
-	objects, found, err := r.load(ctx, req.NamespacedName)
+	objects, found, err := r.loader.load(ctx, req.NamespacedName)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("reading what the pass needs: %w", err)
 	}
@@ -129,7 +131,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	if w, missing := cluster.Keep(objects.Shift); missing {
-		return reconcile.Result{}, r.patch(ctx, &w)
+		return reconcile.Result{}, r.patch(ctx, req.NamespacedName, &w)
 	}
 	v, err := r.observe(ctx, objects)
 	if err != nil {

@@ -30,6 +30,7 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	r.written.note(client.ObjectKeyFromObject(after), after)
 	r.tell(v, after)
 	r.metrics.ended(v.Shift.Status, after.Status)
 	v.Shift = after

@@ -47,6 +47,9 @@ func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Writ
 	defer stop()
 	if err := r.request(ctx, v, w); err != nil {
 		failure := &cluster.Failure{Write: *w, Err: err}
+		if failure.Unanswered() {
+			r.written.unsure(key, w.Object)
+		}
 		r.refusals.note(key, failure, r.clock.Now())
 		return failure
 	}
@@ -64,12 +67,13 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	}
 	for _, o := range w.Fresh {
 		if err := r.reader.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
-			return fmt.Errorf("looking at %T %s once more: %w", o, o.GetName(), err)
+			w.Err = fmt.Errorf("looking at %T %s once more: %w", o, o.GetName(), err) // nothing was sent
+			return w.Err
 		}
 	}
 	if w.Finish != nil {
-		if err := w.Finish(w); err != nil {
-			return err
+		if w.Err = w.Finish(w); w.Err != nil {
+			return w.Err
 		}
 	}
 	switch w.Kind {
@@ -79,26 +83,30 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 		if err := r.client.Create(ctx, w.Object); err != nil {
 			return err
 		}
-		r.written.note(w.Object)
+		r.written.note(client.ObjectKeyFromObject(v.Shift), w.Object)
 		return nil
 	case cluster.Delete:
-		return r.remove(ctx, w)
+		return r.remove(ctx, client.ObjectKeyFromObject(v.Shift), w)
 	}
-	return r.patch(ctx, w)
+	return r.patch(ctx, client.ObjectKeyFromObject(v.Shift), w)
 }
 
 // remove deletes the object that was read, and what it owns in the background.
-func (r *reconciler) remove(ctx context.Context, w *cluster.Write) error {
+func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cluster.Write) error {
 	uid, version := w.Object.GetUID(), w.Object.GetResourceVersion()
 	only := client.Preconditions{UID: &uid}
 	if w.ExactVersion {
 		only.ResourceVersion = &version
 	}
-	return client.IgnoreNotFound(r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only))
+	if err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	r.written.gone(key, w.Object)
+	return nil
 }
 
 // patch sends a patch of named paths; an empty one is not sent. The object is a cache's and is not changed.
-func (r *reconciler) patch(ctx context.Context, w *cluster.Write) error {
+func (r *reconciler) patch(ctx context.Context, key types.NamespacedName, w *cluster.Write) error {
 	if len(w.Patch) == 0 {
 		return nil
 	}
@@ -116,10 +124,6 @@ func (r *reconciler) patch(ctx context.Context, w *cluster.Write) error {
 		}
 		return err
 	}
-	r.written.note(sent)
+	r.written.note(key, sent)
 	return nil
 }
-
-// callLimit is how long one request may take: less than the time after which callers would notice that an abort hangs, and more than a busy
-// API server needs.
-const callLimit = 5 * time.Second
