@@ -1,0 +1,154 @@
+package shift
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// keysField is the one index of each kind. Its keys say what they are of, so that objects with nothing in common never share one.
+const keysField = "stagger.dev/keys"
+
+// Keys by which objects are found.
+func serviceKey(name string) string      { return "service " + name }
+func canaryKey(name string) string       { return "canary " + name }
+func policyKey(name string) string       { return "policy " + name }
+func deploymentKey(name string) string   { return "deployment " + name }
+func hostKey(canonical string) string    { return "host " + canonical }
+func wildcardKey(wildcard string) string { return "wildcard " + wildcard }
+func shiftKey(name string) string        { return "shift " + name }
+func hashKey(hash string) string         { return "hash " + hash }
+func ownerKey(uid types.UID) string      { return "owner " + string(uid) }
+func labelKey(pair string) string        { return "label " + pair }
+func selectorKey(selector string) string { return "selector " + selector }
+
+// Index is the index of one kind.
+type Index struct {
+	// Object is of the kind.
+	Object client.Object
+	// Field is the index's name.
+	Field string
+	// Keys are those that an object is found by.
+	Keys client.IndexerFunc
+}
+
+// Indices are those that the controller reads its caches by. Domain is the cluster's.
+func Indices(domain string) []Index {
+	return []Index{
+		{&v1alpha1.TrafficShift{}, keysField, keysOf(func(s *v1alpha1.TrafficShift) []string { return keysOfShift(s, domain) })},
+		{&corev1.Service{}, keysField, keysOf(keysOfService)},
+		{&appsv1.Deployment{}, keysField, keysOf(func(d *appsv1.Deployment) []string { return labelKeys(d.Spec.Template.Labels) })},
+		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
+		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
+		{virtualService(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })},
+		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRule(u, domain) })},
+	}
+}
+
+// AddIndices adds the indices to the caches, before these are filled.
+func AddIndices(ctx context.Context, to client.FieldIndexer, domain string) error {
+	for _, i := range Indices(domain) {
+		if err := to.IndexField(ctx, i.Object, i.Field, i.Keys); err != nil {
+			return fmt.Errorf("indexing %T: %w", i.Object, err)
+		}
+	}
+	return nil
+}
+
+func keysOf[T client.Object](keys func(T) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if object, ok := o.(T); ok {
+			return keys(object)
+		}
+		return nil
+	}
+}
+
+func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
+	out := []string{policyKey(s.Spec.PolicyRef.Name)}
+	for _, host := range hostsOf(s, domain) {
+		out = append(out, hostKey(host))
+	}
+	if s.Spec.Destinations != nil {
+		return out // a wildcard covers hosts; what matters here are routes, which name theirs
+	}
+	t := target(s, domain)
+	out = append(out, serviceKey(t.Service), canaryKey(t.Canary))
+	for _, w := range routing.Wildcards(t.Host()) {
+		out = append(out, wildcardKey(w))
+	}
+	if r := s.Status.Release; r != nil && !r.State.Ended() {
+		out = append(out, deploymentKey(r.Workload.Deployment), hashKey(r.Stable), hashKey(r.Revision))
+	}
+	return out
+}
+
+// hostsOf are the hosts between which a TrafficShift moves traffic.
+func hostsOf(s *v1alpha1.TrafficShift, domain string) []string {
+	if d := s.Spec.Destinations; d != nil {
+		return []string{routing.Canonical(d.Stable.Host, s.Namespace, domain), routing.Canonical(d.Canary.Host, s.Namespace, domain)}
+	}
+	return []string{
+		routing.Canonical(s.Spec.Service.Name, s.Namespace, domain), routing.Canonical(routing.CanaryName(s.Spec.Service.Name), s.Namespace, domain),
+	}
+}
+
+func keysOfService(s *corev1.Service) []string {
+	if key, ok := workload.SelectorKey(s.Spec.Selector); ok {
+		return []string{selectorKey(key)}
+	}
+	return nil
+}
+
+func keysOfReplicaSet(rs *appsv1.ReplicaSet) []string {
+	var out []string
+	if owner := metav1.GetControllerOfNoCopy(rs); owner != nil {
+		out = append(out, ownerKey(owner.UID))
+	}
+	if hash := workload.HashOf(rs); hash != "" {
+		out = append(out, hashKey(hash))
+	}
+	if mark, ok := workload.MarkOf(rs); ok {
+		out = append(out, shiftKey(mark.Namespace+"/"+mark.Shift))
+	}
+	return out
+}
+
+func keysOfRefs(r routing.Refs) []string {
+	var out []string
+	for _, host := range r.Hosts {
+		out = append(out, hostKey(host))
+	}
+	for _, wildcard := range r.Wildcards {
+		out = append(out, wildcardKey(wildcard))
+	}
+	for _, shift := range r.Shifts {
+		out = append(out, shiftKey(shift))
+	}
+	return out
+}
+
+func keysOfRule(u *unstructured.Unstructured, domain string) []string {
+	if host := routing.RuleHost(u, domain); host != "" {
+		return []string{hostKey(host)}
+	}
+	return nil
+}
+
+func labelKeys(labels map[string]string) []string {
+	out := workload.Pairs(labels)
+	for i, pair := range out {
+		out[i] = labelKey(pair)
+	}
+	return out
+}

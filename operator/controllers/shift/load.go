@@ -1,0 +1,338 @@
+package shift
+
+import (
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// loader reads the objects of a pass: from the caches, by their indices, and past them only what the operator wrote itself and the caches
+// do not have yet.
+type loader struct {
+	finder
+	direct  client.Reader // past the caches
+	written *written
+	domain  string
+}
+
+func newLoader(cached, direct client.Reader, w *written, domain string) *loader {
+	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: domain}
+}
+
+// load reads what one pass over the TrafficShift needs. False means that there is no such TrafficShift; whatever could not be read is an
+// error, and says nothing about what is there.
+func (l *loader) load(ctx context.Context, key types.NamespacedName) (cluster.Objects, bool, error) {
+	var o cluster.Objects
+	s, err := l.shift(ctx, key)
+	if err != nil {
+		return o, false, err
+	}
+	if s == nil {
+		l.written.forget(key)
+		return o, false, nil
+	}
+	o.Shift = s
+	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.catchUp}
+	if s.Spec.Destinations != nil {
+		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.catchUp}
+	}
+	for _, step := range steps {
+		if err := step(ctx, &o); err != nil {
+			return cluster.Objects{}, false, err
+		}
+	}
+	return o, true, nil
+}
+
+// shift is the TrafficShift, at least as new as our last write of it; nil when it is not there.
+func (l *loader) shift(ctx context.Context, key types.NamespacedName) (*v1alpha1.TrafficShift, error) {
+	a, found := l.written.to(&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}})
+	if found {
+		switch now, newer, err := l.written.latest(ctx, l.reader, l.direct, a); {
+		case err != nil:
+			return nil, err
+		case newer:
+			s, _ := now.(*v1alpha1.TrafficShift) // nil: it is not there
+			return s, nil
+		}
+	}
+	return get[v1alpha1.TrafficShift](ctx, l.finder, key.Namespace, key.Name)
+}
+
+// suggestions is how many names of policies are enough to suggest.
+const suggestions = 8
+
+func (l *loader) loadPolicy(ctx context.Context, o *cluster.Objects) error {
+	var err error
+	if o.Namespace, err = get[corev1.Namespace](ctx, l.finder, "", o.Shift.Namespace); err != nil {
+		return err
+	}
+	o.Policy, err = get[v1alpha1.ShiftPolicy](ctx, l.finder, "", o.Shift.Spec.PolicyRef.Name)
+	if err != nil || o.Policy != nil {
+		return err
+	}
+	var all v1alpha1.ShiftPolicyList // a cluster has a handful
+	if err := l.reader.List(ctx, &all, client.Limit(suggestions), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		return err
+	}
+	for _, p := range all.Items {
+		o.PolicyNames = append(o.PolicyNames, p.Name)
+	}
+	return nil
+}
+
+func (l *loader) loadServices(ctx context.Context, o *cluster.Objects) error {
+	var err error
+	name := o.Shift.Spec.Service.Name
+	if o.Service, err = get[corev1.Service](ctx, l.finder, o.Shift.Namespace, name); err != nil {
+		return err
+	}
+	o.CanaryService, err = get[corev1.Service](ctx, l.finder, o.Shift.Namespace, routing.CanaryName(name))
+	return err
+}
+
+// loadWorkload reads the Deployments and, of the one that can be released and of the running release's, the ReplicaSets.
+func (l *loader) loadWorkload(ctx context.Context, o *cluster.Objects) error {
+	var err error
+	ns, rec := o.Shift.Namespace, o.Shift.Status.Release
+	if o.Service != nil {
+		if o.Deployments, err = l.deploymentsOf(ctx, ns, o.Service.Spec.Selector); err != nil {
+			return err
+		}
+	}
+	if rec != nil && rec.Workload.Deployment != "" && !slices.ContainsFunc(o.Deployments, func(d *appsv1.Deployment) bool { return d.Name == rec.Workload.Deployment }) {
+		d, err := get[appsv1.Deployment](ctx, l.finder, ns, rec.Workload.Deployment)
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			o.Deployments = append(o.Deployments, d)
+		}
+	}
+	keys := []string{shiftKey(ns + "/" + o.Shift.Name)}
+	if rec != nil {
+		keys = append(keys, hashKey(rec.Stable), hashKey(rec.Revision))
+	}
+	for _, d := range released(o) {
+		keys = append(keys, ownerKey(d.UID))
+	}
+	if o.ReplicaSets, err = l.replicaSets(ctx, ns, keys...); err != nil {
+		return err
+	}
+	return l.loadNamesakes(ctx, o)
+}
+
+// loadNamesakes reads the ReplicaSets that have the names which those of a release would have.
+func (l *loader) loadNamesakes(ctx context.Context, o *cluster.Objects) error {
+	for _, d := range released(o) {
+		hashes := []string{workload.Hash(&d.Spec.Template)}
+		if rec := o.Shift.Status.Release; rec != nil && rec.Revision != hashes[0] {
+			hashes = append(hashes, rec.Revision)
+		}
+		for _, hash := range hashes {
+			name := workload.SetName(d.Name, hash)
+			if slices.ContainsFunc(o.ReplicaSets, func(rs *appsv1.ReplicaSet) bool { return rs.Name == name }) {
+				continue
+			}
+			rs, err := get[appsv1.ReplicaSet](ctx, l.finder, d.Namespace, name)
+			if err != nil {
+				return err
+			}
+			if rs != nil {
+				o.ReplicaSets = append(o.ReplicaSets, rs)
+			}
+		}
+	}
+	return nil
+}
+
+// released are the Deployments that matter: the only one that the Service selects, and that of the running release. Where the Service
+// selects several, none is released, and there may be hundreds.
+func released(o *cluster.Objects) []*appsv1.Deployment {
+	var out, there []*appsv1.Deployment
+	rec := o.Shift.Status.Release
+	for _, d := range o.Deployments {
+		if rec != nil && d.Name == rec.Workload.Deployment {
+			out = append(out, d)
+		} else if d.DeletionTimestamp == nil {
+			there = append(there, d)
+		}
+	}
+	if len(there) == 1 {
+		out = append(out, there[0])
+	}
+	return out
+}
+
+// loadRivals reads the other Services in front of the same pods, and the TrafficShifts that want the same Service or Deployment.
+func (l *loader) loadRivals(ctx context.Context, o *cluster.Objects) error {
+	ns := o.Shift.Namespace
+	keys := []string{serviceKey(o.Shift.Spec.Service.Name)}
+	seen := map[string]bool{o.Shift.Spec.Service.Name: true}
+	for _, d := range released(o) {
+		keys = append(keys, deploymentKey(d.Name))
+		services, err := l.servicesOf(ctx, ns, d.Spec.Template.Labels)
+		if err != nil {
+			return err
+		}
+		for _, s := range services {
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				o.Siblings = append(o.Siblings, s)
+				keys = append(keys, serviceKey(s.Name))
+			}
+		}
+	}
+	shifts, err := l.shifts(ctx, ns, keys...)
+	if err != nil {
+		return err
+	}
+	for _, s := range shifts {
+		if s.Name == o.Shift.Name {
+			continue
+		}
+		r := cluster.Rival{Shift: s}
+		if r.Service, err = get[corev1.Service](ctx, l.finder, ns, s.Spec.Service.Name); err != nil {
+			return err
+		}
+		o.Rivals = append(o.Rivals, r)
+	}
+	return nil
+}
+
+// loadPods reads the pods behind the Service, and those of both arms whatever the Service selects.
+func (l *loader) loadPods(ctx context.Context, o *cluster.Objects) error {
+	hashes := map[string]bool{}
+	if rec := o.Shift.Status.Release; rec != nil {
+		hashes[rec.Stable], hashes[rec.Revision] = true, true
+	}
+	for _, rs := range o.ReplicaSets {
+		if mark, ok := workload.MarkOf(rs); ok && mark.Shift == o.Shift.Name {
+			hashes[workload.HashOf(rs)] = true
+		}
+	}
+	delete(hashes, "")
+	pods, err := l.podsWith(ctx, o.Shift.Namespace, hashes)
+	if err != nil {
+		return err
+	}
+	o.Pods = pods
+	if o.Service == nil {
+		return nil
+	}
+	selected, err := l.podsOf(ctx, o.Shift.Namespace, o.Service.Spec.Selector)
+	for _, p := range selected {
+		if !hashes[p.Labels[workload.HashLabel]] {
+			o.Pods = append(o.Pods, p)
+		}
+	}
+	return err
+}
+
+// loadRoutes reads what carries routes to the hosts of the TrafficShift, has one of them, or bears its mark; and the DestinationRules.
+func (l *loader) loadRoutes(ctx context.Context, o *cluster.Objects) error {
+	var rules []string
+	keys := []string{shiftKey(o.Shift.Namespace + "/" + o.Shift.Name)}
+	for _, host := range hostsOf(o.Shift, l.domain) {
+		keys, rules = append(keys, hostKey(host)), append(rules, hostKey(host))
+	}
+	canary := ""
+	if o.Shift.Spec.Destinations == nil {
+		t := target(o.Shift, l.domain)
+		canary = t.Canary
+		for _, w := range routing.Wildcards(t.Host()) {
+			keys = append(keys, wildcardKey(w))
+		}
+	}
+	var err error
+	if o.Routes, err = l.kind(ctx, virtualServiceKind, "", keys...); err != nil {
+		return err
+	}
+	if o.Rules, err = l.kind(ctx, destinationRuleKind, o.Shift.Namespace, rules...); err != nil || canary == "" {
+		return err
+	}
+	for list, kind := range map[*[]*unstructured.Unstructured]*unstructured.Unstructured{&o.Routes: virtualService(), &o.Rules: destinationRule()} {
+		u, err := getKind(ctx, l.finder, kind.GroupVersionKind(), o.Shift.Namespace, canary)
+		if err != nil {
+			return err
+		}
+		if u != nil {
+			*list = placed(*list, u)
+		}
+	}
+	return nil
+}
+
+// catchUp puts what the operator wrote in the place of what the caches have of it: the TrafficShift's own writes, and those of others to
+// the routes that it shares with them.
+func (l *loader) catchUp(ctx context.Context, o *cluster.Objects) error {
+	answers := l.written.of(client.ObjectKeyFromObject(o.Shift))
+	for _, u := range o.Routes {
+		if a, found := l.written.to(u); found && !slices.ContainsFunc(answers, func(b answer) bool { return a.object == b.object }) {
+			answers = append(answers, a)
+		}
+	}
+	for _, a := range answers {
+		now, newer, err := l.written.latest(ctx, l.reader, l.direct, a)
+		if err != nil {
+			return err
+		}
+		if newer {
+			replace(o, a.object, now)
+		}
+	}
+	return nil
+}
+
+// replace puts an object, or none, in the place of the one of the same name.
+func replace(o *cluster.Objects, was, now client.Object) {
+	switch w := was.(type) {
+	case *corev1.Service:
+		s, _ := now.(*corev1.Service) // nil: it is not there
+		switch w.Name {
+		case o.Shift.Spec.Service.Name:
+			o.Service = s
+		case routing.CanaryName(o.Shift.Spec.Service.Name):
+			o.CanaryService = s
+		}
+	case *appsv1.Deployment:
+		o.Deployments = swapped(o.Deployments, w, now)
+	case *appsv1.ReplicaSet:
+		o.ReplicaSets = swapped(o.ReplicaSets, w, now)
+	case *unstructured.Unstructured:
+		list := &o.Routes
+		if w.GetKind() == destinationRuleKind.Kind {
+			list = &o.Rules
+		}
+		*list = swapped(*list, w, now)
+	}
+}
+
+func swapped[P client.Object](list []P, was P, now client.Object) []P {
+	key := client.ObjectKeyFromObject(was)
+	if p, there := now.(P); there && now != nil {
+		return placed(list, p)
+	}
+	return slices.DeleteFunc(list, func(p P) bool { return client.ObjectKeyFromObject(p) == key })
+}
+
+// placed is the list with the object in the place of the one of its name, or at the end.
+func placed[P client.Object](list []P, p P) []P {
+	key := client.ObjectKeyFromObject(p)
+	if i := slices.IndexFunc(list, func(q P) bool { return client.ObjectKeyFromObject(q) == key }); i >= 0 {
+		list[i] = p
+		return list
+	}
+	return append(list, p)
+}

@@ -1,0 +1,92 @@
+package routing
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Refs are the names by which an object that carries routes, and the releases it concerns, find each other. Every kind of such an
+// object needs one function that makes them.
+type Refs struct {
+	// Hosts, as Canonical writes them, are those that the object has in the mesh and those that its routes send requests to.
+	Hosts []string
+	// Wildcards are those of its hosts in the mesh that begin with "*".
+	Wildcards []string
+	// Shifts are the TrafficShifts, "<namespace>/<name>", whose releases hold the object.
+	Shifts []string
+}
+
+// RefsOf returns the names by which a VirtualService is found. Hosts at a gateway alone cover no Service (see Covers), so they are none.
+func RefsOf(vs *unstructured.Unstructured, domain string) Refs {
+	var r Refs
+	if ofMesh(vs) {
+		hosts, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "hosts") // malformed: no host
+		for _, host := range hosts {
+			if strings.HasPrefix(host, "*") {
+				r.Wildcards = append(r.Wildcards, host)
+			} else {
+				r.Hosts = append(r.Hosts, Canonical(host, vs.GetNamespace(), domain))
+			}
+		}
+	}
+	for _, kind := range kinds() {
+		for _, route := range list(vs, kind) {
+			for _, host := range destinationsOf(route) {
+				r.Hosts = append(r.Hosts, Canonical(host, vs.GetNamespace(), domain))
+			}
+		}
+	}
+	for _, m := range Marks(vs) {
+		r.Shifts = append(r.Shifts, m.Shift)
+	}
+	r.Hosts, r.Wildcards = distinct(r.Hosts), distinct(r.Wildcards)
+	return r
+}
+
+// destinationsOf returns the hosts that a route sends requests to. What is malformed sends none.
+func destinationsOf(route any) []string {
+	raw, _ := route.(map[string]any)
+	items, _ := raw["route"].([]any)
+	var out []string
+	for _, item := range items {
+		entry, _ := item.(map[string]any)
+		destination, _ := entry["destination"].(map[string]any)
+		if host, _ := destination["host"].(string); host != "" {
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// RuleHost returns the host of a DestinationRule, as Canonical writes it; "" when it has none.
+func RuleHost(rule *unstructured.Unstructured, domain string) string {
+	host, _, _ := unstructured.NestedString(rule.Object, "spec", "host") // malformed: no host
+	if host == "" {
+		return ""
+	}
+	return Canonical(host, rule.GetNamespace(), domain)
+}
+
+// Canonical returns a host, written in an object of the namespace, in the one form in which the many ways to write a Service's host
+// can be compared: "name.namespace". The host of no Service stays as it is.
+func Canonical(host, namespace, domain string) string {
+	return Target{Domain: domain}.canonical(host, namespace)
+}
+
+// Wildcards returns every wildcard that covers the host: "*", and "*" before each part of the name that begins with a dot or a hyphen.
+func Wildcards(host string) []string {
+	out := []string{"*"}
+	for i, c := range host {
+		if c == '.' || c == '-' {
+			out = append(out, "*"+host[i:])
+		}
+	}
+	return out
+}
