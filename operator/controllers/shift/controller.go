@@ -43,9 +43,6 @@ const (
 	retryLast  = 3 * time.Second
 )
 
-// passLimit is how long a pass may take: what hangs is tried again in another one, and the worker is there for others.
-const passLimit = 30 * time.Second
-
 // urgent is the priority in the queue of a release that is being taken back; others have none.
 const urgent = 100
 
@@ -88,8 +85,12 @@ func Setup(m manager.Manager, s Settings) error {
 		return fmt.Errorf("asking whether the cluster has mutating admission policies: %w", err)
 	}
 	guarded := err == nil
+	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
+		return err
+	}
+	written := newWritten(clock.RealClock{})
 	r := &reconciler{
-		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
+		Settings: s, written: written, loader: newLoader(m.GetClient(), m.GetAPIReader(), written, s.Domain), client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
