@@ -71,15 +71,16 @@ func (f *Failure) Message() string {
 	}
 }
 
-// notApplied says that a JSON patch did not fit the object, in most cases by one of its tests. The API server answers that with 422, no
-// kind of object, and one cause that is an unexpected response; the rules of a kind and admission name the object or themselves.
+// notApplied says that a JSON patch did not fit the object, in most cases by one of its tests. The API server answers that with 422, about
+// no object, and in words that it uses for nothing else; the rules of a kind and admission name the object or themselves.
 func notApplied(err error) bool {
 	status := apierrors.APIStatus(nil)
-	if !errors.As(err, &status) || status.Status().Reason != metav1.StatusReasonInvalid {
+	if !errors.As(err, &status) {
 		return false
 	}
-	d := status.Status().Details
-	return d != nil && d.Kind == "" && d.Name == "" && len(d.Causes) == 1 && d.Causes[0].Type == metav1.CauseTypeUnexpectedServerResponse && !denied(err)
+	s := status.Status()
+	about := s.Details != nil && (s.Details.Kind != "" || s.Details.Name != "")
+	return s.Reason == metav1.StatusReasonInvalid && !about && strings.HasPrefix(s.Message, "the server rejected our request due to an error in our request")
 }
 
 // denied says that admission has refused the write, by the words in which the API server says so, whatever the status code: a policy and

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -182,7 +181,7 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		r.guard.forget(key)
 		return 0
 	}
-	if rec := v.Shift.Status.Release; rec != nil && !rec.State.Ended() || len(d.Actions) > 0 {
+	if runs(v.Facts.Release) || runs(d.Release) || len(d.Actions) > 0 {
 		return 0
 	}
 	changed, again, err := r.guard.renew(ctx, key, v.Deployment)
@@ -194,6 +193,9 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 	}
 	return again
 }
+
+// runs says whether a record is of a release that is not over.
+func runs(rec *v1alpha1.Release) bool { return rec != nil && !rec.State.Ended() }
 
 // priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
 func priority(d release.Decision) *int {

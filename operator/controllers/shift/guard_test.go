@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -276,13 +277,13 @@ func TestAProofIsRenewedOnlyAtTheEndOfAPassAtRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGuarded(t)
 			r := &reconciler{guard: g.guard}
-			f := &facts{shift: &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: shop.Name}}, deployment: g.d}
-			f.o.Release = c.record
-			if r.proveHold(t.Context(), f, c.decided); g.dryRuns != c.dryRuns {
+			v := &cluster.View{Shift: &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: shop.Name}}, Deployment: g.d}
+			v.Facts.Release = c.record
+			if r.proveHold(t.Context(), v, c.decided); g.dryRuns != c.dryRuns {
 				t.Errorf("%d dry runs, want %d", g.dryRuns, c.dryRuns)
 			}
-			f.deployment = nil
-			r.proveHold(t.Context(), f, c.decided)
+			v.Deployment = nil
+			r.proveHold(t.Context(), v, c.decided)
 			g.kept(0)
 		})
 	}

@@ -47,7 +47,7 @@ func Indices(domain string) []Index {
 	return []Index{
 		{&v1alpha1.TrafficShift{}, keysField, keysOf(func(s *v1alpha1.TrafficShift) []string { return keysOfShift(s, domain) })},
 		{&corev1.Service{}, keysField, keysOf(keysOfService)},
-		{&appsv1.Deployment{}, keysField, keysOf(func(d *appsv1.Deployment) []string { return labelKeys(d.Spec.Template.Labels) })},
+		{&appsv1.Deployment{}, keysField, keysOf(keysOfDeployment)},
 		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
 		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
 		{virtualService(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })},
@@ -108,6 +108,17 @@ func keysOfService(s *corev1.Service) []string {
 		return []string{selectorKey(key)}
 	}
 	return nil
+}
+
+// heldKey finds the Deployments that are held, of which somebody has to let go.
+const heldKey = "held"
+
+func keysOfDeployment(d *appsv1.Deployment) []string {
+	out := labelKeys(d.Spec.Template.Labels)
+	if held(d) {
+		out = append(out, heldKey)
+	}
+	return out
 }
 
 func keysOfReplicaSet(rs *appsv1.ReplicaSet) []string {

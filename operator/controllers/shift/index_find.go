@@ -120,6 +120,12 @@ func (f finder) deploymentsOf(ctx context.Context, namespace string, selector ma
 	return slices.DeleteFunc(all, func(d *appsv1.Deployment) bool { return !workload.Matches(selector, d.Spec.Template.Labels) }), err
 }
 
+// held are the Deployments of a namespace that are held.
+func (f finder) held(ctx context.Context, namespace string) ([]*appsv1.Deployment, error) {
+	var l appsv1.DeploymentList
+	return find(ctx, f, &l, &l.Items, namespace, heldKey)
+}
+
 // podsOf are the pods that the selector selects.
 func (f finder) podsOf(ctx context.Context, namespace string, selector map[string]string) ([]*corev1.Pod, error) {
 	var l corev1.PodList

@@ -120,6 +120,9 @@ func (l *loader) loadWorkload(ctx context.Context, o *cluster.Objects) error {
 			o.Deployments = append(o.Deployments, d)
 		}
 	}
+	if err := l.loadHeld(ctx, o); err != nil {
+		return err
+	}
 	keys := []string{shiftKey(ns + "/" + o.Shift.Name)}
 	if rec != nil {
 		keys = append(keys, hashKey(rec.Stable), hashKey(rec.Revision))
@@ -131,6 +134,16 @@ func (l *loader) loadWorkload(ctx context.Context, o *cluster.Objects) error {
 		return err
 	}
 	return l.loadNamesakes(ctx, o)
+}
+
+// loadHeld reads the Deployments that are held, where the Service leads to none: one of them may be ours to let go.
+func (l *loader) loadHeld(ctx context.Context, o *cluster.Objects) error {
+	if len(o.Deployments) > 0 {
+		return nil
+	}
+	var err error
+	o.Deployments, err = l.held(ctx, o.Shift.Namespace)
+	return err
 }
 
 // loadNamesakes reads the ReplicaSets that have the names which those of a release would have.
@@ -157,9 +170,12 @@ func (l *loader) loadNamesakes(ctx context.Context, o *cluster.Objects) error {
 	return nil
 }
 
-// released are the Deployments that matter: the only one that the Service selects, and that of the running release. Where the Service
-// selects several, none is released, and there may be hundreds.
+// released are the Deployments that matter: the only one that the Service selects, and that of the running release; without a Service all
+// that may have to be let go. Where the Service selects several, none is released, and there may be hundreds.
 func released(o *cluster.Objects) []*appsv1.Deployment {
+	if o.Service == nil {
+		return o.Deployments
+	}
 	var out, there []*appsv1.Deployment
 	rec := o.Shift.Status.Release
 	for _, d := range o.Deployments {

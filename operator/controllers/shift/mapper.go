@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -164,16 +165,8 @@ func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcil
 
 // target is whose traffic a TrafficShift moves.
 func target(s *v1alpha1.TrafficShift, domain string) routing.Target {
-	if d := s.Spec.Destinations; d != nil {
-		return between(s, v1alpha1.TowardCanary, domain)
-	}
-	return routing.Target{Namespace: s.Namespace, Service: s.Spec.Service.Name, Canary: routing.CanaryName(s.Spec.Service.Name), Domain: domain}
+	return cluster.TargetOf(s, domain)
 }
 
 // hashes are the pod-template-hashes that the last release may have narrowed the Service to.
-func hashes(s *v1alpha1.TrafficShift) []string {
-	if r := s.Status.Release; r != nil {
-		return []string{r.Stable, r.Revision}
-	}
-	return nil
-}
+func hashes(s *v1alpha1.TrafficShift) []string { return cluster.Hashes(s) }

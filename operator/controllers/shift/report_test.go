@@ -6,12 +6,12 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -23,18 +23,14 @@ func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 	}
 	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	c := testclock.NewFakePassiveClock(began)
-	f := &facts{shift: &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}}
-	f.o.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateShifting, Step: 1, Weight: "5%", StartedAt: metav1.NewTime(began)}
-	f.shift.Status.Release = f.o.Release
-	f.o.Workload.Deployment, f.o.Workload.Canary.Replicas = "web", 1
-	key := client.ObjectKeyFromObject(f.shift)
-	r := &reconciler{
-		client:   fake.NewClientBuilder().WithScheme(scheme).WithObjects(f.shift).WithStatusSubresource(f.shift).Build(),
-		recorder: events.NewFakeRecorder(100), metrics: newMetrics(nil), clock: c, live: newThrottle(),
-	}
-	if err := r.client.Get(t.Context(), key, f.shift); err != nil {
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	shift.Status.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateShifting, Step: 1, Weight: "5%", StartedAt: metav1.NewTime(began)}
+	r := reconcilerOf(t, c, fake.NewClientBuilder().WithScheme(scheme).WithObjects(shift).WithStatusSubresource(shift).Build())
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(shift), shift); err != nil {
 		t.Fatal(err)
 	}
+	v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, began)
+	v.Facts.Workload.Deployment, v.Facts.Workload.Canary.Replicas = "web", 1
 	steps := []struct {
 		after, need time.Duration // since the beginning; what the decision asks for
 		message     string
@@ -52,13 +48,13 @@ func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 	}
 	for i, s := range steps {
 		c.SetTime(began.Add(s.after))
-		f.o.Workload.Obstacle = s.obstacle
-		version := f.shift.ResourceVersion
-		result, err := r.report(t.Context(), f, release.Decision{Reason: v1alpha1.ReasonHolding, Message: s.message, After: s.need}, nil)
+		v.Facts.Workload.Obstacle = s.obstacle
+		version := v.Shift.ResourceVersion
+		result, err := r.report(t.Context(), v, release.Decision{Reason: v1alpha1.ReasonHolding, Message: s.message, After: s.need}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if written := f.shift.ResourceVersion != version; written != s.written || result.RequeueAfter != s.again {
+		if written := v.Shift.ResourceVersion != version; written != s.written || result.RequeueAfter != s.again {
 			t.Errorf("step %d: written %t, again after %s; want %t, %s", i, written, result.RequeueAfter, s.written, s.again)
 		}
 	}

@@ -51,7 +51,7 @@ func TakeBack(s *v1alpha1.TrafficShift) {
 // Aborted ends it.
 func Aborted(s *v1alpha1.TrafficShift) {
 	TakeBack(s)
-	s.Status.Release.Commands = []v1alpha1.GivenCommand{{Verb: "abort", By: "ops@example.com", Reason: "carts are empty | shown twice", At: *Ago(70 * time.Second)}}
+	s.Status.Release.Commands = []v1alpha1.RecordedCommand{{Verb: "abort", By: "ops@example.com", Reason: "carts are empty | shown twice", At: *Ago(70 * time.Second)}}
 	s.Status.Release.State, s.Status.Release.FinishedAt, s.Status.Refused = v1alpha1.StateAborted, Ago(time.Minute), s.Status.Release.Revision
 	Ready(s, metav1.ConditionFalse, v1alpha1.ReasonAborted)
 }
