@@ -48,6 +48,7 @@ func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, messa
 	r.State = v1alpha1.StateAborting
 	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: truncate(message, mostMessage), Refuse: refuse}
 	r.Weight, r.SettledAt = v1alpha1.PercentageOf(0), nil
+	r.PodsAwaitedSince, r.SharedBreachSince, r.HandoverSince = nil, nil, nil
 	return Decision{Actions: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
 }
 
@@ -85,7 +86,8 @@ func emptied(o Observation, d *Decision, now time.Time) bool {
 	case len(stop) > 0:
 		d.Actions = stop
 	case r.DrainUntil == nil:
-		r.State, r.DrainUntil = v1alpha1.StateDraining, stamp(now.Add(r.Plan.Workload.Drain.Duration()))
+		r.State, r.RestoringSince = v1alpha1.StateDraining, nil
+		r.DrainUntil = stamp(now.Add(r.Plan.Workload.Drain.Duration()))
 		d.After = r.Plan.Workload.Drain.Duration()
 	case now.Before(r.DrainUntil.Time):
 		d.After = r.DrainUntil.Sub(now)
@@ -144,21 +146,21 @@ func stopRollout(o Observation) []Action {
 func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
 	r := d.Release
 	if o.Routes.Marked || o.Routes.OneMade || o.Service.Marked || o.Service.Narrowed != "" {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, nil // its time begins when all of it is written
+		r.State, r.RestoringSince = v1alpha1.StateRestoring, nil // its time begins when all of it is written
 		d.Actions = []Action{{Verb: RestoreRoutes}, {Verb: Widen}}
 		return d, true
 	}
-	if r.WaitingSince == nil || r.State != v1alpha1.StateRestoring {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+	if r.State = v1alpha1.StateRestoring; r.RestoringSince == nil {
+		r.RestoringSince = stamp(now)
 	}
-	if wait := r.WaitingSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
+	if wait := r.RestoringSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
 		d.After = wait
 		return d, true
 	}
 	if r.Outcome.Refuse == v1alpha1.RefuseTemplate {
 		d.Refused = r.Revision
 	}
-	r.State, r.FinishedAt, r.WaitingSince, r.DrainUntil = v1alpha1.StateAborted, stamp(now), nil, nil
+	r.State, r.FinishedAt, r.RestoringSince, r.DrainUntil = v1alpha1.StateAborted, stamp(now), nil, nil
 	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
 	return d, true
 }

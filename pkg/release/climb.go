@@ -104,11 +104,7 @@ func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
 		reason = v1alpha1.ReasonStale
 	}
 	d := wait(o, reason, "nothing is raised without fresh counts: "+o.Evidence.Message)
-	if o.Release.WaitingSince != nil && o.Release.State == v1alpha1.StateShifting { // the clock of a shared breach runs on fresh counts only
-		d.Release = o.Release.DeepCopy()
-		d.Release.WaitingSince = nil
-	}
-	return d, true
+	return withoutSharedBreach(o, d), true // its clock runs on fresh counts only
 }
 
 // whenDrifted raises nothing while more of the traffic meets the canary than is wanted, whoever sends it there. Callers that stay on the
@@ -155,22 +151,27 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	if plan.Undetermined.Action == v1alpha1.ActionAbort && v.Covered >= plan.Undetermined.After.Duration() {
 		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, d.Message)
 	}
-	if o.Release.WaitingSince != nil && o.Release.State == v1alpha1.StateShifting { // the shared breach is over
+	return withoutSharedBreach(o, d), true
+}
+
+// withoutSharedBreach stops the clock of a shared breach.
+func withoutSharedBreach(o Observation, d Decision) Decision {
+	if o.Release.SharedBreachSince != nil {
 		d.Release = o.Release.DeepCopy()
-		d.Release.WaitingSince = nil
+		d.Release.SharedBreachSince = nil
 	}
-	return d, true
+	return d
 }
 
 // holdShared waits while the stable itself is beyond an objective: the version is not to blame, and not proven either.
 func holdShared(o Observation, now time.Time) (Decision, bool) {
 	r := o.Release.DeepCopy()
-	if r.WaitingSince == nil {
-		r.WaitingSince = stamp(now)
+	if r.SharedBreachSince == nil {
+		r.SharedBreachSince = stamp(now)
 	}
 	limit := r.Plan.SharedBreach
 	message := "the stable breaks an objective too; the version is not blamed, and not raised"
-	if limit.Action == v1alpha1.ActionAbort && now.Sub(r.WaitingSince.Time) >= limit.After.Duration() {
+	if limit.Action == v1alpha1.ActionAbort && now.Sub(r.SharedBreachSince.Time) >= limit.After.Duration() {
 		return abort(o, v1alpha1.ReasonSharedBreach, v1alpha1.RefuseNothing, message)
 	}
 	return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSharedBreach, Message: message}, true
@@ -253,13 +254,13 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: o.provenOr("every step is proven") + "; handing the canary's pods over"}
-	if r.State != v1alpha1.StateHandover || r.WaitingSince == nil || o.Service.Narrowed != r.Revision {
-		r.State, r.WaitingSince = v1alpha1.StateHandover, stamp(now)
+	if r.State != v1alpha1.StateHandover || r.HandoverSince == nil || o.Service.Narrowed != r.Revision {
+		r.State, r.HandoverSince = v1alpha1.StateHandover, stamp(now)
 		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}
 		d.After = o.Bounds.Push
 		return d, true
 	}
-	if left := r.WaitingSince.Add(o.Bounds.Push).Sub(now); left > 0 {
+	if left := r.HandoverSince.Add(o.Bounds.Push).Sub(now); left > 0 {
 		d.After = left
 		return d, true
 	}

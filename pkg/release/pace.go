@@ -31,7 +31,7 @@ type move struct {
 func (m move) into(r *v1alpha1.Release, now time.Time) {
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
 	r.Moves++
-	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	r.StepStartedAt, r.SettledAt, r.SharedBreachSince, r.HandoverSince = stamp(now), nil, nil, nil
 	if m.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}

@@ -69,7 +69,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 		return awaitPods(o, now, need)
 	case o.Release.SettledAt == nil:
 		r := o.Release.DeepCopy()
-		r.SettledAt, r.WaitingSince = stamp(now), nil
+		r.SettledAt, r.PodsAwaitedSince = stamp(now), nil
 		return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSettling, After: o.Bounds.Push,
 			Message: "the canary's pods are available; the proxies are being told of them"}, true
 	}
@@ -116,7 +116,7 @@ func movedOver(o Observation) bool {
 // takeBack makes that a weight lowered during the handover means something: the Service selects the stable again.
 func takeBack(o Observation) (Decision, bool) {
 	r := o.Release.DeepCopy()
-	r.State, r.WaitingSince = v1alpha1.StateShifting, nil
+	r.State, r.HandoverSince = v1alpha1.StateShifting, nil
 	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
 		Message: "the canary's weight was lowered during the handover; the Service goes back to the stable"}, true
 }
@@ -153,8 +153,8 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 	if len(acts) == 0 {
 		return Decision{}, false
 	}
-	if r.WaitingSince == nil {
-		r.WaitingSince = stamp(now)
+	if r.PodsAwaitedSince == nil {
+		r.PodsAwaitedSince = stamp(now)
 	}
 	return Decision{Actions: acts, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: "making the canary's Service and pods",
 		After: time.Second}, true
@@ -171,10 +171,10 @@ func awaitPods(o Observation, now time.Time, need int32) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	r.SettledAt = nil
-	if r.WaitingSince == nil {
-		r.WaitingSince = stamp(now)
+	if r.PodsAwaitedSince == nil {
+		r.PodsAwaitedSince = stamp(now)
 	}
-	left := r.WaitingSince.Add(r.Plan.Workload.ReadyWithin.Duration()).Sub(now)
+	left := r.PodsAwaitedSince.Add(r.Plan.Workload.ReadyWithin.Duration()).Sub(now)
 	if left <= 0 {
 		return abort(o, v1alpha1.ReasonCanaryNotReady, v1alpha1.RefuseTemplate,
 			fmt.Sprintf("%s after %s", message, r.Plan.Workload.ReadyWithin))

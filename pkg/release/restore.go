@@ -26,14 +26,14 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 	if len(d.Actions) > 0 || o.Workload.Stable.Pods > 0 {
 		return d, true
 	}
-	if r.State != v1alpha1.StateRestoring || r.WaitingSince == nil {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+	if r.State = v1alpha1.StateRestoring; r.RestoringSince == nil {
+		r.RestoringSince = stamp(now)
 	}
-	if wait := r.WaitingSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
+	if wait := r.RestoringSince.Add(o.Bounds.Push).Sub(now); wait > 0 {
 		d.After = wait
 		return d, true
 	}
-	r.State, r.FinishedAt, r.WaitingSince = v1alpha1.StatePromoted, stamp(now), nil
+	r.State, r.FinishedAt, r.HandoverSince, r.RestoringSince = v1alpha1.StatePromoted, stamp(now), nil, nil
 	r.Weight, r.Outcome.Result = v1alpha1.PercentageOf(v1alpha1.Whole), v1alpha1.StatePromoted
 	d.Reason, d.Message = v1alpha1.ReasonPromoted, r.Outcome.Message
 	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
@@ -60,11 +60,11 @@ func tidyUp(o Observation, d *Decision, now time.Time) {
 	case o.Workload.Stable.Pods > 0:
 		d.Message = "waiting for the former stable pods to end"
 	case r.State == v1alpha1.StateRestoring && (o.Service.Marked || o.Service.Narrowed != ""):
-		r.WaitingSince = stamp(now)
+		r.RestoringSince = stamp(now)
 		d.Actions = append(d.Actions, Action{Verb: Widen})
 	}
 	if o.Routes.Marked || o.Routes.OneMade {
-		r.State, r.WaitingSince = v1alpha1.StateRestoring, stamp(now)
+		r.State, r.RestoringSince = v1alpha1.StateRestoring, stamp(now)
 		d.Actions = append(d.Actions, Action{Verb: Save}, Action{Verb: RestoreRoutes})
 	}
 }
