@@ -39,9 +39,6 @@ func (m move) into(r *v1alpha1.Release, now time.Time) {
 	r.Weights = r.Weights[max(0, len(r.Weights)-mostWeights):]
 }
 
-// mostWeights is how many weights the API server accepts in a record.
-const mostWeights = 32
-
 // byProof says whether the evidence chooses the weights between the plan's steps.
 func byProof(r *v1alpha1.Release) bool { return r.Plan.Pace.Type == v1alpha1.PaceProof }
 
