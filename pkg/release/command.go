@@ -2,12 +2,9 @@ package release
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -102,73 +99,6 @@ func (c *Command) accepted(message string) *Answer {
 	return &Answer{Token: c.Token, Accepted: true, Message: truncate(message, mostMessage)}
 }
 
-// whenToldToAbort takes the release back. An undo is answered when the template is put back too.
-func whenToldToAbort(o Observation, now time.Time) (Decision, bool) {
-	undone := o.commanded(undo)
-	if !o.running() || o.aborting() || !o.commanded(abortNow) && !undone {
-		return Decision{}, false
-	}
-	message := o.Wanted.Command.because("aborted by command")
-	d, ok := abort(o, v1alpha1.ReasonCommanded, v1alpha1.RefuseTemplate, message)
-	if undone {
-		o.Wanted.Command.into(d.Release, now)
-	} else {
-		d.Answer = o.Wanted.Command.accepted(message)
-	}
-	return d, ok
-}
-
-// whenToldToUndo gives the Deployment the template that runs, once the release with the other one is over.
-func whenToldToUndo(o Observation, _ time.Time) (Decision, bool) {
-	if o.running() || !o.commanded(undo) {
-		return Decision{}, false
-	}
-	d := wait(o, v1alpha1.ReasonUpToDate, fmt.Sprintf("the template of ReplicaSet %s is put back into Deployment %s", o.Workload.Stable.Name, o.Workload.Deployment))
-	d.Actions = []Action{{Verb: PutBack}}
-	d.Answer = o.Wanted.Command.accepted(o.Wanted.Command.because(d.Message))
-	return d, true
-}
-
-// whenToldToReplan lets a running release go on by the policy as it is now. How it is judged stays as it was: evidence that begins
-// anew in the middle is worth less.
-func whenToldToReplan(o Observation, _ time.Time) (Decision, bool) {
-	if !o.running() || !o.commanded(replan) {
-		return Decision{}, false
-	}
-	r := o.Release.DeepCopy()
-	r.Plan, r.Policy = replanned(o), o.Wanted.Policy
-	if r.Step > 0 {
-		r.Step = stepOf(r.Plan, r.Weight)
-	}
-	recount(r)
-	if r.Baseline != nil {
-		r.Detects = Detects(r.Plan, r.Baseline)
-	}
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing,
-		Message: fmt.Sprintf("the release goes on by ShiftPolicy %s as it is now; its objectives, confidence, tolerance and warm-up stay those it began with", r.Policy)}
-	d.Answer = o.Wanted.Command.accepted(o.Wanted.Command.because(d.Message))
-	return d, true
-}
-
-// recount names the steps of the recorded weights by a plan that has changed.
-func recount(r *v1alpha1.Release) {
-	for i, w := range r.Weights {
-		r.Weights[i].Step = stepOf(r.Plan, w.Weight)
-	}
-}
-
-// stepOf is the step of a plan, from 1, that a weight is or is on the way to.
-func stepOf(plan v1alpha1.ShiftPolicySpec, weight v1alpha1.Percentage) int32 {
-	return int32(slices.IndexFunc(plan.Steps, func(s v1alpha1.Step) bool { return s.Weight.Millionths() >= weight.Millionths() }) + 1)
-}
-
-// replanned is the policy as it is now, but for what the running release is judged by.
-func replanned(o Observation) v1alpha1.ShiftPolicySpec {
-	plan, was := *o.Wanted.Plan.DeepCopy(), o.Release.Plan.DeepCopy()
-	plan.Objectives, plan.Confidence, plan.Tolerance, plan.Warmup = was.Objectives, was.Confidence, was.Tolerance, was.Warmup
-	return plan
-}
-
 // answered records a command that is carried out, and refuses one that no rule ever will.
 func answered(o Observation, d Decision, now time.Time) Decision {
 	c := o.Wanted.Command
@@ -185,9 +115,6 @@ func answered(o Observation, d Decision, now time.Time) Decision {
 	}
 	return d
 }
-
-// mostCommands is how many commands the API server accepts in a record.
-const mostCommands = 16
 
 // into takes a command that is carried out into the record.
 func (c *Command) into(r *v1alpha1.Release, now time.Time) {
@@ -227,30 +154,6 @@ func refuseOfRunning(o Observation, c *Command) string {
 		return refuseReplan(o)
 	case c.verb == promote || c.verb == promoteFull:
 		return refusePromote(o, c)
-	}
-	return ""
-}
-
-func refuseUndo(o Observation) string {
-	switch {
-	case o.External:
-		return "both destinations are run by their owner; to go back, set spec.destinations.revision to the one before"
-	case o.running():
-		return ""
-	case !o.Workload.Waits || !o.Workload.Stable.There():
-		return "the Deployment's template is the one that runs; there is nothing to put back"
-	}
-	return ""
-}
-
-func refuseReplan(o Observation) string {
-	switch {
-	case o.Wanted.Plan == nil:
-		return fmt.Sprintf("ShiftPolicy %s is not there", o.Wanted.Policy)
-	case o.Release.State == v1alpha1.StateHandover:
-		return "the release is past its steps and is being handed over"
-	case o.Wanted.Policy == o.Release.Policy && equality.Semantic.DeepEqual(replanned(o), o.Release.Plan):
-		return fmt.Sprintf("the release follows ShiftPolicy %s as it is now already; its objectives, confidence, tolerance and warm-up do not change before it ends", o.Wanted.Policy)
 	}
 	return ""
 }

@@ -29,17 +29,6 @@ func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reaso
 	return metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: truncate(message, mostMessage)}
 }
 
-// What the API server accepts of a text, in bytes.
-const (
-	mostMessage = 2000
-	mostNext    = 1000
-	mostUser    = 256
-	mostToken   = 64
-)
-
-// truncate keeps a text within so many bytes, without half a character at its end.
-func truncate(s string, most int) string { return strings.ToValidUTF8(s[:min(len(s), most)], "") }
-
 func record(o Observation, d Decision) *v1alpha1.Release {
 	if d.Release != nil {
 		return d.Release

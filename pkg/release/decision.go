@@ -131,3 +131,8 @@ func (d Decision) LogValues() []any {
 	}
 	return []any{"rule", d.Rule, "actions", acts, "reason", d.Reason, "message", d.Message}
 }
+
+// wait changes nothing and says why.
+func wait(o Observation, reason v1alpha1.Reason, message string) Decision {
+	return Decision{Refused: o.Refused, Reason: reason, Message: message}
+}

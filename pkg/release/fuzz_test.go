@@ -86,7 +86,8 @@ func (d *dice) release() *v1alpha1.Release {
 		Number: int64(1 + d.n(2)), Revision: pick(d, "v2", "v2", "v3"), Stable: pick(d, "v1", "v1", ""), Plan: *p, Step: int32(d.n(len(p.Steps) + 1)),
 		State: pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
 			v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted),
-		StepStartedAt: d.time(), SettledAt: d.time(), WaitingSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.n(7)),
+		StepStartedAt: d.time(), SettledAt: d.time(), PodsAwaitedSince: d.time(), SharedBreachSince: d.time(), HandoverSince: d.time(),
+		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.n(7)),
 		Contested: v1alpha1.Contested{Routes: int32(d.n(8)), Selector: int32(d.n(8)), Since: d.time()},
 		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.n(6))},
 	}

@@ -31,16 +31,13 @@ type move struct {
 func (m move) into(r *v1alpha1.Release, now time.Time) {
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
 	r.Moves++
-	r.StepStartedAt, r.SettledAt, r.WaitingSince = stamp(now), nil, nil
+	r.StepStartedAt, r.SettledAt, r.SharedBreachSince, r.HandoverSince = stamp(now), nil, nil, nil
 	if m.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}
 	r.Weights = append(r.Weights, v1alpha1.WrittenWeight{Weight: r.Weight, Step: m.step, At: *r.StepStartedAt})
 	r.Weights = r.Weights[max(0, len(r.Weights)-mostWeights):]
 }
-
-// mostWeights is how many weights the API server accepts in a record.
-const mostWeights = 32
 
 // byProof says whether the evidence chooses the weights between the plan's steps.
 func byProof(r *v1alpha1.Release) bool { return r.Plan.Pace.Type == v1alpha1.PaceProof }

@@ -8,40 +8,41 @@ type rule struct {
 	when func(o Observation, now time.Time) (Decision, bool)
 }
 
-// rules in order; the first match wins. The order is the specification: what takes traffic away comes before whatever could wait.
+// rules in order; the first match wins. The order is the specification: what takes traffic away comes before whatever could wait. Beside
+// each rule stands the file that it is in.
 func rules() []rule {
 	return []rule{
-		{"handed over", whenHandedOver},
-		{"abort until done", whenAborting},
-		{"let go", whenNoLongerWanted},
-		{"user abort", whenToldToAbort},
-		{"breach", whenBreach},
-		{"pods failing", whenCanaryFailing},
-		{"gone", whenGone},
-		{"reverted", whenTemplateIsStableAgain},
-		{"superseded", whenNewerTemplate},
-		{"contested", whenSelectorContested},
-		{"abort found", whenAbortFound},
-		{"alone", whenAlone},
-		{"too high", whenTooHigh},
-		{"arm lost", whenArmLost},
-		{"leftovers", whenUnknownRemains},
-		{"take charge", whenNotHeld},
-		{"undo", whenToldToUndo},
-		{"invalid", whenInvalid},
-		{"replan", whenToldToReplan},
-		{"paused", whenPaused},
-		{"too low", whenTooLow},
-		{"prepare", whenArmsNotReady},
-		{"settle", whenNotSettled},
-		{"no data", whenEvidenceStale},
-		{"more than wanted", whenDrifted},
-		{"hold", whenHoldNotOver},
-		{"undetermined", whenNotCleared},
-		{"next step", whenCleared},
-		{"hand over", whenLastStepCleared},
-		{"start", whenNewTemplate},
-		{"idle", always},
+		{"handed over", whenHandedOver},         // promote.go
+		{"abort until done", whenAborting},      // abort.go
+		{"let go", whenNoLongerWanted},          // letgo.go
+		{"user abort", whenToldToAbort},         // undo.go
+		{"breach", whenBreach},                  // causes.go
+		{"pods failing", whenCanaryFailing},     // causes.go
+		{"gone", whenGone},                      // causes.go
+		{"reverted", whenTemplateIsStableAgain}, // causes.go
+		{"superseded", whenNewerTemplate},       // causes.go
+		{"contested", whenSelectorContested},    // foreign.go
+		{"abort found", whenAbortFound},         // abort.go
+		{"alone", whenAlone},                    // stepback.go
+		{"too high", whenTooHigh},               // foreign.go
+		{"arm lost", whenArmLost},               // foreign.go
+		{"leftovers", whenUnknownRemains},       // leftovers.go
+		{"take charge", whenNotHeld},            // takecharge.go
+		{"undo", whenToldToUndo},                // undo.go
+		{"invalid", whenInvalid},                // halt.go
+		{"replan", whenToldToReplan},            // replan.go
+		{"paused", whenPaused},                  // halt.go
+		{"too low", whenTooLow},                 // foreign.go
+		{"prepare", whenArmsNotReady},           // prepare.go
+		{"settle", whenNotSettled},              // climb.go
+		{"no data", whenEvidenceStale},          // climb.go
+		{"more than wanted", whenDrifted},       // climb.go
+		{"hold", whenHoldNotOver},               // climb.go
+		{"undetermined", whenNotCleared},        // climb.go
+		{"next step", whenCleared},              // climb.go
+		{"hand over", whenLastStepCleared},      // handover.go
+		{"start", whenNewTemplate},              // start.go
+		{"idle", always},                        // idle.go
 	}
 }
 

@@ -31,7 +31,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := &v1alpha1.Release{
 		Number: number, Revision: w.Template, Images: w.Images, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
-		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), WaitingSince: stamp(now),
+		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), PodsAwaitedSince: stamp(now),
 		Weight: v1alpha1.PercentageOf(0), Toward: o.Toward,
 		Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas},
 	}
@@ -47,22 +47,4 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
 	return d, true
-}
-
-// always says how things stand while nothing is to be done.
-func always(o Observation, _ time.Time) (Decision, bool) {
-	w := o.Workload
-	switch {
-	case w.Waits && o.Refused == w.Template:
-		message := "this template was taken back; it is tried again when it changes or a retry is commanded"
-		if r := o.Release; r != nil && r.Outcome != nil && r.Revision == w.Template {
-			message = string(r.Outcome.Reason) + ": " + r.Outcome.Message + "; " + message
-		}
-		return wait(o, v1alpha1.ReasonAborted, message), true
-	case o.Release != nil && o.Release.State == v1alpha1.StatePromoted && o.Release.Revision == w.Template:
-		return wait(o, v1alpha1.ReasonPromoted, o.Release.Outcome.Message), true
-	case w.Replicas == 0:
-		return wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in"), true
-	}
-	return wait(o, v1alpha1.ReasonUpToDate, "one version serves and nothing is waiting"), true
 }

@@ -96,9 +96,19 @@ type Release struct {
 	// settledAt is since when the present weight is live in the proxies.
 	// +optional
 	SettledAt *metav1.Time `json:"settledAt,omitempty"`
-	// waitingSince is since when the pods of this step are waited for.
+	// podsAwaitedSince is since when the canary's first pods are waited for, before the first weight: they have plan.workload.readyWithin.
 	// +optional
-	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
+	PodsAwaitedSince *metav1.Time `json:"podsAwaitedSince,omitempty"`
+	// sharedBreachSince is since when the stable breaks an objective too, by fresh counts: the release is held for plan.sharedBreach.
+	// +optional
+	SharedBreachSince *metav1.Time `json:"sharedBreachSince,omitempty"`
+	// handoverSince is since when the Service selects the canary's pods. The Deployment gets them when the proxies have been told.
+	// +optional
+	HandoverSince *metav1.Time `json:"handoverSince,omitempty"`
+	// restoringSince is since when routes and Service are as their owner wrote them. The canary's Service goes when the proxies have
+	// been told.
+	// +optional
+	RestoringSince *metav1.Time `json:"restoringSince,omitempty"`
 	// drainUntil is when the canary's pods may go.
 	// +optional
 	DrainUntil *metav1.Time `json:"drainUntil,omitempty"`

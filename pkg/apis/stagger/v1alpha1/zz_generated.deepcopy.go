@@ -328,8 +328,20 @@ func (in *Release) DeepCopyInto(out *Release) {
 		in, out := &in.SettledAt, &out.SettledAt
 		*out = (*in).DeepCopy()
 	}
-	if in.WaitingSince != nil {
-		in, out := &in.WaitingSince, &out.WaitingSince
+	if in.PodsAwaitedSince != nil {
+		in, out := &in.PodsAwaitedSince, &out.PodsAwaitedSince
+		*out = (*in).DeepCopy()
+	}
+	if in.SharedBreachSince != nil {
+		in, out := &in.SharedBreachSince, &out.SharedBreachSince
+		*out = (*in).DeepCopy()
+	}
+	if in.HandoverSince != nil {
+		in, out := &in.HandoverSince, &out.HandoverSince
+		*out = (*in).DeepCopy()
+	}
+	if in.RestoringSince != nil {
+		in, out := &in.RestoringSince, &out.RestoringSince
 		*out = (*in).DeepCopy()
 	}
 	if in.DrainUntil != nil {

@@ -1,0 +1,125 @@
+package release
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// contestable is how often a foreign edit is put back within contestWindow before the release stops fighting.
+const (
+	contestable   = 5
+	contestWindow = 2 * time.Minute
+)
+
+// stale is how far the routes that were read may lie behind what was written a moment ago.
+const stale = 2 * time.Second
+
+func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || contested(o.Release, now).Selector <= contestable {
+		return Decision{}, false
+	}
+	return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
+		"the selector of the Service was written back again and again, which lets callers past the routes meet the canary; "+
+			"exclude spec.selector of this Service from the tool that applies it")
+}
+
+// whenTooHigh puts back whoever raises the canary. Nothing can stand in its way.
+func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Routes.Highest <= o.Release.Weight.Millionths() {
+		return Decision{}, false
+	}
+	want := o.Release.Weight.Millionths()
+	return Decision{Actions: []Action{{Verb: Lower, Share: want}}, Release: withEdit(o, now), Refused: o.Refused,
+		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
+}
+
+// whenArmLost puts back what keeps callers past the routes from the canary, and ends a release whose canary arm was taken away.
+// Neither waits for a person or a policy.
+func whenArmLost(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.External {
+		return Decision{}, false
+	}
+	r := o.Release
+	switch there := o.Canary.Exists && o.Workload.Canary.There(); {
+	case r.Step > 0 && !there:
+		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
+	case there && o.Canary.Selects != r.Revision:
+		return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
+			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary")
+	case !o.Workload.Canary.There() || !o.Service.Exists:
+		return Decision{}, false
+	case movedOver(o) && o.Routes.Lowest < v1alpha1.Whole:
+		return takeBack(o)
+	case o.Service.Marked && (o.Service.Narrowed == r.Stable || movedOver(o)):
+		return Decision{}, false
+	}
+	r = r.DeepCopy()
+	r.Contested = contested(r, now)
+	r.Contested.Selector++
+	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
+		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+}
+
+// whenTooLow obeys whoever lowers the canary until fresh counts speak for it again.
+func whenTooLow(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.Routes.Lowest >= o.Release.Weight.Millionths() {
+		return Decision{}, false
+	}
+	want := o.Release.Weight.Millionths()
+	if at := o.Release.StepStartedAt; at != nil && o.Routes.Foreign == nil && now.Sub(at.Time) < stale {
+		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is being written")
+		d.After = stale / 10
+		return d, true
+	}
+	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
+	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
+		d.Message += "; it is obeyed"
+		return d, true
+	}
+	r := withEdit(o, now)
+	if o.Routes.Highest == 0 {
+		want = first(r, o.Evidence.Rate)
+		move{step: 1, share: want}.into(r, now)
+		d.Message += "; beginning again at the first weight"
+	}
+	if d, short := podsFor(o, now, want); short {
+		return d, true
+	}
+	d.Release = r
+	r.StepStartedAt, r.SettledAt = stamp(now), nil
+	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Share: want}}
+	return d, true
+}
+
+// contested is the count of put-backs within the window.
+func contested(r *v1alpha1.Release, now time.Time) v1alpha1.Contested {
+	c := r.Contested
+	if c.Since == nil || now.Sub(c.Since.Time) > contestWindow {
+		return v1alpha1.Contested{Since: stamp(now)}
+	}
+	return c
+}
+
+// withEdit is the record with one more foreign edit of the routes in it.
+func withEdit(o Observation, now time.Time) *v1alpha1.Release {
+	r := o.Release.DeepCopy()
+	r.Contested = contested(r, now)
+	if o.Routes.Foreign != nil {
+		r.Contested.Routes++
+	}
+	return r
+}
+
+func whoEdited(o Observation, want int64) string {
+	if f := o.Routes.Foreign; f != nil {
+		who := f.Manager
+		if who == "" {
+			who = "somebody"
+		}
+		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", who, f.Route, f.Kind)
+	}
+	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
+		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
+}
