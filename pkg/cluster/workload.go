@@ -56,7 +56,7 @@ func (v *View) found(o Objects) {
 	}
 	v.describe(w.Deployment, o.Hold)
 	v.Facts.Service.Siblings = workload.Siblings(v.Service, &w.Deployment.Spec.Template, o.Siblings)
-	if v.running() || !w.TemplateWaits() {
+	if v.running() || !v.Facts.Workload.Waits {
 		return
 	}
 	if strangers := workload.Strangers(w, o.Pods); len(strangers) > 0 {

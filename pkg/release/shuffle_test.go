@@ -50,12 +50,12 @@ func TestWhateverHappensInWhateverOrder(t *testing.T) {
 	for seed := range *shuffles {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			shuffle(t, newWorld(), rand.New(rand.NewPCG(seed, 1)), calms[seed%uint64(len(calms))])
+			playShuffled(t, newWorld(), rand.New(rand.NewPCG(seed, 1)), calms[seed%uint64(len(calms))])
 		})
 	}
 }
 
-func shuffle(t *testing.T, w *world, r *rand.Rand, calm string) {
+func playShuffled(t *testing.T, w *world, r *rand.Rand, calm string) {
 	t.Helper()
 	script := []string{worlds[r.IntN(len(worlds))], "wait 5s", "push v2", "wait 30s"}
 	for i := range 40 {

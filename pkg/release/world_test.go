@@ -3,6 +3,7 @@ package release_test
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ type world struct {
 	pastUnknown   bool
 	memory, saved memory // of the process, and what of it the status remembers
 
+	order    *rand.Rand // in which lists are read
+	compared int64      // the version of the store at which two passes were compared last
+
 	failed bool                 // a write of the last pass was refused
 	faults map[release.Verb]int // how many writes of a verb are going to be refused
 	deny   error                // with what; nil: by an error of the server
@@ -85,7 +89,7 @@ type death struct {
 func newWorld() *world {
 	w := &world{
 		store: &inmemory.Store{Now: epoch}, bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second},
-		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, watch: &watch{}, alias: map[string]string{},
+		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, order: rand.New(rand.NewPCG(1, 1)), watch: &watch{}, alias: map[string]string{},
 	}
 	w.controllers = &inmemory.Controllers{Startup: startup, Crashes: crashes, Collecting: ending,
 		Started: func(rs *appsv1.ReplicaSet) { w.watch.native(w, rs) }}

@@ -42,10 +42,12 @@ func Hash(t *corev1.PodTemplateSpec) string {
 	return letters(sha256.Sum256(b.Bytes()))
 }
 
+// withoutHash is the same template without the label of its hash; it shares everything else with it.
 func withoutHash(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
-	c := t.DeepCopy()
+	c := *t
+	c.Labels = maps.Clone(t.Labels)
 	delete(c.Labels, HashLabel)
-	return c
+	return &c
 }
 
 func letters(sum [sha256.Size]byte) string {
