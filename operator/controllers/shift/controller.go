@@ -82,6 +82,9 @@ func Setup(m manager.Manager, s Settings) error {
 		Settings: s, client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 	}
+	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
+		return err
+	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{
