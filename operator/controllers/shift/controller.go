@@ -93,6 +93,9 @@ func Setup(m manager.Manager, s Settings) error {
 		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
 		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
+	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
+		return err
+	}
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{

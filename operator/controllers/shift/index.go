@@ -88,7 +88,14 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 		out = append(out, wildcardKey(w))
 	}
 	if r := s.Status.Release; r != nil && !r.State.Ended() {
-		out = append(out, deploymentKey(r.Workload.Deployment), hashKey(r.Stable), hashKey(r.Revision))
+		if r.Workload.Deployment != "" {
+			out = append(out, deploymentKey(r.Workload.Deployment))
+		}
+		for _, hash := range hashes(s) {
+			if hash != "" {
+				out = append(out, hashKey(hash))
+			}
+		}
 	}
 	return out
 }

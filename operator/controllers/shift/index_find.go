@@ -69,7 +69,8 @@ func read(ctx context.Context, r client.Reader, into client.Object, namespace, n
 func find[T any, P object[T]](ctx context.Context, f finder, list client.ObjectList, items *[]T, namespace string, keys ...string) ([]P, error) {
 	var out []P
 	seen := map[types.NamespacedName]bool{}
-	for _, key := range keys {
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
 		err := f.reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{keysField: key},
 			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 		if err != nil {

@@ -2,11 +2,11 @@ package shift
 
 import (
 	"context"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,37 +36,74 @@ func ofKind(k schema.GroupVersionKind) *unstructured.Unstructured {
 	return u
 }
 
-// mapper finds the TrafficShifts that an object concerns.
+// mapper finds the TrafficShifts that an object concerns, by the indices of the caches.
 type mapper struct {
-	reader client.Reader
+	finder
 	domain string
 }
 
-func newMapper(r client.Reader, domain string) mapper { return mapper{r, domain} }
+func newMapper(r client.Reader, domain string) mapper { return mapper{newFinder(r), domain} }
 
-// shifts are those for which want is true, of one namespace or, with an empty name, of all.
-func (m mapper) shifts(ctx context.Context, namespace string, want func(*v1alpha1.TrafficShift) bool) []reconcile.Request {
-	var all v1alpha1.TrafficShiftList
-	if err := m.reader.List(ctx, &all, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-		log.FromContext(ctx).Error(err, "Listing TrafficShifts failed", "namespace", namespace)
-		return nil
+// requests are for the TrafficShifts that have one of the keys, in the namespace or, where that is empty, in all.
+func (m mapper) requests(ctx context.Context, namespace string, keys ...string) []reconcile.Request {
+	found, err := m.shifts(ctx, namespace, keys...)
+	if err != nil {
+		return nobody(ctx, err)
 	}
-	var out []reconcile.Request
-	for i := range all.Items {
-		if want(&all.Items[i]) {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
-		}
+	out := make([]reconcile.Request, len(found))
+	for i, s := range found {
+		out[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)}
 	}
 	return out
 }
 
-func (m mapper) everyone(ctx context.Context, _ client.Object) []reconcile.Request {
-	return m.shifts(ctx, "", func(*v1alpha1.TrafficShift) bool { return true })
+// nobody is who is told of an event that could not be mapped: caches fail only when the operator ends.
+func nobody(ctx context.Context, err error) []reconcile.Request {
+	log.FromContext(ctx).Error(err, "Finding the TrafficShifts of an event failed")
+	return nil
 }
 
-// neighbours concerns all of the namespace: one that is gone may have had what another waits for.
+// everyone is concerned by the policy of admission that holds rest on, and by its binding; nobody by others.
+func (m mapper) everyone(ctx context.Context, o client.Object) []reconcile.Request {
+	if o.GetName() != holdPolicy {
+		return nil
+	}
+	var all v1alpha1.TrafficShiftList
+	if err := m.reader.List(ctx, &all, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		return nobody(ctx, err)
+	}
+	out := make([]reconcile.Request, len(all.Items))
+	for i := range all.Items {
+		out[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])}
+	}
+	return out
+}
+
+// neighbours are those that may have waited for what a TrafficShift had: its Service, or the Deployment behind it.
 func (m mapper) neighbours(ctx context.Context, o client.Object) []reconcile.Request {
-	return m.shifts(ctx, o.GetNamespace(), func(*v1alpha1.TrafficShift) bool { return true })
+	s, ok := o.(*v1alpha1.TrafficShift)
+	if !ok {
+		return nil
+	}
+	if s.Spec.Destinations != nil {
+		var keys []string
+		for _, host := range hostsOf(s, m.domain) {
+			keys = append(keys, hostKey(host))
+		}
+		return m.requests(ctx, "", keys...)
+	}
+	keys := []string{serviceKey(s.Spec.Service.Name)}
+	if r := s.Status.Release; r != nil {
+		keys = append(keys, deploymentKey(r.Workload.Deployment))
+	}
+	svc, err := get[corev1.Service](ctx, m.finder, s.Namespace, s.Spec.Service.Name)
+	if err != nil {
+		return nobody(ctx, err)
+	}
+	if svc == nil {
+		return m.requests(ctx, s.Namespace, keys...)
+	}
+	return m.sharing(ctx, svc, keys...)
 }
 
 // onDelete lets deletions pass alone.
@@ -79,17 +116,37 @@ func onDelete() predicate.Predicate {
 }
 
 func (m mapper) policy(ctx context.Context, o client.Object) []reconcile.Request {
-	return m.shifts(ctx, "", func(s *v1alpha1.TrafficShift) bool { return s.Spec.PolicyRef.Name == o.GetName() })
+	return m.requests(ctx, "", policyKey(o.GetName()))
 }
 
-// service concerns the shift of the Service, of a canary's Service, and those whose pods it selects too.
+// service concerns the TrafficShift of the Service or of the canary's, and those whose pods it selects too.
 func (m mapper) service(ctx context.Context, o client.Object) []reconcile.Request {
-	if mark, ok := workload.MarkOf(o); ok {
+	svc, ok := o.(*corev1.Service)
+	if !ok {
+		return nil
+	}
+	if mark, ours := workload.MarkOf(svc); ours {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: mark.Namespace, Name: mark.Shift}}}
 	}
-	return m.shifts(ctx, o.GetNamespace(), func(s *v1alpha1.TrafficShift) bool {
-		return s.Spec.Service.Name == o.GetName() || routing.CanaryName(s.Spec.Service.Name) == o.GetName()
-	})
+	return m.sharing(ctx, svc, serviceKey(svc.Name), canaryKey(svc.Name))
+}
+
+// sharing concerns the TrafficShifts with one of the keys and those of every Service that selects pods of the same Deployments.
+func (m mapper) sharing(ctx context.Context, svc *corev1.Service, keys ...string) []reconcile.Request {
+	deployments, err := m.deploymentsOf(ctx, svc.Namespace, svc.Spec.Selector)
+	if err != nil {
+		return nobody(ctx, err)
+	}
+	for _, d := range deployments {
+		services, err := m.servicesOf(ctx, d.Namespace, d.Spec.Template.Labels)
+		if err != nil {
+			return nobody(ctx, err)
+		}
+		for _, s := range services {
+			keys = append(keys, serviceKey(s.Name))
+		}
+	}
+	return m.requests(ctx, svc.Namespace, keys...)
 }
 
 func (m mapper) deployment(ctx context.Context, o client.Object) []reconcile.Request {
@@ -97,7 +154,7 @@ func (m mapper) deployment(ctx context.Context, o client.Object) []reconcile.Req
 	if !ok {
 		return nil
 	}
-	return m.pods(ctx, d.Namespace, d.Spec.Template.Labels, d.Name)
+	return m.pods(ctx, d.Namespace, d.Spec.Template.Labels, deploymentKey(d.Name))
 }
 
 func (m mapper) replicaSet(ctx context.Context, o client.Object) []reconcile.Request {
@@ -105,47 +162,46 @@ func (m mapper) replicaSet(ctx context.Context, o client.Object) []reconcile.Req
 	if !ok {
 		return nil
 	}
-	return m.pods(ctx, rs.Namespace, rs.Spec.Template.Labels, "")
+	out := m.pods(ctx, rs.Namespace, rs.Spec.Template.Labels, hashKey(workload.HashOf(rs)))
+	if mark, ours := workload.MarkOf(rs); ours {
+		out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: mark.Namespace, Name: mark.Shift}})
+	}
+	return out
 }
 
 func (m mapper) pod(ctx context.Context, o client.Object) []reconcile.Request {
-	return m.pods(ctx, o.GetNamespace(), o.GetLabels(), "")
+	return m.pods(ctx, o.GetNamespace(), o.GetLabels(), hashKey(o.GetLabels()[workload.HashLabel]))
 }
 
-// pods concern the shifts whose Service selects pods with these labels, the arm left aside, or that hold the Deployment.
-func (m mapper) pods(ctx context.Context, namespace string, set map[string]string, deployment string) []reconcile.Request {
-	return m.shifts(ctx, namespace, func(s *v1alpha1.TrafficShift) bool {
-		if r := s.Status.Release; deployment != "" && r != nil && r.Workload.Deployment == deployment {
-			return true
-		}
-		var svc corev1.Service
-		key := types.NamespacedName{Namespace: namespace, Name: s.Spec.Service.Name}
-		if err := m.reader.Get(ctx, key, &svc, client.DisableReadYourWritesConsistency); err != nil {
-			return false
-		}
-		selector := workload.Selector(&svc, hashes(s)...)
-		return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(set))
-	})
+// pods concern the TrafficShifts whose Service selects pods with these labels, the arm left aside, and those with the key.
+func (m mapper) pods(ctx context.Context, namespace string, labels map[string]string, key string) []reconcile.Request {
+	services, err := m.servicesOf(ctx, namespace, labels)
+	if err != nil {
+		return nobody(ctx, err)
+	}
+	keys := []string{key}
+	for _, s := range services {
+		keys = append(keys, serviceKey(s.Name))
+	}
+	return m.requests(ctx, namespace, keys...)
 }
 
+// virtualService concerns whoever's hosts it names or covers, whether that one may write it or not, and whoever's mark it bears.
 func (m mapper) virtualService(ctx context.Context, o client.Object) []reconcile.Request {
 	vs, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil
 	}
-	marks := routing.Marks(vs)
-	return m.shifts(ctx, "", func(s *v1alpha1.TrafficShift) bool {
-		for _, mark := range marks {
-			if mark.Shift == s.Namespace+"/"+s.Name {
-				return true
-			}
+	refs := routing.RefsOf(vs, m.domain)
+	marks := refs.Shifts
+	refs.Shifts = nil
+	out := m.requests(ctx, "", keysOfRefs(refs)...)
+	for _, mark := range marks {
+		if namespace, name, found := strings.Cut(mark, "/"); found {
+			out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
 		}
-		if !routing.Allows(vs, s.Namespace) {
-			return false // it is looked at when the counts disagree with the weights
-		}
-		t := target(s, m.domain)
-		return len(routing.Routes(vs, t)) > 0 || routing.Covers([]*unstructured.Unstructured{vs}, t)
-	})
+	}
+	return out
 }
 
 func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcile.Request {
@@ -153,14 +209,7 @@ func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcil
 	if !ok {
 		return nil
 	}
-	return m.shifts(ctx, dr.GetNamespace(), func(s *v1alpha1.TrafficShift) bool {
-		if s.Spec.Destinations != nil {
-			return true // its subsets tell requests apart
-		}
-		t := target(s, m.domain)
-		_, applies := routing.RuleFor([]*unstructured.Unstructured{dr}, t)
-		return applies || dr.GetName() == t.Canary
-	})
+	return m.requests(ctx, dr.GetNamespace(), append(keysOfRule(dr, m.domain), canaryKey(dr.GetName()))...)
 }
 
 // target is whose traffic a TrafficShift moves.
