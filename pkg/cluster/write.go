@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,7 +73,7 @@ func (w Write) String() string {
 	}
 	kind := w.Object.GetObjectKind().GroupVersionKind().Kind
 	if kind == "" {
-		kind = fmt.Sprintf("%T", w.Object)
+		kind = reflect.TypeOf(w.Object).Elem().Name()
 	}
 	return fmt.Sprintf("%s: %s %s %s/%s", w.Action, w.Kind, kind, w.Object.GetNamespace(), w.Object.GetName())
 }

@@ -13,9 +13,6 @@ const (
 	contestWindow = 2 * time.Minute
 )
 
-// stale is how far the routes that were read may lie behind what was written a moment ago.
-const stale = 2 * time.Second
-
 func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() || contested(o.Release, now).Selector <= contestable {
 		return Decision{}, false
@@ -68,14 +65,12 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	if at := o.Release.StepStartedAt; at != nil && o.Routes.Foreign == nil && now.Sub(at.Time) < stale {
-		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is being written")
-		d.After = stale / 10
-		return d, true
-	}
 	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
+	if o.Routes.Foreign == nil { // the write of a pass before was not made, or not in every route
+		d.Reason = v1alpha1.ReasonSettling
+	}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
-		d.Message += "; it is obeyed"
+		d.Message += "; it stays so until fresh counts speak for more"
 		return d, true
 	}
 	r := withEdit(o, now)

@@ -25,6 +25,8 @@ type Observation struct {
 	Release *v1alpha1.Release
 	// Refused is the hash of the template that is not to be released again.
 	Refused string
+	// Denied is the write that is refused now, each time it is tried; nil when none is.
+	Denied *Denial
 	// Bounds are times that depend on the mesh.
 	Bounds Bounds
 }

@@ -65,6 +65,7 @@ type world struct {
 	failed bool                 // a write of the last pass was refused
 	faults map[release.Verb]int // how many writes of a verb are going to be refused
 	deny   error                // with what; nil: by an error of the server
+	denied *release.Denial      // what the process knows of it
 	death  death
 	onGive func(*world) // what happens in the instant of the handover
 	watch  *watch

@@ -168,6 +168,7 @@ func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) (*clu
 		}
 		v.Facts.Workload.Mode = mode
 	}
+	v.Facts.Denied = r.refusals.denial(key)
 	if rec := v.Facts.Release; rec != nil {
 		reading, known := r.Loop.Reading(key, rec.Number, release.Ask(rec))
 		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))

@@ -18,16 +18,14 @@ func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decisi
 	key := client.ObjectKeyFromObject(v.Shift)
 	writes := cluster.Plan(v, d)
 	var failed []int
-	var first *cluster.Failure
+	first := r.refusals.standing(key, writes, r.clock.Now())
+	waits := first != nil // of what leads to a write that would be denied again, only levers are sent
 	for i := range writes {
 		w := &writes[i]
-		if !w.Due(failed) {
+		if !w.Due(failed) || waits && !w.Lever {
 			continue
 		}
-		failure := r.refusals.standing(key, w, r.clock.Now())
-		if failure == nil {
-			failure = r.write(ctx, v, w)
-		}
+		failure := r.write(ctx, v, w)
 		if failure == nil {
 			continue
 		}
