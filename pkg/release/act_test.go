@@ -56,14 +56,17 @@ func (w *world) pass(t *testing.T) bool {
 	w.controllers()
 	checkConditions(t, w, o, d)
 	w.failed = failed
-	return failed || len(d.Actions) == 0 && !stored
+	return failed || len(d.Writes()) == 0 && !stored
 }
 
-// act carries out the writes of a decision: the first that fails ends the pass, unless it is a lever.
+// act carries out the writes of a decision: every lever, and the others up to the first that fails.
 func (w *world) act(t *testing.T, o Observation, d Decision) (failed, killed bool) {
 	t.Helper()
-	for _, a := range d.Actions {
-		lever := a.Verb == AbortService || a.Verb == AbortRoutes || a.Verb == Lower
+	for i, a := range d.Writes() {
+		lever := i < len(d.Levers)
+		if failed && !lever {
+			return failed, false
+		}
 		err := errRefused
 		if w.faults[a.Verb] == 0 {
 			w.watch.writes(t, w, o, d, a)

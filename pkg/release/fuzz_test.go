@@ -159,10 +159,13 @@ func checkDecision(t *testing.T, o Observation, d Decision) {
 	if cause(o) && !aborts {
 		t.Fatalf("the facts ask for an abort: %s", d)
 	}
+	if wrong := misplaced(o, d); wrong != "" {
+		t.Fatal(wrong)
+	}
 	toCanary := func(a Action) bool {
 		return a.Verb == Narrow && o.Release != nil && a.Hash == o.Release.Revision && o.Service.Narrowed != a.Hash
 	}
-	raises := slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Raises() || toCanary(a) })
+	raises := slices.ContainsFunc(d.Writes(), func(a Action) bool { return a.Raises() || toCanary(a) })
 	if !raises {
 		return
 	}

@@ -49,18 +49,21 @@ func cause(o Observation) bool {
 func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
 	t.Helper()
 	x.follow(t, w, o, d)
+	if wrong := misplaced(o, d); wrong != "" {
+		x.fail(t, w, "%s", wrong)
+	}
 	aborts := d.Release != nil && d.Release.Outcome != nil && d.Release.Outcome.Result == v1alpha1.StateAborted
 	if cause(o) {
 		if !aborts {
 			x.fail(t, w, "the facts ask for an abort and rule %q does something else", d.Rule)
 		}
 		reached := o.Routes.Highest > 0 && o.Canary.Exists && !o.Canary.Aborted
-		if reached && (len(d.Actions) == 0 || !takesAway(d.Actions[0])) {
-			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Actions)
+		if reached && len(d.Levers) == 0 {
+			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Writes())
 		}
 	}
-	if aborts && slices.ContainsFunc(d.Actions, Action.Raises) {
-		x.fail(t, w, "an abort raises: %v", d.Actions)
+	if aborts && slices.ContainsFunc(d.Writes(), Action.Raises) {
+		x.fail(t, w, "an abort raises: %v", d.Writes())
 	}
 	if aborts && !o.aborting() && !o.Evidence.Fresh {
 		switch d.Release.Outcome.Reason {
@@ -78,10 +81,6 @@ func (x *watch) decided(t *testing.T, w *world, o Observation, d Decision) {
 	if d.Refused != o.Refused && !ended && !(o.commanded(retry) && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
 		x.fail(t, w, "rule %q changes the refused template from %q to %q", d.Rule, o.Refused, d.Refused)
 	}
-}
-
-func takesAway(a Action) bool {
-	return a.Verb == AbortService || a.Verb == AbortRoutes || a.Verb == Lower || a.Verb == Narrow || a.Verb == Widen
 }
 
 // follow keeps account of what was cleared, and fails when a step is taken without.

@@ -30,7 +30,7 @@ func (p *transcript) decision(w *world, o Observation, d Decision) {
 		return
 	}
 	key := d.Rule + string(d.Reason)
-	if len(d.Actions) > 0 || key != p.last || d.Answer != nil {
+	if len(d.Writes()) > 0 || key != p.last || d.Answer != nil {
 		p.printf("  %7s %s", w.since(), d)
 	}
 	if d.Answer != nil {

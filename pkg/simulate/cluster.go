@@ -58,7 +58,7 @@ func (c *cluster) observe(e release.Evidence) release.Observation {
 
 // act carries out a decision, and says whether anything has changed.
 func (c *cluster) act(d release.Decision) bool {
-	for _, a := range d.Actions {
+	for _, a := range d.Writes() {
 		switch a.Verb {
 		case release.MakeService:
 			c.canary = true
@@ -74,7 +74,7 @@ func (c *cluster) act(d release.Decision) bool {
 			c.over = v1alpha1.StatePromoted
 		}
 	}
-	changed := len(d.Actions) > 0
+	changed := len(d.Writes()) > 0
 	if r := d.Release; r != nil {
 		changed = changed || c.record == nil || c.record.SettledAt.IsZero() != r.SettledAt.IsZero()
 		c.record = r.DeepCopy()

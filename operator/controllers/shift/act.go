@@ -28,28 +28,31 @@ type failed struct {
 func (f *failed) Error() string { return fmt.Sprintf("to %s: %v", f.action, f.err) }
 func (f *failed) Unwrap() error { return f.err }
 
-// act carries out the writes of a decision, in their order; the first that fails ends the pass. An abort's writes are an
-// exception: each lever is pulled, whatever became of the others.
+// act carries out the writes of a decision: each lever, whatever became of the others; then, when none has failed, the other writes in
+// their order, up to the first that fails.
 func (r *reconciler) act(ctx context.Context, f *facts, d release.Decision) *failed {
 	if d.Release != nil {
 		f.mark.Number = d.Release.Number
 	}
 	var first *failed
-	for _, a := range d.Actions {
-		if err := r.write(ctx, f, d, a); err != nil {
-			if first == nil {
-				first = &failed{a, err}
-			}
-			if !lever(a) {
-				break
-			}
+	for _, a := range d.Levers {
+		if err := r.write(ctx, f, d, a); err != nil && first == nil {
+			first = &failed{a, err}
 		}
 	}
-	return first
+	if first != nil {
+		return first
+	}
+	for _, a := range d.Actions {
+		if err := r.write(ctx, f, d, a); err != nil {
+			return &failed{a, err}
+		}
+	}
+	return nil
 }
 
-// lever says whether the write takes traffic away, so that nothing that failed before it may stand in its way.
-func lever(a release.Action) bool {
+// ofTraffic says whether the write takes the canary's traffic in the routes away.
+func ofTraffic(a release.Action) bool {
 	return a.Verb == release.AbortService || a.Verb == release.AbortRoutes || a.Verb == release.Lower
 }
 

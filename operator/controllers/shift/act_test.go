@@ -76,7 +76,7 @@ func shifted(t *testing.T, refused ...string) (*reconciler, *facts, *[]string) {
 // abort are the levers of an abort.
 func abort() release.Decision {
 	return release.Decision{
-		Actions: []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
+		Levers:  []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
 		Release: &v1alpha1.Release{Number: 7, State: v1alpha1.StateAborting, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}},
 	}
 }

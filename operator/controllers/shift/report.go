@@ -83,7 +83,7 @@ func (r *reconciler) again(ctx context.Context, d release.Decision, failure *fai
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if len(d.Actions) > 0 {
+	if len(d.Writes()) > 0 {
 		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
 	}
 	return reconcile.Result{RequeueAfter: d.After}, nil
@@ -96,7 +96,7 @@ func blamed(failure *failed) v1alpha1.Reason {
 		return v1alpha1.ReasonRouteConflict
 	case moved(failure.err):
 		return v1alpha1.ReasonWaiting
-	case failure.action.Verb == release.Raise || lever(failure.action):
+	case failure.action.Verb == release.Raise || ofTraffic(failure.action):
 		return v1alpha1.ReasonRouteWriteDenied
 	}
 	return v1alpha1.ReasonWriteFailed
