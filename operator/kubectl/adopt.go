@@ -185,7 +185,7 @@ func (c cluster) workloadOf(ctx context.Context, service *corev1.Service, a *vie
 	if w.Deployment == nil {
 		return nil
 	}
-	a.Does = append(a.Does, fmt.Sprintf("Deployment %s gets the label %s, by which a change of its pod template rolls out by nobody but Stagger", w.Deployment.Name, workload.HeldLabel))
+	a.Does = append(a.Does, fmt.Sprintf("Deployment %s gets the label %s, by which a change of its pod template rolls out by nobody but Stagger", w.Deployment.Name, v1alpha1.HeldLabel))
 	if w.Stable != nil {
 		a.Leaves = append(a.Leaves, fmt.Sprintf("its %d pods, of ReplicaSet %s, serve on as the stable", w.Replicas, w.Stable.Name))
 	}
@@ -226,7 +226,7 @@ func (c cluster) routesOf(ctx context.Context, service *corev1.Service, a *view.
 	switch covered := routing.Covers(all, t); {
 	case covered && len(names) == 0 && a.Obstacle == "":
 		a.Obstacle = fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
-			t.Host(), c.namespace, routing.AnnotationAllow, c.namespace)
+			t.Host(), c.namespace, v1alpha1.AllowAnnotation, c.namespace)
 	case !covered:
 		if problem := routing.Unmakeable(service.Spec.Ports, t); problem != "" && a.Obstacle == "" {
 			a.Obstacle = problem

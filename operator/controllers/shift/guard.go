@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -89,7 +90,7 @@ func (g *guard) renew(ctx context.Context, d *appsv1.Deployment, known proof, fo
 	if err != nil {
 		return known, err
 	}
-	next, label := known, d.Labels[workload.HeldLabel]
+	next, label := known, d.Labels[v1alpha1.HeldLabel]
 	switch {
 	case !found:
 		next = proof{on: on, since: made}

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
-	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // guarded is an API server with a Deployment, which follows its policies or not.
@@ -68,7 +68,7 @@ func (g *guarded) is(after time.Duration, want release.HoldMode, dryRuns int) ti
 	g.t.Helper()
 	g.clock.SetTime(g.clock.Now().Add(after))
 	before := g.dryRuns
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "checkout", UID: "1", Labels: map[string]string{workload.HeldLabel: "true"}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "checkout", UID: "1", Labels: map[string]string{v1alpha1.HeldLabel: "true"}}}
 	mode, again := g.guard.of(g.t.Context(), d)
 	if mode != want || g.dryRuns-before != dryRuns {
 		g.t.Errorf("held %s by %d dry runs, want %s by %d", mode, g.dryRuns-before, want, dryRuns)

@@ -85,7 +85,7 @@ func (r *reconciler) services(ctx context.Context, f *facts) error {
 	switch err := r.client.Get(ctx, key, svc); {
 	case err == nil:
 		f.service = svc
-		f.o.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, hashes(f.shift)), Marked: svc.Labels[workload.NarrowedLabel] != ""}
+		f.o.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, hashes(f.shift)), Marked: svc.Labels[v1alpha1.NarrowedLabel] != ""}
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("reading Service %s: %w", key, err)
 	}

@@ -114,7 +114,7 @@ func (f *facts) unrouted(others []*unstructured.Unstructured) {
 	}
 	f.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to Service %s: "+
 		"give the Service a VirtualService of its own there, or annotate one of another namespace with %s: %s",
-		f.target.Host(), f.target.Namespace, f.target.Service, routing.AnnotationAllow, f.target.Namespace))
+		f.target.Host(), f.target.Namespace, f.target.Service, v1alpha1.AllowAnnotation, f.target.Namespace))
 }
 
 // marked is our mark on the VirtualService; nil when there is none.

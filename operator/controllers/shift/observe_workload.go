@@ -72,8 +72,8 @@ func (r *reconciler) found(ctx context.Context, f *facts, deployments []appsv1.D
 	f.recheck = recheck
 	f.o.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
-		Waits: w.TemplateWaits(), Held: d.Labels[workload.HeldLabel] == "true", Paused: d.Spec.Paused,
-		PausedBefore: d.Labels[workload.PausedBeforeLabel] == "true", Mode: mode,
+		Waits: w.TemplateWaits(), Held: d.Labels[v1alpha1.HeldLabel] == "true", Paused: d.Spec.Paused,
+		PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: mode,
 	}
 	return r.neighbours(ctx, f, w)
 }
