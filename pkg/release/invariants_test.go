@@ -165,6 +165,10 @@ func (x *watch) writes(t *testing.T, w *world, o Observation, d Decision, a Acti
 		if !gone && !o.Workload.HandedOver && o.Release != nil && w.serving(o.Release.Revision) > 0 {
 			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
 		}
+	case PutBack:
+		if w.dep.template != w.status.release.Revision {
+			x.fail(t, w, "puts a template back over %s, which nobody has undone", w.dep.template)
+		}
 	case RemoveSet:
 		if x.share(w) > 0 || w.now.Sub(x.downAt) < 30*time.Second && x.pulled {
 			x.fail(t, w, "the canary's pods go before they are drained: %s", w.now.Sub(x.downAt))
