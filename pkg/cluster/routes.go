@@ -74,7 +74,7 @@ func (v *View) unrouted() string {
 	t := v.target
 	return fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to Service %s: "+
 		"give the Service a VirtualService of its own there, or annotate one of another namespace with %s: %s",
-		t.Host(), t.Namespace, t.Service, routing.AnnotationAllow, t.Namespace)
+		t.Host(), t.Namespace, t.Service, v1alpha1.AllowAnnotation, t.Namespace)
 }
 
 // makeable refuses a Service for which no route can be made.

@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,11 @@ func (a Action) OnRoutes() bool {
 type Decision struct {
 	// Rule names the rule that decided.
 	Rule string
-	// Actions are carried out in order; the first that fails ends the pass.
+	// Levers are the writes that take traffic away from a version that is not to have it, or stop what would bring it traffic. They
+	// come before everything else, the strongest first, and none waits for another: each is written whatever became of the rest. After
+	// one that failed nothing is written but the record of an abort that has begun.
+	Levers []Action
+	// Actions are the other writes. They are carried out in order, after the levers; the first that fails ends the pass.
 	Actions []Action
 	// Release is the record as it is to be after the pass; nil leaves it as it is.
 	Release *v1alpha1.Release
@@ -111,12 +116,21 @@ type Answer struct {
 	Message  string
 }
 
+// Writes are the levers and the other writes, in their order.
+func (d Decision) Writes() []Action { return slices.Concat(d.Levers, d.Actions) }
+
+func (d Decision) phrases() []string {
+	writes := d.Writes()
+	phrases := make([]string, 0, len(writes))
+	for _, a := range writes {
+		phrases = append(phrases, a.String())
+	}
+	return phrases
+}
+
 // String is one line: rule, actions, reason, message.
 func (d Decision) String() string {
-	acts := make([]string, 0, len(d.Actions))
-	for _, a := range d.Actions {
-		acts = append(acts, a.String())
-	}
+	acts := d.phrases()
 	if len(acts) == 0 {
 		acts = append(acts, "-")
 	}
@@ -125,11 +139,7 @@ func (d Decision) String() string {
 
 // LogValues are the key-value pairs of a log line about the decision.
 func (d Decision) LogValues() []any {
-	acts := make([]string, 0, len(d.Actions))
-	for _, a := range d.Actions {
-		acts = append(acts, a.String())
-	}
-	return []any{"rule", d.Rule, "actions", acts, "reason", d.Reason, "message", d.Message}
+	return []any{"rule", d.Rule, "actions", d.phrases(), "reason", d.Reason, "message", d.Message}
 }
 
 // wait changes nothing and says why.

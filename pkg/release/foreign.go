@@ -28,7 +28,7 @@ func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	return Decision{Actions: []Action{{Verb: Lower, Share: want}}, Release: withEdit(o, now), Refused: o.Refused,
+	return Decision{Levers: []Action{{Verb: Lower, Share: want}}, Release: withEdit(o, now), Refused: o.Refused,
 		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
 }
 
@@ -55,7 +55,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r = r.DeepCopy()
 	r.Contested = contested(r, now)
 	r.Contested.Selector++
-	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
+	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
 }
 

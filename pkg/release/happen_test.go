@@ -117,7 +117,7 @@ func (w *world) push(version string) {
 func (w *world) pauseDeployment() {
 	w.editDeployment(func(d *appsv1.Deployment) {
 		d.Spec.Paused = true
-		w.watch.pausedBefore = w.watch.pausedBefore || d.Labels[workload.HeldLabel] == ""
+		w.watch.pausedBefore = w.watch.pausedBefore || d.Labels[v1alpha1.HeldLabel] == ""
 	})
 }
 

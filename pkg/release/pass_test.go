@@ -85,7 +85,7 @@ func (w *world) pass(t *testing.T) bool {
 	if w.failed = failure != nil; !w.failed {
 		w.out.success(w, d)
 	}
-	return failure != nil || len(d.Actions) == 0 && !stored
+	return failure != nil || len(d.Writes()) == 0 && !stored
 }
 
 // send carries out the writes of a decision, and returns the first that failed.

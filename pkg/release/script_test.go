@@ -44,7 +44,7 @@ func (p *transcript) decision(w *world, d release.Decision) {
 		return // the same is tried again: see failure
 	}
 	p.tried = d.String()
-	if len(d.Actions) > 0 || key != p.last || d.Answer != nil {
+	if len(d.Writes()) > 0 || key != p.last || d.Answer != nil {
 		p.printf("  %7s %s", w.since(), d)
 	}
 	if d.Answer != nil {
@@ -68,7 +68,7 @@ func (p *transcript) failure(w *world, f *cluster.Failure) {
 
 // success ends a row of denials.
 func (p *transcript) success(w *world, d release.Decision) {
-	if p.denied != "" && len(d.Actions) > 0 {
+	if p.denied != "" && len(d.Writes()) > 0 {
 		p.denied = ""
 		p.decision(w, d)
 	}

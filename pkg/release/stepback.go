@@ -29,12 +29,11 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 	r.StepsBack++
 	recount(r) // where the plan got a step
 	move{step: step, share: share}.into(r, now)
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
+	d := Decision{Levers: []Action{{Verb: Lower, Share: share}}, Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
 		Message: "an objective is broken at full traffic, where nothing shows whether the version is to blame; stepping back to " + string(r.Weight)}
 	if o.Service.Narrowed == o.canary() {
-		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable})
+		d.Levers = append(d.Levers, Action{Verb: Narrow, Hash: r.Stable})
 	}
-	d.Actions = append(d.Actions, Action{Verb: Lower, Share: share}, Action{Verb: Save})
 	return d, true
 }
 

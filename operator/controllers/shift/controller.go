@@ -185,7 +185,7 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		r.guard.forget(key)
 		return 0
 	}
-	if runs(v.Facts.Release) || runs(d.Release) || len(d.Actions) > 0 {
+	if runs(v.Facts.Release) || runs(d.Release) || len(d.Writes()) > 0 {
 		return 0
 	}
 	changed, again, err := r.guard.renew(ctx, key, v.Deployment)
@@ -220,7 +220,7 @@ func (r *reconciler) timeAbort(ctx context.Context, v *cluster.View, d release.D
 }
 
 func forgets(d release.Decision) bool {
-	return len(d.Actions) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
+	return len(d.Writes()) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
 }
 
 // sooner is the shorter of two times to wait, of which 0 means that there is nothing to wait for.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
-	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -81,10 +80,10 @@ func namesOf[P client.Object](list []P) []string {
 }
 
 func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
-	release := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-old", Annotations: map[string]string{workload.ReleaseAnnotation: "shop/web-1 1"}}}
+	release := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-old", Annotations: map[string]string{v1alpha1.ReleaseAnnotation: "shop/web-1 1"}}}
 	release.Spec.Template.Labels = map[string]string{workload.HashLabel: "old"}
 	held := route("held", map[string]any{})
-	held.SetAnnotations(map[string]string{routing.AnnotationRelease: "shop/web-1 1"})
+	held.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web-1 1"})
 	elsewhere := route("elsewhere", map[string]any{"tcp": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1.shop"}}}}}})
 	elsewhere.SetNamespace("cart")
 	l := newLoading(t, append(town(4), release, held, elsewhere,

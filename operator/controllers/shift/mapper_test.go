@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
-	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -72,14 +71,14 @@ func TestWhoIsWoken(t *testing.T) {
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1"}}}, nil},
 		"somebody's Service with the canary's name": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-2-canary"}}, []string{"web-2"}},
 		"a canary's Service": {marked(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}},
-			workload.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
 		"a pod of a running release that no Service selects": {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x",
 			Labels: map[string]string{workload.HashLabel: "v2-web-1"}}}, []string{"web-1"}},
 		"a pod of nobody":                 {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}}, nil},
 		"a wildcard":                      {route("x", map[string]any{"hosts": []any{"*.shop.svc.cluster.local"}}), []string{"web-0", "web-1", "web-2"}},
 		"a wildcard at a gateway":         {route("x", map[string]any{"hosts": []any{"*"}, "gateways": []any{"in"}}), nil},
 		"a wildcard of another namespace": {route("x", map[string]any{"hosts": []any{"*.cart.svc.cluster.local"}}), nil},
-		"a mark without a route":          {marked(route("x", map[string]any{}), routing.AnnotationRelease, "shop/web-2 1"), []string{"web-2"}},
+		"a mark without a route":          {marked(route("x", map[string]any{}), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), []string{"web-2"}},
 		"a destination":                   {rule("x", "legacy"), []string{"by-hand"}},
 		"the canary's rule":               {rule("web-1-canary", "elsewhere"), []string{"web-1"}},
 		"a policy":                        {&v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard-web-0"}}, []string{"web-0"}},

@@ -60,7 +60,7 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	}
 	r.failures.Forget(key)
 	after := d.After
-	if len(d.Actions) > 0 {
+	if len(d.Writes()) > 0 {
 		after = time.Millisecond
 	}
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long

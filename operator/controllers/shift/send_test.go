@@ -27,7 +27,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
-	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -64,10 +63,10 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.TrafficShiftSpec{Service: v1alpha1.ServiceReference{Name: "web"}}}
 	shift.Status.Release = &v1alpha1.Release{Number: 7, Revision: "v2", Stable: "v1", State: v1alpha1.StateShifting, Step: 1, Weight: "1%", StartedAt: at}
 	canary := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-canary",
-		Annotations: map[string]string{workload.ReleaseAnnotation: "shop/web 7"}}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web", workload.HashLabel: "v2"}}}
+		Annotations: map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 7"}}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web", workload.HashLabel: "v2"}}}
 	vs := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": map[string]any{"namespace": "shop", "name": "web",
-			"annotations": map[string]any{routing.AnnotationRelease: "shop/web 7"}},
+			"annotations": map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 7"}},
 		"spec": map[string]any{"hosts": []any{"web"}, "http": []any{map[string]any{"route": []any{
 			map[string]any{"destination": map[string]any{"host": "web"}, "weight": int64(99)},
 			map[string]any{"destination": map[string]any{"host": "web-canary"}, "weight": int64(1)}}}}},
@@ -110,7 +109,7 @@ func refusing(err error, kinds ...string) func(string) error {
 // abort are the levers of an abort.
 func abort() release.Decision {
 	return release.Decision{
-		Actions: []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
+		Levers:  []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
 		Release: &v1alpha1.Release{Number: 7, Revision: "v2", Stable: "v1", State: v1alpha1.StateAborting, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}},
 	}
 }
