@@ -100,6 +100,7 @@ func Setup(m manager.Manager, s Settings) error {
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
+			ReconciliationTimeout:   passLimit,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
 		}).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).

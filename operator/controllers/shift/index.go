@@ -59,7 +59,7 @@ func Indices(domain string) []Index {
 func AddIndices(ctx context.Context, to client.FieldIndexer, domain string) error {
 	for _, i := range Indices(domain) {
 		if err := to.IndexField(ctx, i.Object, i.Field, i.Keys); err != nil {
-			return fmt.Errorf("indexing %T: %w", i.Object, err)
+			return fmt.Errorf("indexing %s: %w", idOf(i.Object).kind, err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -35,6 +36,9 @@ type silent struct {
 
 func (s *silent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // until then a server does not notice that its caller is gone
+		return
+	}
 	switch {
 	case r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/services/"):
 		close(s.hangs)
@@ -53,13 +57,15 @@ func (s *silent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		<-r.Context().Done()
 	default:
-		var items []client.Object
+		items, kind := []client.Object{}, ""
 		for _, o := range s.objects {
 			if resource(o) == path.Base(r.URL.Path) {
-				items = append(items, o)
+				items, kind = append(items, o), kindName(o)+"List"
 			}
 		}
-		reply(w, map[string]any{"kind": "List", "apiVersion": "v1", "metadata": map[string]any{"resourceVersion": "1"}, "items": items})
+		_, group, _ := strings.Cut(path.Dir(r.URL.Path), "/api")
+		group = strings.TrimPrefix(strings.TrimPrefix(group, "s"), "/")
+		reply(w, map[string]any{"kind": kind, "apiVersion": group, "metadata": map[string]any{"resourceVersion": "1"}, "items": items})
 	}
 }
 
@@ -94,9 +100,7 @@ func connected(t *testing.T) (client.Client, *loader, *silent) {
 		o.SetResourceVersion("1")
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	server := httptest.NewUnstartedServer(s)
-	server.Config.BaseContext = nil
-	server.Start()
+	server := httptest.NewServer(s)
 	t.Cleanup(func() { stop(); server.CloseClientConnections(); server.Close() })
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -144,7 +148,7 @@ func most(t *testing.T) context.Context {
 
 // The client's own consistency does not hold for objects without a Go type: see hack/rfc/0005-reads-of-ones-own-writes.md.
 func TestARouteIsReadAsWrittenAlthoughTheClientReadsItAsItWas(t *testing.T) {
-	c, l, s := connected(t)
+	c, l, _ := connected(t)
 	vs := virtualService()
 	if err := c.Get(most(t), shopKey("web-1"), vs); err != nil {
 		t.Fatal(err)
@@ -165,9 +169,6 @@ func TestARouteIsReadAsWrittenAlthoughTheClientReadsItAsItWas(t *testing.T) {
 		if u.GetName() == "web-1" && u.GetResourceVersion() != "2" {
 			t.Errorf("the route was read in version %s, want that of the write", u.GetResourceVersion())
 		}
-	}
-	if s.hangs == nil {
-		t.Fatal("no server")
 	}
 }
 
