@@ -33,8 +33,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// workers is how many Services are looked at side by side.
-const workers = 4
+// workers is how many Services are looked at side by side: some may wait for webhooks that hang, each for a call's time limit.
+const workers = 16
 
 // A pass that failed is tried again after retryFirst, then ever later up to retryLast: an abort must not wait for minutes.
 const (

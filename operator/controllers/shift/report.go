@@ -27,7 +27,9 @@ const liveInterval = 15 * time.Second
 func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1alpha1.TrafficShiftStatus) error {
 	after := v.Shift.DeepCopy()
 	after.Status = status
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{})); err != nil {
+	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{}),
+		client.DisableReadYourWritesConsistency)
+	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
 	r.written.note(client.ObjectKeyFromObject(after), after)
