@@ -87,15 +87,7 @@ func Setup(m manager.Manager, s Settings) error {
 	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
 		return err
 	}
-	written := newWritten(clock.RealClock{})
-	r := &reconciler{
-		Settings: s, written: written, loader: newLoader(m.GetClient(), m.GetAPIReader(), written, s.Domain), client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
-		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
-	}
-	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
-		return err
-	}
+	r := newReconciler(m, s, guarded)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{
@@ -122,10 +114,19 @@ func Setup(m manager.Manager, s Settings) error {
 	return nil
 }
 
+// newReconciler is one with nothing in its memory. Guarded says that the cluster knows mutating admission policies.
+func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
+	c, direct, k := m.GetClient(), m.GetAPIReader(), clock.RealClock{}
+	w := newWritten(k)
+	return &reconciler{
+		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s.Domain), guard: newGuard(c, k, s.Hold, guarded),
+		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: k, live: newThrottle(), refusals: newRefusals(),
+		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
+	}
+}
+
 // Reconcile is one pass over one TrafficShift: load, observe, decide, send, report; and at its end what nothing waits for.
 func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	ctx, stop := context.WithTimeout(ctx, passLimit)
-	defer stop()
 	objects, found, err := r.loader.load(ctx, req.NamespacedName)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("reading what the pass needs: %w", err)
