@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
 // Verb is one kind of write.
@@ -39,7 +40,7 @@ const (
 	RemoveSet   Verb = "remove set"
 	ScaleStable Verb = "scale stable"
 	ScaleRogue  Verb = "scale rogue"
-	// Raise gives the canary Share in every route, and needs the routes to be those that were read. Lower takes traffic away and
+	// Raise lets Who meet the canary in every route, and needs the routes to be those that were read. Lower takes traffic away and
 	// needs nothing. AbortRoutes lowers to nothing and leaves the mark of the abort.
 	Raise       Verb = "raise"
 	Lower       Verb = "lower"
@@ -58,8 +59,9 @@ const (
 
 // Action is one write. Which fields count depends on the verb.
 type Action struct {
-	Verb     Verb
-	Share    int64
+	Verb Verb
+	// Who meets the canary after a Raise or a Lower.
+	Who      routing.Population
 	Replicas int32
 	Hash     string
 }
@@ -68,7 +70,7 @@ type Action struct {
 func (a Action) String() string {
 	switch a.Verb {
 	case Raise, Lower:
-		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Share))
+		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Who.Share))
 	case MakeSet, ScaleSet, ScaleStable, ScaleRogue:
 		return fmt.Sprintf("%s to %d", a.Verb, a.Replicas)
 	case Narrow, AbortService:

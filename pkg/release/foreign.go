@@ -28,7 +28,7 @@ func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	return Decision{Levers: []Action{{Verb: Lower, Share: want}}, Release: withEdit(o, now), Refused: o.Refused,
+	return Decision{Levers: []Action{{Verb: Lower, Who: callers(want)}}, Release: withEdit(o, now), Refused: o.Refused,
 		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
 }
 
@@ -84,7 +84,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	}
 	d.Release = r
 	r.StepStartedAt, r.SettledAt = stamp(now), nil
-	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Share: want}}
+	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Who: callers(want)}}
 	return d, true
 }
 

@@ -143,9 +143,9 @@ func (x *watch) writes(t *testing.T, w *world, o release.Observation, d release.
 	x.lit = x.reached(w)
 	switch a.Verb {
 	case release.Raise:
-		x.raises(t, w, o, d, a.Share)
-		if w.record().Weight.Millionths() != a.Share {
-			x.fail(t, w, "raises to %d before the record says so", a.Share)
+		x.raises(t, w, o, d, a.Who.Share)
+		if w.record().Weight.Millionths() != a.Who.Share {
+			x.fail(t, w, "raises to %d before the record says so", a.Who.Share)
 		}
 	case release.GiveSet:
 		x.raises(t, w, o, d, v1alpha1.Whole)

@@ -27,6 +27,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -143,7 +144,7 @@ func TestARaiseThatIsNotRecordedIsNotWritten(t *testing.T) {
 	m := inTheMiddle(t, refusing(nil))
 	m.view.Shift = m.view.Shift.DeepCopy()
 	m.view.Shift.ResourceVersion = "1" // another has written the status since it was read
-	d := release.Decision{Actions: []release.Action{{Verb: release.Save}, {Verb: release.Raise, Share: 250_000}}, Release: m.view.Facts.Release}
+	d := release.Decision{Actions: []release.Action{{Verb: release.Save}, {Verb: release.Raise, Who: routing.Population{Share: 250_000}}}, Release: m.view.Facts.Release}
 	if failure := m.send(t.Context(), m.view, d); failure == nil || failure.Write.Action.Verb != release.Save || !failure.Stale() {
 		t.Errorf("failure = %v, want that of the record", failure)
 	}
@@ -162,7 +163,7 @@ func policyDenial() error {
 // A denial is told as one, by whom and for what, and is not sent again with every pass; a lever is.
 func TestADenialIsToldAndBacksOff(t *testing.T) {
 	m := inTheMiddle(t, refusing(policyDenial(), "VirtualService"))
-	d := release.Decision{Actions: []release.Action{{Verb: release.Raise, Share: 250_000}}, Release: m.view.Facts.Release.DeepCopy(), Reason: v1alpha1.ReasonReleasing, Message: "25%"}
+	d := release.Decision{Actions: []release.Action{{Verb: release.Raise, Who: routing.Population{Share: 250_000}}}, Release: m.view.Facts.Release.DeepCopy(), Reason: v1alpha1.ReasonReleasing, Message: "25%"}
 	for range 600 { // a minute of ten passes a second
 		failure := m.send(t.Context(), m.view, d)
 		if failure == nil || !failure.Denied() || failure.Stale() || failure.Reason() != v1alpha1.ReasonRouteWriteDenied {
