@@ -31,6 +31,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
 // workers is how many Services are looked at side by side: some may wait for webhooks that hang, each for a call's time limit.
@@ -101,9 +102,11 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod)).
 		Watches(&v1alpha1.TrafficShift{}, handler.EnqueueRequestsFromMapFunc(enqueue.neighbours), builder.WithPredicates(onDelete())).
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(virtualService(), handler.EnqueueRequestsFromMapFunc(enqueue.virtualService)).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
+	for _, kind := range routing.Kinds() {
+		b = b.Watches(ofKind(kind), handler.EnqueueRequestsFromMapFunc(enqueue.route))
+	}
 	if guarded {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))

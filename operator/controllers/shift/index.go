@@ -44,15 +44,18 @@ type Index struct {
 
 // Indices are those that the controller reads its caches by. Domain is the cluster's.
 func Indices(domain string) []Index {
-	return []Index{
+	all := []Index{
 		{&v1alpha1.TrafficShift{}, keysField, keysOf(func(s *v1alpha1.TrafficShift) []string { return keysOfShift(s, domain) })},
 		{&corev1.Service{}, keysField, keysOf(keysOfService)},
 		{&appsv1.Deployment{}, keysField, keysOf(keysOfDeployment)},
 		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
 		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
-		{virtualService(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })},
 		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRule(u, domain) })},
 	}
+	for _, kind := range routing.Kinds() {
+		all = append(all, Index{ofKind(kind), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })})
+	}
+	return all
 }
 
 // AddIndices adds the indices to the caches, before these are filled.
