@@ -75,7 +75,7 @@ func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release
 	}
 	if a := d.Answer; a != nil && a.Accepted && d.Release != nil {
 		c := o.Wanted.Command
-		if n := len(d.Release.Commands); n == 0 || n > release.MostCommands || d.Release.Commands[n-1].Verb != string(c.Verb()) || d.Release.Commands[n-1].Reason != c.Why {
+		if n := len(d.Release.Commands); n == 0 || n > release.MostCommands || d.Release.Commands[n-1].Verb != c.Verb() || d.Release.Commands[n-1].Reason != c.Why {
 			x.fail(t, w, "%s is carried out and not recorded: %v", c.Verb(), d.Release.Commands)
 		}
 	}

@@ -23,8 +23,7 @@ type transcript struct {
 	lines      []string
 	tried      string // the last decision, and how its write was denied; empty when it was not
 	denied     string
-	world      *world            // whose templates are named, not their hashes
-	names      *strings.Replacer // templates for their hashes
+	world      *world // whose templates are named, not their hashes
 	last, rest string
 	quiet      bool
 }

@@ -104,14 +104,6 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 	}
 }
 
-func values[T any](pointers []*T) []T {
-	var v []T
-	for _, p := range pointers {
-		v = append(v, *p)
-	}
-	return v
-}
-
 func pointers[T any](values []T) []*T {
 	var p []*T
 	for i := range values {

@@ -185,8 +185,7 @@ func TestADenialIsToldAndBacksOff(t *testing.T) {
 		t.Errorf("people are told %+v", c)
 	}
 	before := m.asked
-	m.send(t.Context(), m.view, abort())
-	if m.asked != before+2 {
+	if failure := m.send(t.Context(), m.view, abort()); failure == nil || m.asked != before+2 {
 		t.Errorf("%d levers were tried, want 2", m.asked-before)
 	}
 }
