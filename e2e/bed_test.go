@@ -149,22 +149,28 @@ func waitWithin(t *testing.T, limit time.Duration, what string, fact func() (boo
 // operatorKubeconfig writes a kubeconfig with a token of the operator's own service account.
 func operatorKubeconfig(t *testing.T, file string) {
 	t.Helper()
+	accountKubeconfig(t, file, operatorNamespace, "stagger")
+}
+
+// accountKubeconfig writes a kubeconfig with a token of a service account.
+func accountKubeconfig(t *testing.T, file, namespace, name string) {
+	t.Helper()
 	clients, err := kubernetes.NewForConfig(adm.config)
 	if err != nil {
 		t.Fatalf("making a client: %v", err)
 	}
 	day := int64((24 * time.Hour).Seconds())
-	token, err := clients.CoreV1().ServiceAccounts(operatorNamespace).CreateToken(t.Context(), "stagger",
+	token, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), name,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}, metav1.CreateOptions{})
 	if err != nil {
-		t.Fatalf("asking for a token of the operator's service account: %v", err)
+		t.Fatalf("asking for a token of service account %s/%s: %v", namespace, name, err)
 	}
 	k := clientcmdapi.NewConfig()
 	k.Clusters["cluster"] = &clientcmdapi.Cluster{
 		Server: adm.config.Host, CertificateAuthorityData: adm.config.CAData, CertificateAuthority: adm.config.CAFile, TLSServerName: adm.config.ServerName,
 	}
 	k.AuthInfos["stagger"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
-	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: operatorNamespace}
+	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: namespace}
 	k.CurrentContext = "stagger"
 	if err := clientcmd.WriteToFile(*k, file); err != nil {
 		t.Fatalf("writing the operator's kubeconfig: %v", err)

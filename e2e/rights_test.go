@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -8,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 )
 
 // may asks the API server whether a user may do something: "verb group/resource[/subresource]" in a namespace, the core group being
@@ -90,6 +95,36 @@ func TestTheOperatorHasTheRightsItNeedsAndNoOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// With all its rights, but as another account than the one the admission policies let unpause and widen, the operator would be put back for
+// ever: it says so and does not start.
+func TestTheOperatorDoesNotStartAsSomebodyElse(t *testing.T) {
+	ns := newNamespace(t)
+	kubectl(t, "-n", ns, "create", "serviceaccount", "releases")
+	kubectl(t, "create", "clusterrolebinding", ns, "--clusterrole=stagger", "--serviceaccount="+ns+":releases")
+	t.Cleanup(func() { _, _ = try(context.WithoutCancel(t.Context()), "", "delete", "clusterrolebinding", ns) })
+	dir := t.TempDir()
+	accountKubeconfig(t, filepath.Join(dir, "kubeconfig"), ns, "releases")
+	config, err := yaml.Marshal(configuration(t, ns, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	out, err := exec.CommandContext(ctx, filepath.Join(adm.programs, "stagger"),
+		"--config", filepath.Join(dir, "config.yaml"), "--kubeconfig", filepath.Join(dir, "kubeconfig")).CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		t.Fatalf("it did not refuse: %v\n%s", err, out)
+	}
+	for _, word := range []string{"stagger-hold", "takes " + operatorUser + " for the operator", "is system:serviceaccount:" + ns + ":releases", "manifests/operator-name"} {
+		if !strings.Contains(string(out), word) {
+			t.Errorf("the refusal does not name %q:\n%s", word, out)
+		}
 	}
 }
 
