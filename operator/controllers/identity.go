@@ -33,7 +33,7 @@ func CheckIdentity(ctx context.Context, c client.Writer, r client.Reader) error 
 	ctx, stop := context.WithTimeout(ctx, identityLimit)
 	defer stop()
 	review := &authenticationv1.SelfSubjectReview{}
-	if err := c.Create(ctx, review, client.DisableReadYourWritesConsistency); err != nil {
+	if err := c.Create(ctx, review, client.DisableReadYourWritesConsistency); err != nil { // nothing that could be watched is made
 		return fmt.Errorf("asking the API server who the operator is: %w", err)
 	}
 	me := review.Status.UserInfo.Username

@@ -139,6 +139,7 @@ func TestTheInstallationNamesOneOperator(t *testing.T) {
 patches:
 - target: {kind: ServiceAccount, name: stagger}
   patch: '[{"op": "replace", "path": "/metadata/name", "value": "releases"}]'
+  options: {allowNameChange: true}
 - target: {kind: Deployment, name: stagger}
   patch: '[{"op": "replace", "path": "/spec/template/spec/serviceAccountName", "value": "releases"}]'
 `
