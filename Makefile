@@ -51,9 +51,10 @@ test: ## Everything: what CI runs
 unit: ## The fast loop: units and scenarios
 	go test $(PACKAGES)
 
-race: ## The same with the race detector, where there is the C compiler it needs
-	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 go test -race $(PACKAGES); \
-	else echo "no C compiler here: the race detector is left out" >&2; go test $(PACKAGES); fi
+race: ## Units and scenarios, those of operator/ with the race detector, where there is the C compiler it needs
+	go test ./pkg/...
+	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 go test -race ./operator/...; \
+	else echo "no C compiler here: the race detector is left out" >&2; go test ./operator/...; fi
 
 lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
 	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/...

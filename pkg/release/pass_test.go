@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,6 +95,9 @@ func (w *world) send(t *testing.T, v *cluster.View, d release.Decision) (first *
 	var failed []int
 	writes := cluster.Plan(v, d)
 	checkOrder(t, w, writes)
+	if w.denied != nil && !slices.ContainsFunc(writes, func(write cluster.Write) bool { return !write.Lever && write.Action.Verb == w.deniedVerb }) {
+		w.denied = nil
+	}
 	for i := range writes {
 		write := &writes[i]
 		if !write.Due(failed) {
@@ -147,6 +151,7 @@ func (w *world) noteDenial(f *cluster.Failure) {
 	if w.denied != nil {
 		since = w.denied.Since
 	}
+	w.deniedVerb = f.Write.Action.Verb
 	w.denied = &release.Denial{Reason: f.Reason(), Message: f.Message(), Since: since}
 }
 

@@ -62,15 +62,16 @@ type world struct {
 	order    *rand.Rand // in which lists are read
 	compared int64      // the version of the store at which two passes were compared last
 
-	failed bool                 // a write of the last pass was refused
-	faults map[release.Verb]int // how many writes of a verb are going to be refused
-	deny   error                // with what; nil: by an error of the server
-	denied *release.Denial      // what the process knows of it
-	death  death
-	onGive func(*world) // what happens in the instant of the handover
-	watch  *watch
-	out    transcript
-	alias  map[string]string // templates by their hash, for people
+	failed     bool                 // a write of the last pass was refused
+	faults     map[release.Verb]int // how many writes of a verb are going to be refused
+	deny       error                // with what; nil: by an error of the server
+	denied     *release.Denial      // what the process knows of it
+	deniedVerb release.Verb
+	death      death
+	onGive     func(*world) // what happens in the instant of the handover
+	watch      *watch
+	out        transcript
+	alias      map[string]string // templates by their hash, for people
 }
 
 // memory is what dies with the process.

@@ -115,7 +115,7 @@ func unreleased(shift *v1alpha1.TrafficShift, ready *metav1.Condition) State {
 		switch v1alpha1.Reason(ready.Reason) {
 		case v1alpha1.ReasonAborted:
 			return StateAborted
-		case v1alpha1.ReasonWaiting, v1alpha1.ReasonWriteFailed:
+		case v1alpha1.ReasonWaiting, v1alpha1.ReasonWriteFailed, v1alpha1.ReasonWriteDenied:
 			return StateWaiting
 		case v1alpha1.ReasonUnmanaged:
 			return StateRestoring
@@ -173,7 +173,7 @@ func waitingFor(shift *v1alpha1.TrafficShift) (v1alpha1.Reason, bool) {
 		case v1alpha1.ReasonNotCleared, v1alpha1.ReasonSuspicious, v1alpha1.ReasonUndetermined, v1alpha1.ReasonSharedBreach,
 			v1alpha1.ReasonNoConcurrentControl, v1alpha1.ReasonNoData, v1alpha1.ReasonStale, v1alpha1.ReasonNoTraffic,
 			v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit,
-			v1alpha1.ReasonRouteConflict, v1alpha1.ReasonRouteWriteDenied, v1alpha1.ReasonWriteFailed,
+			v1alpha1.ReasonRouteConflict, v1alpha1.ReasonRouteWriteDenied, v1alpha1.ReasonWriteDenied, v1alpha1.ReasonWriteFailed,
 			v1alpha1.ReasonInvalid, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonWaiting:
 			return reason, true
 		}

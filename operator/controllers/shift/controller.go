@@ -141,10 +141,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if w, missing := cluster.Keep(objects.Shift); missing {
 		return reconcile.Result{}, r.patch(ctx, req.NamespacedName, &w)
 	}
-	v, err := r.observe(ctx, objects)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
+	v := r.observe(ctx, objects)
 	d := release.Decide(v.Facts, r.clock.Now())
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
 	failure := r.send(ctx, v, d)
@@ -163,13 +160,13 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 }
 
 // observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.
-func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) (*cluster.View, error) {
+func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *cluster.View {
 	key, now := client.ObjectKeyFromObject(objects.Shift), r.clock.Now()
 	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner}, now)
 	if v.Deployment != nil {
 		mode, err := r.guard.mode(ctx, key, v.Deployment)
-		if err != nil {
-			return nil, err
+		if err != nil { // then it is unknown, which raises nothing and keeps no abort waiting
+			log.FromContext(ctx).Error(err, "Reading how Deployments are held failed", "deployment", v.Deployment.Name)
 		}
 		v.Facts.Workload.Mode = mode
 	}
@@ -179,7 +176,7 @@ func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) (*clu
 		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))
 		v.Counted = reading.Through
 	}
-	return v, nil
+	return v
 }
 
 // proveHold renews the proof of the hold at the end of a pass at rest, and says when the next pass has to come for it; 0: when something

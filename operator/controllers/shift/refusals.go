@@ -34,12 +34,20 @@ type refusal struct {
 
 func newRefusals() *refusals { return &refusals{last: map[types.NamespacedName]refusal{}} }
 
-// standing is the failure of one of these writes before, while it is too early to try again; nil when all may be sent.
+// standing is the failure of one of these writes before, while it is too early to try again; nil when all may be sent. Once a pass has no
+// such write any more, its denial is over.
 func (r *refusals) standing(key types.NamespacedName, writes []cluster.Write, now time.Time) *cluster.Failure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, found := r.last[key]
-	if !found || !now.Before(last.until) || !slices.ContainsFunc(writes, func(w cluster.Write) bool { return !w.Lever && w.Action.Verb == last.verb }) {
+	if !found {
+		return nil
+	}
+	if !slices.ContainsFunc(writes, func(w cluster.Write) bool { return !w.Lever && w.Action.Verb == last.verb }) {
+		delete(r.last, key)
+		return nil
+	}
+	if !now.Before(last.until) {
 		return nil
 	}
 	return last.failure

@@ -190,6 +190,22 @@ func TestADenialIsToldAndBacksOff(t *testing.T) {
 	}
 }
 
+// A denial ends with the release that met it: the next one has its own time.
+func TestADenialEndsWhenNothingAsksForTheWriteAnyMore(t *testing.T) {
+	m := inTheMiddle(t, refusing(policyDenial(), "VirtualService"))
+	key := client.ObjectKeyFromObject(m.view.Shift)
+	raise := release.Decision{Actions: []release.Action{{Verb: release.Raise, Who: routing.Population{Share: 250_000}}}, Release: m.view.Facts.Release}
+	if m.send(t.Context(), m.view, raise) == nil || m.refusals.denial(key) == nil {
+		t.Fatal("the denial is not remembered")
+	}
+	if failure := m.send(t.Context(), m.view, raise); failure == nil || m.refusals.denial(key) == nil || m.refusals.denial(key).Since != m.clock.Now() {
+		t.Error("it is forgotten while the write is still asked for")
+	}
+	if failure := m.send(t.Context(), m.view, release.Decision{}); failure != nil || m.refusals.denial(key) != nil {
+		t.Errorf("failure %v, and the denial is still remembered: %v", failure, m.refusals.denial(key))
+	}
+}
+
 func conditionOf(s *v1alpha1.TrafficShift, kind string) *metav1.Condition {
 	for i := range s.Status.Conditions {
 		if s.Status.Conditions[i].Type == kind {
