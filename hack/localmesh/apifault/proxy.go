@@ -97,6 +97,9 @@ func refuse(w http.ResponseWriter, q request, rule Rule) {
 	}
 	if rule.Message != "" {
 		status.Message = rule.Message
+		if rule.Status == http.StatusUnprocessableEntity { // As an admission policy's denial; kubectl shows of this status the causes alone.
+			status.Details.Causes = []metav1.StatusCause{{Message: rule.Message}}
+		}
 	}
 	body, err := json.Marshal(status)
 	if err != nil {
