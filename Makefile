@@ -10,6 +10,8 @@ PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
 # One way of compiling for everything, so that nothing is compiled twice.
 export GOFLAGS ?= -trimpath
+# A compiler that collects its own garbage less often takes a tenth less time.
+COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
 .PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool krew e2e bench soak clean
@@ -25,12 +27,12 @@ shell: build mesh ## A mesh with Stagger and a sample service, and a shell insid
 
 build: ## bin/stagger and bin/kubectl-stagger
 	$(call say,building the operator and the plugin)
-	go build -trimpath -o bin/stagger ./operator
-	go build -trimpath -o bin/kubectl-stagger ./operator/cmd/kubectl-stagger
+	$(COMPILE) build -trimpath -o bin/stagger ./operator
+	$(COMPILE) build -trimpath -o bin/kubectl-stagger ./operator/cmd/kubectl-stagger
 
 mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, nothing after it
 	$(call say,building the mesh (step i of n is shown when something is to be built))
-	go -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
+	$(COMPILE) -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
 	bin/localmesh build
 
 generate: ## CRDs, deepcopy and RBAC from their sources

@@ -22,15 +22,15 @@ import (
 	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
-// istiod is the module that the mesh's istiod is built in.
-const istiod = "../hack/localmesh/build/_modules/istiod"
+// meshModule is the module that the mesh's istiod is built in.
+const meshModule = "../hack/localmesh/build/_module"
 
 // bookinfo is the folder of Istio's own sample routes, in the module that the mesh's istiod is built from.
 func bookinfo(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum"} {
-		data, err := os.ReadFile(filepath.Join(istiod, name+".txt"))
+		data, err := os.ReadFile(filepath.Join(meshModule, name+".txt"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,11 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -8,6 +13,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
 )
 
 // may asks the API server whether a user may do something: "verb group/resource[/subresource]" in a namespace, the core group being
@@ -90,6 +97,27 @@ func TestTheOperatorHasTheRightsItNeedsAndNoOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// With all rights there are, but as somebody else than the admission policies let unpause and widen, the operator would be put back for ever:
+// it says so and does not start.
+func TestTheOperatorDoesNotStartAsSomebodyElse(t *testing.T) {
+	program, dir := filepath.Join(adm.programs, "stagger"), t.TempDir()
+	if _, err := bed.NewOperator(t.Context(), program, dir, adm.config, fmt.Sprintf("sources=[{name: default, address: %q}]", prometheus()),
+		"namespaces=["+newNamespace(t)+"]"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	out, err := exec.CommandContext(ctx, program, "--config", filepath.Join(dir, "operator.yaml"), "--kubeconfig", os.Getenv("KUBECONFIG")).CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		t.Fatalf("it did not refuse: %v\n%s", err, out)
+	}
+	for _, word := range []string{"stagger-hold", "takes " + operatorUser + " for the operator", "manifests/operator-name"} {
+		if !strings.Contains(string(out), word) {
+			t.Errorf("the refusal does not name %q:\n%s", word, out)
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ trap end EXIT
 echo "▸ building the operator, the plugin, the mesh and the demo"
 mkdir -p "$dir/bin"
 export CGO_ENABLED=0
-go build -trimpath -o "$dir/bin/" ./operator/cmd/kubectl-stagger ./hack/demo
-go -C hack/localmesh build -trimpath -o "$dir/bin/localmesh" .
+GOGC=400 go build -trimpath -o "$dir/bin/" ./operator/cmd/kubectl-stagger ./hack/demo
+GOGC=400 go -C hack/localmesh build -trimpath -o "$dir/bin/localmesh" .
 
 echo "▸ the mesh: etcd, kube-apiserver, controllers, istiod, Envoy, Prometheus (the first time it is built, for some ten minutes)"
 "$dir/bin/localmesh" up

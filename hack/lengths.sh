@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 most=35
-find pkg operator hack/localmesh -name '*.go' ! -name '*_test.go' ! -name 'zz_generated*' ! -path '*/_modules/*' -print0 | xargs -0 awk '
+find pkg operator hack/localmesh -name '*.go' ! -name '*_test.go' ! -name 'zz_generated*' -print0 | xargs -0 awk '
 	FNR == 1 { start = 0 }
 	/^func / { if (/}$/) { print 1, FILENAME ":" FNR; next } start = FNR; next }
 	/^}/ && start { print FNR - start - 1, FILENAME ":" start; start = 0 }

@@ -51,6 +51,10 @@ func run(args []string, out, talk io.Writer) error {
 	if err := controllers.Setup(m, o, l); err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
 	}
+	ctx := signals.SetupSignalHandler()
+	if err := controllers.CheckIdentity(ctx, m.GetClient(), m.GetAPIReader()); err != nil {
+		return err
+	}
 	logger.Info("Starting", "version", options.Version())
-	return m.Start(signals.SetupSignalHandler())
+	return m.Start(ctx)
 }

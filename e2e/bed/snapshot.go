@@ -9,13 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// revision is an annotation that the Deployment controller writes, and the label of what is held: neither is a trace of a release.
-const (
-	revision = "deployment.kubernetes.io/revision"
-	held     = "stagger.dev/held"
-)
+// revision is an annotation that the Deployment controller writes. Neither it nor the label of what is held is a trace of a release.
+const revision = "deployment.kubernetes.io/revision"
 
 // Snapshot is what users wrote: spec, labels and annotations of objects, by kind and name.
 type Snapshot map[string]map[string]any
@@ -36,7 +35,7 @@ func TakeSnapshot(ctx context.Context, namespace string) (Snapshot, error) {
 	for _, o := range list.Items {
 		labels, annotations := maps.Clone(o.GetLabels()), maps.Clone(o.GetAnnotations())
 		delete(annotations, revision)
-		delete(labels, held)
+		delete(labels, v1alpha1.HeldLabel)
 		s[o.GetKind()+"/"+o.GetName()] = map[string]any{"spec": o.Object["spec"], "labels": trimmed(labels), "annotations": trimmed(annotations)}
 	}
 	return s, nil

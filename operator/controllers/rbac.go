@@ -32,7 +32,8 @@ package controllers
 // Whether a policy can be used is said in its status.
 // +kubebuilder:rbac:groups=stagger.dev,resources=shiftpolicies/status,verbs=get;update;patch
 
-// Holds are proven again whenever one of these changes.
+// Holds are proven again whenever one of these changes. At the start they are asked whom they take for the operator; who that is, the API
+// server tells everybody about himself.
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingadmissionpolicies;mutatingadmissionpolicybindings,verbs=get;list;watch
 // A namespace that is going away is let go.
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch

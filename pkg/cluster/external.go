@@ -22,9 +22,8 @@ func (v *View) external(o Objects) {
 			continue
 		}
 		reading := carrier.Read(v.target, v.reader())
-		allowed := reading.Allowed && reading.Found
-		named = named || allowed
-		if reading.Mark != nil || allowed {
+		named = named || reading.Allowed && reading.Found
+		if written(reading) {
 			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
 		}
 	}

@@ -63,11 +63,11 @@ func (f *Failure) Reason() v1alpha1.Reason {
 func (f *Failure) Message() string {
 	switch what := f.Write.String(); {
 	case f.Stale():
-		return fmt.Sprintf("%s: the object has changed since it was read; it is tried again", what)
+		return what + ": the object has changed since it was read"
 	case f.Denied():
-		return fmt.Sprintf("%s: denied: %v; it is tried again", what, f.Err)
+		return fmt.Sprintf("%s: denied: %v", what, f.Err)
 	default:
-		return fmt.Sprintf("%s: %v; it is tried again", what, f.Err)
+		return fmt.Sprintf("%s: %v", what, f.Err)
 	}
 }
 
@@ -94,7 +94,7 @@ func denied(err error) bool {
 // abort is.
 func (f *Failure) After(v *View, d release.Decision) (release.Decision, *v1alpha1.Release) {
 	rec := d.Release
-	d.Reason, d.Message, d.Refused = f.Reason(), f.Message(), v.Facts.Refused
+	d.Reason, d.Message, d.Refused = f.Reason(), f.Message()+"; it is tried again", v.Facts.Refused
 	if !rec.Aborting() {
 		rec, d.Answer = nil, nil
 	}

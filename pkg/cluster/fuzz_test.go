@@ -77,7 +77,7 @@ func (d *dice) metadata(p *place) {
 	garbage := pick(d, "", "x", "shop/web", "shop/web 0", "shop/web -1", "bank/web 3", "shop/web 3", "/ 3", strings.Repeat("é", 300))
 	for _, o := range []metav1.Object{p.service, p.second, p.canary, p.stable, p.deploy} {
 		if d.often(6) {
-			o.SetAnnotations(map[string]string{workload.ReleaseAnnotation: garbage, workload.AbortedAnnotation: pick(d, "", "3", "x")})
+			o.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: garbage, v1alpha1.AbortedAnnotation: pick(d, "", "3", "x")})
 		}
 		if d.often(8) {
 			o.SetOwnerReferences(nil)
@@ -130,8 +130,8 @@ func (d *dice) mesh(p *place) {
 	for range d.n(3) {
 		vs := p.split(pick(d, "web", "a", "web-canary"), int64(d.n(5))*250_000)
 		vs.SetNamespace(pick(d, "shop", "shop", "bank"))
-		vs.SetAnnotations(pick(d, map[string]string{}, map[string]string{routing.AnnotationRelease: "shop/web 3"}, map[string]string{routing.AnnotationRelease: "shop/web 3", routing.AnnotationAborted: "shop/web 3"},
-			map[string]string{routing.AnnotationAborted: "shop/web 999"}, map[string]string{routing.AnnotationRoutes: "{"}, map[string]string{routing.AnnotationAllow: "shop"}))
+		vs.SetAnnotations(pick(d, map[string]string{}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3"}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/web 3"},
+			map[string]string{v1alpha1.AbortedAnnotation: "shop/web 999"}, map[string]string{v1alpha1.RoutesAnnotation: "{"}, map[string]string{v1alpha1.AllowAnnotation: "shop"}))
 		if d.often(3) {
 			vs.Object["spec"] = pick[any](d, nil, "x", map[string]any{"http": "x"}, map[string]any{"http": []any{nil, 3, map[string]any{"route": []any{nil}}}},
 				map[string]any{"hosts": []any{"*"}, "tcp": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web"}, "weight": "x"}}}}})

@@ -16,26 +16,29 @@ type Objects struct {
 	Shift *v1alpha1.TrafficShift
 	// Rivals are other TrafficShifts of the namespace that may want the same Service or one of the Deployments, each with its Service.
 	Rivals []Rival
-	// Policy is the ShiftPolicy that the TrafficShift names; PolicyNames are some of those there are, where that one is not.
+	// Policy is the ShiftPolicy that the TrafficShift names; PolicyNames are at most eight of those there are, where that one is not.
 	Policy      *v1alpha1.ShiftPolicy
 	PolicyNames []string
 	// Namespace is that of the TrafficShift.
 	Namespace *corev1.Namespace
 	// Service is the user's, CanaryService the one that has the canary's name, whoever made it.
 	Service, CanaryService *corev1.Service
-	// Siblings are other Services that select pods which the Service may select.
-	Siblings []*corev1.Service
-	// Deployments are those whose pods the Service may select, that of the record, and all of the namespace that are held.
+	// Deployments are those whose pods the Service may select, and the one of the last release; where there is none of both, all of the
+	// namespace that are held.
 	Deployments []*appsv1.Deployment
-	// ReplicaSets are those of the Deployments, those made for a release of the TrafficShift, and those whose pods have a
-	// pod-template-hash of the running release.
+	// Siblings are other Services that select pods of the Deployment of the last release, or of the only one that the Service may select
+	// and that is not being deleted. Where there are several, nothing is released, and their siblings are not read.
+	Siblings []*corev1.Service
+	// ReplicaSets are those of the same Deployments, those that have the name which one for their template or for the last release would
+	// have, those made for a release of the TrafficShift, and those whose pods have a pod-template-hash of the last release.
 	ReplicaSets []*appsv1.ReplicaSet
-	// Pods are those that the Service selects as its user wrote it, and those with a pod-template-hash of the running release.
+	// Pods are those that the Service selects as its user wrote it, and those with a pod-template-hash of the last release or of a
+	// ReplicaSet made for a release of the TrafficShift.
 	Pods []*corev1.Pod
-	// Routes are the objects that carry routes: those with a destination, a host or a mark of the TrafficShift, and the one that has
-	// the name which one of Stagger's making would have.
+	// Routes are the objects that carry routes, of all namespaces: those with a destination or a mark of the TrafficShift, those that have
+	// its host in the mesh, by name or by a wildcard, and the one that has the name which one of Stagger's making would have.
 	Routes []*unstructured.Unstructured
-	// Rules are the DestinationRules for the hosts of the TrafficShift, and the one that has the canary's name.
+	// Rules are the namespace's DestinationRules for the hosts of the TrafficShift, and the one that has the canary's name.
 	Rules []*unstructured.Unstructured
 	// Hold says how the Deployment's template changes are held, as far as it was proven.
 	Hold release.HoldMode

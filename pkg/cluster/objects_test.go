@@ -59,7 +59,7 @@ func inTheMiddle(namespace string) *place {
 	p.policy = &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard"}, Spec: *policy()}
 	p.deploy = &appsv1.Deployment{ObjectMeta: meta("web"), Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To[int32](4), Paused: true, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, Template: template("2")}}
-	p.deploy.Labels, p.deploy.UID = map[string]string{workload.HeldLabel: "true"}, "deployment"
+	p.deploy.Labels, p.deploy.UID = map[string]string{v1alpha1.HeldLabel: "true"}, "deployment"
 	before := p.deploy.DeepCopy()
 	before.Spec.Template = template("1")
 	p.stable = inmemory.SetOf(before, "old")
@@ -69,7 +69,7 @@ func inTheMiddle(namespace string) *place {
 	mark := workload.Mark{Namespace: namespace, Shift: "web", Number: 3}
 	p.service = &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{
 		Selector: map[string]string{"app": "web", workload.HashLabel: "old"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}}
-	p.service.Labels = map[string]string{workload.NarrowedLabel: "old"}
+	p.service.Labels = map[string]string{v1alpha1.NarrowedLabel: "old"}
 	p.second = workload.CanaryService(p.service, "web-canary", hash, mark)
 	p.second.UID, p.second.ResourceVersion = "second", "7"
 	p.canary = workload.ReleaseSet(p.deploy, hash, mark, p.second, 1)
@@ -127,7 +127,7 @@ func (p *place) split(name string, share int64) *unstructured.Unstructured {
 	target := routing.Target{Namespace: p.namespace, Service: "web"}
 	vs := p.object("VirtualService", name, map[string]any{"hosts": []any{"web"}, "http": []any{map[string]any{
 		"route": []any{to("web", routing.Whole-share), to(target.CanaryHost(), share)}}}})
-	vs.SetAnnotations(map[string]string{routing.AnnotationRelease: p.namespace + "/web 3"})
+	vs.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: p.namespace + "/web 3"})
 	return vs
 }
 

@@ -6,10 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
-	"github.com/stagger-dev/stagger/pkg/routing"
-	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 func TestTheMiddleOfARelease(t *testing.T) {
@@ -41,7 +40,7 @@ func TestTheMiddleOfARelease(t *testing.T) {
 func TestFactsDoNotDependOnTheOrderOfAList(t *testing.T) {
 	p := inTheMiddle("shop")
 	left := p.object("VirtualService", "a-left-over", map[string]any{"hosts": []any{"other"}, "http": []any{}})
-	left.SetAnnotations(map[string]string{routing.AnnotationRelease: "shop/web 3"})
+	left.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3"})
 	p.routes = append(p.routes, p.split("z", 300_000), left, p.split("b", 250_000))
 	p.rules = append(p.rules, p.rule("younger", "web.shop"))
 	r := rand.New(rand.NewPCG(1, 1))
@@ -97,7 +96,7 @@ func TestAHeldDeploymentIsNotLostSightOf(t *testing.T) {
 	if v := cluster.Observe(o, settings(), noon); v.Deployment != nil {
 		t.Errorf("takes Deployment %s, whose release another TrafficShift runs", v.Deployment.Name)
 	}
-	delete(p.deploy.Labels, workload.HeldLabel)
+	delete(p.deploy.Labels, v1alpha1.HeldLabel)
 	if v := cluster.Observe(p.objects(), settings(), noon); v.Deployment != nil {
 		t.Errorf("takes Deployment %s, which nobody holds", v.Deployment.Name)
 	}

@@ -25,14 +25,11 @@ func (v *View) planRoutes(a release.Action) []Write {
 		if a.Raises() {
 			permission.ResourceVersion = r.GetResourceVersion()
 		}
-		p, err := r.Split(v.target, population(a), v.routeMark(a.Verb == release.AbortRoutes), permission)
+		p, err := r.Split(v.target, a.Who, v.routeMark(a.Verb == release.AbortRoutes), permission)
 		all = append(all, patching(r.Unstructured, p, naming(r.Unstructured, err))...)
 	}
 	return all
 }
-
-// population says who is to meet the canary.
-func population(a release.Action) routing.Population { return routing.Population{Share: a.Share} }
 
 func (v *View) routeMark(aborted bool) routing.Mark {
 	return routing.Mark{Shift: v.reader().Shift, Number: v.mark.Number, Aborted: aborted}
@@ -49,7 +46,7 @@ func naming(u *unstructured.Unstructured, err error) error {
 // makeRoute makes the VirtualService of a Service that none covers, already split.
 func (v *View) makeRoute(a release.Action) Write {
 	vs := routing.Make(v.target, v.target.Canary, labelsOfOurs(), v.ports())
-	p, err := routing.Split(vs, v.target, a.Share, v.routeMark(false), routing.Raise{ResourceVersion: "0"})
+	p, err := routing.Split(vs, v.target, a.Who.Share, v.routeMark(false), routing.Raise{ResourceVersion: "0"})
 	if err == nil {
 		vs, err = patched(vs, p)
 	}

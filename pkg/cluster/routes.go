@@ -35,29 +35,27 @@ func (v *View) reader() routing.Reader {
 // route looks at the routes to the Service, and at its DestinationRules.
 func (v *View) route(o Objects) {
 	var taken *unstructured.Unstructured
-	covered, routed := false, false
+	covered := false
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
 			continue
 		}
 		reading := carrier.Read(v.target, v.reader())
-		named := u.GetNamespace() == v.Shift.Namespace && u.GetName() == v.target.Canary
-		switch {
+		switch named := u.GetNamespace() == v.Shift.Namespace && u.GetName() == v.target.Canary; {
 		case named && ours(u):
 			v.made = u
 		case named:
 			taken = u
-			covered = covered || reading.Covers
+			fallthrough
 		default:
 			covered = covered || reading.Covers
 		}
-		if reading.Allowed && reading.Found || reading.Mark != nil {
-			routed = true
+		if written(reading) {
 			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
 		}
 	}
-	if !routed && covered && v.beforeTraffic() {
+	if len(v.routes) == 0 && covered && v.beforeTraffic() {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unrouted())
 	}
 	r := &v.Facts.Routes
@@ -69,12 +67,15 @@ func (v *View) route(o Objects) {
 	v.rules(o.Rules)
 }
 
+// written says whether an object is one that the release writes, or has written.
+func written(r routing.Reading) bool { return r.Allowed && r.Found || r.Mark != nil }
+
 // unrouted says what to do about a Service whose host is covered by routes none of which could be written.
 func (v *View) unrouted() string {
 	t := v.target
 	return fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to Service %s: "+
 		"give the Service a VirtualService of its own there, or annotate one of another namespace with %s: %s",
-		t.Host(), t.Namespace, t.Service, routing.AnnotationAllow, t.Namespace)
+		t.Host(), t.Namespace, t.Service, v1alpha1.AllowAnnotation, t.Namespace)
 }
 
 // makeable refuses a Service for which no route can be made.

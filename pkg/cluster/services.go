@@ -18,7 +18,7 @@ func (v *View) services(o Objects) {
 	v.Facts.Canary.Service = v.target.Canary
 	if svc := o.Service; svc != nil {
 		v.Service = svc
-		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[workload.NarrowedLabel] != ""}
+		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[v1alpha1.NarrowedLabel] != ""}
 	}
 	canary := o.CanaryService
 	if canary == nil {

@@ -18,16 +18,7 @@ const historyLength = 10
 func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
 	s := v.Shift.Status.DeepCopy()
 	s.ObservedGeneration = v.Shift.Generation
-	conditions := release.Conditions(v.Facts, d)
-	for _, c := range conditions {
-		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now) // of those that change
-		meta.SetStatusCondition(&s.Conditions, c)
-	}
-	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} { // they are there only while they are True
-		if meta.FindStatusCondition(conditions, kind) == nil {
-			meta.RemoveStatusCondition(&s.Conditions, kind)
-		}
-	}
+	s.Conditions = conditionsOf(v, d)
 	s.Refused = d.Refused
 	if a := d.Answer; a != nil {
 		s.LastHandledCommand, s.LastAnswer = a.Token, &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
@@ -49,6 +40,22 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.History = s.History[:min(len(s.History), historyLength)]
 	}
 	return *s
+}
+
+// conditionsOf are the conditions after a decision. The time of one is when its status changed.
+func conditionsOf(v *View, d release.Decision) []metav1.Condition {
+	all := v.Shift.Status.DeepCopy().Conditions
+	now := release.Conditions(v.Facts, d)
+	for _, c := range now {
+		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now)
+		meta.SetStatusCondition(&all, c)
+	}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} { // they are there only while they are True
+		if meta.FindStatusCondition(now, kind) == nil {
+			meta.RemoveStatusCondition(&all, kind)
+		}
+	}
+	return all
 }
 
 func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {

@@ -3,7 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -72,7 +72,7 @@ func (w Write) String() string {
 	}
 	kind := w.Object.GetObjectKind().GroupVersionKind().Kind
 	if kind == "" {
-		kind = fmt.Sprintf("%T", w.Object)
+		kind = reflect.TypeOf(w.Object).Elem().Name()
 	}
 	return fmt.Sprintf("%s: %s %s %s/%s", w.Action, w.Kind, kind, w.Object.GetNamespace(), w.Object.GetName())
 }
@@ -89,43 +89,18 @@ func Plan(view *View, d release.Decision) []Write {
 	if d.Release != nil {
 		v.mark.Number = d.Release.Number
 	}
-	levers, others := []release.Action{}, []release.Action{}
-	for _, a := range d.Actions {
-		if lever(v, d, a) {
-			levers = append(levers, a)
-		} else {
-			others = append(others, a)
-		}
-	}
 	var all []Write
-	for i, a := range slices.Concat(levers, others) {
+	for i, a := range d.Writes() {
 		needs := len(all)
 		for _, w := range v.plan(d, a) {
-			w.Action, w.Lever = a, i < len(levers)
-			if !w.Lever && !(len(levers) > 0 && w.Kind == Status) {
+			w.Action, w.Lever = a, i < len(d.Levers)
+			if !w.Lever && !(len(d.Levers) > 0 && w.Kind == Status) {
 				w.Needs = needs
 			}
 			all = append(all, w)
 		}
 	}
 	return all
-}
-
-// lever says whether the action takes traffic away from the canary.
-func lever(v *View, d release.Decision, a release.Action) bool {
-	rec := d.Release
-	if rec == nil {
-		rec = v.Facts.Release
-	}
-	switch a.Verb {
-	case release.AbortService, release.AbortRoutes, release.Lower:
-		return true
-	case release.Narrow: // back to the stable
-		return rec != nil && v.Facts.Service.Narrowed == rec.Revision && a.Hash != rec.Revision
-	case release.Widen: // it selects pods of a stable that is gone
-		return rec != nil && !rec.State.Ended() && !v.Facts.Workload.Stable.There()
-	}
-	return false
 }
 
 // plan returns the writes of one action. An object that is gone needs none.

@@ -13,23 +13,28 @@ func abort(o Observation, reason v1alpha1.Reason, refuse v1alpha1.Refusal, messa
 	r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: reason, Message: truncate(message, mostMessage), Refuse: refuse}
 	r.Weight, r.SettledAt = v1alpha1.PercentageOf(0), nil
 	r.PodsAwaitedSince, r.SharedBreachSince, r.HandoverSince = nil, nil, nil
-	return Decision{Actions: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
+	return Decision{Levers: levers(o), Release: r, Refused: o.Refused, Reason: reason, Message: message}, true
 }
 
-// levers are the writes that take the canary's traffic away, in their order, as far as they are still open.
+// levers are the writes that take the canary's traffic away, as far as they are still open. The canary's Service is the strongest: one
+// write for all routes, which the mesh tells its proxies the soonest. After it come writes of another kind, because what refuses the
+// first may let these pass.
 func levers(o Observation) []Action {
-	var acts []Action
-	if o.Service.Narrowed == o.canary() && o.canary() != "" && o.Workload.Stable.There() {
-		acts = append(acts, Action{Verb: Narrow, Hash: o.Release.Stable})
+	if deserted(o) {
+		return []Action{{Verb: Widen}} // before it the routes would lead everybody to a Service without pods
 	}
-	there := o.Workload.Stable.There() // else the canary's Service would select nothing: the routes have to do
-	if there && o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != o.Release.Stable) {
-		acts = append([]Action{{Verb: AbortService, Hash: o.Release.Stable}}, acts...)
+	r, stable := o.Release, o.Workload.Stable.There()
+	var acts []Action
+	if stable && o.Canary.Exists && (!o.Canary.Aborted || o.Canary.Selects != r.Stable) { // without a stable it would select nothing
+		acts = append(acts, Action{Verb: AbortService, Hash: r.Stable})
 	}
 	if o.Routes.Highest > 0 || o.Routes.AbortOpen {
 		acts = append(acts, Action{Verb: AbortRoutes})
 	}
-	return acts
+	if stable && o.Service.Narrowed != "" && o.Service.Narrowed == r.Revision {
+		acts = append(acts, Action{Verb: Narrow, Hash: r.Stable})
+	}
+	return append(acts, stopRollout(o)...)
 }
 
 // deserted says whether the Service selects pods of a stable that is gone: an empty Service helps nobody.
@@ -62,7 +67,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	blamePod(r, o.Evidence.Pods)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {
-		d.Actions = open
+		d.Levers = open
 		if o.Canary.Exists && o.Canary.Selects == r.Revision {
 			r.DrainUntil = nil // requests may have reached its pods until now
 		}
@@ -72,21 +77,17 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		return restored(o, d, now)
 	}
 	if o.Workload.Canary.There() && o.Workload.Stable.There() && o.Service.Exists && o.Service.Narrowed != r.Stable {
-		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable}) // last: somebody who keeps reverting it must not keep the pods
+		d.Levers = append(d.Levers, Action{Verb: Narrow, Hash: r.Stable}) // the abort goes on: who keeps reverting it must not keep the pods
 	}
 	return d, true
 }
 
 // emptied says whether no pod of the aborted canary is left, and else puts the next step towards it into the decision.
 func emptied(o Observation, d *Decision, now time.Time) bool {
-	r, stop := d.Release, stopRollout(o)
+	r := d.Release
 	switch {
 	case o.External: // whoever runs the pods lets them end their requests
 		return true
-	case deserted(o):
-		d.Actions = []Action{{Verb: Widen}}
-	case len(stop) > 0:
-		d.Actions = stop
 	case r.DrainUntil == nil:
 		r.State, r.RestoringSince = v1alpha1.StateDraining, nil
 		r.DrainUntil = stamp(now.Add(r.Plan.Workload.Drain.Duration()))
@@ -96,7 +97,7 @@ func emptied(o Observation, d *Decision, now time.Time) bool {
 	case o.Workload.Canary.There() && o.Workload.Replicas > 0 && !o.Workload.Stable.There() && o.Workload.Rogue == "":
 		d.Message += "; the canary's pods stay, because no others serve: scale the Deployment to 0 and up again to roll it out"
 	case o.Workload.Canary.There():
-		d.Actions = []Action{{Verb: RemoveSet}}
+		d.Levers = []Action{{Verb: RemoveSet}} // where the Service cannot be narrowed, this takes the canary from its callers
 	case o.Workload.Canary.Pods > 0:
 		d.Message += "; the canary's pods are ending"
 	default:

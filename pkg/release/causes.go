@@ -53,11 +53,7 @@ func whenGone(o Observation, _ time.Time) (Decision, bool) {
 	default:
 		return Decision{}, false
 	}
-	d, ok := abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, message)
-	if deserted(o) {
-		d.Actions = append([]Action{{Verb: Widen}}, d.Actions...)
-	}
-	return d, ok
+	return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, message)
 }
 
 func whenTemplateIsStableAgain(o Observation, _ time.Time) (Decision, bool) {
@@ -76,10 +72,8 @@ func whenNewerTemplate(o Observation, _ time.Time) (Decision, bool) {
 	case !o.running():
 		return Decision{}, false
 	case o.Workload.Rogue != "":
-		d, ok := abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing,
+		return abort(o, v1alpha1.ReasonSuperseded, v1alpha1.RefuseNothing,
 			"Deployment "+o.Workload.Deployment+" was unpaused and began to roll out by itself: ReplicaSet "+o.Workload.Rogue)
-		d.Actions = append(d.Actions, stopRollout(o)...)
-		return d, ok
 	case o.Workload.Template != "" && o.Workload.Template != o.canary():
 		what := "a newer template"
 		if o.External {

@@ -132,7 +132,7 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 		r.Detects = Detects(r.Plan, r.Baseline)
 	}
 	next.into(r, now)
-	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Share: next.share}}, Release: r, Refused: o.Refused,
+	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Who: callers(next.share)}}, Release: r, Refused: o.Refused,
 		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("%s: %s", r.Weight, next.why)}
 	if o.commanded(promote) {
 		d.Answer = o.Wanted.Command.accepted(d.Message)

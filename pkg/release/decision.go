@@ -2,10 +2,12 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
 // Verb is one kind of write.
@@ -38,7 +40,7 @@ const (
 	RemoveSet   Verb = "remove set"
 	ScaleStable Verb = "scale stable"
 	ScaleRogue  Verb = "scale rogue"
-	// Raise gives the canary Share in every route, and needs the routes to be those that were read. Lower takes traffic away and
+	// Raise lets Who meet the canary in every route, and needs the routes to be those that were read. Lower takes traffic away and
 	// needs nothing. AbortRoutes lowers to nothing and leaves the mark of the abort.
 	Raise       Verb = "raise"
 	Lower       Verb = "lower"
@@ -57,8 +59,9 @@ const (
 
 // Action is one write. Which fields count depends on the verb.
 type Action struct {
-	Verb     Verb
-	Share    int64
+	Verb Verb
+	// Who meets the canary after a Raise or a Lower.
+	Who      routing.Population
 	Replicas int32
 	Hash     string
 }
@@ -67,7 +70,7 @@ type Action struct {
 func (a Action) String() string {
 	switch a.Verb {
 	case Raise, Lower:
-		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Share))
+		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Who.Share))
 	case MakeSet, ScaleSet, ScaleStable, ScaleRogue:
 		return fmt.Sprintf("%s to %d", a.Verb, a.Replicas)
 	case Narrow, AbortService:
@@ -89,7 +92,11 @@ func (a Action) OnRoutes() bool {
 type Decision struct {
 	// Rule names the rule that decided.
 	Rule string
-	// Actions are carried out in order; the first that fails ends the pass.
+	// Levers are the writes that take traffic away from a version that is not to have it, or stop what would bring it traffic. They
+	// come before everything else, the strongest first, and none waits for another: each is written whatever became of the rest. After
+	// one that failed nothing is written but the record of an abort that has begun.
+	Levers []Action
+	// Actions are the other writes. They are carried out in order, after the levers; the first that fails ends the pass.
 	Actions []Action
 	// Release is the record as it is to be after the pass; nil leaves it as it is.
 	Release *v1alpha1.Release
@@ -111,12 +118,21 @@ type Answer struct {
 	Message  string
 }
 
+// Writes are the levers and the other writes, in their order.
+func (d Decision) Writes() []Action { return slices.Concat(d.Levers, d.Actions) }
+
+func (d Decision) phrases() []string {
+	writes := d.Writes()
+	phrases := make([]string, 0, len(writes))
+	for _, a := range writes {
+		phrases = append(phrases, a.String())
+	}
+	return phrases
+}
+
 // String is one line: rule, actions, reason, message.
 func (d Decision) String() string {
-	acts := make([]string, 0, len(d.Actions))
-	for _, a := range d.Actions {
-		acts = append(acts, a.String())
-	}
+	acts := d.phrases()
 	if len(acts) == 0 {
 		acts = append(acts, "-")
 	}
@@ -125,11 +141,7 @@ func (d Decision) String() string {
 
 // LogValues are the key-value pairs of a log line about the decision.
 func (d Decision) LogValues() []any {
-	acts := make([]string, 0, len(d.Actions))
-	for _, a := range d.Actions {
-		acts = append(acts, a.String())
-	}
-	return []any{"rule", d.Rule, "actions", acts, "reason", d.Reason, "message", d.Message}
+	return []any{"rule", d.Rule, "actions", d.phrases(), "reason", d.Reason, "message", d.Message}
 }
 
 // wait changes nothing and says why.

@@ -9,16 +9,19 @@ import (
 // routesOnly leaves in a decision about external arms only what Stagger may write: routes, and the record.
 func (o Observation) routesOnly(d Decision) Decision {
 	if o.External {
-		d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool {
-			switch a.Verb {
-			case Save, Raise, Lower, AbortRoutes, RestoreRoutes, Forget:
-				return false
-			default:
-				return true
-			}
-		})
+		d.Levers, d.Actions = slices.DeleteFunc(d.Levers, ofArms), slices.DeleteFunc(d.Actions, ofArms)
 	}
 	return d
+}
+
+// ofArms says whether the write is of an object that makes up an arm, which is not Stagger's where its owner runs it.
+func ofArms(a Action) bool {
+	switch a.Verb {
+	case Save, Raise, Lower, AbortRoutes, RestoreRoutes, Forget:
+		return false
+	default:
+		return true
+	}
 }
 
 // externalPromoted says whether every step of a release of external arms is proven: what is left is to take the marks off the routes.

@@ -13,9 +13,6 @@ const (
 	contestWindow = 2 * time.Minute
 )
 
-// stale is how far the routes that were read may lie behind what was written a moment ago.
-const stale = 2 * time.Second
-
 func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
 	if !o.running() || contested(o.Release, now).Selector <= contestable {
 		return Decision{}, false
@@ -31,7 +28,7 @@ func whenTooHigh(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	return Decision{Actions: []Action{{Verb: Lower, Share: want}}, Release: withEdit(o, now), Refused: o.Refused,
+	return Decision{Levers: []Action{{Verb: Lower, Who: callers(want)}}, Release: withEdit(o, now), Refused: o.Refused,
 		Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, true
 }
 
@@ -58,7 +55,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r = r.DeepCopy()
 	r.Contested = contested(r, now)
 	r.Contested.Selector++
-	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
+	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
 }
 
@@ -68,14 +65,12 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	if at := o.Release.StepStartedAt; at != nil && o.Routes.Foreign == nil && now.Sub(at.Time) < stale {
-		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is being written")
-		d.After = stale / 10
-		return d, true
-	}
 	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
+	if o.Routes.Foreign == nil { // the write of a pass before was not made, or not in every route
+		d.Reason = v1alpha1.ReasonSettling
+	}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
-		d.Message += "; it is obeyed"
+		d.Message += "; it stays so until fresh counts speak for more"
 		return d, true
 	}
 	r := withEdit(o, now)
@@ -89,7 +84,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	}
 	d.Release = r
 	r.StepStartedAt, r.SettledAt = stamp(now), nil
-	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Share: want}}
+	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Who: callers(want)}}
 	return d, true
 }
 

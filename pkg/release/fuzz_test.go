@@ -163,7 +163,7 @@ func checkDecision(t *testing.T, o release.Observation, d release.Decision) {
 	toCanary := func(a release.Action) bool {
 		return a.Verb == release.Narrow && o.Release != nil && a.Hash == o.Release.Revision && o.Service.Narrowed != a.Hash
 	}
-	raises := slices.ContainsFunc(d.Actions, func(a release.Action) bool { return a.Raises() || toCanary(a) })
+	raises := slices.ContainsFunc(d.Writes(), func(a release.Action) bool { return a.Raises() || toCanary(a) })
 	if !raises {
 		return
 	}

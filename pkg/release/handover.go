@@ -52,6 +52,6 @@ func movedOver(o Observation) bool {
 func takeBack(o Observation) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	r.State, r.HandoverSince = v1alpha1.StateShifting, nil
-	return Decision{Actions: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
+	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
 		Message: "the canary's weight was lowered during the handover; the Service goes back to the stable"}, true
 }

@@ -5,12 +5,14 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -115,7 +117,7 @@ func (w *world) push(version string) {
 func (w *world) pauseDeployment() {
 	w.editDeployment(func(d *appsv1.Deployment) {
 		d.Spec.Paused = true
-		w.watch.pausedBefore = w.watch.pausedBefore || d.Labels[workload.HeldLabel] == ""
+		w.watch.pausedBefore = w.watch.pausedBefore || d.Labels[v1alpha1.HeldLabel] == ""
 	})
 }
 
@@ -208,4 +210,11 @@ func (w *world) hurt(of, fault string) error {
 		return fmt.Errorf("pods crash, are unready, meet a quota, fail or heal; not %q", fault)
 	}
 	return nil
+}
+
+// denyAll lets an admission policy deny every write of a verb.
+func (w *world) denyAll(verb string) {
+	w.faults[release.Verb(verb)] = 1 << 30
+	w.deny = &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: 422, Reason: metav1.StatusReasonInvalid,
+		Message: "ValidatingAdmissionPolicy 'frozen' with binding 'frozen' denied request: no changes on Fridays"}}
 }

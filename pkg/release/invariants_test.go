@@ -35,7 +35,7 @@ func (x *watch) begin(version string) { x.judged = map[string]bool{version: true
 func (x *watch) native(w *world, started *appsv1.ReplicaSet) {
 	of, d := version(&started.Spec.Template), w.deployment()
 	x.anew = x.anew || slices.ContainsFunc(w.owned(), func(s set) bool { return s.name != started.Name && s.version == of && s.replicas > 0 })
-	if w.managed() && workload.Replicas(d) > 0 && d.Labels[workload.HeldLabel] == "true" {
+	if w.managed() && workload.Replicas(d) > 0 && d.Labels[v1alpha1.HeldLabel] == "true" {
 		x.rogue = true
 	}
 	x.judged[of] = true
@@ -60,12 +60,12 @@ func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release
 			x.fail(t, w, "the facts ask for an abort and rule %q does something else", d.Rule)
 		}
 		reached := o.Routes.Highest > 0 && o.Canary.Exists && !o.Canary.Aborted
-		if reached && (len(d.Actions) == 0 || !takesAway(d.Actions[0])) {
-			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Actions)
+		if reached && len(d.Levers) == 0 {
+			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Writes())
 		}
 	}
-	if aborts && slices.ContainsFunc(d.Actions, release.Action.Raises) {
-		x.fail(t, w, "an abort raises: %v", d.Actions)
+	if aborts && slices.ContainsFunc(d.Writes(), release.Action.Raises) {
+		x.fail(t, w, "an abort raises: %v", d.Writes())
 	}
 	if aborts && !o.Aborting() && !o.Evidence.Fresh {
 		switch d.Release.Outcome.Reason {
@@ -75,7 +75,7 @@ func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release
 	}
 	if a := d.Answer; a != nil && a.Accepted && d.Release != nil {
 		c := o.Wanted.Command
-		if n := len(d.Release.Commands); n == 0 || n > release.MostCommands || d.Release.Commands[n-1].Verb != string(c.Verb()) || d.Release.Commands[n-1].Reason != c.Why {
+		if n := len(d.Release.Commands); n == 0 || n > release.MostCommands || d.Release.Commands[n-1].Verb != c.Verb() || d.Release.Commands[n-1].Reason != c.Why {
 			x.fail(t, w, "%s is carried out and not recorded: %v", c.Verb(), d.Release.Commands)
 		}
 	}
@@ -83,10 +83,6 @@ func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release
 	if d.Refused != o.Refused && !ended && !(o.Commanded("retry") && d.Refused == "") && !(d.Rule == "start" && d.Refused == "") {
 		x.fail(t, w, "rule %q changes the refused template from %q to %q", d.Rule, o.Refused, d.Refused)
 	}
-}
-
-func takesAway(a release.Action) bool {
-	return a.Verb == release.AbortService || a.Verb == release.AbortRoutes || a.Verb == release.Lower || a.Verb == release.Narrow || a.Verb == release.Widen
 }
 
 // follow keeps account of what was cleared, and fails when a step is taken without.
@@ -147,9 +143,9 @@ func (x *watch) writes(t *testing.T, w *world, o release.Observation, d release.
 	x.lit = x.reached(w)
 	switch a.Verb {
 	case release.Raise:
-		x.raises(t, w, o, d, a.Share)
-		if w.record().Weight.Millionths() != a.Share {
-			x.fail(t, w, "raises to %d before the record says so", a.Share)
+		x.raises(t, w, o, d, a.Who.Share)
+		if w.record().Weight.Millionths() != a.Who.Share {
+			x.fail(t, w, "raises to %d before the record says so", a.Who.Share)
 		}
 	case release.GiveSet:
 		x.raises(t, w, o, d, v1alpha1.Whole)
@@ -171,6 +167,10 @@ func (x *watch) writes(t *testing.T, w *world, o release.Observation, d release.
 		gone := w.deployment() == nil || w.service() == nil || !slices.ContainsFunc(w.owned(), func(s set) bool { return s.hash == narrowed })
 		if !gone && !o.Workload.HandedOver && o.Release != nil && w.serving(o.Release.Revision) > 0 {
 			x.fail(t, w, "the Service is widened while pods of the canary can be endpoints")
+		}
+	case release.PutBack:
+		if d := w.deployment(); d != nil && workload.Hash(&d.Spec.Template) != w.record().Revision {
+			x.fail(t, w, "puts a template back over %s, which nobody has undone", version(&d.Spec.Template))
 		}
 	case release.RemoveSet:
 		if x.share(w) > 0 || w.store.Now.Sub(x.downAt) < 30*time.Second && x.pulled {
@@ -295,7 +295,7 @@ func (x *watch) atRest(t *testing.T, w *world) {
 		x.fail(t, w, "release %d is over and this is left: %s", r.Number, w.facts())
 	}
 	d := w.deployment()
-	if d != nil && d.Spec.Paused && !w.waits() && d.Labels[workload.PausedBeforeLabel] == "" && w.mode == release.HoldOnChange && !w.problem() && w.service() != nil {
+	if d != nil && d.Spec.Paused && !w.waits() && d.Labels[v1alpha1.PausedBeforeLabel] == "" && w.mode == release.HoldOnChange && !w.problem() && w.service() != nil {
 		x.fail(t, w, "the Deployment is left paused for no reason")
 	}
 }

@@ -11,8 +11,8 @@ import (
 // nothing is fresh, nothing is cleared.
 type Observation struct {
 	Wanted Wanted
-	// External: both arms are run by their owner (StatefulSets, virtual machines, subsets of a host). There is nothing to make, to hold, to narrow or to hand over; of the Workload only
-	// Replicas (1), Template, Waits, and the name and hash of Stable are set.
+	// External: both arms are run by their owner (StatefulSets, virtual machines, subsets of a host). There is nothing to make, to
+	// hold, to narrow or to hand over; of the Workload only Replicas (1), Template, Waits, and the name and hash of Stable are set.
 	External bool
 	// Toward is which of two external arms the traffic is moved to.
 	Toward   v1alpha1.Toward
@@ -25,6 +25,8 @@ type Observation struct {
 	Release *v1alpha1.Release
 	// Refused is the hash of the template that is not to be released again.
 	Refused string
+	// Denied is the write that is refused now, each time it is tried; nil when none is.
+	Denied *Denial
 	// Bounds are times that depend on the mesh.
 	Bounds Bounds
 }

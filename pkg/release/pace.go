@@ -70,7 +70,7 @@ func (o Observation) next() (move, bool) {
 	if !ok {
 		return move{}, false
 	}
-	stop := r.Plan.Steps[step-1].Weight.Millionths()
+	stop := populationOf(r.Plan.Steps[step-1]).Share
 	m := move{step: step, stop: stop, share: stop, why: fmt.Sprintf("step %d of %d", step, len(r.Plan.Steps))}
 	if o.commanded(promoteFull) {
 		m.step, m.stop, m.share = int32(len(r.Plan.Steps)), v1alpha1.Whole, v1alpha1.Whole
@@ -136,7 +136,7 @@ func (m move) capped(share int64, why string) move {
 
 // first is the weight of a release that nothing is proven of, at so many requests per second.
 func first(r *v1alpha1.Release, rate float64) int64 {
-	stop := r.Plan.Steps[0].Weight.Millionths()
+	stop := populationOf(r.Plan.Steps[0]).Share
 	if !byProof(r) {
 		return stop
 	}

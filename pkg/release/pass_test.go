@@ -43,6 +43,7 @@ func (w *world) observe() *cluster.View {
 	shuffle(objects.Rules, w.order)
 	shuffle(objects.Siblings, w.order)
 	v := cluster.Observe(objects, cluster.Settings{Bounds: w.bounds, Manager: operator}, w.store.Now)
+	v.Facts.Denied = w.denied
 	v.Weigh(w.evidence(v.Facts))
 	return v
 }
@@ -81,8 +82,10 @@ func (w *world) pass(t *testing.T) bool {
 	stored := w.report(t, v, d, failure)
 	w.controllers.Run(w.store)
 	release.CheckConditions(t, w.since()+"\n"+w.out.tail(), o, d)
-	w.failed = failure != nil
-	return failure != nil || len(d.Actions) == 0 && !stored
+	if w.failed = failure != nil; !w.failed {
+		w.out.success(w, d)
+	}
+	return failure != nil || len(d.Writes()) == 0 && !stored
 }
 
 // send carries out the writes of a decision, and returns the first that failed.
@@ -98,11 +101,16 @@ func (w *world) send(t *testing.T, v *cluster.View, d release.Decision) (first *
 		}
 		if err := w.write(t, v, d, write); err != nil {
 			failed = append(failed, i)
-			w.out.printf("  %7s   %s fails: %v", w.since(), write.Action, err)
 			if first == nil {
 				first = &cluster.Failure{Write: *write, Err: err}
 			}
+			failure := &cluster.Failure{Write: *write, Err: err}
+			w.out.failure(w, failure)
+			w.noteDenial(failure)
 			continue
+		}
+		if w.denied != nil && !write.Lever && write.Kind != cluster.Status {
+			w.denied = nil
 		}
 		w.death.made++
 		w.controllers.Run(w.store)
@@ -128,6 +136,18 @@ func checkOrder(t *testing.T, w *world, writes []cluster.Write) {
 		}
 		others = others || !write.Lever
 	}
+}
+
+// noteDenial remembers a write that is denied, as the operator's process does.
+func (w *world) noteDenial(f *cluster.Failure) {
+	if !f.Denied() || f.Write.Lever {
+		return
+	}
+	since := w.store.Now
+	if w.denied != nil {
+		since = w.denied.Since
+	}
+	w.denied = &release.Denial{Reason: f.Reason(), Message: f.Message(), Since: since}
 }
 
 var errRefused = errors.New("refused by the API server")

@@ -18,7 +18,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 	if d, ok := missing(o, now); ok {
 		return d, true
 	}
-	need := o.size(o.Release.Plan.Steps[0].Weight.Millionths())
+	need := o.size(populationOf(o.Release.Plan.Steps[0]).Share)
 	switch {
 	case o.Workload.Canary.Replicas < need:
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods", need))
@@ -57,7 +57,7 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 		if o.Workload.Twin != "" {
 			acts = append(acts, Action{Verb: RemoveTwin})
 		}
-		acts = append(acts, Action{Verb: MakeSet, Replicas: o.size(r.Plan.Steps[0].Weight.Millionths())})
+		acts = append(acts, Action{Verb: MakeSet, Replicas: o.size(populationOf(r.Plan.Steps[0]).Share)})
 	}
 	if len(acts) == 0 {
 		return Decision{}, false

@@ -22,6 +22,7 @@ func rules() []rule {
 		{"reverted", whenTemplateIsStableAgain}, // causes.go
 		{"superseded", whenNewerTemplate},       // causes.go
 		{"contested", whenSelectorContested},    // foreign.go
+		{"denied", whenDenied},                  // denied.go
 		{"abort found", whenAbortFound},         // abort.go
 		{"alone", whenAlone},                    // stepback.go
 		{"too high", whenTooHigh},               // foreign.go

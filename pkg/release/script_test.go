@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -20,8 +21,9 @@ import (
 // they are others than before.
 type transcript struct {
 	lines      []string
-	world      *world            // whose templates are named, not their hashes
-	names      *strings.Replacer // templates for their hashes
+	tried      string // the last decision, and how its write was denied; empty when it was not
+	denied     string
+	world      *world // whose templates are named, not their hashes
 	last, rest string
 	quiet      bool
 }
@@ -37,13 +39,38 @@ func (p *transcript) decision(w *world, d release.Decision) {
 		return
 	}
 	key := d.Rule + string(d.Reason)
-	if len(d.Actions) > 0 || key != p.last || d.Answer != nil {
+	if p.denied != "" && d.String() == p.tried {
+		return // the same is tried again: see failure
+	}
+	p.tried = d.String()
+	if len(d.Writes()) > 0 || key != p.last || d.Answer != nil {
 		p.printf("  %7s %s", w.since(), d)
 	}
 	if d.Answer != nil {
 		p.printf("          answer to %s, accepted %t: %s", d.Answer.Token, d.Answer.Accepted, d.Answer.Message)
 	}
 	p.last = key
+}
+
+// failure tells of a write that failed; one that is denied again and again is told once.
+func (p *transcript) failure(w *world, f *cluster.Failure) {
+	text := fmt.Sprintf("%s fails: %v", f.Write.Action, f.Err)
+	if text == p.denied {
+		return
+	}
+	p.denied = ""
+	if f.Denied() {
+		p.denied = text
+	}
+	p.printf("  %7s   %s", w.since(), text)
+}
+
+// success ends a row of denials.
+func (p *transcript) success(w *world, d release.Decision) {
+	if p.denied != "" && len(d.Writes()) > 0 {
+		p.denied = ""
+		p.decision(w, d)
+	}
 }
 
 func (p *transcript) state(w *world) {
@@ -140,6 +167,8 @@ func events() []event {
 		{"lose status", do((*world).loseStatus)},
 		{"kill", do((*world).restart)},
 		{"kill after VERB", text(func(w *world, s string) { w.death.verb = release.Verb(s) })},
+		{"deny VERB", text((*world).denyAll)},
+		{"allow all", do(func(w *world) { w.faults, w.deny = map[release.Verb]int{}, nil })},
 		{"fail TIMES VERB", func(_ *testing.T, w *world, a []string) error {
 			n, err := strconv.Atoi(a[0])
 			w.faults[release.Verb(a[1])] = n

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagger-dev/stagger/pkg/workload"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 var shuffles = flag.Uint64("shuffles", 250, "how many random orders of events are played")
@@ -104,7 +104,7 @@ func (w *world) untouched(t *testing.T) {
 	case w.canaryService() != nil || w.copied() || w.watch.share(w) > 0 || marked || narrowed != "" || w.watch.ours(w) ||
 		slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked || r.made }):
 		w.watch.fail(t, w, "something is left behind")
-	case d != nil && (d.Labels[workload.HeldLabel] != "" || d.Spec.Paused && !w.waits() && !w.watch.pausedBefore):
+	case d != nil && (d.Labels[v1alpha1.HeldLabel] != "" || d.Spec.Paused && !w.waits() && !w.watch.pausedBefore):
 		w.watch.fail(t, w, "the Deployment is not as its owner had it")
 	}
 }

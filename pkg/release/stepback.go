@@ -21,7 +21,7 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	step := smallStep(&r.Plan)
-	share := r.Plan.Steps[step-1].Weight.Millionths()
+	share := populationOf(r.Plan.Steps[step-1]).Share
 	if r.StepsBack >= stepsBack {
 		return abort(o, v1alpha1.ReasonNoConcurrentControl, v1alpha1.RefuseTemplate,
 			fmt.Sprintf("the canary broke an objective at full traffic %d times, with no stable to compare with", stepsBack+1))
@@ -29,12 +29,11 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 	r.StepsBack++
 	recount(r) // where the plan got a step
 	move{step: step, share: share}.into(r, now)
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
+	d := Decision{Levers: []Action{{Verb: Lower, Who: callers(share)}}, Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
 		Message: "an objective is broken at full traffic, where nothing shows whether the version is to blame; stepping back to " + string(r.Weight)}
 	if o.Service.Narrowed == o.canary() {
-		d.Actions = append(d.Actions, Action{Verb: Narrow, Hash: r.Stable})
+		d.Levers = append(d.Levers, Action{Verb: Narrow, Hash: r.Stable})
 	}
-	d.Actions = append(d.Actions, Action{Verb: Lower, Share: share}, Action{Verb: Save})
 	return d, true
 }
 

@@ -34,14 +34,16 @@ func whenToldToUndo(o Observation, _ time.Time) (Decision, bool) {
 	return d, true
 }
 
+// refuseUndo keeps an undo to the template of the release that it names: one that came since is nobody's to overwrite, and the command
+// is over as soon as it is seen.
 func refuseUndo(o Observation) string {
-	switch {
+	switch w := o.Workload; {
 	case o.External:
 		return "both destinations are run by their owner; to go back, set spec.destinations.revision to the one before"
-	case o.running():
-		return ""
-	case !o.Workload.Waits || !o.Workload.Stable.There():
+	case !w.Waits || !w.Stable.There():
 		return "the Deployment's template is the one that runs; there is nothing to put back"
+	case w.Template != o.Release.Revision:
+		return fmt.Sprintf("the Deployment's template is no longer that of release %d, and is left as it is; to go back, give the Deployment the template it had", o.Release.Number)
 	}
 	return ""
 }

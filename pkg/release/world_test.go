@@ -65,6 +65,7 @@ type world struct {
 	failed bool                 // a write of the last pass was refused
 	faults map[release.Verb]int // how many writes of a verb are going to be refused
 	deny   error                // with what; nil: by an error of the server
+	denied *release.Denial      // what the process knows of it
 	death  death
 	onGive func(*world) // what happens in the instant of the handover
 	watch  *watch
@@ -171,7 +172,7 @@ func (w *world) setPolicy(steps ...string) {
 func (w *world) hold(r *inmemory.Request) error {
 	was, before := r.Old.(*appsv1.Deployment)
 	is, after := r.Object.(*appsv1.Deployment)
-	if before && after && w.mode == release.HoldOnChange && was.Labels[workload.HeldLabel] == "true" &&
+	if before && after && w.mode == release.HoldOnChange && was.Labels[v1alpha1.HeldLabel] == "true" &&
 		!workload.SameTemplate(&was.Spec.Template, &is.Spec.Template) {
 		is.Spec.Paused = true
 	}
@@ -228,7 +229,7 @@ func (w *world) narrowed() (hash string, marked bool) {
 	if svc == nil {
 		return "", false
 	}
-	return svc.Spec.Selector[workload.HashLabel], svc.Labels[workload.NarrowedLabel] != ""
+	return svc.Spec.Selector[workload.HashLabel], svc.Labels[v1alpha1.NarrowedLabel] != ""
 }
 
 func (w *world) copied() bool {
@@ -357,7 +358,7 @@ func (w *world) facts() string {
 		parts = append(parts, w.externalFacts())
 	}
 	if d := w.deployment(); d != nil {
-		parts = append(parts, "deployment "+version(&d.Spec.Template)+when(d.Labels[workload.HeldLabel] == "true", " held")+when(d.Spec.Paused, " paused"))
+		parts = append(parts, "deployment "+version(&d.Spec.Template)+when(d.Labels[v1alpha1.HeldLabel] == "true", " held")+when(d.Spec.Paused, " paused"))
 	}
 	if s := w.shift(); s != nil && s.Status.Refused != "" {
 		parts = append(parts, "refused "+s.Status.Refused)

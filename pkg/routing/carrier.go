@@ -2,6 +2,7 @@ package routing
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
@@ -16,6 +17,12 @@ type Carrier interface {
 	Split(t Target, who Population, m Mark, r Raise) (patch.Patch, error)
 	// Restore returns the patch that takes everything of the shift ("<namespace>/<name>") out of the routes; empty when nothing is left.
 	Restore(t Target, shift string) (patch.Patch, error)
+}
+
+// Kinds are the kinds of objects that carry routes. One more is a file with its Carrier and its Refs, and a line here, in CarrierOf and in
+// RefsOf.
+func Kinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{{Group: "networking.istio.io", Version: "v1", Kind: "VirtualService"}}
 }
 
 // CarrierOf returns the Carrier that an object is; false when its kind carries no routes that Stagger knows.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // Doubts returns one sentence for each thing in these VirtualServices, all of the mesh, that may keep a part of the Service's callers
@@ -18,7 +20,7 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 		routed := len(Routes(vs, t)) > 0
 		if routed && !Allows(vs, t.Namespace) {
 			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: annotate it with %s: %s, or its callers stay on the stable",
-				name, t, AnnotationAllow, t.Namespace))
+				name, t, v1alpha1.AllowAnnotation, t.Namespace))
 		}
 		if exported, limited := exports(vs); routed && limited {
 			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", name, exported))

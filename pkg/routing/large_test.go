@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -56,7 +57,7 @@ func TestLargeIsGivenBack(t *testing.T) {
 	if lowest, highest, _ := Share(live, checkout()); lowest != 10_000 || highest != 10_000 {
 		t.Errorf("wanted 10000, written %d to %d", lowest, highest)
 	}
-	if size := len(live.GetAnnotations()[AnnotationRoutes]); size > 256<<10 {
+	if size := len(live.GetAnnotations()[v1alpha1.RoutesAnnotation]); size > 256<<10 {
 		t.Errorf("%d bytes of annotations are more than the API server takes", size)
 	}
 	p, err = Restore(live, checkout(), shift)

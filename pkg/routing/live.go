@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // Route is one route of a VirtualService in which the Service has a part, as it is written now.
@@ -63,7 +65,7 @@ func Unsupported(vs *unstructured.Unstructured, t Target) string {
 	}
 	for i := range s.routes {
 		r := &s.routes[i]
-		if t.Arms == nil && r.split && s.annotations[AnnotationRelease] == "" {
+		if t.Arms == nil && r.split && s.annotations[v1alpha1.ReleaseAnnotation] == "" {
 			return fmt.Sprintf("%s names %s itself, which is the host of the canary: take it out, or give that Service another name.", r.where, t.canary())
 		}
 		if _, _, err := r.divide(t, 0, true); r.concerned && err != nil {

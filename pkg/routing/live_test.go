@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func TestRoutesResolvesHosts(t *testing.T) {
@@ -152,7 +154,7 @@ func TestForeign(t *testing.T) {
 
 func TestMarksReadsOnlyMarks(t *testing.T) {
 	vs := withRoutes(t, `[]`)
-	vs.SetAnnotations(map[string]string{AnnotationRelease: "shop/b 2,nonsense, shop/a 1 ,shop/c x", AnnotationAborted: "shop/b 2, shop/d 4, shop/a 0"})
+	vs.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/b 2,nonsense, shop/a 1 ,shop/c x", v1alpha1.AbortedAnnotation: "shop/b 2, shop/d 4, shop/a 0"})
 	want := []Mark{{Shift: "shop/a", Number: 1}, {Shift: "shop/b", Number: 2, Aborted: true}, {Shift: "shop/d", Number: 4, Aborted: true}}
 	if diff := cmp.Diff(want, Marks(vs)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

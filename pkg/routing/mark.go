@@ -11,14 +11,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
-)
-
-// The annotations that Stagger keeps on a VirtualService while a release holds it. The package comment shows their values.
-const (
-	AnnotationRelease = "stagger.dev/release"
-	AnnotationAborted = "stagger.dev/aborted"
-	AnnotationRoutes  = "stagger.dev/routes"
 )
 
 var (
@@ -41,11 +35,11 @@ type Mark struct {
 
 // Marks returns the marks of all releases that hold the VirtualService, ordered by shift; what is not a mark is left out.
 func Marks(vs *unstructured.Unstructured) []Mark {
-	all := parseMarks(vs.GetAnnotations()[AnnotationRelease])
-	for shift, number := range parseMarks(vs.GetAnnotations()[AnnotationAborted]) {
+	all := parseMarks(vs.GetAnnotations()[v1alpha1.ReleaseAnnotation])
+	for shift, number := range parseMarks(vs.GetAnnotations()[v1alpha1.AbortedAnnotation]) {
 		all[shift] = max(all[shift], number)
 	}
-	aborted := parseMarks(vs.GetAnnotations()[AnnotationAborted])
+	aborted := parseMarks(vs.GetAnnotations()[v1alpha1.AbortedAnnotation])
 	var out []Mark
 	for shift, number := range all {
 		out = append(out, Mark{Shift: shift, Number: number, Aborted: aborted[shift] == number})
@@ -56,10 +50,10 @@ func Marks(vs *unstructured.Unstructured) []Mark {
 
 // refuse returns the reason why the mark may not raise what the annotations say is over.
 func (m Mark) refuse(annotations map[string]string) error {
-	if number, found := parseMarks(annotations[AnnotationAborted])[m.Shift]; found && number >= m.Number {
+	if number, found := parseMarks(annotations[v1alpha1.AbortedAnnotation])[m.Shift]; found && number >= m.Number {
 		return fmt.Errorf("release %d of %s was aborted: %w", number, m.Shift, ErrAborted)
 	}
-	if number := parseMarks(annotations[AnnotationRelease])[m.Shift]; number > m.Number {
+	if number := parseMarks(annotations[v1alpha1.ReleaseAnnotation])[m.Shift]; number > m.Number {
 		return fmt.Errorf("release %d of %s is newer than %d: %w", number, m.Shift, m.Number, ErrAborted)
 	}
 	return nil
@@ -67,20 +61,20 @@ func (m Mark) refuse(annotations map[string]string) error {
 
 // into writes the mark beside those of other shifts. A mark of an older abort goes when its successor is written.
 func (m Mark) into(annotations map[string]string) {
-	releases, aborts := parseMarks(annotations[AnnotationRelease]), parseMarks(annotations[AnnotationAborted])
+	releases, aborts := parseMarks(annotations[v1alpha1.ReleaseAnnotation]), parseMarks(annotations[v1alpha1.AbortedAnnotation])
 	releases[m.Shift] = max(releases[m.Shift], m.Number)
 	if m.Aborted {
 		aborts[m.Shift] = max(aborts[m.Shift], m.Number)
 	} else if aborts[m.Shift] < m.Number {
 		delete(aborts, m.Shift)
 	}
-	put(annotations, AnnotationRelease, formatMarks(releases))
-	put(annotations, AnnotationAborted, formatMarks(aborts))
+	put(annotations, v1alpha1.ReleaseAnnotation, formatMarks(releases))
+	put(annotations, v1alpha1.AbortedAnnotation, formatMarks(aborts))
 }
 
 // unmark takes the marks of one shift out of the annotations.
 func unmark(annotations map[string]string, shift string) {
-	for _, key := range []string{AnnotationRelease, AnnotationAborted} {
+	for _, key := range []string{v1alpha1.ReleaseAnnotation, v1alpha1.AbortedAnnotation} {
 		marks := parseMarks(annotations[key])
 		if _, found := marks[shift]; found {
 			delete(marks, shift)
@@ -130,7 +124,7 @@ func annotate(vs *unstructured.Unstructured, wanted map[string]string) patch.Pat
 		return patch.Patch{patch.Test(path, current), patch.Remove(path)}
 	}
 	var p patch.Patch
-	for _, key := range []string{AnnotationRelease, AnnotationAborted, AnnotationRoutes} {
+	for _, key := range []string{v1alpha1.ReleaseAnnotation, v1alpha1.AbortedAnnotation, v1alpha1.RoutesAnnotation} {
 		at := path + patch.Pointer(key)
 		old, had := current[key]
 		value, want := wanted[key]

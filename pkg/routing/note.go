@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // The units of a single destination, whose weight Istio ignores.
@@ -33,7 +35,7 @@ type note map[string]map[string][]memo
 // derived from their proportion alone.
 func readNote(annotations map[string]string) note {
 	var n note
-	if err := json.Unmarshal([]byte(annotations[AnnotationRoutes]), &n); err != nil || n == nil {
+	if err := json.Unmarshal([]byte(annotations[v1alpha1.RoutesAnnotation]), &n); err != nil || n == nil {
 		return note{}
 	}
 	for _, routes := range n {
@@ -65,14 +67,14 @@ func (n note) into(annotations map[string]string) error {
 		}
 	}
 	if len(n) == 0 {
-		delete(annotations, AnnotationRoutes)
+		delete(annotations, v1alpha1.RoutesAnnotation)
 		return nil
 	}
 	text, err := json.Marshal(n)
 	if err != nil {
-		return fmt.Errorf("encoding annotation %s: %w", AnnotationRoutes, err)
+		return fmt.Errorf("encoding annotation %s: %w", v1alpha1.RoutesAnnotation, err)
 	}
-	annotations[AnnotationRoutes] = string(text)
+	annotations[v1alpha1.RoutesAnnotation] = string(text)
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // bookstore are VirtualServices in the shapes that users of Istio write. Each routes to one Service of the namespace shop,
@@ -169,7 +171,7 @@ func withoutDestinations(vs *unstructured.Unstructured) map[string]any {
 		}
 	}
 	annotations := out.GetAnnotations()
-	for _, key := range []string{AnnotationRelease, AnnotationAborted, AnnotationRoutes} {
+	for _, key := range []string{v1alpha1.ReleaseAnnotation, v1alpha1.AbortedAnnotation, v1alpha1.RoutesAnnotation} {
 		delete(annotations, key)
 	}
 	if len(annotations) == 0 {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // TestSplitThenRestoreIsIdentity walks generated VirtualServices through releases.
@@ -179,7 +181,7 @@ func FuzzAnyObject(f *testing.F) {
 		if vs.UnmarshalJSON(text) != nil {
 			t.Skip()
 		}
-		vs.SetAnnotations(map[string]string{AnnotationRoutes: annotation, AnnotationRelease: "shop/checkout 7"})
+		vs.SetAnnotations(map[string]string{v1alpha1.RoutesAnnotation: annotation, v1alpha1.ReleaseAnnotation: "shop/checkout 7"})
 		live := vs
 		for _, r := range []Raise{{ResourceVersion: "41"}, {}} {
 			if p, err := Split(live, checkout(), 1000, seven(), r); err == nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func to(hosts ...string) map[string]any {
@@ -40,7 +42,7 @@ func TestAVirtualServiceIsFoundByItsHostsRoutesAndMarks(t *testing.T) {
 		},
 		"marks, of aborts too": {
 			spec:        map[string]any{},
-			annotations: map[string]any{AnnotationRelease: "shop/web 3", AnnotationAborted: "shop/pay 2"},
+			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/pay 2"},
 			want:        Refs{Shifts: []string{"shop/pay", "shop/web"}},
 		},
 		"what is malformed": {

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -30,8 +31,8 @@ func Restore(vs *unstructured.Unstructured, t Target, shift string) (patch.Patch
 		if err := s.note.into(wanted); err != nil {
 			return nil, err
 		}
-	} else if len(s.note) == 0 && len(parseMarks(wanted[AnnotationRelease])) == 0 {
-		delete(wanted, AnnotationRoutes) // made unreadable by somebody
+	} else if len(s.note) == 0 && len(parseMarks(wanted[v1alpha1.ReleaseAnnotation])) == 0 {
+		delete(wanted, v1alpha1.RoutesAnnotation) // made unreadable by somebody
 	}
 	return append(p, annotate(vs, wanted)...), nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -87,7 +88,7 @@ func (s *state) mark(m Mark, raising bool) (patch.Patch, error) {
 			memos[r.key()] = append(memos[r.key()], r.memo)
 		}
 	}
-	_, marked := parseMarks(s.annotations[AnnotationRelease])[m.Shift]
+	_, marked := parseMarks(s.annotations[v1alpha1.ReleaseAnnotation])[m.Shift]
 	if !touched && !marked {
 		return nil, nil
 	}

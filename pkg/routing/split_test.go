@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -78,14 +79,14 @@ func TestSplitRefusesToRaise(t *testing.T) {
 			mark:   seven(), want: ErrWeights, says: "all weights are 0",
 		},
 		"an aborted release": {
-			routes: `[{route: [{destination: {host: checkout}}]}]`, annotations: map[string]string{AnnotationAborted: "shop/checkout 7"},
+			routes: `[{route: [{destination: {host: checkout}}]}]`, annotations: map[string]string{v1alpha1.AbortedAnnotation: "shop/checkout 7"},
 			mark: seven(), want: ErrAborted, says: "release 7 of shop/checkout was aborted",
 		},
 		"an abort of its own": {
 			routes: `[{route: [{destination: {host: checkout}}]}]`, mark: Mark{Shift: shift, Number: 7, Aborted: true}, want: ErrAborted,
 		},
 		"a release that was followed by another": {
-			routes: `[{route: [{destination: {host: checkout}}]}]`, annotations: map[string]string{AnnotationRelease: "shop/checkout 8"},
+			routes: `[{route: [{destination: {host: checkout}}]}]`, annotations: map[string]string{v1alpha1.ReleaseAnnotation: "shop/checkout 8"},
 			mark: seven(), want: ErrAborted, says: "release 8 of shop/checkout is newer than 7",
 		},
 	}
@@ -271,7 +272,7 @@ func TestRestoreNeverLeavesTheCanary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			vs := withRoutes(t, c.routes)
 			if c.annotation != "" {
-				vs.SetAnnotations(map[string]string{AnnotationRelease: "shop/checkout 7", AnnotationRoutes: c.annotation})
+				vs.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/checkout 7", v1alpha1.RoutesAnnotation: c.annotation})
 			}
 			p, err := Restore(vs, checkout(), shift)
 			if err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
-	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // The cluster has one Deployment in the middle of a change, with as many pods as are wanted, at once.
@@ -48,7 +47,7 @@ func newWorld(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) world 
 	meta := func(labels map[string]string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}
 	}
-	d := &appsv1.Deployment{ObjectMeta: meta(map[string]string{workload.HeldLabel: "true"}), Spec: appsv1.DeploymentSpec{
+	d := &appsv1.Deployment{ObjectMeta: meta(map[string]string{v1alpha1.HeldLabel: "true"}), Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To[int32](replicas), Paused: true, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template("old")}}
 	w.store.Put(d)
 	stable := inmemory.SetOf(d, "old")
@@ -116,7 +115,7 @@ func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
 		}
 		w.controllers.Run(w.store)
 	}
-	for _, a := range d.Actions {
+	for _, a := range d.Writes() {
 		switch a.Verb {
 		case release.AbortService, release.AbortRoutes:
 			w.over = v1alpha1.StateAborted

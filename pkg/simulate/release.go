@@ -162,7 +162,7 @@ func (r *run) decide(at time.Duration) error {
 		d := release.Decide(v.Facts, now)
 		r.out.Reason, r.out.Message = d.Reason, d.Message
 		changed, err := r.write(v, d)
-		if err != nil || !changed && len(d.Actions) == 0 {
+		if err != nil || !changed && len(d.Writes()) == 0 {
 			return err
 		}
 		if share := float64(r.share()) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {

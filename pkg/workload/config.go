@@ -12,17 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
 const (
-	// ConfigLabel with the value ConfigHeld keeps a ConfigMap or Secret from being changed in place, by an admission policy.
-	ConfigLabel = "stagger.dev/config"
-	// ConfigHeld is that value.
-	ConfigHeld = "held"
-	// ConfigOfAnnotation is the name from which those of all versions of a ConfigMap or Secret are made.
-	ConfigOfAnnotation = "stagger.dev/config-of"
-
 	longestName = 253
 	// digits is how many hexadecimal digits of the data's hash end the name of a version.
 	digits = 8
@@ -90,14 +84,14 @@ func nextMeta(old *metav1.ObjectMeta, data map[string][]byte) metav1.ObjectMeta 
 	maps.Copy(annotations, old.Annotations)
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	base := configBase(old)
-	labels[ConfigLabel], annotations[ConfigOfAnnotation] = ConfigHeld, base
+	labels[v1alpha1.ConfigLabel], annotations[v1alpha1.ConfigOfAnnotation] = v1alpha1.ConfigHeld, base
 	return metav1.ObjectMeta{Namespace: old.Namespace, Name: ConfigVersion(base, data), Labels: labels, Annotations: annotations}
 }
 
 // configBase is the name that the versions of an object have in common: what its annotation says when its own name is made of that, else
 // its own. So an annotation that was copied to an object of another name gives nobody that object's versions.
 func configBase(o *metav1.ObjectMeta) string {
-	base := o.Annotations[ConfigOfAnnotation]
+	base := o.Annotations[v1alpha1.ConfigOfAnnotation]
 	suffix, found := strings.CutPrefix(o.Name, stem(base)+"-")
 	if sum, err := hex.DecodeString(suffix); base == "" || !found || err != nil || len(sum) != digits/2 {
 		return o.Name
@@ -129,7 +123,7 @@ func ManagedServices(t *corev1.PodTemplateSpec, services []*corev1.Service) []st
 	var names []string
 	for _, s := range services {
 		selector := Selector(s)
-		if s.Annotations[PolicyAnnotation] != "" && len(selector) > 0 && covers(selector, t.Labels) {
+		if s.Annotations[v1alpha1.PolicyAnnotation] != "" && len(selector) > 0 && covers(selector, t.Labels) {
 			names = append(names, s.Name)
 		}
 	}

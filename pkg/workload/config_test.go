@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func TestEveryPlaceThatNamesAConfigurationIsRenamed(t *testing.T) {
@@ -148,11 +150,11 @@ func TestTheBaseOfAName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: c.name}}
 			if c.of != "" {
-				o.Annotations = map[string]string{ConfigOfAnnotation: c.of}
+				o.Annotations = map[string]string{v1alpha1.ConfigOfAnnotation: c.of}
 			}
 			next := NextConfigMap(o, map[string][]byte{"a": nil})
-			if want := ConfigVersion(c.want, map[string][]byte{"a": nil}); next.Name != want || next.Annotations[ConfigOfAnnotation] != c.want {
-				t.Errorf("the next version is %s of %s, want %s of %s", next.Name, next.Annotations[ConfigOfAnnotation], want, c.want)
+			if want := ConfigVersion(c.want, map[string][]byte{"a": nil}); next.Name != want || next.Annotations[v1alpha1.ConfigOfAnnotation] != c.want {
+				t.Errorf("the next version is %s of %s, want %s of %s", next.Name, next.Annotations[v1alpha1.ConfigOfAnnotation], want, c.want)
 			}
 		})
 	}
@@ -182,7 +184,7 @@ func FuzzTheNextVersionIsExact(f *testing.F) {
 		}
 		back := NextConfigMap(first, map[string][]byte{key: before})
 		there := NextConfigMap(back, map[string][]byte{key: after})
-		if there.Name != first.Name || (back.Name == first.Name) != (string(before) == string(after)) || there.Annotations[ConfigOfAnnotation] != name {
+		if there.Name != first.Name || (back.Name == first.Name) != (string(before) == string(after)) || there.Annotations[v1alpha1.ConfigOfAnnotation] != name {
 			t.Errorf("%q, back %q, and there again %q", first.Name, back.Name, there.Name)
 		}
 	})
@@ -190,11 +192,11 @@ func FuzzTheNextVersionIsExact(f *testing.F) {
 
 func TestManagedServicesAreThoseThatSelectThePods(t *testing.T) {
 	annotated := func(name string, selector map[string]string) corev1.Service {
-		return corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{PolicyAnnotation: "standard"}}, Spec: corev1.ServiceSpec{Selector: selector}}
+		return corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{v1alpha1.PolicyAnnotation: "standard"}}, Spec: corev1.ServiceSpec{Selector: selector}}
 	}
 	pods := template("1.4.2")
 	narrow := annotated("narrow", map[string]string{"app": "checkout", HashLabel: stableHash})
-	narrow.Labels = map[string]string{NarrowedLabel: stableHash}
+	narrow.Labels = map[string]string{v1alpha1.NarrowedLabel: stableHash}
 	plain := annotated("plain", map[string]string{"app": "checkout"})
 	plain.Annotations = nil
 	all := []corev1.Service{narrow, plain, annotated("without", nil), annotated("other", map[string]string{"app": "orders"}), annotated("a", map[string]string{"tier": "web"})}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -21,8 +22,6 @@ const (
 
 	yes = "true"
 
-	// probeAnnotation, on a template, is only ever sent in a dry run.
-	probeAnnotation = "stagger.dev/probe"
 	// defaultSurge is what the API server writes where spec.strategy.rollingUpdate.maxSurge is not set.
 	defaultSurge = "25%"
 )
@@ -37,13 +36,13 @@ func Replicas(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1)
 // template than the running one waiting. Running is the ReplicaSet with pods, nil if there is none. It changes no pods. Where no admission
 // policy guards the label, Pause comes with it. Nil when the Deployment is held.
 func Hold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
-	if d.Labels[HeldLabel] == yes {
+	if d.Labels[v1alpha1.HeldLabel] == yes {
 		return nil
 	}
 	if d.Spec.Paused && judged(d, running) {
-		return setBoth(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
+		return setBoth(labelsPath, d.Labels, v1alpha1.HeldLabel, v1alpha1.PausedBeforeLabel)
 	}
-	return patch.SetIn(labelsPath, d.Labels, HeldLabel, yes)
+	return patch.SetIn(labelsPath, d.Labels, v1alpha1.HeldLabel, yes)
 }
 
 // Pause stops rollouts but not scaling. It needs no guard, since it can only hold back. Nil when the Deployment is paused.
@@ -81,11 +80,11 @@ func PutBack(d *appsv1.Deployment, running *unstructured.Unstructured) (patch.Pa
 // Unhold takes our labels off the Deployment and leaves spec.paused as its owner had it; only where a template waits that does not
 // run does the Deployment stay paused, because letting go must not release anything. Running is the ReplicaSet with pods. Nil when there is nothing of ours on it.
 func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
-	p := unset(labelsPath, d.Labels, HeldLabel, PausedBeforeLabel)
+	p := unset(labelsPath, d.Labels, v1alpha1.HeldLabel, v1alpha1.PausedBeforeLabel)
 	if len(p) == 0 {
 		return nil
 	}
-	switch before := d.Labels[PausedBeforeLabel] == yes; {
+	switch before := d.Labels[v1alpha1.PausedBeforeLabel] == yes; {
 	case before && !d.Spec.Paused:
 		p = append(p, patch.Add(pausedPath, true))
 	case !before && d.Spec.Paused && judged(d, running):
@@ -97,14 +96,14 @@ func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 // Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the
 // Deployment, it comes back Guarded.
 func Probe(d *appsv1.Deployment) patch.Patch {
-	p := patch.SetIn(templatePath+annotationsPath, d.Spec.Template.Annotations, probeAnnotation, d.ResourceVersion)
+	p := patch.SetIn(templatePath+annotationsPath, d.Spec.Template.Annotations, v1alpha1.ProbeAnnotation, d.ResourceVersion)
 	p = append(p, patch.Add(pausedPath, false))
-	return append(p, patch.SetIn(labelsPath, d.Labels, HeldLabel, yes)...)
+	return append(p, patch.SetIn(labelsPath, d.Labels, v1alpha1.HeldLabel, yes)...)
 }
 
 // Guarded tells whether the answer to a Probe shows that the API server holds template changes: paused and labelled.
 func Guarded(dryRun *appsv1.Deployment) bool {
-	return dryRun.Spec.Paused && dryRun.Labels[HeldLabel] == yes
+	return dryRun.Spec.Paused && dryRun.Labels[v1alpha1.HeldLabel] == yes
 }
 
 // judged tells whether unpausing starts no pod of a template that is not running.

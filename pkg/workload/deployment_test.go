@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -41,8 +42,8 @@ func TestADeploymentThatWasHeldIsLetGoAsItsOwnerHadIt(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			d := mustApply(t, c.user, Hold(c.user, stableSet()))
-			if d.Labels[HeldLabel] != "true" {
-				t.Fatalf("labels = %v, want %s", d.Labels, HeldLabel)
+			if d.Labels[v1alpha1.HeldLabel] != "true" {
+				t.Fatalf("labels = %v, want %s", d.Labels, v1alpha1.HeldLabel)
 			}
 			if again := Hold(d, stableSet()); len(again) > 0 {
 				t.Errorf("Hold of a held Deployment = %v, want nothing", again)
@@ -154,7 +155,7 @@ func TestAProbeChangesTheTemplateAndAsksToUnpause(t *testing.T) {
 	for name, d := range cases {
 		t.Run(name, func(t *testing.T) {
 			asked := mustApply(t, d, Probe(d))
-			if SameTemplate(&asked.Spec.Template, &d.Spec.Template) || asked.Spec.Paused || asked.Labels[HeldLabel] != "true" {
+			if SameTemplate(&asked.Spec.Template, &d.Spec.Template) || asked.Spec.Paused || asked.Labels[v1alpha1.HeldLabel] != "true" {
 				t.Errorf("the probe asks for %+v, want another template, not paused, held", asked)
 			}
 			if Guarded(asked) {

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
@@ -102,14 +104,6 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 	}
 }
 
-func values[T any](pointers []*T) []T {
-	var v []T
-	for _, p := range pointers {
-		v = append(v, *p)
-	}
-	return v
-}
-
 func pointers[T any](values []T) []*T {
 	var p []*T
 	for i := range values {
@@ -120,7 +114,7 @@ func pointers[T any](values []T) []*T {
 
 func TestFindTellsTheReleaseFromTheDeploymentsOwnAndOrdersThoseByAge(t *testing.T) {
 	old := edit(ownedSet("1.3.0", "old", 0), func(rs *appsv1.ReplicaSet) { rs.CreationTimestamp = metav1.NewTime(noon.AddDate(0, 0, -1)) })
-	forged := edit(releaseSet(checkout()), func(rs *appsv1.ReplicaSet) { delete(rs.Annotations, ReleaseAnnotation) })
+	forged := edit(releaseSet(checkout()), func(rs *appsv1.ReplicaSet) { delete(rs.Annotations, v1alpha1.ReleaseAnnotation) })
 	w, p := Find(service(), nil, []*appsv1.Deployment{checkout()}, []*appsv1.ReplicaSet{stableSet(), old, releaseSet(checkout()), forged})
 	if p != nil {
 		t.Fatal(p)
@@ -128,7 +122,7 @@ func TestFindTellsTheReleaseFromTheDeploymentsOwnAndOrdersThoseByAge(t *testing.
 	if got, want := join(w.Owned[:1])+" "+join(w.Owned[1:]), "checkout-old checkout-6c4f678748"; got != want {
 		t.Errorf("Owned = %s, want %s", got, want)
 	}
-	if len(w.Releases) != 1 || w.Releases[0].Annotations[ReleaseAnnotation] == "" {
+	if len(w.Releases) != 1 || w.Releases[0].Annotations[v1alpha1.ReleaseAnnotation] == "" {
 		t.Errorf("Releases = %v, want the marked one alone", w.Releases)
 	}
 }

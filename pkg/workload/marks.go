@@ -7,22 +7,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// The marks Stagger leaves on objects, and the one the user puts there.
 const (
-	// PolicyAnnotation, on a Service, names the ShiftPolicy its releases follow. The user's.
-	PolicyAnnotation = "stagger.dev/policy"
-	// HeldLabel, "true" on a Deployment, makes the admission policy of the manifests pause it in the write that changes its template.
-	HeldLabel = "stagger.dev/held"
-	// PausedBeforeLabel, "true" on a held Deployment, remembers that its owner had paused it before it was held.
-	PausedBeforeLabel = "stagger.dev/paused-before"
-	// NarrowedLabel, on a Service, is the pod-template-hash its selector is narrowed to. Where it is, that selector key is ours.
-	NarrowedLabel = "stagger.dev/narrowed"
-	// ReleaseAnnotation, on objects made for a release, is the Mark of that release.
-	ReleaseAnnotation = "stagger.dev/release"
-	// AbortedAnnotation, on a canary Service, is the number of the release that was aborted. A pass that finds it goes on aborting.
-	AbortedAnnotation = "stagger.dev/aborted"
 	// ManagedByLabel is ManagedBy on objects that are ours to the end. The release ReplicaSet does not bear it, since the user's own
 	// value may be part of the Deployment's selector.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
@@ -37,12 +26,12 @@ type Mark struct {
 	Number    int64  // of the release, from 1
 }
 
-// String is the value of ReleaseAnnotation: "<namespace>/<shift> <number>".
+// String is the value of v1alpha1.ReleaseAnnotation: "<namespace>/<shift> <number>".
 func (m Mark) String() string { return fmt.Sprintf("%s/%s %d", m.Namespace, m.Shift, m.Number) }
 
 // MarkOf reads the mark of an object; false when the object bears none or a malformed one, which is then not ours.
 func MarkOf(o metav1.Object) (Mark, bool) {
-	shift, number, _ := strings.Cut(o.GetAnnotations()[ReleaseAnnotation], " ")
+	shift, number, _ := strings.Cut(o.GetAnnotations()[v1alpha1.ReleaseAnnotation], " ")
 	namespace, name, found := strings.Cut(shift, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if !found || err != nil || n < 1 || namespace == "" || name == "" {
@@ -54,7 +43,7 @@ func MarkOf(o metav1.Object) (Mark, bool) {
 // AbortedNumber reads the abort mark of a canary Service; false when there is none. A mark that cannot be read counts as an abort
 // of release 0: what is not understood must not raise traffic.
 func AbortedNumber(canary *corev1.Service) (int64, bool) {
-	value, found := canary.Annotations[AbortedAnnotation]
+	value, found := canary.Annotations[v1alpha1.AbortedAnnotation]
 	if !found {
 		return 0, false
 	}

@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func TestAMarkIsReadAsItWasWritten(t *testing.T) {
@@ -25,7 +27,7 @@ func TestAMarkIsReadAsItWasWritten(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{ReleaseAnnotation: c.value}}}
+			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.ReleaseAnnotation: c.value}}}
 			if got, found := MarkOf(o); got != c.want || found != c.found {
 				t.Errorf("MarkOf(%q) = %v, %t; want %v, %t", c.value, got, found, c.want, c.found)
 			}
@@ -40,9 +42,9 @@ func TestAnAbortMarkThatCannotBeReadIsStillAnAbort(t *testing.T) {
 		found       bool
 	}{
 		"none":       {nil, 0, false},
-		"a number":   {map[string]string{AbortedAnnotation: "7"}, 7, true},
-		"not one":    {map[string]string{AbortedAnnotation: "seven"}, 0, true},
-		"empty mark": {map[string]string{AbortedAnnotation: ""}, 0, true},
+		"a number":   {map[string]string{v1alpha1.AbortedAnnotation: "7"}, 7, true},
+		"not one":    {map[string]string{v1alpha1.AbortedAnnotation: "seven"}, 0, true},
+		"empty mark": {map[string]string{v1alpha1.AbortedAnnotation: ""}, 0, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/text"
 )
@@ -53,7 +54,7 @@ func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Ser
 			Name:            SetName(d.Name, hash),
 			Namespace:       d.Namespace,
 			Labels:          maps.Clone(template.Labels),
-			Annotations:     map[string]string{ReleaseAnnotation: mark.String()},
+			Annotations:     map[string]string{v1alpha1.ReleaseAnnotation: mark.String()},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(canary, corev1.SchemeGroupVersion.WithKind("Service"))},
 		},
 		Spec: appsv1.ReplicaSetSpec{
@@ -127,8 +128,8 @@ func Handover(rs *appsv1.ReplicaSet, d *appsv1.Deployment) (patch.Patch, error) 
 	p := patch.Patch{patch.Version(rs.ResourceVersion)}
 	p = append(p, patch.SetIn(annotationsPath, rs.Annotations, desiredAnnotation, strconv.Itoa(int(Replicas(d))))...)
 	p = append(p, patch.SetIn(annotationsPath, rs.Annotations, maxAnnotation, strconv.Itoa(int(most)))...)
-	p = append(p, patch.Test(annotationsPath+patch.Pointer(ReleaseAnnotation), rs.Annotations[ReleaseAnnotation]),
-		patch.Remove(annotationsPath+patch.Pointer(ReleaseAnnotation)))
+	p = append(p, patch.Test(annotationsPath+patch.Pointer(v1alpha1.ReleaseAnnotation), rs.Annotations[v1alpha1.ReleaseAnnotation]),
+		patch.Remove(annotationsPath+patch.Pointer(v1alpha1.ReleaseAnnotation)))
 	return append(p, patch.Replace(ownersPath, owners)), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -32,7 +33,7 @@ func Selector(svc *corev1.Service, hashes ...string) map[string]string {
 
 func narrowed(svc *corev1.Service, hashes []string) bool {
 	hash, found := svc.Spec.Selector[HashLabel]
-	_, labelled := svc.Labels[NarrowedLabel]
+	_, labelled := svc.Labels[v1alpha1.NarrowedLabel]
 	return found && (labelled || slices.Contains(hashes, hash))
 }
 
@@ -48,7 +49,7 @@ func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hash
 			Name:        name,
 			Namespace:   svc.Namespace,
 			Labels:      with(meshKeys(svc.Labels), ManagedByLabel, ManagedBy),
-			Annotations: with(meshKeys(svc.Annotations), ReleaseAnnotation, mark.String()),
+			Annotations: with(meshKeys(svc.Annotations), v1alpha1.ReleaseAnnotation, mark.String()),
 		},
 		Spec: corev1.ServiceSpec{
 			Type:                     corev1.ServiceTypeClusterIP,
@@ -82,7 +83,7 @@ func Narrow(svc *corev1.Service, hash string, hashes ...string) (patch.Patch, er
 		return nil, problem(NoSelector, "spec.selector of Service %s/%s is empty: give it the labels of the Deployment's pod template", svc.Namespace, svc.Name)
 	}
 	p := patch.SetIn(selectorPath, svc.Spec.Selector, HashLabel, hash)
-	return append(p, patch.SetIn(labelsPath, svc.Labels, NarrowedLabel, hash)...), nil
+	return append(p, patch.SetIn(labelsPath, svc.Labels, v1alpha1.NarrowedLabel, hash)...), nil
 }
 
 // MoveNarrowing moves the narrowing from one arm to the other: to the canary as the first step of the handover, back to the stable as
@@ -102,7 +103,7 @@ func Widen(svc *corev1.Service, hashes ...string) patch.Patch {
 	if narrowed(svc, hashes) {
 		p = unset(selectorPath, svc.Spec.Selector, HashLabel)
 	}
-	return append(p, unset(labelsPath, svc.Labels, NarrowedLabel)...)
+	return append(p, unset(labelsPath, svc.Labels, v1alpha1.NarrowedLabel)...)
 }
 
 // Abort is the first lever: all that is routed to the canary Service meets stable pods, and the Service says so for any pass that comes
@@ -110,7 +111,7 @@ func Widen(svc *corev1.Service, hashes ...string) patch.Patch {
 // Nil when it has been pulled.
 func Abort(canary *corev1.Service, stableHash string, number int64) patch.Patch {
 	mark := strconv.FormatInt(number, 10)
-	_, pulled := canary.Annotations[AbortedAnnotation]
+	_, pulled := canary.Annotations[v1alpha1.AbortedAnnotation]
 	if pulled && canary.Spec.Selector[HashLabel] == stableHash {
 		return nil
 	}
@@ -119,7 +120,7 @@ func Abort(canary *corev1.Service, stableHash string, number int64) patch.Patch 
 	case pulled:
 		return p
 	case len(canary.Annotations) == 0:
-		return append(p, patch.Add(annotationsPath, map[string]string{AbortedAnnotation: mark}))
+		return append(p, patch.Add(annotationsPath, map[string]string{v1alpha1.AbortedAnnotation: mark}))
 	}
-	return append(p, patch.Add(annotationsPath+patch.Pointer(AbortedAnnotation), mark))
+	return append(p, patch.Add(annotationsPath+patch.Pointer(v1alpha1.AbortedAnnotation), mark))
 }

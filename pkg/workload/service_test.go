@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -21,7 +22,7 @@ func TestTheCanaryServiceIsTheUsersForCallersInTheMesh(t *testing.T) {
 func TestACanaryServiceNeedsNothingOfTheUsersButPortsAndSelector(t *testing.T) {
 	svc := edit(service(), func(s *corev1.Service) { s.Labels, s.Annotations = nil, nil })
 	got := CanaryService(svc, "checkout-canary", canaryHash, mark7)
-	if got.Labels[ManagedByLabel] != ManagedBy || got.Annotations[ReleaseAnnotation] != mark7.String() {
+	if got.Labels[ManagedByLabel] != ManagedBy || got.Annotations[v1alpha1.ReleaseAnnotation] != mark7.String() {
 		t.Errorf("labels %v, annotations %v; want our marks", got.Labels, got.Annotations)
 	}
 }
@@ -32,7 +33,7 @@ func TestAServiceIsAfterARelease(t *testing.T) {
 		s.Labels["new"], s.Spec.Selector["zone"] = "1", "a"
 		delete(s.Labels, "team")
 	}
-	stripped := func(s *corev1.Service) { delete(s.Labels, NarrowedLabel) }
+	stripped := func(s *corev1.Service) { delete(s.Labels, v1alpha1.NarrowedLabel) }
 	reverted := func(s *corev1.Service) { delete(s.Spec.Selector, HashLabel) }
 	for name, user := range map[string]*corev1.Service{"with labels": service(), "without labels": edit(service(), bare)} {
 		for what, meanwhile := range map[string]func(*corev1.Service){
@@ -54,7 +55,7 @@ func TestAServiceIsAfterARelease(t *testing.T) {
 					edited(want)
 				}
 				s = mustApply(t, s, must(MoveNarrowing(s, stableHash, canaryHash)))
-				if s.Spec.Selector[HashLabel] != canaryHash || s.Labels[NarrowedLabel] != canaryHash {
+				if s.Spec.Selector[HashLabel] != canaryHash || s.Labels[v1alpha1.NarrowedLabel] != canaryHash {
 					t.Fatalf("selector %v, labels %v; want both moved to %s", s.Spec.Selector, s.Labels, canaryHash)
 				}
 				if d := cmp.Diff(want.Spec.Selector, Selector(s)); d != "" {
@@ -84,7 +85,7 @@ func FuzzNarrowingAndWideningIsIdentity(f *testing.F) {
 	f.Add("app", "checkout", "team", "till", false)
 	f.Add("a/b~c", "", "x~1y", "", true)
 	f.Fuzz(func(t *testing.T, key, value, label, text string, none bool) {
-		if key == HashLabel || label == NarrowedLabel || !clean(key, value, label, text) {
+		if key == HashLabel || label == v1alpha1.NarrowedLabel || !clean(key, value, label, text) {
 			t.Skip()
 		}
 		user := edit(service(), func(s *corev1.Service) {
@@ -117,8 +118,8 @@ func clean(values ...string) bool {
 func TestNarrowingPutsBackWhatWasReverted(t *testing.T) {
 	cases := map[string]func(*corev1.Service){
 		"the selector":         func(s *corev1.Service) { delete(s.Spec.Selector, HashLabel) },
-		"the label":            func(s *corev1.Service) { delete(s.Labels, NarrowedLabel) },
-		"both":                 func(s *corev1.Service) { delete(s.Spec.Selector, HashLabel); delete(s.Labels, NarrowedLabel) },
+		"the label":            func(s *corev1.Service) { delete(s.Labels, v1alpha1.NarrowedLabel) },
+		"both":                 func(s *corev1.Service) { delete(s.Spec.Selector, HashLabel); delete(s.Labels, v1alpha1.NarrowedLabel) },
 		"another hash in both": narrowedTo("other"),
 	}
 	want := edit(service(), narrowedTo(stableHash))
@@ -181,7 +182,7 @@ func TestWritesToTheUsersServiceConflictWithWhoeverWroteMeanwhile(t *testing.T) 
 func TestTheFirstLeverSendsTheCanarysTrafficToStablePodsAndSaysSo(t *testing.T) {
 	pulled := func(s *corev1.Service) {
 		s.Spec.Selector[HashLabel] = stableHash
-		s.Annotations[AbortedAnnotation] = "7"
+		s.Annotations[v1alpha1.AbortedAnnotation] = "7"
 	}
 	back := func(s *corev1.Service) { s.Spec.Selector[HashLabel] = canaryHash }
 	cases := map[string]struct{ seen, there *corev1.Service }{
@@ -205,7 +206,7 @@ func TestTheFirstLeverSendsTheCanarysTrafficToStablePodsAndSaysSo(t *testing.T) 
 		})
 	}
 	bare := edit(canaryService(), func(s *corev1.Service) { s.Annotations = nil })
-	if got := mustApply(t, bare, Abort(bare, stableHash, 7)); got.Annotations[AbortedAnnotation] != "7" {
+	if got := mustApply(t, bare, Abort(bare, stableHash, 7)); got.Annotations[v1alpha1.AbortedAnnotation] != "7" {
 		t.Errorf("annotations = %v, want the mark also where there were none", got.Annotations)
 	}
 }

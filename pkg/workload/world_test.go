@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 )
 
@@ -77,7 +78,7 @@ func waits(d *appsv1.Deployment) { d.Spec.Template = template("1.5.0") }
 
 func pause(d *appsv1.Deployment) { d.Spec.Paused = true }
 
-func held(d *appsv1.Deployment) { d.Labels[HeldLabel] = "true" }
+func held(d *appsv1.Deployment) { d.Labels[v1alpha1.HeldLabel] = "true" }
 
 func replicas(n int32) func(*appsv1.Deployment) {
 	return func(d *appsv1.Deployment) { d.Spec.Replicas = &n }
@@ -113,7 +114,7 @@ func service() *corev1.Service {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "checkout", Namespace: "shop", UID: "s-uid", ResourceVersion: "400",
 			Labels:      map[string]string{"team": "till", "networking.istio.io/enableAutoMTLS": "true"},
-			Annotations: map[string]string{PolicyAnnotation: "standard", "networking.istio.io/exportTo": "."},
+			Annotations: map[string]string{v1alpha1.PolicyAnnotation: "standard", "networking.istio.io/exportTo": "."},
 		},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeLoadBalancer, ClusterIP: "10.0.0.7", ClusterIPs: []string{"10.0.0.7"}, HealthCheckNodePort: 30100,
@@ -133,7 +134,7 @@ func service() *corev1.Service {
 }
 
 func narrowedTo(hash string) func(*corev1.Service) {
-	return func(s *corev1.Service) { s.Spec.Selector[HashLabel], s.Labels[NarrowedLabel] = hash, hash }
+	return func(s *corev1.Service) { s.Spec.Selector[HashLabel], s.Labels[v1alpha1.NarrowedLabel] = hash, hash }
 }
 
 func canaryService() *corev1.Service {

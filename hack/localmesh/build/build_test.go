@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,6 +29,7 @@ func TestKeyChangesWithEverythingThatDecidesTheResult(t *testing.T) {
 	}
 	cases := map[string]func(*program){
 		"the tags":     func(p *program) { p.tags = "other" },
+		"the flags":    func(p *program) { p.own = []string{"a/...=-l"} },
 		"the stamp":    func(p *program) { p.stamp = []string{"a.b=c"} },
 		"the packages": func(p *program) { p.targets = map[string]string{"prometheus": "other"} },
 		"the copies":   func(p *program) { p.copies = map[string]string{"a": "m//b"} },
@@ -63,6 +66,43 @@ func TestEachGoProgramHasAPinnedModule(t *testing.T) {
 			t.Errorf("%s has no go.mod or no go.sum", p.name)
 		}
 	}
+}
+
+// What two modules have at different versions is compiled twice, with everything that imports it: minutes of each first build.
+func TestTheOperatorAndTheMeshShareVersions(t *testing.T) {
+	of := requirements(t, filepath.Join("_module", "go.mod.txt"))
+	for _, file := range []string{"../go.mod", "../../../go.mod"} {
+		for name, version := range requirements(t, file) {
+			if mesh, shared := of[name]; shared && mesh != version {
+				t.Errorf("%s is %s in %s and %s in _module/go.mod.txt; use the newer one in both", name, version, file, mesh)
+			}
+		}
+	}
+}
+
+// requirements are the modules of a go.mod with the versions that are used.
+func requirements(t *testing.T, file string) map[string]string {
+	t.Helper()
+	data, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json", file).Output()
+	if err != nil {
+		t.Fatalf("reading %s: %v", file, err)
+	}
+	type version struct{ Path, Version string }
+	var parsed struct {
+		Require []version
+		Replace []struct{ Old, New version }
+	}
+	if err := json.Unmarshal(data, &parsed); err != nil {
+		t.Fatalf("reading %s: %v", file, err)
+	}
+	out := map[string]string{}
+	for _, r := range parsed.Require {
+		out[r.Path] = r.Version
+	}
+	for _, r := range parsed.Replace {
+		out[r.Old.Path] = r.New.Version
+	}
+	return out
 }
 
 func TestAGivenProgramIsTakenAsItIs(t *testing.T) {

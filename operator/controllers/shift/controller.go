@@ -31,10 +31,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
-// workers is how many Services are looked at side by side.
-const workers = 4
+// workers is how many Services are looked at side by side: some may wait for webhooks that hang, each for a call's time limit.
+const workers = 16
 
 // A pass that failed is tried again after retryFirst, then ever later up to retryLast: an abort must not wait for minutes.
 const (
@@ -87,19 +88,12 @@ func Setup(m manager.Manager, s Settings) error {
 	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
 		return err
 	}
-	written := newWritten(clock.RealClock{})
-	r := &reconciler{
-		Settings: s, written: written, loader: newLoader(m.GetClient(), m.GetAPIReader(), written, s.Domain), client: m.GetClient(), reader: m.GetAPIReader(), guard: newGuard(m.GetClient(), clock.RealClock{}, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: clock.RealClock{}, live: newThrottle(),
-		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
-	}
-	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
-		return err
-	}
+	r := newReconciler(m, s, guarded)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
+			ReconciliationTimeout:   passLimit,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
 		}).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
@@ -108,9 +102,11 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod)).
 		Watches(&v1alpha1.TrafficShift{}, handler.EnqueueRequestsFromMapFunc(enqueue.neighbours), builder.WithPredicates(onDelete())).
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(virtualService(), handler.EnqueueRequestsFromMapFunc(enqueue.virtualService)).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
+	for _, kind := range routing.Kinds() {
+		b = b.Watches(ofKind(kind), handler.EnqueueRequestsFromMapFunc(enqueue.route))
+	}
 	if guarded {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
@@ -121,10 +117,19 @@ func Setup(m manager.Manager, s Settings) error {
 	return nil
 }
 
+// newReconciler is one with nothing in its memory. Guarded says that the cluster knows mutating admission policies.
+func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
+	c, direct, k := m.GetClient(), m.GetAPIReader(), clock.RealClock{}
+	w := newWritten(k)
+	return &reconciler{
+		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s.Domain), guard: newGuard(c, k, s.Hold, guarded),
+		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: k, live: newThrottle(), refusals: newRefusals(),
+		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
+	}
+}
+
 // Reconcile is one pass over one TrafficShift: load, observe, decide, send, report; and at its end what nothing waits for.
 func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	ctx, stop := context.WithTimeout(ctx, passLimit)
-	defer stop()
 	objects, found, err := r.loader.load(ctx, req.NamespacedName)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("reading what the pass needs: %w", err)
@@ -168,6 +173,7 @@ func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) (*clu
 		}
 		v.Facts.Workload.Mode = mode
 	}
+	v.Facts.Denied = r.refusals.denial(key)
 	if rec := v.Facts.Release; rec != nil {
 		reading, known := r.Loop.Reading(key, rec.Number, release.Ask(rec))
 		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))
@@ -184,7 +190,7 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		r.guard.forget(key)
 		return 0
 	}
-	if runs(v.Facts.Release) || runs(d.Release) || len(d.Actions) > 0 {
+	if runs(v.Facts.Release) || runs(d.Release) || len(d.Writes()) > 0 {
 		return 0
 	}
 	changed, again, err := r.guard.renew(ctx, key, v.Deployment)
@@ -219,7 +225,7 @@ func (r *reconciler) timeAbort(ctx context.Context, v *cluster.View, d release.D
 }
 
 func forgets(d release.Decision) bool {
-	return len(d.Actions) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
+	return len(d.Writes()) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
 }
 
 // sooner is the shorter of two times to wait, of which 0 means that there is nothing to wait for.

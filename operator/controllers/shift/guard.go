@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -143,7 +144,7 @@ func (g *guard) known(key types.NamespacedName, d *appsv1.Deployment, on version
 	return g.proofs[key], g.since
 }
 
-func held(d *appsv1.Deployment) bool { return d.Labels[workload.HeldLabel] == "true" }
+func held(d *appsv1.Deployment) bool { return d.Labels[v1alpha1.HeldLabel] == "true" }
 
 // forget drops what is known of the Deployment of a TrafficShift: it, or its Deployment, is gone.
 func (g *guard) forget(key types.NamespacedName) {

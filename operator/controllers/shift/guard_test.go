@@ -19,7 +19,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
-	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // shop is the TrafficShift that all is about.
@@ -41,7 +40,7 @@ type guarded struct {
 
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "checkout", UID: "1", Labels: map[string]string{workload.HeldLabel: "true"}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "checkout", UID: "1", Labels: map[string]string{v1alpha1.HeldLabel: "true"}}}
 	g := &guarded{t: t, d: d, clock: clocktesting.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), policy: "1", binding: "1", follows: true}
 	g.made = metav1.NewTime(g.clock.Now().Add(-time.Hour))
 	c := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{Get: g.get, Patch: g.patch}).Build()
@@ -182,7 +181,7 @@ func TestADeploymentThatLostItsLabelIsProvenAgain(t *testing.T) {
 	g.d.Labels = nil
 	g.renew(0, 0, release.HoldUnknown, 0)
 	g.kept(0)
-	g.d.Labels = map[string]string{workload.HeldLabel: "true"}
+	g.d.Labels = map[string]string{v1alpha1.HeldLabel: "true"}
 	g.is(0, release.HoldUnknown)
 	g.follows = false
 	g.renew(0, 1, release.HoldAlways, proofRenewed)

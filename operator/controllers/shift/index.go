@@ -44,22 +44,25 @@ type Index struct {
 
 // Indices are those that the controller reads its caches by. Domain is the cluster's.
 func Indices(domain string) []Index {
-	return []Index{
+	all := []Index{
 		{&v1alpha1.TrafficShift{}, keysField, keysOf(func(s *v1alpha1.TrafficShift) []string { return keysOfShift(s, domain) })},
 		{&corev1.Service{}, keysField, keysOf(keysOfService)},
 		{&appsv1.Deployment{}, keysField, keysOf(keysOfDeployment)},
 		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
 		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
-		{virtualService(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })},
 		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRule(u, domain) })},
 	}
+	for _, kind := range routing.Kinds() {
+		all = append(all, Index{ofKind(kind), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })})
+	}
+	return all
 }
 
 // AddIndices adds the indices to the caches, before these are filled.
 func AddIndices(ctx context.Context, to client.FieldIndexer, domain string) error {
 	for _, i := range Indices(domain) {
 		if err := to.IndexField(ctx, i.Object, i.Field, i.Keys); err != nil {
-			return fmt.Errorf("indexing %T: %w", i.Object, err)
+			return fmt.Errorf("indexing %s: %w", idOf(i.Object).kind, err)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -271,23 +272,31 @@ func (l *loader) loadRoutes(ctx context.Context, o *cluster.Objects) error {
 			keys = append(keys, wildcardKey(w))
 		}
 	}
-	var err error
-	if o.Routes, err = l.kind(ctx, virtualServiceKind, "", keys...); err != nil {
-		return err
-	}
-	if o.Rules, err = l.kind(ctx, destinationRuleKind, o.Shift.Namespace, rules...); err != nil || canary == "" {
-		return err
-	}
-	for list, kind := range map[*[]*unstructured.Unstructured]*unstructured.Unstructured{&o.Routes: virtualService(), &o.Rules: destinationRule()} {
-		u, err := getKind(ctx, l.finder, kind.GroupVersionKind(), o.Shift.Namespace, canary)
+	for _, kind := range routing.Kinds() {
+		found, err := l.found(ctx, kind, "", keys, o.Shift.Namespace, canary)
 		if err != nil {
 			return err
 		}
-		if u != nil {
-			*list = placed(*list, u)
-		}
+		o.Routes = append(o.Routes, found...)
 	}
-	return nil
+	var err error
+	o.Rules, err = l.found(ctx, destinationRuleKind, o.Shift.Namespace, rules, o.Shift.Namespace, canary)
+	return err
+}
+
+// found are the objects of a kind with one of the keys, and the one of that name.
+func (l *loader) found(
+	ctx context.Context, kind schema.GroupVersionKind, in string, keys []string, namespace, name string,
+) ([]*unstructured.Unstructured, error) {
+	all, err := l.kind(ctx, kind, in, keys...)
+	if err != nil || name == "" {
+		return all, err
+	}
+	named, err := getKind(ctx, l.finder, kind, namespace, name)
+	if named != nil {
+		all = placed(all, named)
+	}
+	return all, err
 }
 
 // catchUp puts what the operator wrote in the place of what the caches have of it: the TrafficShift's own writes, and those of others to

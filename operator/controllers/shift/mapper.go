@@ -21,13 +21,10 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// Istio's objects are read as they are, unknown fields and all: what is written back are patches of what was read.
-var (
-	virtualServiceKind  = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "VirtualService"}
-	destinationRuleKind = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "DestinationRule"}
-)
+// destinationRuleKind is read as it is, like the objects that carry routes, unknown fields and all: what is written back are patches of what
+// was read.
+var destinationRuleKind = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "DestinationRule"}
 
-func virtualService() *unstructured.Unstructured  { return ofKind(virtualServiceKind) }
 func destinationRule() *unstructured.Unstructured { return ofKind(destinationRuleKind) }
 
 func ofKind(k schema.GroupVersionKind) *unstructured.Unstructured {
@@ -186,8 +183,8 @@ func (m mapper) pods(ctx context.Context, namespace string, labels map[string]st
 	return m.requests(ctx, namespace, keys...)
 }
 
-// virtualService concerns whoever's hosts it names or covers, whether that one may write it or not, and whoever's mark it bears.
-func (m mapper) virtualService(ctx context.Context, o client.Object) []reconcile.Request {
+// route concerns whoever's hosts it names or covers, whether that one may write it or not, and whoever's mark it bears.
+func (m mapper) route(ctx context.Context, o client.Object) []reconcile.Request {
 	vs, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil

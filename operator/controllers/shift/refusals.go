@@ -1,6 +1,7 @@
 package shift
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -27,20 +28,32 @@ type refusal struct {
 	verb    release.Verb
 	failure *cluster.Failure
 	times   int
-	until   time.Time
+	since   time.Time // when it was denied first
+	until   time.Time // when it is tried again
 }
 
 func newRefusals() *refusals { return &refusals{last: map[types.NamespacedName]refusal{}} }
 
-// standing is the failure of the same write before, while it is too early to try again; nil when it may be sent.
-func (r *refusals) standing(key types.NamespacedName, w *cluster.Write, now time.Time) *cluster.Failure {
+// standing is the failure of one of these writes before, while it is too early to try again; nil when all may be sent.
+func (r *refusals) standing(key types.NamespacedName, writes []cluster.Write, now time.Time) *cluster.Failure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, found := r.last[key]
-	if !found || w.Lever || last.verb != w.Action.Verb || !now.Before(last.until) {
+	if !found || !now.Before(last.until) || !slices.ContainsFunc(writes, func(w cluster.Write) bool { return !w.Lever && w.Action.Verb == last.verb }) {
 		return nil
 	}
 	return last.failure
+}
+
+// denial is the write that is denied now; nil when none is.
+func (r *refusals) denial(key types.NamespacedName) *release.Denial {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, found := r.last[key]
+	if !found {
+		return nil
+	}
+	return &release.Denial{Reason: last.failure.Reason(), Message: last.failure.Message(), Since: last.since}
 }
 
 // note remembers a write that was denied.
@@ -50,15 +63,15 @@ func (r *refusals) note(key types.NamespacedName, f *cluster.Failure, now time.T
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	times := 1
+	times, since := 1, now
 	if last := r.last[key]; last.verb == f.Write.Action.Verb {
-		times = last.times + 1
+		times, since = last.times+1, last.since
 	}
 	wait := refusedFirst
 	for n := 1; n < times && wait < refusedLast; n++ {
 		wait *= 2
 	}
-	r.last[key] = refusal{f.Write.Action.Verb, f, times, now.Add(min(wait, refusedLast))}
+	r.last[key] = refusal{f.Write.Action.Verb, f, times, since, now.Add(min(wait, refusedLast))}
 }
 
 // pass forgets the denial of a write that was accepted.

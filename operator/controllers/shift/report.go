@@ -27,7 +27,9 @@ const liveInterval = 15 * time.Second
 func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1alpha1.TrafficShiftStatus) error {
 	after := v.Shift.DeepCopy()
 	after.Status = status
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{})); err != nil {
+	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{}),
+		client.DisableReadYourWritesConsistency)
+	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
 	r.written.note(client.ObjectKeyFromObject(after), after)
@@ -60,7 +62,7 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	}
 	r.failures.Forget(key)
 	after := d.After
-	if len(d.Actions) > 0 {
+	if len(d.Writes()) > 0 {
 		after = time.Millisecond
 	}
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long

@@ -18,16 +18,14 @@ func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decisi
 	key := client.ObjectKeyFromObject(v.Shift)
 	writes := cluster.Plan(v, d)
 	var failed []int
-	var first *cluster.Failure
+	first := r.refusals.standing(key, writes, r.clock.Now())
+	waits := first != nil // of what leads to a write that would be denied again, only levers are sent
 	for i := range writes {
 		w := &writes[i]
-		if !w.Due(failed) {
+		if !w.Due(failed) || waits && !w.Lever {
 			continue
 		}
-		failure := r.refusals.standing(key, w, r.clock.Now())
-		if failure == nil {
-			failure = r.write(ctx, v, w)
-		}
+		failure := r.write(ctx, v, w)
 		if failure == nil {
 			continue
 		}
@@ -79,7 +77,7 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	case cluster.Status:
 		return r.patchStatus(ctx, v, *w.Status)
 	case cluster.Create:
-		if err := r.client.Create(ctx, w.Object); err != nil {
+		if err := r.client.Create(ctx, w.Object, client.DisableReadYourWritesConsistency); err != nil {
 			return err
 		}
 		r.written.note(client.ObjectKeyFromObject(v.Shift), w.Object)
@@ -97,7 +95,7 @@ func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cl
 	if w.ExactVersion {
 		only.ResourceVersion = &version
 	}
-	if err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only); client.IgnoreNotFound(err) != nil {
+	if err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency); client.IgnoreNotFound(err) != nil {
 		return err
 	}
 	r.written.gone(key, w.Object)
@@ -117,7 +115,7 @@ func (r *reconciler) patch(ctx context.Context, key types.NamespacedName, w *clu
 	if !ok {
 		return fmt.Errorf("copying %s: not an object", w.Object.GetName())
 	}
-	if err := r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body)); err != nil {
+	if err := r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency); err != nil {
 		if w.Action.Verb == release.Forget && apierrors.IsNotFound(err) {
 			return nil
 		}

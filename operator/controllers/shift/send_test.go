@@ -64,10 +64,10 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.TrafficShiftSpec{Service: v1alpha1.ServiceReference{Name: "web"}}}
 	shift.Status.Release = &v1alpha1.Release{Number: 7, Revision: "v2", Stable: "v1", State: v1alpha1.StateShifting, Step: 1, Weight: "1%", StartedAt: at}
 	canary := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-canary",
-		Annotations: map[string]string{workload.ReleaseAnnotation: "shop/web 7"}}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web", workload.HashLabel: "v2"}}}
+		Annotations: map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 7"}}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web", workload.HashLabel: "v2"}}}
 	vs := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": map[string]any{"namespace": "shop", "name": "web",
-			"annotations": map[string]any{routing.AnnotationRelease: "shop/web 7"}},
+			"annotations": map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 7"}},
 		"spec": map[string]any{"hosts": []any{"web"}, "http": []any{map[string]any{"route": []any{
 			map[string]any{"destination": map[string]any{"host": "web"}, "weight": int64(99)},
 			map[string]any{"destination": map[string]any{"host": "web-canary"}, "weight": int64(1)}}}}},
@@ -110,7 +110,7 @@ func refusing(err error, kinds ...string) func(string) error {
 // abort are the levers of an abort.
 func abort() release.Decision {
 	return release.Decision{
-		Actions: []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
+		Levers:  []release.Action{{Verb: release.AbortService, Hash: "v1"}, {Verb: release.AbortRoutes}},
 		Release: &v1alpha1.Release{Number: 7, Revision: "v2", Stable: "v1", State: v1alpha1.StateAborting, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}},
 	}
 }
@@ -144,7 +144,7 @@ func TestARaiseThatIsNotRecordedIsNotWritten(t *testing.T) {
 	m := inTheMiddle(t, refusing(nil))
 	m.view.Shift = m.view.Shift.DeepCopy()
 	m.view.Shift.ResourceVersion = "1" // another has written the status since it was read
-	d := release.Decision{Actions: []release.Action{{Verb: release.Save}, {Verb: release.Raise, Share: 250_000}}, Release: m.view.Facts.Release}
+	d := release.Decision{Actions: []release.Action{{Verb: release.Save}, {Verb: release.Raise, Who: routing.Population{Share: 250_000}}}, Release: m.view.Facts.Release}
 	if failure := m.send(t.Context(), m.view, d); failure == nil || failure.Write.Action.Verb != release.Save || !failure.Stale() {
 		t.Errorf("failure = %v, want that of the record", failure)
 	}
@@ -163,7 +163,7 @@ func policyDenial() error {
 // A denial is told as one, by whom and for what, and is not sent again with every pass; a lever is.
 func TestADenialIsToldAndBacksOff(t *testing.T) {
 	m := inTheMiddle(t, refusing(policyDenial(), "VirtualService"))
-	d := release.Decision{Actions: []release.Action{{Verb: release.Raise, Share: 250_000}}, Release: m.view.Facts.Release.DeepCopy(), Reason: v1alpha1.ReasonReleasing, Message: "25%"}
+	d := release.Decision{Actions: []release.Action{{Verb: release.Raise, Who: routing.Population{Share: 250_000}}}, Release: m.view.Facts.Release.DeepCopy(), Reason: v1alpha1.ReasonReleasing, Message: "25%"}
 	for range 600 { // a minute of ten passes a second
 		failure := m.send(t.Context(), m.view, d)
 		if failure == nil || !failure.Denied() || failure.Stale() || failure.Reason() != v1alpha1.ReasonRouteWriteDenied {
@@ -185,8 +185,7 @@ func TestADenialIsToldAndBacksOff(t *testing.T) {
 		t.Errorf("people are told %+v", c)
 	}
 	before := m.asked
-	m.send(t.Context(), m.view, abort())
-	if m.asked != before+2 {
+	if failure := m.send(t.Context(), m.view, abort()); failure == nil || m.asked != before+2 {
 		t.Errorf("%d levers were tried, want 2", m.asked-before)
 	}
 }

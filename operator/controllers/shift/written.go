@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,17 @@ type answer struct {
 	deleted bool
 	unknown bool
 	at      time.Time
+	// writers are the TrafficShifts that wrote it.
+	writers []types.NamespacedName
+}
+
+// overtook says whether the answer is to a later write than another one, which arrived after it.
+func (a answer) overtook(b answer) bool {
+	if a.unknown || b.unknown || a.deleted || b.deleted {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(a.object.GetResourceVersion(), b.object.GetResourceVersion())
+	return err == nil && order > 0
 }
 
 func newWritten(c clock.PassiveClock) *written {
@@ -69,6 +81,12 @@ func (w *written) put(shift types.NamespacedName, a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := idOf(a.object)
+	before, found := w.answers[id]
+	writers := append(slices.Clone(before.writers), shift)
+	if found && before.overtook(a) {
+		a = before // two writes at a time: their answers may arrive in either order
+	}
+	a.writers = writers
 	w.answers[id] = a
 	if w.byShift[shift] == nil {
 		w.byShift[shift] = map[objectID]bool{}
@@ -76,12 +94,16 @@ func (w *written) put(shift types.NamespacedName, a answer) {
 	w.byShift[shift][id] = true
 }
 
-// forget drops what a TrafficShift has written.
+// forget drops what a TrafficShift alone has written.
 func (w *written) forget(shift types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id := range w.byShift[shift] {
-		delete(w.answers, id)
+		a := w.answers[id]
+		a.writers = slices.DeleteFunc(slices.Clone(a.writers), func(s types.NamespacedName) bool { return s == shift })
+		if w.answers[id] = a; len(a.writers) == 0 {
+			delete(w.answers, id)
+		}
 	}
 	delete(w.byShift, shift)
 }
@@ -91,13 +113,13 @@ func (w *written) drop(a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := idOf(a.object)
-	if w.answers[id].object != a.object {
+	now, found := w.answers[id]
+	if !found || now.object != a.object {
 		return
 	}
 	delete(w.answers, id)
-	for shift, ids := range w.byShift {
-		delete(ids, id)
-		if len(ids) == 0 {
+	for _, shift := range now.writers {
+		if delete(w.byShift[shift], id); len(w.byShift[shift]) == 0 {
 			delete(w.byShift, shift)
 		}
 	}
@@ -204,10 +226,11 @@ func (w *written) renew(a answer, now client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := idOf(a.object)
-	if w.answers[id].object != a.object {
+	last, found := w.answers[id]
+	if !found || last.object != a.object {
 		return
 	}
-	next := answer{object: now, at: w.clock.Now()}
+	next := answer{object: now, at: w.clock.Now(), writers: last.writers}
 	if now == nil {
 		next.object, next.deleted = a.object, true
 	}

@@ -186,7 +186,7 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 	if w.Deployment == nil {
 		return nil
 	}
-	a.Does = append(a.Does, fmt.Sprintf("Deployment %s gets the label %s, by which a change of its pod template rolls out by nobody but Stagger", w.Deployment.Name, workload.HeldLabel))
+	a.Does = append(a.Does, fmt.Sprintf("Deployment %s gets the label %s, by which a change of its pod template rolls out by nobody but Stagger", w.Deployment.Name, v1alpha1.HeldLabel))
 	if w.Stable != nil {
 		a.Leaves = append(a.Leaves, fmt.Sprintf("its %d pods, of ReplicaSet %s, serve on as the stable", w.Replicas, w.Stable.Name))
 	}
@@ -227,7 +227,7 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 	switch covered := routing.Covers(all, t); {
 	case covered && len(names) == 0 && a.Obstacle == "":
 		a.Obstacle = fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
-			t.Host(), c.Namespace, routing.AnnotationAllow, c.Namespace)
+			t.Host(), c.Namespace, v1alpha1.AllowAnnotation, c.Namespace)
 	case !covered:
 		if problem := routing.Unmakeable(service.Spec.Ports, t); problem != "" && a.Obstacle == "" {
 			a.Obstacle = problem

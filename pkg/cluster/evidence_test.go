@@ -1,0 +1,102 @@
+package cluster_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+func TestWhatARecordWantsCounted(t *testing.T) {
+	p := inTheMiddle("shop")
+	v := cluster.Observe(p.objects(), settings(), noon)
+	ticks := cluster.Ticks{Fast: 15 * time.Second, Slow: time.Minute}
+	if f := cluster.Follow(v, nil, ticks); f != (cluster.Following{}) {
+		t.Errorf("without a record: %+v", f)
+	}
+	rec := p.shift.Status.Release
+	f := cluster.Follow(v, rec, ticks)
+	if f.Release != 3 || f.Count == nil || f.Suspect != nil || !f.Weight.WrittenAt.Equal(rec.StepStartedAt.Time) || f.Weight.Alone {
+		t.Fatalf("of a running release: %+v", f)
+	}
+	if want := (counting.Service{Namespace: "shop", Name: "web-canary"}); f.Count.Canary != want || !f.Count.PastKnown || f.Count.Config.Fast != ticks.Fast {
+		t.Errorf("counts %+v", f.Count)
+	}
+	taken := rec.DeepCopy()
+	taken.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable}
+	taken.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Against: "250"}}
+	if f := cluster.Follow(v, taken, ticks); f.Count != nil || f.Suspect == nil || f.Suspect.ReplicaSet != p.canary.Name {
+		t.Errorf("of one that is taken back for its counts: %+v", f)
+	}
+	taken.Outcome.Reason = v1alpha1.ReasonCommanded
+	if f := cluster.Follow(v, taken, ticks); f.Count != nil || f.Suspect != nil {
+		t.Errorf("of one that a person takes back: %+v", f)
+	}
+}
+
+func TestWhatAReadingSaysToTheRules(t *testing.T) {
+	at := metav1.NewTime(noon.Add(-time.Minute))
+	arms := func(canary, stable float64) evidence.Arms {
+		return evidence.Arms{Canary: evidence.Counts{Requests: canary}, Stable: evidence.Counts{Requests: stable}}
+	}
+	cases := map[string]struct {
+		settled *metav1.Time
+		reading cluster.Reading
+		known   bool
+		want    release.Evidence
+	}{
+		"nothing is counted yet": {nil, cluster.Reading{}, false,
+			release.Evidence{Share: -1, Reason: v1alpha1.ReasonPending, Message: "counting has not begun yet"}},
+		"without traffic": {nil, cluster.Reading{Fresh: true, Seen: true}, true, release.Evidence{Fresh: true, Seen: true, Share: -1}},
+		"as wanted":       {nil, cluster.Reading{Since: arms(250, 750)}, true, release.Evidence{Share: 250_000, Requests: 1000, Agreement: release.AgreementYes}},
+		"more than wanted": {nil, cluster.Reading{Since: arms(500, 500)}, true,
+			release.Evidence{Share: 500_000, Requests: 1000, Agreement: release.AgreementNo}},
+		"as wanted of late": {&at, cluster.Reading{Since: arms(500, 500), Lately: arms(25, 75)}, true,
+			release.Evidence{Share: 250_000, Requests: 100, Agreement: release.AgreementYes}},
+	}
+	for name, c := range cases {
+		rec := inTheMiddle("shop").shift.Status.Release
+		rec.SettledAt = c.settled
+		if d := cmp.Diff(c.want, cluster.EvidenceOf(rec, c.reading, c.known, noon)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+		rec.Outcome = &v1alpha1.Outcome{}
+		if e := cluster.EvidenceOf(rec, c.reading, c.known, noon); e.Fresh || e.Share != -1 {
+			t.Errorf("%s, of a release that has its outcome: %+v", name, e)
+		}
+	}
+}
+
+// Levers wait for nothing; of other writes each needs those of the actions before it, and not those of its own.
+func TestWhatAWriteNeeds(t *testing.T) {
+	p := inTheMiddle("shop")
+	p.routes = append(p.routes, p.split("other", 250_000))
+	p.service.Spec.Selector["pod-template-hash"], p.service.Labels[v1alpha1.NarrowedLabel] = p.shift.Status.Release.Revision, p.shift.Status.Release.Revision
+	v := cluster.Observe(p.objects(), settings(), noon)
+	of := func(d release.Decision) (needs []int) {
+		for _, w := range cluster.Plan(v, d) {
+			needs = append(needs, w.Needs)
+		}
+		return needs
+	}
+	rec := p.shift.Status.Release
+	back := release.Decision{Levers: []release.Action{{Verb: release.AbortService, Hash: "old"}, {Verb: release.AbortRoutes}, {Verb: release.Narrow, Hash: "old"}}, Release: rec}
+	if d := cmp.Diff([]int{0, 0, 0, 0}, of(back)); d != "" {
+		t.Errorf("levers need (-want +got):\n%s", d)
+	}
+	on := release.Decision{Actions: []release.Action{{Verb: release.Save}, {Verb: release.RestoreRoutes}, {Verb: release.Widen}}, Release: rec}
+	if d := cmp.Diff([]int{0, 1, 1, 3}, of(on)); d != "" {
+		t.Errorf("other writes need (-want +got):\n%s", d)
+	}
+	w := cluster.Write{Needs: 2}
+	if !w.Due(nil) || !w.Due([]int{2}) || w.Due([]int{1}) {
+		t.Error("a write is due when those that it needs have not failed")
+	}
+}
