@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/stagger-dev/stagger/e2e/bed"
 )
 
@@ -22,7 +24,13 @@ type operator struct {
 // shares no Lease with another test's operator, and ends with the test.
 func startOperator(t *testing.T, namespace string, settings ...string) *operator {
 	t.Helper()
-	process, err := bed.NewOperator(t.Context(), filepath.Join(adm.programs, "stagger"), t.TempDir(), adm.config, append([]string{
+	return startOperatorBy(t, adm.config, namespace, settings...)
+}
+
+// startOperatorBy is startOperator by another way to the cluster.
+func startOperatorBy(t *testing.T, cluster *rest.Config, namespace string, settings ...string) *operator {
+	t.Helper()
+	process, err := bed.NewOperator(t.Context(), filepath.Join(adm.programs, "stagger"), t.TempDir(), cluster, append([]string{
 		fmt.Sprintf("sources=[{name: default, address: %q}]", prometheus()),
 		"namespaces=[" + namespace + "]",
 		"evidence.fastTick=1s", "evidence.slowTick=5s", "evidence.lag=2s", "pushBound=3s", "settleBound=10s",

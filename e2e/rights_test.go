@@ -155,8 +155,8 @@ func TestPeopleMayWhatTheirRolesSay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bind("viewer", "stagger-view")
-	bind("editor", "stagger-edit")
+	bind("viewer", "view")
+	bind("editor", "edit")
 	bind("platform", "stagger-policy-admin")
 	waitFor(t, "the bindings count", func() (bool, string) {
 		return may(t, "viewer", ns, "get stagger.dev/trafficshifts") && may(t, "editor", ns, "patch stagger.dev/trafficshifts") &&

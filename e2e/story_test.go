@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/e2e/bed"
@@ -78,6 +79,7 @@ const perSecond = 60
 type story struct {
 	t      *testing.T
 	ns     string
+	api    *rest.Config // the operator's way to the API server
 	op     *operator
 	load   *bed.Load
 	began  time.Time
@@ -87,7 +89,7 @@ type story struct {
 // tell sets the story up: the objects as a team applies them, load, the annotation, and the operator that takes charge.
 func tell(t *testing.T, extra ...string) *story {
 	t.Helper()
-	s := &story{t: t, ns: newNamespace(t)}
+	s := &story{t: t, ns: newNamespace(t), api: adm.config}
 	apply(t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
 	t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
 	if len(extra) == 0 {
@@ -130,7 +132,7 @@ func (s *story) rate(by, host string, perSecond int) {
 func (s *story) manage(settings ...string) {
 	s.t.Helper()
 	s.before = s.snapshot()
-	s.op = startOperator(s.t, s.ns, settings...)
+	s.op = startOperatorBy(s.t, s.api, s.ns, settings...)
 	kubectl(s.t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy="+s.ns)
 	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	s.before = s.snapshot()

@@ -162,21 +162,6 @@ func logsCommand(open opener) *cobra.Command {
 	}
 }
 
-func faultCommand(open opener) *cobra.Command {
-	return &cobra.Command{
-		Use:   "fault pause|resume|kill|start|restart COMPONENT",
-		Short: "Pause, kill or start a component",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := open()
-			if err != nil {
-				return err
-			}
-			return mesh.Fault(cmd.Context(), dir, args[0], args[1])
-		},
-	}
-}
-
 func superviseCommand(open opener) *cobra.Command {
 	return &cobra.Command{
 		Use: "supervise", Hidden: true, Args: cobra.NoArgs,

@@ -21,7 +21,7 @@ import (
 const certLifetime = 30 * 24 * time.Hour
 
 // writeAccess makes the API server's certificate, the key that signs service account tokens, the administrator's token and the
-// kubeconfig that uses it.
+// kubeconfigs that use it.
 func writeAccess(dir state.Dir) error {
 	ca, err := writeCertificates(dir)
 	if err != nil {
@@ -32,16 +32,19 @@ func writeAccess(dir state.Dir) error {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	token := hex.EncodeToString(secret)
-	kubeconfig := fmt.Sprintf(`apiVersion: v1
+	kubeconfig := func(server string) []byte {
+		return fmt.Appendf(nil, `apiVersion: v1
 kind: Config
 clusters: [{name: localmesh, cluster: {server: "%s", certificate-authority-data: %s}}]
 users: [{name: admin, user: {token: %s}}]
 contexts: [{name: localmesh, context: {cluster: localmesh, user: admin}}]
 current-context: localmesh
-`, state.APIServer, base64.StdEncoding.EncodeToString(ca), token)
+`, server, base64.StdEncoding.EncodeToString(ca), token)
+	}
 	files := map[string][]byte{
 		dir.Path("certs", "tokens.csv"): []byte(token + `,admin,admin,"system:masters"` + "\n"),
-		dir.Kubeconfig():                []byte(kubeconfig),
+		dir.Kubeconfig():                kubeconfig(state.APIServer),
+		dir.FaultyKubeconfig():          kubeconfig(state.FaultyAPIServer),
 	}
 	for path, data := range files {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

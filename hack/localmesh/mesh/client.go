@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,8 +40,8 @@ func client(dir state.Dir) *http.Client {
 	}}
 }
 
-func ask(ctx context.Context, dir state.Dir, method, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://localmesh"+path, nil)
+func ask(ctx context.Context, dir state.Dir, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://localmesh"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("asking the mesh: %w", err)
 	}
@@ -49,20 +50,20 @@ func ask(ctx context.Context, dir state.Dir, method, path string) ([]byte, error
 		return nil, fmt.Errorf("%w in %s (bring one up with: localmesh up --state %s): %w", ErrDown, dir, dir, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the mesh's answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(strings.TrimSpace(string(body)))
+		return nil, errors.New(strings.TrimSpace(string(answer)))
 	}
-	return body, nil
+	return answer, nil
 }
 
 // Look returns what the mesh in dir says of itself. The error is ErrDown when there is none.
 func Look(ctx context.Context, dir state.Dir) (Report, error) {
 	var r Report
-	body, err := ask(ctx, dir, http.MethodGet, "/status")
+	body, err := ask(ctx, dir, http.MethodGet, "/status", nil)
 	if err != nil {
 		return r, err
 	}
@@ -74,7 +75,7 @@ func Look(ctx context.Context, dir state.Dir) (Report, error) {
 
 // Fault does verb (Pause, Resume, Kill, Start or Restart) to a component of the mesh in dir.
 func Fault(ctx context.Context, dir state.Dir, verb, component string) error {
-	_, err := ask(ctx, dir, http.MethodPost, "/fault/"+verb+"/"+component)
+	_, err := ask(ctx, dir, http.MethodPost, "/fault/"+verb+"/"+component, nil)
 	return err
 }
 
@@ -84,7 +85,7 @@ func Down(ctx context.Context, dir state.Dir) error {
 	if _, err := os.Stat(string(dir)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if _, err := ask(ctx, dir, http.MethodPost, "/down"); err != nil && !errors.Is(err, ErrDown) {
+	if _, err := ask(ctx, dir, http.MethodPost, "/down", nil); err != nil && !errors.Is(err, ErrDown) {
 		return err
 	}
 	l, err := hold(ctx, dir)

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -35,6 +34,7 @@ type Report struct {
 //	GET  /status               Report
 //	POST /down                 ends the mesh
 //	POST /fault/VERB/COMPONENT
+//	POST, GET, DELETE /rules   of the faulty API server
 func (s *supervisor) listen() (end func(), err error) {
 	// A socket's path has room for some 100 bytes; relative to the folder it always fits.
 	if err := os.Chdir(string(s.dir)); err != nil {
@@ -48,6 +48,9 @@ func (s *supervisor) listen() (end func(), err error) {
 	mux.HandleFunc("GET /status", s.serveStatus)
 	mux.HandleFunc("POST /down", s.serveDown)
 	mux.HandleFunc("POST /fault/{verb}/{component}", s.serveFault)
+	mux.HandleFunc("POST /rules", s.serveAddRule)
+	mux.HandleFunc("GET /rules", s.serveRules)
+	mux.HandleFunc("DELETE /rules", s.serveClearRules)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -81,10 +84,7 @@ func (s *supervisor) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	for _, name := range names {
 		r.Components = append(r.Components, s.procs[name].status())
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(r); err != nil {
-		log.Printf("Answering: %v", err)
-	}
+	answer(w, r)
 }
 
 func (s *supervisor) serveFault(w http.ResponseWriter, r *http.Request) {

@@ -1,9 +1,10 @@
 // Package mesh runs a Kubernetes control plane, Istio's control plane, two Envoys and Prometheus on one machine, without containers.
 //
 //	supervisor ── owns the network namespace, starts everything below, takes commands on control.sock
+//	 ├─ (itself)          127.0.0.1:6444, the API server with faults to order (package apifault)
 //	 ├─ etcd              127.0.0.1:2379
 //	 ├─ apiserver         127.0.0.1:6443, admission webhooks reached through cluster IPs
-//	 ├─ controllers       Deployments, ReplicaSets, EndpointSlices, garbage, namespaces, service accounts
+//	 ├─ controllers       Deployments, ReplicaSets, EndpointSlices, garbage, namespaces, service accounts, aggregated roles
 //	 ├─ agent             the only node: binds pods and is their containers (package agent)
 //	 ├─ istiod            127.0.0.1:15010 (configuration), 10.96.x.x:15017 (webhook)
 //	 ├─ prometheus        127.0.0.1:9090

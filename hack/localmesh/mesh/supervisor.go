@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stagger-dev/stagger/hack/localmesh/apifault"
 	"github.com/stagger-dev/stagger/hack/localmesh/state"
 )
 
@@ -28,6 +29,7 @@ type supervisor struct {
 	begun  time.Time
 	launch launcher
 	procs  map[string]*process
+	rules  apifault.Rules
 	out    io.Writer // Progress for the person who brings the mesh up.
 
 	mu        sync.Mutex
@@ -52,7 +54,18 @@ func Supervise(ctx context.Context, dir state.Dir, opts Options, out io.Writer) 
 		return err
 	}
 	defer end()
-	defer s.killAll()
+	if err := setUpNetwork(); err != nil {
+		return err
+	}
+	if err := writeAccess(s.dir); err != nil {
+		return err
+	}
+	endFaulty, err := s.serveFaultyAPI()
+	if err != nil {
+		return err
+	}
+	defer endFaulty()
+	defer s.killAll() // Before the faulty API ends, by way of which a program may say goodbye.
 	if err := s.start(ctx); err != nil {
 		if errors.Is(context.Cause(ctx), errDown) {
 			return nil
@@ -75,12 +88,6 @@ func (s *supervisor) lap(what string) {
 func (s *supervisor) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the mesh did not start within %s", startLimit))
 	defer cancel()
-	if err := setUpNetwork(); err != nil {
-		return err
-	}
-	if err := writeAccess(s.dir); err != nil {
-		return err
-	}
 	if err := writeConfiguration(s.dir, s.opts); err != nil {
 		return err
 	}

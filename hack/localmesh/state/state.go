@@ -18,6 +18,8 @@ const (
 	Sidecar    = "10.244.200.2:80"
 	Prometheus = "http://127.0.0.1:9090"
 	APIServer  = "https://127.0.0.1:6443"
+	// FaultyAPIServer is the same API server behind a proxy that faults can be ordered of.
+	FaultyAPIServer = "https://127.0.0.1:6444"
 )
 
 // Dir is the folder that holds one mesh. It is absolute.
@@ -56,6 +58,9 @@ func (d Dir) Path(names ...string) string {
 // Kubeconfig is the file that gives administrator access to the mesh's API server.
 func (d Dir) Kubeconfig() string { return d.Path("kubeconfig") }
 
+// FaultyKubeconfig is the file that gives the same access by way of FaultyAPIServer.
+func (d Dir) FaultyKubeconfig() string { return d.Path("kubeconfig-faulty") }
+
 // Log is the file that holds a component's output.
 func (d Dir) Log(component string) string { return d.Path("logs", component+".log") }
 
@@ -80,7 +85,7 @@ func (d Dir) Clear() error {
 
 // Remove deletes the data of a mesh that has ended. Its logs stay for whoever wants to know why.
 func (d Dir) Remove() error {
-	for _, name := range []string{"bin", "certs", "components", "kubeconfig", "kubecache", "options.json", "control.sock"} {
+	for _, name := range []string{"bin", "certs", "components", "kubeconfig", "kubeconfig-faulty", "kubecache", "options.json", "control.sock"} {
 		if err := os.RemoveAll(d.Path(name)); err != nil {
 			return fmt.Errorf("removing the mesh's data: %w", err)
 		}
@@ -88,17 +93,18 @@ func (d Dir) Remove() error {
 	return nil
 }
 
-// Environ returns base with the variables that let programs find the mesh: KUBECONFIG, KUBECACHEDIR, PROMETHEUS_URL,
-// GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh. No name is in it twice.
+// Environ returns base with the variables that let programs find the mesh: KUBECONFIG, KUBECONFIG_FAULTY, KUBECACHEDIR,
+// PROMETHEUS_URL, GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh. No name is in it twice.
 func (d Dir) Environ(base []string) []string {
 	set := map[string]string{
-		"KUBECONFIG":     d.Kubeconfig(),
-		"KUBECACHEDIR":   d.Path("kubecache"),
-		"PROMETHEUS_URL": Prometheus,
-		"GATEWAY":        Gateway,
-		"SIDECAR":        Sidecar,
-		Variable:         string(d),
-		"PATH":           d.Path("bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"KUBECONFIG":        d.Kubeconfig(),
+		"KUBECONFIG_FAULTY": d.FaultyKubeconfig(),
+		"KUBECACHEDIR":      d.Path("kubecache"),
+		"PROMETHEUS_URL":    Prometheus,
+		"GATEWAY":           Gateway,
+		"SIDECAR":           Sidecar,
+		Variable:            string(d),
+		"PATH":              d.Path("bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
 	}
 	var env []string
 	for _, entry := range base {

@@ -49,7 +49,8 @@ func TestEnvironReplacesWhatIsThere(t *testing.T) {
 		values[name] = append(values[name], value)
 	}
 	for name, want := range map[string]string{
-		"HOME": "/h", "KUBECONFIG": "/m/kubeconfig", "PATH": "/m/bin:/usr/bin", Variable: "/m", "GATEWAY": Gateway, "PROMETHEUS_URL": Prometheus,
+		"HOME": "/h", "KUBECONFIG": "/m/kubeconfig", "KUBECONFIG_FAULTY": "/m/kubeconfig-faulty",
+		"PATH": "/m/bin:/usr/bin", Variable: "/m", "GATEWAY": Gateway, "PROMETHEUS_URL": Prometheus,
 	} {
 		if got := values[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want once %q", name, got, want)

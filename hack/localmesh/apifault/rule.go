@@ -1,0 +1,102 @@
+package apifault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rule says which requests it strikes, and what becomes of them. An empty list matches everything.
+type Rule struct {
+	// Verbs are Kubernetes' own, such as patch.
+	Verbs []string `json:"verbs,omitempty"`
+	// Resources are written as in a role, with the group where it matters: RESOURCE[.GROUP][/SUBRESOURCE]. A resource does not include
+	// its subresources; RESOURCE/* is all of them and the resource itself.
+	Resources []string `json:"resources,omitempty"`
+	// Namespaces and Names are those in the request's path. A request to create has no name in its path.
+	Namespaces []string `json:"namespaces,omitempty"`
+	Names      []string `json:"names,omitempty"`
+	// UserAgent is a part of the client's name of itself.
+	UserAgent string `json:"userAgent,omitempty"`
+
+	// Delay comes before whatever else happens.
+	Delay time.Duration `json:"delay,omitempty"`
+	// Status refuses a request, which does not reach the server. What the other fields of an answer leave out follows from it.
+	Status  int    `json:"status,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	// RetryAfter, in whole seconds, lets many clients try again by themselves.
+	RetryAfter time.Duration `json:"retryAfter,omitempty"`
+	// Hang keeps a request from the server and from an answer until the client has gone or the rule is over; then it is cut.
+	Hang bool `json:"hang,omitempty"`
+	// Break lets the server do as it is asked, and cuts its answer.
+	Break bool `json:"break,omitempty"`
+
+	// For and Count end the rule after a time and after so many requests. Without either it holds until it is cleared.
+	For   time.Duration `json:"for,omitempty"`
+	Count int           `json:"count,omitempty"`
+}
+
+// validate says what is wrong with a rule that cannot do what was meant.
+func (r Rule) validate() error {
+	for _, v := range r.Verbs {
+		if !slices.Contains(verbs[:], v) {
+			return fmt.Errorf("there is no verb %q; the verbs are %v", v, verbs)
+		}
+	}
+	ends := 0
+	for _, set := range []bool{r.Status != 0, r.Hang, r.Break} {
+		if set {
+			ends++
+		}
+	}
+	switch {
+	case ends == 0 && r.Delay == 0:
+		return errors.New("say what shall become of the requests: a status, a delay, hang or break")
+	case ends > 1:
+		return errors.New("a request has one end: a status, hang or break")
+	case r.Status != 0 && (r.Status < 400 || r.Status > 599):
+		return fmt.Errorf("status %d refuses nothing; use one from 400 to 599", r.Status)
+	case r.Status == 0 && (r.Reason != "" || r.Message != "" || r.RetryAfter != 0):
+		return errors.New("a reason, a message and a time to retry after are parts of a refusal; say its status")
+	case r.Delay < 0 || r.For < 0 || r.Count < 0 || r.RetryAfter < 0:
+		return errors.New("a time and a count cannot be negative")
+	case r.RetryAfter%time.Second != 0:
+		return errors.New("the time to retry after is in whole seconds")
+	}
+	return nil
+}
+
+func (r Rule) matches(q request) bool {
+	return among(r.Verbs, q.verb) && among(r.Namespaces, q.namespace) && among(r.Names, q.name) &&
+		strings.Contains(q.userAgent, r.UserAgent) &&
+		(len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, q.is))
+}
+
+func among(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
+
+// is reports whether a rule's RESOURCE[.GROUP][/SUBRESOURCE] means what the request is for.
+func (q request) is(written string) bool {
+	resource, sub, _ := strings.Cut(written, "/")
+	resource, group, grouped := strings.Cut(resource, ".")
+	return resource == q.resource && (!grouped || group == q.group) && (sub == "*" || sub == q.subresource)
+}
+
+// Fault is in short what becomes of a request.
+func (r Rule) Fault() string {
+	var words []string
+	if r.Delay > 0 {
+		words = append(words, "delay "+r.Delay.String())
+	}
+	switch {
+	case r.Status != 0:
+		words = append(words, fmt.Sprintf("status %d", r.Status))
+	case r.Hang:
+		words = append(words, "hang")
+	case r.Break:
+		words = append(words, "break")
+	}
+	return strings.Join(words, ", ")
+}
