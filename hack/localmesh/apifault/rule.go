@@ -52,19 +52,21 @@ func (r Rule) validate() error {
 			ends++
 		}
 	}
-	switch {
-	case ends == 0 && r.Delay == 0:
-		return errors.New("say what shall become of the requests: a status, a delay, hang or break")
-	case ends > 1:
-		return errors.New("a request has one end: a status, hang or break")
-	case r.Status != 0 && (r.Status < 400 || r.Status > 599):
-		return fmt.Errorf("status %d refuses nothing; use one from 400 to 599", r.Status)
-	case r.Status == 0 && (r.Reason != "" || r.Message != "" || r.RetryAfter != 0):
-		return errors.New("a reason, a message and a time to retry after are parts of a refusal; say its status")
-	case r.Delay < 0 || r.For < 0 || r.Count < 0 || r.RetryAfter < 0:
-		return errors.New("a time and a count cannot be negative")
-	case r.RetryAfter%time.Second != 0:
-		return errors.New("the time to retry after is in whole seconds")
+	refusal := r.Reason != "" || r.Message != "" || r.RetryAfter != 0
+	for _, c := range []struct {
+		wrong bool
+		why   string
+	}{
+		{ends == 0 && r.Delay == 0, "say what shall become of the requests: a status, a delay, hang or break"},
+		{ends > 1, "a request has one end: a status, hang or break"},
+		{r.Status != 0 && (r.Status < 400 || r.Status > 599), "a status that refuses is from 400 to 599"},
+		{r.Status == 0 && refusal, "a reason, a message and a time to retry after are parts of a refusal; say its status"},
+		{min(r.Delay, r.For, r.RetryAfter) < 0 || r.Count < 0, "a time and a count cannot be negative"},
+		{r.RetryAfter%time.Second != 0, "the time to retry after is in whole seconds"},
+	} {
+		if c.wrong {
+			return errors.New(c.why)
+		}
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Known is a rule that was added, and what has come of it.
 type Known struct {
-	Rule `json:",inline"`
+	Rule
 
 	ID int `json:"id"`
 	// Struck is the number of requests that met the rule.
