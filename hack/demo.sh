@@ -18,7 +18,7 @@ export CGO_ENABLED=0
 GOGC=400 go build -trimpath -o "$dir/bin/" ./operator/cmd/kubectl-stagger ./hack/demo
 GOGC=400 go -C hack/localmesh build -trimpath -o "$dir/bin/localmesh" .
 
-echo "▸ the mesh: etcd, kube-apiserver, controllers, istiod, Envoy, Prometheus (the first time it is built, for some ten minutes)"
+echo "▸ the mesh: etcd, kube-apiserver, controllers, istiod, Envoy, Prometheus (the first time it is built, for some eight minutes)"
 "$dir/bin/localmesh" up
 export PATH=$dir/bin:$PATH
 "$dir/bin/localmesh" exec -- "$dir/bin/demo" -fault "${FAULT:-errors}" -root "$PWD" -dir "$dir/demo"

@@ -84,7 +84,7 @@ func buildMissing(ctx context.Context, out io.Writer, missing []place) error {
 		return err
 	}
 	defer unlock()
-	fmt.Fprintf(out, "Building %d programs into %s, once; from nothing that takes some ten minutes on two cores\n", len(missing), cache)
+	fmt.Fprintf(out, "Building %d programs into %s, once; from nothing that takes some eight minutes on two cores\n", len(missing), cache)
 	p := &progress{out: out, steps: len(missing), start: time.Now()}
 	for i, m := range missing {
 		if m.complete(m.dir) { // Somebody else built it while we waited.
