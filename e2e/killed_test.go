@@ -26,7 +26,7 @@ func TestAnOperatorKilledAtRandomMomentsReleasesAllTheSame(t *testing.T) {
 		s.op.kill()
 		s.op.start()
 		s.until("the operator has looked", func(x *v1alpha1.TrafficShift) bool {
-			if r := x.Status.Release; r != nil && !r.State.Ended() && r.Step > step+1 {
+			if r := x.Status.Release; r.Running() && r.Step > step+1 {
 				t.Fatalf("a step was skipped: %s", describe(x))
 			}
 			return true

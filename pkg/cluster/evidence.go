@@ -17,7 +17,7 @@ const driftAfter = 45 * time.Second
 func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) release.Evidence {
 	e := release.Evidence{Share: -1, Pods: r.Pods}
 	switch {
-	case rec == nil || rec.State.Ended() || rec.Outcome != nil:
+	case !rec.Running() || rec.Outcome != nil:
 		return e
 	case !known:
 		e.Reason, e.Message = v1alpha1.ReasonPending, "counting has not begun yet"

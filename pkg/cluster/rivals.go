@@ -65,7 +65,7 @@ func (v *View) before(o Objects, wants func(Rival) bool) *v1alpha1.TrafficShift 
 // comes before one by hand.
 func byClaim(a, b *v1alpha1.TrafficShift) int {
 	rank := func(s *v1alpha1.TrafficShift) int {
-		if r := s.Status.Release; r != nil && !r.State.Ended() {
+		if s.Status.Release.Running() {
 			return 0
 		}
 		return 1

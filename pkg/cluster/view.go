@@ -128,7 +128,7 @@ func byName[T metav1.Object](objects []T) []T {
 func TargetOf(s *v1alpha1.TrafficShift, domain string) routing.Target {
 	if s.Spec.Destinations != nil {
 		toward := v1alpha1.TowardCanary
-		if r := s.Status.Release; r != nil && !r.State.Ended() && r.Toward != "" {
+		if r := s.Status.Release; r.Running() && r.Toward != "" {
 			toward = r.Toward
 		}
 		return between(s, toward, domain)
@@ -145,7 +145,7 @@ func Hashes(s *v1alpha1.TrafficShift) []string {
 }
 
 // running says whether the record is of a release that is not over.
-func (v *View) running() bool { return v.Facts.Release != nil && !v.Facts.Release.State.Ended() }
+func (v *View) running() bool { return v.Facts.Release.Running() }
 
 // beforeTraffic says whether nothing of a release is in force yet, so that refusing it touches nobody.
 func (v *View) beforeTraffic() bool {

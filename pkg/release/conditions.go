@@ -39,7 +39,7 @@ func record(o Observation, d Decision) *v1alpha1.Release {
 // underWay says whether Stagger is at work by itself. The pass that ends a release is: what comes of it, the next one says.
 func underWay(o Observation, d Decision) bool {
 	r := record(o, d)
-	return o.running() || r != nil && !r.State.Ended() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
+	return o.running() || r.Running() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
 }
 
 func readiness(o Observation, d Decision) metav1.Condition {
@@ -48,7 +48,7 @@ func readiness(o Observation, d Decision) metav1.Condition {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, d.Reason, d.Message)
 	case underWay(o, d):
 		reason := v1alpha1.ReasonReleasing
-		if r := record(o, d); !o.running() && (r == nil || r.State.Ended()) {
+		if r := record(o, d); !o.running() && !r.Running() {
 			reason = d.Reason
 		}
 		return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, d.Message)
@@ -79,7 +79,7 @@ func workloadReady(o Observation) metav1.Condition {
 func trafficShifted(o Observation, d Decision) metav1.Condition {
 	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
-	if r == nil || r.State.Ended() || r.Step == 0 {
+	if !r.Running() || r.Step == 0 {
 		return condition(kind, yes, v1alpha1.ReasonShifted, "no traffic is shifted")
 	}
 	live := "nothing was measured"

@@ -206,7 +206,7 @@ type Bounds struct {
 }
 
 // running says whether a release is neither absent nor over.
-func (o Observation) running() bool { return o.Release != nil && !o.Release.State.Ended() }
+func (o Observation) running() bool { return o.Release.Running() }
 
 // aborting says whether the running release is being taken back.
 func (o Observation) aborting() bool { return o.Release.Aborting() }

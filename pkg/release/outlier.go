@@ -12,7 +12,7 @@ import (
 // Suspected returns the index of the objective whose bad requests a release is being taken back for; false when it is not, or when it
 // is known already that one pod is to blame.
 func Suspected(r *v1alpha1.Release) (objective int, ok bool) {
-	if r == nil || r.State.Ended() || r.Outcome == nil {
+	if !r.Running() || r.Outcome == nil {
 		return 0, false
 	}
 	if reason := r.Outcome.Reason; reason != v1alpha1.ReasonCanaryWorseThanStable && reason != v1alpha1.ReasonCanaryBreachesSLO {

@@ -13,7 +13,7 @@ import (
 // says it beside the weight.
 func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	r := shift.Status.Release
-	if r == nil || r.State.Ended() {
+	if !r.Running() {
 		return restSentence(s)
 	}
 	if s.Weight != nil && s.Weight.Next != "" {

@@ -61,7 +61,7 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 // worthNoting says whether a condition is more than the normal course of things.
 func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	r := shift.Status.Release
-	runs := r != nil && !r.State.Ended()
+	runs := r.Running()
 	switch c.Type {
 	case v1alpha1.ConditionStalled:
 		// Why a release was aborted is told by its outcome, with the numbers.
@@ -91,7 +91,7 @@ func readinessWorthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition, run
 func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
 	r := shift.Status.Release
-	runs := r != nil && !r.State.Ended()
+	runs := r.Running()
 	if runs && r.Contested.Routes > 0 {
 		notes = append(notes, Note{Label: "ROUTES", Message: fmt.Sprintf("somebody else wrote the weights; put back %s in the last two minutes", times(r.Contested.Routes))})
 	}

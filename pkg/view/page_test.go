@@ -59,7 +59,7 @@ func TestAServicePageSaysWhatTheScreenSays(t *testing.T) {
 	for name, shift := range cases {
 		t.Run(name, func(t *testing.T) {
 			var footprint *view.Footprint
-			if shift.Status.Release != nil && !shift.Status.Release.State.Ended() {
+			if shift.Status.Release.Running() {
 				footprint = &view.Footprint{Stable: &view.Pods{Ready: 4, All: 4}, Canary: &view.Pods{Ready: 1, All: 2, Odd: []string{"pod web-b: ImagePullBackOff"}},
 					Routes: []string{"edge/edge", "shop/shop"}}
 			}

@@ -288,7 +288,7 @@ var checked = [...]struct{ condition, label string }{
 
 func checksOf(shift *v1alpha1.TrafficShift, now time.Time) []Check {
 	checks := []Check{}
-	if r := shift.Status.Release; r == nil || r.State.Ended() {
+	if !shift.Status.Release.Running() {
 		return checks
 	}
 	for _, k := range checked {

@@ -92,7 +92,7 @@ func takingBack(s State) (icon string, tone Tone) {
 // stateOf is the word for the object as a whole: a release that runs comes first, then what needs people.
 func stateOf(shift *v1alpha1.TrafficShift) State {
 	r := shift.Status.Release
-	if r != nil && !r.State.Ended() {
+	if r.Running() {
 		return running(shift, r)
 	}
 	ready := condition(shift, v1alpha1.ConditionReady)

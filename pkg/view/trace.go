@@ -52,7 +52,7 @@ type Trace struct {
 // NewTrace is an empty trace of the running release of a TrafficShift; false where none runs.
 func NewTrace(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
 	r := shift.Status.Release
-	if r == nil || r.State.Ended() {
+	if !r.Running() {
 		return nil, false
 	}
 	t := &Trace{Number: r.Number, Since: now, Started: r.StartedAt.Time, PassAt: passAt(r.Plan.Confidence)}

@@ -188,7 +188,7 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		r.guard.forget(key)
 		return 0
 	}
-	if runs(v.Facts.Release) || runs(d.Release) || len(d.Writes()) > 0 {
+	if v.Facts.Release.Running() || d.Release.Running() || len(d.Writes()) > 0 {
 		return 0
 	}
 	changed, again, err := r.guard.renew(ctx, key, v.Deployment)
@@ -200,9 +200,6 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 	}
 	return again
 }
-
-// runs says whether a record is of a release that is not over.
-func runs(rec *v1alpha1.Release) bool { return rec != nil && !rec.State.Ended() }
 
 // priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
 func priority(d release.Decision) *int {

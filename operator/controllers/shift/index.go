@@ -90,7 +90,7 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 	for _, w := range routing.Wildcards(t.Host()) {
 		out = append(out, wildcardKey(w))
 	}
-	if r := s.Status.Release; r != nil && !r.State.Ended() {
+	if r := s.Status.Release; r.Running() {
 		if r.Workload.Deployment != "" {
 			out = append(out, deploymentKey(r.Workload.Deployment))
 		}

@@ -48,7 +48,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (m *metrics) show(v *cluster.View) {
 	rec := v.Shift.Status.Release
 	key := types.NamespacedName{Namespace: v.Shift.Namespace, Name: v.Shift.Name}
-	if rec == nil || rec.State.Ended() {
+	if !rec.Running() {
 		m.forget(key)
 		return
 	}

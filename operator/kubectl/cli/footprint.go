@@ -19,7 +19,7 @@ import (
 // Routes that were read before are taken as they are, and read where they are nil: they change only when a weight is written.
 func (c Cluster) Footprint(ctx context.Context, shift *v1alpha1.TrafficShift, now time.Time, routes []string) (*view.Footprint, error) {
 	r := shift.Status.Release
-	if r == nil || r.State.Ended() {
+	if !r.Running() {
 		return nil, nil
 	}
 	a := &view.Footprint{Routes: routes}
@@ -69,7 +69,7 @@ func (f *FootprintCache) Refresh(ctx context.Context, shift *v1alpha1.TrafficShi
 
 // Of is the last footprint; nil where no release runs.
 func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
-	if r := shift.Status.Release; r == nil || r.State.Ended() {
+	if !shift.Status.Release.Running() {
 		return nil
 	}
 	return f.last

@@ -142,7 +142,7 @@ func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, er
 	if err := l.display.draw(screen.Text(cli.LayoutOf(l.env, l.wide))); err != nil {
 		return true, err
 	}
-	if r != nil && !r.State.Ended() {
+	if r.Running() {
 		return false, nil
 	}
 	if code := cli.ExitCodeOf(screen); code != cli.ExitOK {

@@ -46,12 +46,12 @@ func previewLetGo(ctx context.Context, c cli.Cluster, name string) (preview, err
 func letGo(shift *v1alpha1.TrafficShift) view.Adoption {
 	a := view.Adoption{Namespace: shift.Namespace, Name: shift.Spec.Service.Name}
 	r := shift.Status.Release
-	if r != nil && !r.State.Ended() {
+	if r.Running() {
 		a.Does = append(a.Does, fmt.Sprintf("release %d, which is %s, is taken back: its traffic goes to the stable, then its pods go", r.Number, r.State))
 		a.Does = append(a.Does, "routes and the Service are put back as they were written")
 	}
 	a.Does = append(a.Does, "the label that holds the Deployment is taken off", "TrafficShift "+shift.Name+" is deleted, and what is known of past releases with it")
-	if shift.Status.Refused != "" && cli.TemplateWaits(shift) || r != nil && !r.State.Ended() {
+	if shift.Status.Refused != "" && cli.TemplateWaits(shift) || r.Running() {
 		a.Careful = append(a.Careful, "the Deployment stays paused, because it asks for a version that was never released; unpausing it rolls that out at once (kubectl rollout resume), "+
 			"or put the version before it back first: kubectl stagger undo "+shift.Name+" -n "+shift.Namespace)
 	} else {

@@ -71,9 +71,12 @@ func (r Release) OnTheWay() bool {
 	return at > 0 && at <= len(r.Plan.Steps) && r.Weight.Millionths() < r.Plan.Steps[at-1].Weight.Millionths()
 }
 
+// Running says whether the release is not over, so that something is still to be done about it; false for none.
+func (r *Release) Running() bool { return r != nil && !r.State.Ended() }
+
 // Aborting says whether the release is being taken back; false for none.
 func (r *Release) Aborting() bool {
-	return r != nil && !r.State.Ended() && r.Outcome != nil && r.Outcome.Result == StateAborted
+	return r.Running() && r.Outcome != nil && r.Outcome.Result == StateAborted
 }
 
 // NextStop is the plan's step, from 1, that the release goes to next: the one it is on the way to, or the one after it; false at
