@@ -167,11 +167,7 @@ func (p proof) shows(now time.Time) release.HoldMode {
 // due is when the proof is to be made again, given when the policy had become what it is.
 func (p proof) due(since time.Time) time.Time {
 	if p.failures > 0 {
-		wait := retryProofFirst
-		for n := 1; n < p.failures && wait < retryProofLast; n++ {
-			wait *= 2
-		}
-		return p.tried.Add(min(wait, retryProofLast))
+		return p.tried.Add(doubled(retryProofFirst, retryProofLast, p.failures))
 	}
 	for _, age := range proveAgain {
 		if again := since.Add(age); p.at.Before(again) {

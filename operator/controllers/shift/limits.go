@@ -12,3 +12,12 @@ const (
 	// have changed it, and the API server is asked.
 	answerCounts = 10 * time.Second
 )
+
+// doubled is how long to wait after so many failures in a row: first after one, then each time twice as long, up to last.
+func doubled(first, last time.Duration, failures int) time.Duration {
+	wait := first
+	for n := 1; n < failures && wait < last; n++ {
+		wait *= 2
+	}
+	return min(wait, last)
+}

@@ -75,11 +75,7 @@ func (r *refusals) note(key types.NamespacedName, f *cluster.Failure, now time.T
 	if last := r.last[key]; last.verb == f.Write.Action.Verb {
 		times, since = last.times+1, last.since
 	}
-	wait := refusedFirst
-	for n := 1; n < times && wait < refusedLast; n++ {
-		wait *= 2
-	}
-	r.last[key] = refusal{f.Write.Action.Verb, f, times, since, now.Add(min(wait, refusedLast))}
+	r.last[key] = refusal{f.Write.Action.Verb, f, times, since, now.Add(doubled(refusedFirst, refusedLast, times))}
 }
 
 // pass forgets the denial of a write that was accepted.
