@@ -71,7 +71,7 @@ func (v *View) held(o Objects) *appsv1.Deployment {
 	var nobodys *appsv1.Deployment
 	for _, d := range o.Deployments {
 		switch r := v.Facts.Release; {
-		case d.Namespace != v.Shift.Namespace || d.Labels[v1alpha1.HeldLabel] != "true":
+		case d.Namespace != v.Shift.Namespace || !workload.Held(d):
 		case r != nil && r.Workload.Deployment == d.Name:
 			return d
 		case nobodys == nil && !slices.ContainsFunc(o.Rivals, func(r Rival) bool { return r.has(d) }):
@@ -102,7 +102,7 @@ func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
 	v.Facts.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
 		Waits: v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
-		Held:  d.Labels[v1alpha1.HeldLabel] == "true", Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
+		Held:  workload.Held(d), Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
 	}
 }
 

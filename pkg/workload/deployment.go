@@ -32,11 +32,14 @@ var ErrTemplateWaits = errors.New("a template waits that does not run yet")
 // Replicas is spec.replicas of a Deployment, 1 when unset.
 func Replicas(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
 
+// Held says whether a Deployment bears the label of one that is held.
+func Held(d *appsv1.Deployment) bool { return d.Labels[v1alpha1.HeldLabel] == yes }
+
 // Hold labels the Deployment as held, and remembers when its owner had paused it himself: paused, not held, and with no other
 // template than the running one waiting. Running is the ReplicaSet with pods, nil if there is none. It changes no pods. Where no admission
 // policy guards the label, Pause comes with it. Nil when the Deployment is held.
 func Hold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
-	if d.Labels[v1alpha1.HeldLabel] == yes {
+	if Held(d) {
 		return nil
 	}
 	if d.Spec.Paused && judged(d, running) {
@@ -103,7 +106,7 @@ func Probe(d *appsv1.Deployment) patch.Patch {
 
 // Guarded tells whether the answer to a Probe shows that the API server holds template changes: paused and labelled.
 func Guarded(dryRun *appsv1.Deployment) bool {
-	return dryRun.Spec.Paused && dryRun.Labels[v1alpha1.HeldLabel] == yes
+	return dryRun.Spec.Paused && Held(dryRun)
 }
 
 // judged tells whether unpausing starts no pod of a template that is not running.

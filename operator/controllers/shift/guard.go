@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/operator/options"
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -113,7 +112,7 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 		return false, 0, err
 	}
 	p, since := g.known(key, d, on)
-	if on.missing() || !held(d) {
+	if on.missing() || !workload.Held(d) {
 		return false, 0, nil
 	}
 	if wait := p.due(since).Sub(g.clock.Now()); wait > 0 {
@@ -138,13 +137,11 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 func (g *guard) known(key types.NamespacedName, d *appsv1.Deployment, on version) (proof, time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if p, found := g.proofs[key]; found && (p.of != subject{d.UID, on} || !held(d)) {
+	if p, found := g.proofs[key]; found && (p.of != subject{d.UID, on} || !workload.Held(d)) {
 		delete(g.proofs, key)
 	}
 	return g.proofs[key], g.since
 }
-
-func held(d *appsv1.Deployment) bool { return d.Labels[v1alpha1.HeldLabel] == "true" }
 
 // forget drops what is known of the Deployment of a TrafficShift: it, or its Deployment, is gone.
 func (g *guard) forget(key types.NamespacedName) {

@@ -125,7 +125,7 @@ const heldKey = "held"
 
 func keysOfDeployment(d *appsv1.Deployment) []string {
 	out := labelKeys(d.Spec.Template.Labels)
-	if held(d) {
+	if workload.Held(d) {
 		out = append(out, heldKey)
 	}
 	return out

@@ -23,7 +23,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -271,8 +270,7 @@ func (s *configSet) changes(ctx context.Context, c cli.Cluster, to string) ([]ch
 		}
 		naming = append(naming, d.Name)
 		if s.deployment == "" || s.deployment == d.Name {
-			held := d.Labels[v1alpha1.HeldLabel] == "true"
-			all = append(all, change{deployment: d.Name, patch: p, held: held, services: workload.ManagedServices(&d.Spec.Template, services)})
+			all = append(all, change{deployment: d.Name, patch: p, held: workload.Held(d), services: workload.ManagedServices(&d.Spec.Template, services)})
 		}
 	}
 	switch {
