@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -85,7 +86,7 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 	if s.Spec.Destinations != nil {
 		return out // a wildcard covers hosts; what matters here are routes, which name theirs
 	}
-	t := target(s, domain)
+	t := cluster.TargetOf(s, domain)
 	out = append(out, serviceKey(t.Service), canaryKey(t.Canary))
 	for _, w := range routing.Wildcards(t.Host()) {
 		out = append(out, wildcardKey(w))
@@ -94,7 +95,7 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 		if r.Workload.Deployment != "" {
 			out = append(out, deploymentKey(r.Workload.Deployment))
 		}
-		for _, hash := range hashes(s) {
+		for _, hash := range cluster.Hashes(s) {
 			if hash != "" {
 				out = append(out, hashKey(hash))
 			}

@@ -266,7 +266,7 @@ func (l *loader) loadRoutes(ctx context.Context, o *cluster.Objects) error {
 	}
 	canary := ""
 	if o.Shift.Spec.Destinations == nil {
-		t := target(o.Shift, l.domain)
+		t := cluster.TargetOf(o.Shift, l.domain)
 		canary = t.Canary
 		for _, w := range routing.Wildcards(t.Host()) {
 			keys = append(keys, wildcardKey(w))

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
-	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -49,9 +48,14 @@ func (m mapper) requests(ctx context.Context, namespace string, keys ...string) 
 	}
 	out := make([]reconcile.Request, len(found))
 	for i, s := range found {
-		out[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)}
+		out[i] = request(s.Namespace, s.Name)
 	}
 	return out
+}
+
+// request asks for a pass over one TrafficShift.
+func request(namespace, name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
 // nobody is who is told of an event that could not be mapped: caches fail only when the operator ends.
@@ -71,7 +75,7 @@ func (m mapper) everyone(ctx context.Context, o client.Object) []reconcile.Reque
 	}
 	out := make([]reconcile.Request, len(all.Items))
 	for i := range all.Items {
-		out[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])}
+		out[i] = request(all.Items[i].Namespace, all.Items[i].Name)
 	}
 	return out
 }
@@ -123,7 +127,7 @@ func (m mapper) service(ctx context.Context, o client.Object) []reconcile.Reques
 		return nil
 	}
 	if mark, ours := workload.MarkOf(svc); ours {
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: mark.Namespace, Name: mark.Shift}}}
+		return []reconcile.Request{request(mark.Namespace, mark.Shift)}
 	}
 	return m.sharing(ctx, svc, serviceKey(svc.Name), canaryKey(svc.Name))
 }
@@ -161,7 +165,7 @@ func (m mapper) replicaSet(ctx context.Context, o client.Object) []reconcile.Req
 	}
 	out := m.pods(ctx, rs.Namespace, rs.Spec.Template.Labels, hashKey(workload.HashOf(rs)))
 	if mark, ours := workload.MarkOf(rs); ours {
-		out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: mark.Namespace, Name: mark.Shift}})
+		out = append(out, request(mark.Namespace, mark.Shift))
 	}
 	return out
 }
@@ -195,7 +199,7 @@ func (m mapper) route(ctx context.Context, o client.Object) []reconcile.Request 
 	out := m.requests(ctx, "", keysOfRefs(refs)...)
 	for _, mark := range marks {
 		if namespace, name, found := strings.Cut(mark, "/"); found {
-			out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
+			out = append(out, request(namespace, name))
 		}
 	}
 	return out
@@ -208,11 +212,3 @@ func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcil
 	}
 	return m.requests(ctx, dr.GetNamespace(), append(keysOfRule(dr, m.domain), canaryKey(dr.GetName()))...)
 }
-
-// target is whose traffic a TrafficShift moves.
-func target(s *v1alpha1.TrafficShift, domain string) routing.Target {
-	return cluster.TargetOf(s, domain)
-}
-
-// hashes are the pod-template-hashes that the last release may have narrowed the Service to.
-func hashes(s *v1alpha1.TrafficShift) []string { return cluster.Hashes(s) }
