@@ -64,7 +64,7 @@ func newVersion(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Comman
 		},
 	}
 	c.Flags().BoolVar(&v.client, "client", false, "ask no cluster")
-	c.Flags().StringVarP((*string)(&v.output), "output", "o", "", "json or yaml")
+	v.output.AddTo(c.Flags(), "json or yaml")
 	return c
 }
 

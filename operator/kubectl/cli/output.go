@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -47,6 +48,11 @@ const (
 	OutputText Output = ""
 	OutputWide Output = "wide"
 )
+
+// AddTo adds --output with its help; what the Output is until then is its default.
+func (o *Output) AddTo(set *pflag.FlagSet, help string) {
+	set.StringVarP((*string)(o), "output", "o", string(*o), help)
+}
 
 // Check refuses what is not in the list.
 func (o Output) Check(allowed ...string) error {

@@ -26,7 +26,7 @@ type WriteFlags struct {
 // AddTo adds --dry-run and --output.
 func (x *WriteFlags) AddTo(set *pflag.FlagSet) {
 	set.BoolVar(&x.DryRun, "dry-run", false, "have the cluster check what would be written, and write nothing")
-	set.StringVarP((*string)(&x.Output), "output", "o", "", "json, yaml or name: show the object that was written")
+	x.Output.AddTo(set, "json, yaml or name: show the object that was written")
 }
 
 // Check refuses an output that is not known.

@@ -30,7 +30,7 @@ func newHistory(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			return printHistory(c.Context(), cluster, cli.ServiceName(args[0]), env, o)
 		},
 	}
-	c.Flags().StringVarP((*string)(&o), "output", "o", "", "json or yaml")
+	o.AddTo(c.Flags(), "json or yaml")
 	return c
 }
 

@@ -22,7 +22,7 @@ type report struct {
 }
 
 func newReport(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := report{}
+	r := report{output: "markdown"}
 	c := &cobra.Command{
 		Use:   "report <service> [number]",
 		Short: "Write one release as a record to hand on",
@@ -41,7 +41,7 @@ func newReport(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 			return r.run(c.Context(), cluster, env)
 		},
 	}
-	c.Flags().StringVarP((*string)(&r.output), "output", "o", "markdown", "markdown, json or yaml")
+	r.output.AddTo(c.Flags(), "markdown, json or yaml")
 	return c
 }
 

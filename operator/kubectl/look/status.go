@@ -42,7 +42,7 @@ func newStatus(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 		},
 	}
 	c.Flags().BoolVarP(&s.all, "all-namespaces", "A", false, "list the Services of all namespaces")
-	c.Flags().StringVarP((*string)(&s.output), "output", "o", "", "json, yaml, wide or name")
+	s.output.AddTo(c.Flags(), "json, yaml, wide or name")
 	c.Flags().BoolVar(&s.code, "exit-code", false, "say the state by the exit code too")
 	return c
 }

@@ -63,7 +63,7 @@ func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 		},
 	}
 	c.Flags().BoolVarP(&all, "all-namespaces", "A", false, "follow the Services of all namespaces")
-	c.Flags().StringVarP((*string)(&o), "output", "o", "", "wide")
+	o.AddTo(c.Flags(), "wide")
 	return c
 }
 

@@ -31,7 +31,7 @@ func newWhy(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			return why(c.Context(), cluster, cli.ServiceName(args[0]), env, o)
 		},
 	}
-	c.Flags().StringVarP((*string)(&o), "output", "o", "", "json or yaml")
+	o.AddTo(c.Flags(), "json or yaml")
 	return c
 }
 

@@ -69,7 +69,7 @@ func newConfig(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 	c.Flags().StringArrayVar(&literals, "from-literal", nil, "key=value")
 	c.Flags().StringVar(&s.deployment, "deployment", "", "the only Deployment to change; without it all that name the version before")
 	c.Flags().BoolVar(&s.dryRun, "dry-run", false, "say what would be done, and write nothing")
-	c.Flags().StringVarP((*string)(&s.output), "output", "o", "", "json, yaml or name: show the version that is made")
+	s.output.AddTo(c.Flags(), "json, yaml or name: show the version that is made")
 	parent.AddCommand(c)
 	return parent
 }

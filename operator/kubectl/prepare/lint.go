@@ -72,7 +72,7 @@ func newLint(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	c.Flags().StringSliceVarP(&l.files, "filename", "f", nil, "files or folders with manifests, - for the standard input")
 	c.Flags().BoolVarP(&l.recursive, "recursive", "R", false, "look into folders of folders too")
 	c.Flags().BoolVar(&l.local, "local", false, "ask no cluster")
-	c.Flags().StringVarP((*string)(&l.output), "output", "o", "", "json or yaml")
+	l.output.AddTo(c.Flags(), "json or yaml")
 	return c
 }
 

@@ -45,7 +45,7 @@ func newPlan(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&p.policy, "policy", "", "the ShiftPolicy to look at instead of the Service's own")
-	c.Flags().StringVarP((*string)(&p.output), "output", "o", "", "json or yaml")
+	p.output.AddTo(c.Flags(), "json or yaml")
 	p.traffic.flags(c.Flags())
 	return c
 }

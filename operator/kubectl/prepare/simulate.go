@@ -56,7 +56,7 @@ func newSimulate(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Comma
 	c.Flags().StringSliceVar(&s.faults, "fault", []string{"100%", "30%", "10x", "3x"}, "versions to try: a share of bad requests, or how many times the stable's")
 	c.Flags().Float64Var(&s.burst, "burst", 1, "the mean size of bursts of bad requests, with --rate")
 	c.Flags().IntVar(&s.runs, "runs", 200, "how many releases of each version")
-	c.Flags().StringVarP((*string)(&s.output), "output", "o", "", "json or yaml")
+	s.output.AddTo(c.Flags(), "json or yaml")
 	s.traffic.flags(c.Flags())
 	return c
 }
