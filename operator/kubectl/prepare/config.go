@@ -329,12 +329,7 @@ func (s *configSet) print(c cli.Cluster, env cli.Env, next *unstructured.Unstruc
 		does = "would be made, and named by"
 	}
 	text := fmt.Sprintf("%s %s %s Deployment %s instead of %s", s.kind, next.GetName(), does, join(changes), s.name)
-	if s.output.IsObject() {
-		if err := s.output.PrintObject(next, env.Streams.Out); err != nil {
-			return err
-		}
-		cli.Say(env.Streams.ErrOut, "%s", text)
-	} else if err := cli.Write(env.Streams.Out, text+"\n"); err != nil {
+	if err := (cli.Result{Written: cli.Written{Object: next}, Text: text}).Print(s.output, env); err != nil {
 		return err
 	}
 	for _, d := range changes {
