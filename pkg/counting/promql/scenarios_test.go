@@ -9,10 +9,12 @@ import (
 
 const slice = 5 * time.Second
 
+// good and failed are what is counted of requests that the stable answered, and of those for which the canary had no pod.
+func good(n float64) sample   { return counted(shop, "200", "-", n) }
+func failed(n float64) sample { return counted(shop.Canary(), "503", "UH", n) }
+
 func births(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop, shop.Canary())
-	good := func(n float64) sample { return counted(shop, "200", "-", n) }
-	failed := func(n float64) sample { return counted(shop.Canary(), "503", "UH", n) }
 	return []scenario{{
 		Name: "a series born at a target that was scraped before counts from nothing",
 		Series: []series{
@@ -52,8 +54,6 @@ func births(t *testing.T) []scenario {
 
 func gaps(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop, shop.Canary())
-	good := func(n float64) sample { return counted(shop, "200", "-", n) }
-	failed := func(n float64) sample { return counted(shop.Canary(), "503", "UH", n) }
 	return []scenario{{
 		Name: "scrapes that fail for a while lose nothing, not even what was born meanwhile",
 		Series: []series{
@@ -100,7 +100,6 @@ func gaps(t *testing.T) []scenario {
 
 func holes(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop)
-	good := func(n float64) sample { return counted(shop, "200", "-", n) }
 	targets := func(n float64) sample { return sample{Labels: "{}", Value: n} }
 	return []scenario{{
 		Name: "an empty Prometheus is void until every target has had time to be scraped",
