@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/chance"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -21,22 +21,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// dice makes choices of bytes; when they have run out everything is the first choice.
-type dice []byte
-
-func (d *dice) n(of int) int {
-	if len(*d) == 0 {
-		return 0
-	}
-	b := (*d)[0]
-	*d = (*d)[1:]
-	return int(b) % of
-}
+// dice makes objects and facts of bytes.
+type dice struct{ chance.Dice }
 
 // often is true in one of so many cases.
-func (d *dice) often(of int) bool { return d.n(of) == of-1 }
-
-func pick[T any](d *dice, from ...T) T { return from[d.n(len(from))] }
+func (d *dice) often(of int) bool { return d.N(of) == of-1 }
 
 // objects are the middle of a release to which anything has happened.
 func (d *dice) objects() (cluster.Objects, release.Evidence) {
@@ -46,7 +35,7 @@ func (d *dice) objects() (cluster.Objects, release.Evidence) {
 	d.mesh(p)
 	d.record(p)
 	o := p.objects()
-	o.Hold = pick(d, release.HoldOnChange, release.HoldAlways, release.HoldUnknown)
+	o.Hold = chance.Pick(d, release.HoldOnChange, release.HoldAlways, release.HoldUnknown)
 	if d.often(8) {
 		o.Policy, o.PolicyNames = nil, []string{"fast", "standard "}
 	}
@@ -67,17 +56,17 @@ func (d *dice) objects() (cluster.Objects, release.Evidence) {
 		o.Namespace = nil
 	}
 	if d.often(6) {
-		o.ReplicaSets = o.ReplicaSets[:d.n(3)]
+		o.ReplicaSets = o.ReplicaSets[:d.N(3)]
 	}
 	return o, d.evidence()
 }
 
 // metadata changes marks, labels and owners.
 func (d *dice) metadata(p *place) {
-	garbage := pick(d, "", "x", "shop/web", "shop/web 0", "shop/web -1", "bank/web 3", "shop/web 3", "/ 3", strings.Repeat("é", 300))
+	garbage := chance.Pick(d, "", "x", "shop/web", "shop/web 0", "shop/web -1", "bank/web 3", "shop/web 3", "/ 3", strings.Repeat("é", 300))
 	for _, o := range []metav1.Object{p.service, p.second, p.canary, p.stable, p.deploy} {
 		if d.often(6) {
-			o.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: garbage, v1alpha1.AbortedAnnotation: pick(d, "", "3", "x")})
+			o.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: garbage, v1alpha1.AbortedAnnotation: chance.Pick(d, "", "3", "x")})
 		}
 		if d.often(8) {
 			o.SetOwnerReferences(nil)
@@ -87,18 +76,18 @@ func (d *dice) metadata(p *place) {
 		}
 	}
 	if d.often(4) {
-		p.service.Spec.Selector = pick(d, map[string]string{}, map[string]string{"app": "web"}, map[string]string{workload.HashLabel: "mine", "app": "web"},
+		p.service.Spec.Selector = chance.Pick(d, map[string]string{}, map[string]string{"app": "web"}, map[string]string{workload.HashLabel: "mine", "app": "web"},
 			map[string]string{"app": "web", workload.HashLabel: p.shift.Status.Release.Revision})
 	}
 	if d.often(5) {
-		p.second.Spec.Selector = pick(d, nil, map[string]string{workload.HashLabel: "old"})
+		p.second.Spec.Selector = chance.Pick(d, nil, map[string]string{workload.HashLabel: "old"})
 	}
 	if d.often(8) {
 		p.service.Spec.Type = corev1.ServiceTypeExternalName
 	}
-	p.shift.Annotations = map[string]string{v1alpha1.CommandAnnotation: pick(d, "", "", "", "abort 3 t", "promote 3 t", "promote 3 t why", "promote-full 3 t why",
+	p.shift.Annotations = map[string]string{v1alpha1.CommandAnnotation: chance.Pick(d, "", "", "", "abort 3 t", "promote 3 t", "promote 3 t why", "promote-full 3 t why",
 		"undo 3 t", "retry 3 t", "replan 3 t", "abort", "\x00 3 t", "promote 9 t why")}
-	p.shift.Spec.Control = pick(d, v1alpha1.ControlAuto, v1alpha1.ControlAuto, v1alpha1.ControlPaused)
+	p.shift.Spec.Control = chance.Pick(d, v1alpha1.ControlAuto, v1alpha1.ControlAuto, v1alpha1.ControlPaused)
 	if d.often(8) {
 		now := metav1.NewTime(noon)
 		p.shift.DeletionTimestamp = &now
@@ -108,32 +97,32 @@ func (d *dice) metadata(p *place) {
 // workloads changes sizes, templates and pods.
 func (d *dice) workloads(p *place) {
 	for _, rs := range []*appsv1.ReplicaSet{p.stable, p.canary} {
-		rs.Spec.Replicas = pick(d, rs.Spec.Replicas, nil, ptr.To[int32](0), ptr.To[int32](4))
-		rs.Status.AvailableReplicas = pick(d, rs.Status.AvailableReplicas, 0, 4)
+		rs.Spec.Replicas = chance.Pick(d, rs.Spec.Replicas, nil, ptr.To[int32](0), ptr.To[int32](4))
+		rs.Status.AvailableReplicas = chance.Pick(d, rs.Status.AvailableReplicas, 0, 4)
 	}
-	p.deploy.Spec.Replicas = pick(d, p.deploy.Spec.Replicas, nil, ptr.To[int32](0), ptr.To[int32](9))
-	p.deploy.Spec.Template = pick(d, p.deploy.Spec.Template, p.deploy.Spec.Template, template("1"), template("3"), corev1.PodTemplateSpec{})
-	p.deploy.Spec.Paused = pick(d, true, true, false)
-	p.deploy.Spec.Selector = pick(d, p.deploy.Spec.Selector, p.deploy.Spec.Selector, nil)
+	p.deploy.Spec.Replicas = chance.Pick(d, p.deploy.Spec.Replicas, nil, ptr.To[int32](0), ptr.To[int32](9))
+	p.deploy.Spec.Template = chance.Pick(d, p.deploy.Spec.Template, p.deploy.Spec.Template, template("1"), template("3"), corev1.PodTemplateSpec{})
+	p.deploy.Spec.Paused = chance.Pick(d, true, true, false)
+	p.deploy.Spec.Selector = chance.Pick(d, p.deploy.Spec.Selector, p.deploy.Spec.Selector, nil)
 	if d.often(5) {
 		p.canary.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(p.deploy, appsv1.SchemeGroupVersion.WithKind("Deployment"))}
 		p.canary.Annotations = nil
 	}
 	if d.often(5) {
-		p.pods[d.n(2)].Status = corev1.PodStatus{Phase: pick(d, corev1.PodRunning, corev1.PodFailed, corev1.PodPending), ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "app", RestartCount: int32(d.n(9)), State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}}
+		p.pods[d.N(2)].Status = corev1.PodStatus{Phase: chance.Pick(d, corev1.PodRunning, corev1.PodFailed, corev1.PodPending), ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "app", RestartCount: int32(d.N(9)), State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}}
 	}
 }
 
 // mesh changes routes and rules.
 func (d *dice) mesh(p *place) {
-	for range d.n(3) {
-		vs := p.split(pick(d, "web", "a", "web-canary"), int64(d.n(5))*250_000)
-		vs.SetNamespace(pick(d, "shop", "shop", "bank"))
-		vs.SetAnnotations(pick(d, map[string]string{}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3"}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/web 3"},
+	for range d.N(3) {
+		vs := p.split(chance.Pick(d, "web", "a", "web-canary"), int64(d.N(5))*250_000)
+		vs.SetNamespace(chance.Pick(d, "shop", "shop", "bank"))
+		vs.SetAnnotations(chance.Pick(d, map[string]string{}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3"}, map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/web 3"},
 			map[string]string{v1alpha1.AbortedAnnotation: "shop/web 999"}, map[string]string{v1alpha1.RoutesAnnotation: "{"}, map[string]string{v1alpha1.AllowAnnotation: "shop"}))
 		if d.often(3) {
-			vs.Object["spec"] = pick[any](d, nil, "x", map[string]any{"http": "x"}, map[string]any{"http": []any{nil, 3, map[string]any{"route": []any{nil}}}},
+			vs.Object["spec"] = chance.Pick[any](d, nil, "x", map[string]any{"http": "x"}, map[string]any{"http": []any{nil, 3, map[string]any{"route": []any{nil}}}},
 				map[string]any{"hosts": []any{"*"}, "tcp": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web"}, "weight": "x"}}}}})
 		}
 		if d.often(3) {
@@ -145,16 +134,16 @@ func (d *dice) mesh(p *place) {
 		p.routes = nil
 	}
 	if d.often(3) {
-		p.rules = []*unstructured.Unstructured{p.object("DestinationRule", pick(d, "web", "web-canary"), pick(d, nil, map[string]any{"host": "web"}, map[string]any{"host": 3}))}
+		p.rules = []*unstructured.Unstructured{p.object("DestinationRule", chance.Pick(d, "web", "web-canary"), chance.Pick(d, nil, map[string]any{"host": "web"}, map[string]any{"host": 3}))}
 	}
 }
 
 // record changes what the status says.
 func (d *dice) record(p *place) {
 	r := p.shift.Status.Release
-	r.State = pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting,
+	r.State = chance.Pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting,
 		v1alpha1.StateDraining, v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted)
-	r.Step = pick(d, int32(1), 0, 2)
+	r.Step = chance.Pick(d, int32(1), 0, 2)
 	r.Weight = []v1alpha1.Percentage{"0%", "25%", "100%"}[r.Step]
 	switch r.State {
 	case v1alpha1.StatePromoted:
@@ -171,26 +160,22 @@ func (d *dice) record(p *place) {
 	if d.often(6) {
 		p.shift.Status.Release = nil
 	}
-	p.shift.Status.Refused = pick(d, "", "", r.Revision)
+	p.shift.Status.Refused = chance.Pick(d, "", "", r.Revision)
 }
 
 // evidence is anything the counts may say.
 func (d *dice) evidence() release.Evidence {
-	e := release.Evidence{Fresh: d.n(4) > 0, Seen: d.n(4) > 0, Share: -1, Rate: pick(d, 0, 2, 1e4), Reason: v1alpha1.ReasonCurrent,
-		Agreement: pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Baseline: pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})}
-	e.Verdict = evidence.Verdict{State: pick(d, evidence.Healthy, evidence.Undetermined, evidence.Breach), Reason: evidence.CanaryWorseThanStable,
-		Suspicious: d.often(5), Cleared: d.n(3) > 0, NextWeight: 1, AloneBreach: d.often(8), Covered: time.Duration(d.n(100)) * time.Minute}
+	e := release.Evidence{Fresh: d.N(4) > 0, Seen: d.N(4) > 0, Share: -1, Rate: chance.Pick(d, 0, 2, 1e4), Reason: v1alpha1.ReasonCurrent,
+		Agreement: chance.Pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Baseline: chance.Pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})}
+	e.Verdict = evidence.Verdict{State: chance.Pick(d, evidence.Healthy, evidence.Undetermined, evidence.Breach), Reason: evidence.CanaryWorseThanStable,
+		Suspicious: d.often(5), Cleared: d.N(3) > 0, NextWeight: 1, AloneBreach: d.often(8), Covered: time.Duration(d.N(100)) * time.Minute}
 	return e
 }
 
 // FuzzAnyObjects feeds objects to which anything has happened through observing, deciding and planning. Whatever they are: nothing panics,
 // they are not changed, traffic is taken away before anything else, it is raised only with proof, and only what is ours is written.
 func FuzzAnyObjects(f *testing.F) {
-	for i := range 64 {
-		seed := make([]byte, 96)
-		for j := range seed {
-			seed[j] = byte(i * (j + 3) * 7)
-		}
+	for _, seed := range chance.Seeds(96) {
 		f.Add(seed)
 	}
 	f.Fuzz(anyObjects)
@@ -199,19 +184,12 @@ func FuzzAnyObjects(f *testing.F) {
 // TestAnyObjects is FuzzAnyObjects with dice of its own, so that every run throws some.
 func TestAnyObjects(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 1))
-	for range 4_000 {
-		bytes := make([]byte, 96)
-		for i := range bytes {
-			bytes[i] = byte(r.Uint32())
-		}
-		anyObjects(t, bytes)
-	}
+	chance.Throws(4_000, 96, func(bytes []byte) { anyObjects(t, bytes) })
 }
 
 func anyObjects(t *testing.T, bytes []byte) {
 	t.Helper()
-	d, again := dice(bytes), dice(bytes)
+	d, again := dice{bytes}, dice{bytes}
 	o, e := d.objects()
 	same, _ := again.objects()
 	v := cluster.Observe(o, settings(), noon)

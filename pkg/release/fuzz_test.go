@@ -1,7 +1,6 @@
 package release_test
 
 import (
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -10,91 +9,81 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/chance"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// dice makes facts of bytes; when they have run out everything is the first choice.
-type dice []byte
+// dice makes facts of bytes.
+type dice struct{ chance.Dice }
 
-func (d *dice) n(of int) int {
-	if len(*d) == 0 {
-		return 0
-	}
-	b := (*d)[0]
-	*d = (*d)[1:]
-	return int(b) % of
-}
-
-func (d *dice) yes() bool { return d.n(2) == 1 }
-
-func pick[T any](d *dice, from ...T) T { return from[d.n(len(from))] }
+func (d *dice) yes() bool { return d.N(2) == 1 }
 
 func (d *dice) time() *metav1.Time {
 	if d.yes() {
 		return nil
 	}
-	return release.Stamp(epoch.Add(-time.Duration(d.n(200)) * 7 * time.Second))
+	return release.Stamp(epoch.Add(-time.Duration(d.N(200)) * 7 * time.Second))
 }
 
 func (d *dice) set(names ...string) release.Set {
-	hash := pick(d, names...)
+	hash := chance.Pick(d, names...)
 	if hash == "" {
 		return release.Set{}
 	}
-	return release.Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.n(6)), Available: int32(d.n(6)), Pods: int32(d.n(6))}
+	return release.Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.N(6)), Available: int32(d.N(6)), Pods: int32(d.N(6))}
 }
 
 // observation is any combination of facts, possible or not.
 func (d *dice) observation() release.Observation {
-	o := release.Observation{Refused: pick(d, "", "v2", "v3"), Bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute}}
-	o.Wanted = release.Wanted{Managed: d.n(8) > 0, Paused: d.n(8) == 1, Policy: "standard", Plan: pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), nil)}
-	o.Wanted.Problem = pick(d, nil, nil, nil, nil, &release.Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Transient: d.yes()})
-	if text := pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
+	o := release.Observation{Refused: chance.Pick(d, "", "v2", "v3"), Bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute}}
+	o.Wanted = release.Wanted{Managed: d.N(8) > 0, Paused: d.N(8) == 1, Policy: "standard", Plan: chance.Pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), nil)}
+	o.Wanted.Problem = chance.Pick(d, nil, nil, nil, nil, &release.Problem{Reason: v1alpha1.ReasonInvalid, Message: "no", Gone: d.yes(), Transient: d.yes()})
+	if text := chance.Pick(d, "", "", "abort 1 a", "retry 1 b", "promote 1 c", "promote 1 d why", "promote 2 e why", "x"); text != "" {
 		o.Wanted.Command = release.ParseCommand(text, "")
 	}
 	o.Workload = release.Workload{
-		Deployment: pick(d, "web", "web", ""), Replicas: int32(d.n(6)), Template: pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),
-		Paused: d.yes(), PausedBefore: d.yes(), Mode: pick(d, release.HoldOnChange, release.HoldAlways, release.HoldUnknown), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
-		HandedOver: d.n(5) == 1, Rogue: pick(d, "", "", "web-x"), Twin: pick(d, "", "web-old"), Crashing: pick(d, "", "", "", "app crashes"),
-		Obstacle: pick(d, "", "quota"),
+		Deployment: chance.Pick(d, "web", "web", ""), Replicas: int32(d.N(6)), Template: chance.Pick(d, "v2", "v1", "v3", ""), Waits: d.yes(), Held: d.yes(),
+		Paused: d.yes(), PausedBefore: d.yes(), Mode: chance.Pick(d, release.HoldOnChange, release.HoldAlways, release.HoldUnknown), Stable: d.set("v1", "v1", ""), Canary: d.set("v2", "v2", "v3", ""),
+		HandedOver: d.N(5) == 1, Rogue: chance.Pick(d, "", "", "web-x"), Twin: chance.Pick(d, "", "web-old"), Crashing: chance.Pick(d, "", "", "", "app crashes"),
+		Obstacle: chance.Pick(d, "", "quota"),
 	}
-	o.Service = release.Service{Exists: d.n(8) > 0, Narrowed: pick(d, "v1", "v2", ""), Marked: d.yes()}
-	o.Canary = release.Canary{Service: "web-canary", Exists: d.n(6) > 0, Selects: pick(d, "v2", "v1", ""), Aborted: d.n(6) == 1, Number: int64(d.n(3)),
+	o.Service = release.Service{Exists: d.N(8) > 0, Narrowed: chance.Pick(d, "v1", "v2", ""), Marked: d.yes()}
+	o.Canary = release.Canary{Service: "web-canary", Exists: d.N(6) > 0, Selects: chance.Pick(d, "v2", "v1", ""), Aborted: d.N(6) == 1, Number: int64(d.N(3)),
 		RuleWanted: d.yes(), RuleExists: d.yes()}
 	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
-	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: pick(d, shares...), Highest: pick(d, shares...), Marked: d.yes(), AbortOpen: d.n(3) > 0}
-	o.Routes.Foreign = pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})
-	o.Evidence = release.Evidence{Fresh: d.n(4) > 0, Reason: pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.n(4) > 0,
-		Agreement: pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Share: pick(d, shares...)}
-	o.Evidence.Verdict = evidence.Verdict{State: pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
-		Reason:     pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
-		Suspicious: d.n(5) == 1, Shared: d.n(5) == 1, Cleared: d.yes(), NextWeight: pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.n(8) == 1, Covered: time.Duration(d.n(100)) * time.Minute}
-	o.Evidence.Rate = pick(d, 0, 2.0, 1e4)
-	o.Evidence.Baseline = pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
-	if d.n(8) > 0 {
+	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0}
+	o.Routes.Foreign = chance.Pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})
+	o.Evidence = release.Evidence{Fresh: d.N(4) > 0, Reason: chance.Pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.N(4) > 0,
+		Agreement: chance.Pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Share: chance.Pick(d, shares...)}
+	o.Evidence.Verdict = evidence.Verdict{State: chance.Pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
+		Reason:     chance.Pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
+		Suspicious: d.N(5) == 1, Shared: d.N(5) == 1, Cleared: d.yes(), NextWeight: chance.Pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.N(8) == 1, Covered: time.Duration(d.N(100)) * time.Minute}
+	o.Evidence.Rate = chance.Pick(d, 0, 2.0, 1e4)
+	o.Evidence.Baseline = chance.Pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
+	if d.N(8) > 0 {
 		o.Release = d.release()
 	}
 	return o
 }
 
 func (d *dice) release() *v1alpha1.Release {
-	p := pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), release.PlanOf("1%/0s", "50%/1m", "100%/10m"))
-	p.Undetermined.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
-	p.SharedBreach.Action = pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
+	p := chance.Pick(d, release.PlanOf("1%/1m", "100%/1m"), release.PlanOf("100%/0s"), release.PlanOf("1%/0s", "50%/1m", "100%/10m"))
+	p.Undetermined.Action = chance.Pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
+	p.SharedBreach.Action = chance.Pick(d, v1alpha1.ActionHold, v1alpha1.ActionAbort)
 	r := &v1alpha1.Release{
-		Number: int64(1 + d.n(2)), Revision: pick(d, "v2", "v2", "v3"), Stable: pick(d, "v1", "v1", ""), Plan: *p, Step: int32(d.n(len(p.Steps) + 1)),
-		State: pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
+		Number: int64(1 + d.N(2)), Revision: chance.Pick(d, "v2", "v2", "v3"), Stable: chance.Pick(d, "v1", "v1", ""), Plan: *p, Step: int32(d.N(len(p.Steps) + 1)),
+		State: chance.Pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
 			v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted),
 		StepStartedAt: d.time(), SettledAt: d.time(), PodsAwaitedSince: d.time(), SharedBreachSince: d.time(), HandoverSince: d.time(),
-		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.n(7)),
-		Contested: v1alpha1.Contested{Routes: int32(d.n(8)), Selector: int32(d.n(8)), Since: d.time()},
-		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.n(6))},
+		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)),
+		Contested: v1alpha1.Contested{Routes: int32(d.N(8)), Selector: int32(d.N(8)), Since: d.time()},
+		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.N(6))},
 	}
 	r.Weight = v1alpha1.PercentageOf(0)
 	if r.Step > 0 {
 		r.Weight = p.Steps[r.Step-1].Weight
-		r.Plan.Pace.Type = pick(d, v1alpha1.PaceFixed, v1alpha1.PaceProof)
+		r.Plan.Pace.Type = chance.Pick(d, v1alpha1.PaceFixed, v1alpha1.PaceProof)
 		if r.Plan.Pace.Type == v1alpha1.PaceProof && d.yes() {
 			r.Weight = "0.02%"
 		}
@@ -104,7 +93,7 @@ func (d *dice) release() *v1alpha1.Release {
 		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted, Message: "done"}
 	case v1alpha1.StateAborted, v1alpha1.StateAborting, v1alpha1.StateDraining, v1alpha1.StateRestoring:
 		r.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCommanded, Message: "so be it",
-			Refuse: pick(d, v1alpha1.RefuseNothing, v1alpha1.RefuseTemplate)}
+			Refuse: chance.Pick(d, v1alpha1.RefuseNothing, v1alpha1.RefuseTemplate)}
 	}
 	return r
 }
@@ -112,11 +101,7 @@ func (d *dice) release() *v1alpha1.Release {
 // FuzzDecide feeds Decide with facts that need not fit together. Whatever they are, it decides, twice the same, changes nothing it was
 // given, and raises only when nothing speaks against it.
 func FuzzDecide(f *testing.F) {
-	for i := range 64 {
-		seed := make([]byte, 160)
-		for j := range seed {
-			seed[j] = byte(i * (j + 3) * 7)
-		}
+	for _, seed := range chance.Seeds(160) {
 		f.Add(seed)
 	}
 	f.Fuzz(decideAnything)
@@ -125,19 +110,12 @@ func FuzzDecide(f *testing.F) {
 // TestAnyFacts is FuzzDecide with dice of its own, so that every run throws some.
 func TestAnyFacts(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 1))
-	for range 20_000 {
-		bytes := make([]byte, 120)
-		for i := range bytes {
-			bytes[i] = byte(r.Uint32())
-		}
-		decideAnything(t, bytes)
-	}
+	chance.Throws(20_000, 120, func(bytes []byte) { decideAnything(t, bytes) })
 }
 
 func decideAnything(t *testing.T, bytes []byte) {
 	t.Helper()
-	d, again := dice(bytes), dice(bytes)
+	d, again := dice{bytes}, dice{bytes}
 	o, same := d.observation(), again.observation()
 	got := release.Decide(o, epoch)
 	if !reflect.DeepEqual(o, same) {
