@@ -82,7 +82,10 @@ func (w *written) put(shift types.NamespacedName, a answer) {
 	defer w.mu.Unlock()
 	id := idOf(a.object)
 	before, found := w.answers[id]
-	writers := append(slices.Clone(before.writers), shift)
+	writers := slices.Clone(before.writers)
+	if !slices.Contains(writers, shift) {
+		writers = append(writers, shift)
+	}
 	if found && before.overtook(a) {
 		a = before // two writes at a time: their answers may arrive in either order
 	}
