@@ -29,7 +29,7 @@ type prometheus struct {
 
 func newPrometheus(t *testing.T, answer string) *prometheus {
 	t.Helper()
-	p := &prometheus{answer: answer, status: http.StatusOK, asked: make(chan url.Values, 100)}
+	p := &prometheus{answer: answer, status: http.StatusOK, asked: make(chan url.Values, 1000)}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
