@@ -37,7 +37,8 @@ type pod struct {
 
 	dirty chan struct{} // Something that the status tells has changed.
 
-	proxy *proxy
+	proxy   *proxy
+	sidecar *sidecar // In place of the proxy, where the pod asks for one.
 
 	mu     sync.Mutex
 	sick   float64     // Share of its requests that fails by order, 0 to 1.
@@ -146,10 +147,26 @@ func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running 
 		}
 		return
 	}
+	if p.sidecar != nil {
+		var loops []func()
+		for _, c := range p.containers {
+			loops = append(loops, func() { c.loop(term, kill) })
+		}
+		p.sidecar.around(term, running, loops)
+		return
+	}
 	running.Go(func() { p.proxy.serve(term, p.ip) })
 	for _, c := range p.containers {
 		running.Go(func() { c.loop(term, kill) })
 	}
+}
+
+// appIP is where the containers listen and are probed: behind the sidecar, as Istio has the kubelet's probes pass it by.
+func (p *pod) appIP() string {
+	if p.sidecar != nil {
+		return p.sidecar.about.AppIP
+	}
+	return p.ip
 }
 
 // end asks the containers to end, after the longest preStop sleep, and kills what is left when the grace is over.

@@ -46,7 +46,7 @@ func processes(dir state.Dir, o Options) map[string]*process {
 		"etcd":          {dir.Path("components", "etcd"), dir.Path("components", "etcd-data")},
 		"apiserver":     apiserverArgs(dir, o),
 		"controllers":   {dir.Path("components", "controllers"), dir.Kubeconfig()},
-		"agent":         {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig(), "--targets", dir.Path("components", "pods.json")},
+		"agent":         {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig(), "--targets", dir.Path("components", "pods.json"), "--envoy", o.Binaries.Envoy},
 		"istiod":        istiodArgs(dir, o),
 		"prometheus":    prometheusArgs(dir, o, "prometheus", state.Prometheus),
 		replica:         prometheusArgs(dir, o, replica, state.PrometheusReplica),
