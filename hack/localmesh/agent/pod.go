@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +56,7 @@ func newPod(object *corev1.Pod, ip string, client podClient, gone context.Cancel
 		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), gone: gone,
 		conditions: map[corev1.PodConditionType]corev1.PodCondition{},
 	}
-	p.proxy = newProxy(strings.TrimSuffix(object.GenerateName, "-"), p.namespace, p.revision)
+	p.proxy = newProxy(workloadOf(object), p.namespace, canonicalRevision(object))
 	if t := object.Status.StartTime; t != nil {
 		p.started = *t
 	}

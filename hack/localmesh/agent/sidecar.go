@@ -54,12 +54,11 @@ func wantsSidecar(object *corev1.Pod) bool {
 func newSidecar(envoy string, object *corev1.Pod, ip string) *sidecar {
 	workload := workloadOf(object)
 	l := object.Labels
-	version := cmp.Or(l["app.kubernetes.io/version"], l["version"])
 	s := &sidecar{envoy: envoy, ip: ip, about: inbound{
 		Pod: object.Name, Namespace: object.Namespace, IP: ip, AppIP: behind(ip), Workload: workload, MetricsPort: metricsPort,
 		App: cmp.Or(l["app"], "unknown"), Version: cmp.Or(l["version"], "unknown"),
 		CanonicalService:  cmp.Or(l["service.istio.io/canonical-name"], l["app.kubernetes.io/name"], l["app"], workload),
-		CanonicalRevision: cmp.Or(l["service.istio.io/canonical-revision"], version, "latest"),
+		CanonicalRevision: canonicalRevision(object),
 	}}
 	for _, c := range object.Spec.Containers {
 		if b, err := ParseBehaviour(c); err == nil { // One that is wrong is told of where the container runs.
@@ -76,6 +75,12 @@ func workloadOf(object *corev1.Pod) string {
 		name = strings.TrimSuffix(name, "-"+hash)
 	}
 	return cmp.Or(name, object.Name)
+}
+
+// canonicalRevision is the pod's version as Istio knows it.
+func canonicalRevision(object *corev1.Pod) string {
+	l := object.Labels
+	return cmp.Or(l["service.istio.io/canonical-revision"], l["app.kubernetes.io/version"], l["version"], "latest")
 }
 
 // behind is the address of this machine on which a pod's containers listen, where their proxy has the pod's: 127.244.1.2 for 10.244.1.2.
@@ -123,7 +128,7 @@ func (s *sidecar) serve(ctx context.Context) {
 func (s *sidecar) once(ctx context.Context, config string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, s.envoy, "--config-yaml", config, "--concurrency", "1", "--disable-hot-restart", "-l", "warning")
+	cmd := exec.CommandContext(ctx, s.envoy, "--config-yaml", config, "--concurrency", "1", "--disable-hot-restart", "-l", "error")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd.Run()
