@@ -156,5 +156,24 @@ func install(ctx context.Context) error {
 			return fmt.Errorf("installing: kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+	return known(ctx)
+}
+
+// known waits until the API server lets TrafficShifts be commanded: for some seconds after the CRDs are there it refuses them, because its
+// admission policies do not know the kind yet.
+func known(ctx context.Context) error {
+	const paused = `{"apiVersion": "stagger.dev/v1alpha1", "kind": "TrafficShift", "metadata": {"name": "paused", "namespace": "default"},
+		"spec": {"policyRef": {"name": "standard"}, "service": {"name": "paused"}, "control": "Paused"}}`
+	var last string
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		cmd := exec.CommandContext(ctx, "kubectl", "create", "--dry-run=server", "-f", "-")
+		cmd.Stdin = strings.NewReader(paused)
+		out, err := cmd.CombinedOutput()
+		last = string(out)
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until TrafficShifts can be commanded: %w; last: %s", err, last)
+	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 const (
@@ -124,8 +126,8 @@ func (l lookup) Error() string { return fmt.Sprintf("the name %s %s", l.Name, l.
 func (l lookup) Unwrap() error { return l.DNSError }
 
 func short(s string) string {
-	if runes := []rune(s); len(runes) > mostRunes {
-		return string(runes[:mostRunes]) + "…"
+	if cut := text.CutRunes(s, mostRunes); cut != s {
+		return cut + "…"
 	}
 	return s
 }

@@ -65,12 +65,12 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	want := o.Release.Weight.Millionths()
-	d := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}
+	d, rest := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, "; it is obeyed"
 	if o.Routes.Foreign == nil { // the write of a pass before was not made, or not in every route
-		d.Reason = v1alpha1.ReasonSettling
+		d.Reason, rest = v1alpha1.ReasonSettling, "; it stays so until fresh counts speak for more"
 	}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
-		d.Message += "; it stays so until fresh counts speak for more"
+		d.Message += rest
 		return d, true
 	}
 	r := withEdit(o, now)

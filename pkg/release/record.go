@@ -1,10 +1,11 @@
 package release
 
 import (
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // What the API server accepts in a record: bytes of a text, entries of a list.
@@ -20,7 +21,7 @@ const (
 )
 
 // truncate keeps a text within so many bytes, without half a character at its end.
-func truncate(s string, most int) string { return strings.ToValidUTF8(s[:min(len(s), most)], "") }
+func truncate(s string, most int) string { return text.CutBytes(s, most) }
 
 // stamp is a time as the API stores it, in whole seconds: the next one, so that nothing counted before the moment is taken for
 // what came after it.

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // verb is what a pass does about the TrafficShift.
@@ -83,11 +84,10 @@ func unknownPolicy(policy string, policies []string) *warning {
 
 // clip keeps what somebody wrote short enough to be told back.
 func clip(s string) string {
-	const most = 63
-	if len(s) <= most {
+	if len(s) <= longest {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return text.CutBytes(s, longest) + "…"
 }
 
 // advice is the fix: the policy that was probably meant, or those there are.

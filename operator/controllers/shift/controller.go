@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -221,8 +222,9 @@ func (r *reconciler) timeAbort(ctx context.Context, v *cluster.View, d release.D
 	log.FromContext(ctx).Info("Release aborted", "release", d.Release.Number, "reason", d.Reason, "message", d.Message, "sinceCounts", took.String())
 }
 
+// forgets says whether a decision lets the TrafficShift go.
 func forgets(d release.Decision) bool {
-	return len(d.Writes()) > 0 && d.Actions[len(d.Actions)-1].Verb == release.Forget
+	return slices.ContainsFunc(d.Actions, func(a release.Action) bool { return a.Verb == release.Forget })
 }
 
 // sooner is the shorter of two times to wait, of which 0 means that there is nothing to wait for.

@@ -268,6 +268,13 @@ func TestAPassThatFailedTellsNothingOfWhatItDidNotDo(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatLetsGoForgets(t *testing.T) {
+	letGo := release.Decision{Actions: []release.Action{{Verb: release.Unhold}, {Verb: release.Forget}}}
+	if !forgets(letGo) || forgets(abort()) || forgets(release.Decision{}) {
+		t.Error("a TrafficShift is forgotten when its finalizer is taken off, and by no other write")
+	}
+}
+
 func TestWhatIsTakenBackComesFirst(t *testing.T) {
 	ended := abort()
 	ended.Release.State = v1alpha1.StateAborted
