@@ -17,7 +17,7 @@ const (
 )
 
 func agentCommand() *cobra.Command {
-	var kubeconfig, targets string
+	var kubeconfig, targets, envoy string
 	cmd := &cobra.Command{
 		Use: "agent", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,10 +30,11 @@ func agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("building a client: %w", err)
 			}
-			return agent.New(client, "node-1", targets).Run(cmd.Context())
+			return agent.New(client, "node-1", targets, envoy).Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig")
 	cmd.Flags().StringVar(&targets, "targets", "", "file of the pods' metrics, for Prometheus")
+	cmd.Flags().StringVar(&envoy, "envoy", "", "the program that is a pod's sidecar")
 	return cmd
 }

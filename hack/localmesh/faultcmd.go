@@ -15,7 +15,7 @@ import (
 func faultCommand(open opener) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault pause|resume|kill|start|restart COMPONENT",
-		Short: "Pause, kill or start a component, or spoil requests to the API server",
+		Short: "Pause, kill or start a component, or spoil requests to the API server and answers of Prometheus",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := open()
@@ -25,7 +25,7 @@ func faultCommand(open opener) *cobra.Command {
 			return mesh.Fault(cmd.Context(), dir, args[0], args[1])
 		},
 	}
-	cmd.AddCommand(faultAPICommand(open), faultListCommand(open), faultClearCommand(open))
+	cmd.AddCommand(faultAPICommand(open), faultPrometheusCommand(open), faultListCommand(open), faultClearCommand(open))
 	return cmd
 }
 
@@ -101,11 +101,16 @@ func orAll(list []string) string {
 
 func faultClearCommand(open opener) *cobra.Command {
 	return &cobra.Command{
-		Use: "clear [ID...]", Short: "Take rules away, by number or all of them; delayed requests go on, hanging ones are cut",
+		Use: "clear [ID...]", Short: "Take rules away, by number, or all of them and the fault of Prometheus; delayed requests go on, hanging ones are cut",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := open()
 			if err != nil {
 				return err
+			}
+			if len(args) == 0 {
+				if err := mesh.ClearLie(cmd.Context(), dir); err != nil {
+					return err
+				}
 			}
 			return mesh.ClearRules(cmd.Context(), dir, args...)
 		},

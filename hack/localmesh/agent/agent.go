@@ -41,13 +41,15 @@ type Agent struct {
 	wg   sync.WaitGroup
 
 	targets targets // Guarded by mu.
+	envoy   string
 }
 
-// New returns a node of that name, which keeps a file of its pods' metrics for Prometheus; an empty path: none.
-func New(client kubernetes.Interface, node, targetsPath string) *Agent {
+// New returns a node of that name, which keeps a file of its pods' metrics for Prometheus; an empty path: none. The program envoy is the
+// sidecar of pods that ask for one; empty: none has one.
+func New(client kubernetes.Interface, node, targetsPath, envoy string) *Agent {
 	return &Agent{
-		targets: targets{path: targetsPath, pods: map[string]target{}},
-		client:  client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
+		targets: targets{path: targetsPath, pods: map[string]target{}}, envoy: envoy,
+		client: client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
 	}
 }
@@ -209,6 +211,9 @@ func (a *Agent) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
 	a.ips.reserve(ip, string(object.UID))
 	ctx, gone := context.WithCancel(ctx)
 	p := newPod(object, ip, a.client.CoreV1().Pods(object.Namespace), gone)
+	if a.envoy != "" && wantsSidecar(object) {
+		p.sidecar = newSidecar(a.envoy, object, ip)
+	}
 	a.mu.Lock()
 	a.pods[object.UID] = p
 	if err := a.targets.add(object, ip); err != nil {

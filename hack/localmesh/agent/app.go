@@ -31,19 +31,10 @@ type app struct {
 	meter    *meter // Nil: what it uses is not measured.
 }
 
-// listen opens the container's ports on the pod's address.
+// listen opens the container's ports on an address.
 func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) {
-	ports := []int{b.Port}
-	if len(c.Ports) > 0 {
-		ports = nil
-		for _, p := range c.Ports {
-			if p.Protocol == "" || p.Protocol == corev1.ProtocolTCP {
-				ports = append(ports, int(p.ContainerPort))
-			}
-		}
-	}
 	var out []net.Listener
-	for _, port := range ports {
+	for _, port := range portsOf(c, b) {
 		l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
 		if err != nil {
 			for _, open := range out {
@@ -54,6 +45,20 @@ func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) 
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// portsOf are the ports that a container listens on.
+func portsOf(c corev1.Container, b Behaviour) []int {
+	if len(c.Ports) == 0 {
+		return []int{b.Port}
+	}
+	var ports []int
+	for _, p := range c.Ports {
+		if p.Protocol == "" || p.Protocol == corev1.ProtocolTCP {
+			ports = append(ports, int(p.ContainerPort))
+		}
+	}
+	return ports
 }
 
 // run serves until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it

@@ -77,7 +77,7 @@ func (c *container) once(ctx context.Context, kill <-chan struct{}, begun metav1
 	if err != nil {
 		return exit{code: 2, reason: "Error", text: err.Error()}
 	}
-	listeners, err := listen(c.pod.ip, c.spec, b)
+	listeners, err := listen(c.pod.appIP(), c.spec, b)
 	if err != nil {
 		return exit{code: 128, reason: "ContainerCannotRun", text: err.Error()}
 	}

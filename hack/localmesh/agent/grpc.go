@@ -14,6 +14,12 @@ func grpc(r *http.Request) bool {
 	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
+// grpcType says whether a request is one of gRPC by Istio's rule, which goes by its content type alone.
+func grpcType(r *http.Request) bool {
+	kind := r.Header.Get("Content-Type")
+	return kind == "application/grpc" || strings.HasPrefix(kind, "application/grpc+")
+}
+
 // serveGRPC answers as a gRPC server does: messages, here one or as many as there are beats in ?hold=10s, and then the status as a trailer.
 // The HTTP status is 200 whatever comes of it.
 func (a *app) serveGRPC(w http.ResponseWriter, r *http.Request) {

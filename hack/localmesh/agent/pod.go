@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +36,8 @@ type pod struct {
 
 	dirty chan struct{} // Something that the status tells has changed.
 
-	proxy *proxy
+	proxy   *proxy
+	sidecar *sidecar // In place of the proxy, where the pod asks for one.
 
 	mu     sync.Mutex
 	sick   float64     // Share of its requests that fails by order, 0 to 1.
@@ -56,7 +56,7 @@ func newPod(object *corev1.Pod, ip string, client podClient, gone context.Cancel
 		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), gone: gone,
 		conditions: map[corev1.PodConditionType]corev1.PodCondition{},
 	}
-	p.proxy = newProxy(strings.TrimSuffix(object.GenerateName, "-"), p.namespace, p.revision)
+	p.proxy = newProxy(workloadOf(object), p.namespace, canonicalRevision(object))
 	if t := object.Status.StartTime; t != nil {
 		p.started = *t
 	}
@@ -146,10 +146,26 @@ func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running 
 		}
 		return
 	}
+	if p.sidecar != nil {
+		var loops []func()
+		for _, c := range p.containers {
+			loops = append(loops, func() { c.loop(term, kill) })
+		}
+		p.sidecar.around(term, running, loops)
+		return
+	}
 	running.Go(func() { p.proxy.serve(term, p.ip) })
 	for _, c := range p.containers {
 		running.Go(func() { c.loop(term, kill) })
 	}
+}
+
+// appIP is where the containers listen and are probed: behind the sidecar, as Istio has the kubelet's probes pass it by.
+func (p *pod) appIP() string {
+	if p.sidecar != nil {
+		return p.sidecar.about.AppIP
+	}
+	return p.ip
 }
 
 // end asks the containers to end, after the longest preStop sleep, and kills what is left when the grace is over.

@@ -25,7 +25,7 @@ func (c *container) probe(ctx context.Context, p *corev1.Probe) {
 	defer tick.Stop()
 	good, bad, ready := int32(0), int32(0), false
 	for {
-		if check(ctx, p, c.pod.ip, c.spec) {
+		if check(ctx, p, c.pod.appIP(), c.spec) {
 			good, bad = good+1, 0
 		} else {
 			good, bad = 0, bad+1

@@ -24,6 +24,7 @@ type proxy struct {
 }
 
 func newProxy(workload, namespace, revision string) *proxy {
+	reported := []string{"response_code", "request_protocol", "grpc_response_status"}
 	labels := prometheus.Labels{
 		"reporter": "destination", "destination_workload": workload, "destination_workload_namespace": namespace,
 		"destination_canonical_revision": revision, "response_flags": "-",
@@ -31,10 +32,10 @@ func newProxy(workload, namespace, revision string) *proxy {
 	p := &proxy{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "istio_requests_total", Help: "Requests.", ConstLabels: labels}, []string{"response_code"}),
+			Name: "istio_requests_total", Help: "Requests.", ConstLabels: labels}, reported),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "istio_request_duration_milliseconds", Help: "Durations of requests.", ConstLabels: labels,
-			Buckets: []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}}, []string{"response_code"}),
+			Buckets: []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}}, reported),
 	}
 	p.registry.MustRegister(p.requests, p.durations)
 	return p
@@ -48,9 +49,12 @@ func (p *proxy) counted(next http.Handler) http.Handler {
 		if health(r) {
 			return
 		}
-		code := strconv.Itoa(seen.code)
-		p.requests.WithLabelValues(code).Inc()
-		p.durations.WithLabelValues(code).Observe(float64(time.Since(begun)) / float64(time.Millisecond))
+		how := []string{strconv.Itoa(seen.code), "http", ""}
+		if grpcType(r) {
+			how[1], how[2] = "grpc", w.Header().Get("Grpc-Status")
+		}
+		p.requests.WithLabelValues(how...).Inc()
+		p.durations.WithLabelValues(how...).Observe(float64(time.Since(begun)) / float64(time.Millisecond))
 	})
 }
 

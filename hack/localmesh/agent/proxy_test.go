@@ -20,20 +20,27 @@ func TestAPodReportsWhatItWasAsked(t *testing.T) {
 	for _, path := range []string{"/", "/", "/healthz"} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
 	}
+	call := httptest.NewRequest(http.MethodPost, "/", nil)
+	call.ProtoMajor = 2
+	call.Header.Set("Content-Type", "application/grpc+proto")
+	h.ServeHTTP(httptest.NewRecorder(), call)
+	if got := testutil.ToFloat64(p.requests.WithLabelValues("200", "grpc", "0")); got != 1 {
+		t.Errorf("%v requests of gRPC, want 1", got)
+	}
 	rate = 1
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	for code, want := range map[string]float64{"200": 2, "502": 1} {
-		if got := testutil.ToFloat64(p.requests.WithLabelValues(code)); got != want {
+		if got := testutil.ToFloat64(p.requests.WithLabelValues(code, "http", "")); got != want {
 			t.Errorf("%v requests with %s, want %v", got, code, want)
 		}
 	}
-	if n := testutil.CollectAndCount(p.registry, "istio_request_duration_milliseconds"); n != 2 {
-		t.Errorf("%d histograms, want one for each code", n)
+	if n := testutil.CollectAndCount(p.registry, "istio_request_duration_milliseconds"); n != 3 {
+		t.Errorf("%d histograms, want one for each code and protocol", n)
 	}
 }
 
 func TestPrometheusFindsThePodsThatServe(t *testing.T) {
-	a := New(nil, "node-1", filepath.Join(t.TempDir(), "pods.json"))
+	a := New(nil, "node-1", filepath.Join(t.TempDir(), "pods.json"), "")
 	one := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout-1", UID: "1"}}
 	address := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "client", UID: "2", Annotations: map[string]string{serveAnnotation: "false"}}}
 	for _, p := range []*corev1.Pod{one, address} {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/hack/localmesh/build"
@@ -20,8 +21,8 @@ type Options struct {
 	Foreground     bool           `json:"foreground"`     // Whether the mesh ends with the process that asked for it.
 }
 
-// Names of the components, in the order in which they start.
-var names = [...]string{"etcd", "apiserver", "controllers", "agent", "istiod", "prometheus", "envoy-gateway", "envoy-sidecar"}
+// Names of the components, in the order in which they start; the last one only when it is asked for.
+var names = [...]string{"etcd", "apiserver", "controllers", "agent", "istiod", "prometheus", "envoy-gateway", "envoy-sidecar", replica}
 
 // Names returns the names of the components, in the order in which they start.
 func Names() []string { return slices.Clone(names[:]) }
@@ -42,16 +43,13 @@ func links(dir state.Dir, kube, promtool, self string) error {
 // processes are the components of a mesh, none of them started.
 func processes(dir state.Dir, o Options) map[string]*process {
 	argv := map[string][]string{
-		"etcd":        {dir.Path("components", "etcd"), dir.Path("components", "etcd-data")},
-		"apiserver":   apiserverArgs(dir, o),
-		"controllers": {dir.Path("components", "controllers"), dir.Kubeconfig()},
-		"agent":       {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig(), "--targets", dir.Path("components", "pods.json")},
-		"istiod":      istiodArgs(dir, o),
-		"prometheus": {
-			o.Binaries.Prometheus, "--config.file=" + dir.Path("components", "prometheus.yaml"),
-			"--storage.tsdb.path=" + dir.Path("components", "prometheus-data"), "--storage.tsdb.retention.time=12h",
-			"--web.listen-address=127.0.0.1:9090", "--web.enable-lifecycle", "--web.enable-admin-api", "--log.level=warn",
-		},
+		"etcd":          {dir.Path("components", "etcd"), dir.Path("components", "etcd-data")},
+		"apiserver":     apiserverArgs(dir, o),
+		"controllers":   {dir.Path("components", "controllers"), dir.Kubeconfig()},
+		"agent":         {dir.Path("bin", "localmesh"), "agent", "--kubeconfig", dir.Kubeconfig(), "--targets", dir.Path("components", "pods.json"), "--envoy", o.Binaries.Envoy},
+		"istiod":        istiodArgs(dir, o),
+		"prometheus":    prometheusArgs(dir, o, "prometheus", state.Prometheus),
+		replica:         prometheusArgs(dir, o, replica, state.PrometheusReplica),
 		"envoy-gateway": envoyArgs(dir, o, gateway),
 		"envoy-sidecar": envoyArgs(dir, o, sidecar),
 	}
@@ -69,6 +67,15 @@ func processes(dir state.Dir, o Options) map[string]*process {
 		out[name] = &process{name: name, argv: argv[name], env: env[name], log: dir.Log(name), dir: dir.Path("components"), state: Stopped}
 	}
 	return out
+}
+
+// prometheusArgs are those of the Prometheus at address, which has a configuration and data of its own.
+func prometheusArgs(dir state.Dir, o Options, name, address string) []string {
+	return []string{
+		o.Binaries.Prometheus, "--config.file=" + dir.Path("components", name+".yaml"),
+		"--storage.tsdb.path=" + dir.Path("components", name+"-data"), "--storage.tsdb.retention.time=12h",
+		"--web.listen-address=" + strings.TrimPrefix(address, "http://"), "--web.enable-lifecycle", "--web.enable-admin-api", "--log.level=warn",
+	}
 }
 
 func apiserverArgs(dir state.Dir, o Options) []string {

@@ -60,8 +60,11 @@ func writeConfiguration(dir state.Dir, o Options) error {
 		}
 	}
 	prometheus := map[string]any{"Interval": o.ScrapeInterval.String(), "Targets": dir.Path("components", "targets.json"), "Pods": dir.Path("components", "pods.json"), "Proxies": []proxy{gateway, sidecar}}
-	if err := render("prometheus.yaml", prometheus, dir.Path("components", "prometheus.yaml")); err != nil {
-		return err
+	for _, name := range []string{"prometheus", replica} {
+		prometheus["Replica"] = name
+		if err := render("prometheus.yaml", prometheus, dir.Path("components", name+".yaml")); err != nil {
+			return err
+		}
 	}
 	if err := render("targets.json", prometheus, dir.Path("components", "targets.json")); err != nil {
 		return err

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/stagger-dev/stagger/hack/localmesh/state"
 )
 
 const pollInterval = 25 * time.Millisecond
@@ -57,9 +55,14 @@ func answers(address, host string, wanted int) func(context.Context) bool {
 	}
 }
 
-// scraped reports whether Prometheus has scraped both proxies.
-func scraped(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, state.Prometheus+"/api/v1/query?query="+url.QueryEscape("count(up==1)"), nil)
+// scraped reports whether the Prometheus at address has scraped both proxies.
+func scraped(address string) func(context.Context) bool {
+	return func(ctx context.Context) bool { return bothUp(ctx, address) }
+}
+
+func bothUp(ctx context.Context, address string) bool {
+	question := address + "/api/v1/query?query=" + url.QueryEscape(`count(up{job="envoy-stats"}==1)`)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, question, nil)
 	if err != nil {
 		return false
 	}

@@ -21,9 +21,11 @@ const strayGrace = 2 * time.Second
 // endStrays ends whatever else runs in the mesh's network namespace, but for the process that asked for the end and its ancestors.
 // Components are left alone, so that a program can still say goodbye to the API server.
 func (s *supervisor) endStrays() {
-	spare := map[int]bool{os.Getpid(): true}
+	spare, components := map[int]bool{os.Getpid(): true}, map[int]bool{}
 	for _, p := range s.procs {
-		spare[p.status().PID] = true
+		if pid := p.status().PID; pid != 0 {
+			spare[pid], components[pid] = true, true
+		}
 	}
 	s.mu.Lock()
 	for pid := s.requester; pid > 1; pid = parentOf(pid) {
@@ -32,7 +34,7 @@ func (s *supervisor) endStrays() {
 	s.mu.Unlock()
 	told := map[int]bool{}
 	for begun := time.Now(); ; time.Sleep(pollInterval) {
-		left := strays(spare)
+		left := strays(spare, components)
 		if len(left) == 0 {
 			return
 		}
@@ -54,8 +56,8 @@ func (s *supervisor) endStrays() {
 	}
 }
 
-// strays are the processes in this process's network namespace that are not spared.
-func strays(spare map[int]bool) []int {
+// strays are the processes in this process's network namespace that are not spared, nor children of components, such as pods' proxies.
+func strays(spare, components map[int]bool) []int {
 	mine, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		return nil
@@ -67,7 +69,7 @@ func strays(spare map[int]bool) []int {
 	var out []int
 	for _, link := range links {
 		pid, err := strconv.Atoi(strings.Split(link, "/")[2])
-		if err != nil || spare[pid] {
+		if err != nil || spare[pid] || components[parentOf(pid)] {
 			continue
 		}
 		if theirs, err := os.Readlink(link); err == nil && theirs == mine {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagger-dev/stagger/hack/localmesh/apifault"
+	"github.com/stagger-dev/stagger/hack/localmesh/promfault"
 	"github.com/stagger-dev/stagger/hack/localmesh/state"
 )
 
@@ -30,6 +31,7 @@ type supervisor struct {
 	launch launcher
 	procs  map[string]*process
 	rules  apifault.Rules
+	lies   promfault.Switch
 	out    io.Writer // Progress for the person who brings the mesh up.
 
 	mu        sync.Mutex
@@ -65,6 +67,11 @@ func Supervise(ctx context.Context, dir state.Dir, opts Options, out io.Writer) 
 		return err
 	}
 	defer endFaulty()
+	endLying, err := s.serveFaultyPrometheus()
+	if err != nil {
+		return err
+	}
+	defer endLying()
 	defer s.killAll() // Before the faulty API ends, by way of which a program may say goodbye.
 	if err := s.start(ctx); err != nil {
 		if errors.Is(context.Cause(ctx), errDown) {
@@ -146,7 +153,7 @@ func (s *supervisor) awaitTraffic(ctx context.Context) error {
 	if err := s.await(ctx, "envoy-sidecar", answers("http://"+state.Sidecar+"/", "ready.localmesh", 0)); err != nil {
 		return err
 	}
-	return s.await(ctx, "prometheus", scraped)
+	return s.await(ctx, "prometheus", scraped(state.Prometheus))
 }
 
 // run starts a component and, where ready is not nil, waits until it is.

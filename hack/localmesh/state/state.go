@@ -20,6 +20,9 @@ const (
 	APIServer  = "https://127.0.0.1:6443"
 	// FaultyAPIServer is the same API server behind a proxy that faults can be ordered of.
 	FaultyAPIServer = "https://127.0.0.1:6444"
+	// FaultyPrometheus is Prometheus, or a random one of it and its replica, behind a proxy that faults can be ordered of.
+	FaultyPrometheus  = "http://127.0.0.1:9091"
+	PrometheusReplica = "http://127.0.0.1:9092"
 )
 
 // Dir is the folder that holds one mesh. It is absolute.
@@ -94,17 +97,19 @@ func (d Dir) Remove() error {
 }
 
 // Environ returns base with the variables that let programs find the mesh: KUBECONFIG, KUBECONFIG_FAULTY, KUBECACHEDIR,
-// PROMETHEUS_URL, GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh. No name is in it twice.
+// PROMETHEUS_URL, PROMETHEUS_URL_FAULTY, GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh.
+// No name is in it twice.
 func (d Dir) Environ(base []string) []string {
 	set := map[string]string{
-		"KUBECONFIG":        d.Kubeconfig(),
-		"KUBECONFIG_FAULTY": d.FaultyKubeconfig(),
-		"KUBECACHEDIR":      d.Path("kubecache"),
-		"PROMETHEUS_URL":    Prometheus,
-		"GATEWAY":           Gateway,
-		"SIDECAR":           Sidecar,
-		Variable:            string(d),
-		"PATH":              d.Path("bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"KUBECONFIG":            d.Kubeconfig(),
+		"KUBECONFIG_FAULTY":     d.FaultyKubeconfig(),
+		"KUBECACHEDIR":          d.Path("kubecache"),
+		"PROMETHEUS_URL":        Prometheus,
+		"PROMETHEUS_URL_FAULTY": FaultyPrometheus,
+		"GATEWAY":               Gateway,
+		"SIDECAR":               Sidecar,
+		Variable:                string(d),
+		"PATH":                  d.Path("bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
 	}
 	var env []string
 	for _, entry := range base {
