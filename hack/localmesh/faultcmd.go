@@ -108,7 +108,7 @@ func faultClearCommand(open opener) *cobra.Command {
 				return err
 			}
 			if len(args) == 0 {
-				if err := mesh.ClearLie(cmd.Context(), dir); err != nil {
+				if err := mesh.ClearPrometheusFault(cmd.Context(), dir); err != nil {
 					return err
 				}
 			}

@@ -26,7 +26,7 @@ func faultPrometheusCommand(open opener) *cobra.Command {
 				return err
 			}
 			if reflect.DeepEqual(f, promfault.Fault{}) && !partial {
-				st, err := mesh.Lie(cmd.Context(), dir)
+				st, err := mesh.PrometheusFault(cmd.Context(), dir)
 				if err != nil {
 					return err
 				}
@@ -38,7 +38,7 @@ func faultPrometheusCommand(open opener) *cobra.Command {
 					f.Omit = 2
 				}
 			}
-			return mesh.SetLie(cmd.Context(), dir, f)
+			return mesh.SetPrometheusFault(cmd.Context(), dir, f)
 		},
 	}
 	fl := cmd.Flags()

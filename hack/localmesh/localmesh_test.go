@@ -45,14 +45,15 @@ func (b bed) try(args ...string) (string, error) {
 // until tries a command until its output satisfies fact.
 func (b bed) until(what string, fact func(string) bool, args ...string) string {
 	b.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	const limit = 2 * time.Minute // For a busy machine; an idle one needs seconds.
+	deadline := time.Now().Add(limit)
 	for {
 		out, err := b.try(args...)
 		if err == nil && fact(out) {
 			return out
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s: not within 30 s; last: %v\n%s", what, err, out)
+			b.t.Fatalf("%s: not within %s; last: %v\n%s", what, limit, err, out)
 		}
 	}
 }

@@ -34,8 +34,8 @@ type Report struct {
 //	GET  /status               Report
 //	POST /down                 ends the mesh
 //	POST /fault/VERB/COMPONENT
-//	POST, GET, DELETE /rules   of the faulty API server
-//	POST, GET, DELETE /lie     of the faulty Prometheus
+//	POST, GET, DELETE /rules              of the faulty API server
+//	POST, GET, DELETE /prometheus-fault
 func (s *supervisor) listen() (end func(), err error) {
 	// A socket's path has room for some 100 bytes; relative to the folder it always fits.
 	if err := os.Chdir(string(s.dir)); err != nil {
@@ -52,9 +52,9 @@ func (s *supervisor) listen() (end func(), err error) {
 	mux.HandleFunc("POST /rules", s.serveAddRule)
 	mux.HandleFunc("GET /rules", s.serveRules)
 	mux.HandleFunc("DELETE /rules", s.serveClearRules)
-	mux.HandleFunc("POST /lie", s.serveSetLie)
-	mux.HandleFunc("GET /lie", s.serveLie)
-	mux.HandleFunc("DELETE /lie", s.serveClearLie)
+	mux.HandleFunc("POST /prometheus-fault", s.serveSetPrometheusFault)
+	mux.HandleFunc("GET /prometheus-fault", s.servePrometheusFault)
+	mux.HandleFunc("DELETE /prometheus-fault", s.serveClearPrometheusFault)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {

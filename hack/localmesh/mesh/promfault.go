@@ -33,7 +33,7 @@ func (s *supervisor) serveFaultyPrometheus() (end func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for questions to spoil: %w", err)
 	}
-	proxy := &http.Server{Handler: promfault.Handler(urls[0], urls[1], &s.lies), ReadHeaderTimeout: 30 * time.Second}
+	proxy := &http.Server{Handler: promfault.Handler(urls[0], urls[1], &s.prometheus), ReadHeaderTimeout: 30 * time.Second}
 	go func() {
 		if err := proxy.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			log.Printf("Serving the faulty Prometheus: %v", err)
@@ -42,7 +42,7 @@ func (s *supervisor) serveFaultyPrometheus() (end func(), err error) {
 	return func() { _ = proxy.Close() }, nil
 }
 
-func (s *supervisor) serveSetLie(w http.ResponseWriter, r *http.Request) {
+func (s *supervisor) serveSetPrometheusFault(w http.ResponseWriter, r *http.Request) {
 	var f promfault.Fault
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
@@ -56,14 +56,18 @@ func (s *supervisor) serveSetLie(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := s.lies.Set(f); err != nil {
+	if err := s.prometheus.Set(f); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
 
-func (s *supervisor) serveLie(w http.ResponseWriter, _ *http.Request) { answer(w, s.lies.State()) }
+func (s *supervisor) servePrometheusFault(w http.ResponseWriter, _ *http.Request) {
+	answer(w, s.prometheus.State())
+}
 
-func (s *supervisor) serveClearLie(http.ResponseWriter, *http.Request) { s.lies.Clear() }
+func (s *supervisor) serveClearPrometheusFault(http.ResponseWriter, *http.Request) {
+	s.prometheus.Clear()
+}
 
 // startReplica starts the replica where it has not run yet, and returns when it has scraped what there is. One that was killed or paused
 // stays so: that is a fault of its own.
@@ -80,20 +84,20 @@ func (s *supervisor) startReplica(ctx context.Context) error {
 	return until(ctx, replica, p, scraped(state.PrometheusReplica))
 }
 
-// SetLie puts a fault of the faulty Prometheus of the mesh in dir into force, in place of the one before.
-func SetLie(ctx context.Context, dir state.Dir, f promfault.Fault) error {
+// SetPrometheusFault puts a fault of the faulty Prometheus of the mesh in dir into force, in place of the one before.
+func SetPrometheusFault(ctx context.Context, dir state.Dir, f promfault.Fault) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("encoding the fault: %w", err)
 	}
-	_, err = ask(ctx, dir, http.MethodPost, "/lie", data)
+	_, err = ask(ctx, dir, http.MethodPost, "/prometheus-fault", data)
 	return err
 }
 
-// Lie returns the fault of the faulty Prometheus that was set last.
-func Lie(ctx context.Context, dir state.Dir) (promfault.State, error) {
+// PrometheusFault returns the fault of the faulty Prometheus that was set last.
+func PrometheusFault(ctx context.Context, dir state.Dir) (promfault.State, error) {
 	var st promfault.State
-	body, err := ask(ctx, dir, http.MethodGet, "/lie", nil)
+	body, err := ask(ctx, dir, http.MethodGet, "/prometheus-fault", nil)
 	if err != nil {
 		return st, err
 	}
@@ -103,8 +107,8 @@ func Lie(ctx context.Context, dir state.Dir) (promfault.State, error) {
 	return st, nil
 }
 
-// ClearLie ends the fault of the faulty Prometheus.
-func ClearLie(ctx context.Context, dir state.Dir) error {
-	_, err := ask(ctx, dir, http.MethodDelete, "/lie", nil)
+// ClearPrometheusFault ends the fault of the faulty Prometheus.
+func ClearPrometheusFault(ctx context.Context, dir state.Dir) error {
+	_, err := ask(ctx, dir, http.MethodDelete, "/prometheus-fault", nil)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,14 +26,14 @@ const startLimit = 3 * time.Minute
 
 // supervisor owns one mesh.
 type supervisor struct {
-	dir    state.Dir
-	opts   Options
-	begun  time.Time
-	launch launcher
-	procs  map[string]*process
-	rules  apifault.Rules
-	lies   promfault.Switch
-	out    io.Writer // Progress for the person who brings the mesh up.
+	dir        state.Dir
+	opts       Options
+	begun      time.Time
+	launch     launcher
+	procs      map[string]*process
+	rules      apifault.Rules
+	prometheus promfault.Switch
+	out        io.Writer // Progress for the person who brings the mesh up.
 
 	mu        sync.Mutex
 	ready     bool
@@ -62,16 +63,16 @@ func Supervise(ctx context.Context, dir state.Dir, opts Options, out io.Writer) 
 	if err := writeAccess(s.dir); err != nil {
 		return err
 	}
-	endFaulty, err := s.serveFaultyAPI()
+	endFaultyAPI, err := s.serveFaultyAPI()
 	if err != nil {
 		return err
 	}
-	defer endFaulty()
-	endLying, err := s.serveFaultyPrometheus()
+	defer endFaultyAPI()
+	endFaultyPrometheus, err := s.serveFaultyPrometheus()
 	if err != nil {
 		return err
 	}
-	defer endLying()
+	defer endFaultyPrometheus()
 	defer s.killAll() // Before the faulty API ends, by way of which a program may say goodbye.
 	if err := s.start(ctx); err != nil {
 		if errors.Is(context.Cause(ctx), errDown) {
@@ -153,6 +154,9 @@ func (s *supervisor) awaitTraffic(ctx context.Context) error {
 	if err := s.await(ctx, "envoy-sidecar", answers("http://"+state.Sidecar+"/", "ready.localmesh", 0)); err != nil {
 		return err
 	}
+	if err := s.await(ctx, "istiod", s.validates); err != nil {
+		return err
+	}
 	return s.await(ctx, "prometheus", scraped(state.Prometheus))
 }
 
@@ -181,6 +185,17 @@ func (s *supervisor) apiReady(ctx context.Context) bool {
 		return false
 	}
 	return s.kubectl(ctx, nil, "get", "--raw", "/readyz") == nil
+}
+
+// badRoute is a route that Istio refuses.
+const badRoute = `{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "bad", "namespace": "istio-ingress"},
+	"spec": {"hosts": ["bad.localmesh"], "http": [{"route": [{"destination": {"host": "bad"}, "weight": -1}]}]}}`
+
+// validates reports whether the API server asks istiod about routes, and refuses what istiod refuses. istiod arranges this some time after
+// it says that it is ready.
+func (s *supervisor) validates(ctx context.Context) bool {
+	err := s.kubectl(ctx, []byte(badRoute), "create", "--dry-run=server", "-f", "-")
+	return err != nil && strings.Contains(err.Error(), `"validation.istio.io" denied`)
 }
 
 // apply applies an embedded manifest. What it is about may have become known to the API server only just now, so it tries again
