@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
@@ -78,8 +79,9 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		r.From = w.WrittenAt
 	}
 	if r.through.IsZero() {
-		// The slice in which the first weight was written is counted too: its canary requests are of this release.
-		r.through = r.From.Truncate(slice)
+		// The slice in which the first weight was written is counted too: its canary requests are of this release. So is the one before it
+		// that the recorded time may hide.
+		r.through = r.From.Add(1 - cluster.WrittenLate).Truncate(slice)
 	}
 	r.weight = w
 }

@@ -36,6 +36,24 @@ func TestNothingIsCountedBeforeTheFirstWeight(t *testing.T) {
 	}
 }
 
+func TestRequestsOfTheSecondInWhichTheFirstWeightWasWrittenAreCounted(t *testing.T) {
+	b := newBench(t)
+	recorded := noon.Add(time.Minute) // The record says the next whole second.
+	first := recorded.Add(-900 * time.Millisecond)
+	b.traffic(noon, first)
+	b.store.observe(canary, first, "500", 11)
+	b.traffic(recorded, noon.Add(2*time.Minute))
+	waiting := target()
+	waiting.From = recorded
+	b.follow(waiting, step(1, 0.05, recorded))
+	b.until(noon.Add(2 * time.Minute))
+	r := b.reading()
+	want, bad := b.store.total(canary, first.Truncate(slice), r.Through)
+	if got := r.Verdict.Exposed; got.Requests != want || got.Bad != bad {
+		t.Errorf("counted %v, want %v requests, %v of them bad", got, want, bad)
+	}
+}
+
 func TestAReleaseThatIsTrackedWaitsForItsWeight(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(time.Minute))

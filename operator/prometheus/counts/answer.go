@@ -1,12 +1,16 @@
 package counts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -27,27 +31,39 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 		return nil
 	}
 	scope := c.scopeNow()
-	if err := c.base(ctx, scope, over, of); err != nil {
-		if u, ok := errors.AsType[counting.Unusable](err); ok {
-			take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
-			return nil
-		}
-		return c.typed(err)
-	}
-	return c.typed(inParts(of, func(first int, part []counting.Pair) error {
-		fresh, err := c.freshness(ctx, scope, over.End, part)
-		if err != nil {
-			return err
-		}
-		counted, err := c.counts(ctx, scope, over, part)
-		if err != nil {
+	// All is asked at once: a slow Prometheus is waited for once.
+	base := sync.OnceValue(func() error { return c.base(ctx, scope, over, of) })
+	go base()
+	err := inParts(of, func(first int, part []counting.Pair) error {
+		fresh, counted, err := c.slice(ctx, scope, over, part)
+		if err := cmp.Or(base(), err); err != nil {
 			return err
 		}
 		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
 			return answer(p, i, fresh[i.Carrier()], counted[i])
 		}))
 		return nil
-	}))
+	})
+	if u, ok := errors.AsType[counting.Unusable](base()); ok {
+		take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
+		return nil
+	}
+	return c.typed(err)
+}
+
+// slice asks how current the scrapes are and for the counts.
+func (c *Counter) slice(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) (fresh, counted map[counting.Indicator]reply, err error) {
+	var asked errgroup.Group
+	asked.Go(func() (err error) {
+		fresh, err = c.freshness(ctx, scope, over.End, of)
+		return err
+	})
+	asked.Go(func() (err error) {
+		counted, err = c.counts(ctx, scope, over, of)
+		return err
+	})
+	err = asked.Wait()
+	return fresh, counted, err
 }
 
 // Freshness is Counts without the counts.
@@ -119,29 +135,42 @@ func (c *Counter) counts(ctx context.Context, scope promql.Scope, over counting.
 
 func itself(i counting.Indicator) counting.Indicator { return i }
 
-// byIndicator asks once for each of the pairs' indicators, or for what stands for them. What cannot be used is unusable for that
-// indicator alone.
+// byIndicator asks once for each of the pairs' indicators, or for what stands for them, all at once. What cannot be used is unusable for
+// that indicator alone.
 func byIndicator(scope promql.Scope, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
+	var asked errgroup.Group
+	var mu sync.Mutex
 	all := map[counting.Indicator]reply{}
 	for _, i := range indicators(of, stands) {
-		var to reply
-		for _, having := range schemes(of, func(own counting.Indicator) bool { return stands(own) == i }) {
-			b, err := batch(scope, i, having)
-			if err != nil {
-				return nil, err
-			}
-			if to.unusable == nil {
-				err = ask(b, &to)
-			}
-			if u, ok := errors.AsType[counting.Unusable](err); ok {
-				to.unusable = &u.Trouble
-			} else if err != nil {
-				return nil, err
-			}
-		}
-		all[i] = to
+		having := schemes(of, func(own counting.Indicator) bool { return stands(own) == i })
+		asked.Go(func() error {
+			to, err := one(scope, i, having, ask)
+			mu.Lock()
+			defer mu.Unlock()
+			all[i] = to
+			return err
+		})
 	}
-	return all, nil
+	return all, asked.Wait()
+}
+
+// one asks about the pairs that have an indicator, by each scheme of labels.
+func one(scope promql.Scope, i counting.Indicator, schemes [][]counting.Pair, ask func(promql.Batch, *reply) error) (to reply, err error) {
+	for _, having := range schemes {
+		b, err := batch(scope, i, having)
+		if err != nil {
+			return to, err
+		}
+		err = ask(b, &to)
+		if u, ok := errors.AsType[counting.Unusable](err); ok {
+			to.unusable = &u.Trouble
+			break
+		}
+		if err != nil {
+			return to, err
+		}
+	}
+	return to, nil
 }
 
 // indicators are what stands for those of the pairs, each once.

@@ -1,11 +1,13 @@
 package counts
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,6 +70,29 @@ func TestQueriesDoNotGrowWithReleases(t *testing.T) {
 	if diff := cmp.Diff(map[kind]int{asksFreshness: 3}, p.questions()); diff != "" {
 		t.Errorf("queries for freshness alone (-want +got):\n%s", diff)
 	}
+}
+
+// slow answers after a second.
+type slow struct{ Querier }
+
+func (s slow) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	time.Sleep(time.Second)
+	return s.Querier.Query(ctx, expr, at)
+}
+
+func TestASlowPrometheusIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p := newCounter(t)
+		c := counter(t, Config{Querier: slow{p}})
+		asked := time.Now()
+		answers, err := counted(t, c, pair(counting.Indicator{}, latency, orders))
+		if err != nil || answers[0][0].Canary.Counts.Requests == 0 {
+			t.Fatalf("%v, %v", answers, err)
+		}
+		if took := time.Since(asked); took != time.Second {
+			t.Errorf("it took %s for answers that take a second each", took)
+		}
+	})
 }
 
 func TestNobodyIsAskedAboutNothing(t *testing.T) {
