@@ -101,14 +101,14 @@ func orAll(list []string) string {
 
 func faultClearCommand(open opener) *cobra.Command {
 	return &cobra.Command{
-		Use: "clear [ID...]", Short: "Take rules away, by number, or all of them and the fault of Prometheus; delayed requests go on, hanging ones are cut",
+		Use: "clear [ID...]", Short: "Take rules away, by number, or all of them and the faults of Prometheus; delayed requests go on, hanging ones are cut",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := open()
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
-				if err := mesh.ClearPrometheusFault(cmd.Context(), dir); err != nil {
+				if err := mesh.ClearPrometheusFaults(cmd.Context(), dir); err != nil {
 					return err
 				}
 			}

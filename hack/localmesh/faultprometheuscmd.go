@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,18 +16,22 @@ const partialWarning = "partial response: a store did not answer"
 
 func faultPrometheusCommand(open opener) *cobra.Command {
 	var f promfault.Fault
-	var partial bool
+	var partial, honest bool
 	cmd := &cobra.Command{
-		Use:   "prometheus",
-		Short: "Spoil answers of the Prometheus at PROMETHEUS_URL_FAULTY, in place of what was ordered before; without a flag: print that as JSON",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:   "prometheus [NAME]",
+		Short: "Spoil answers of the Prometheus at PROMETHEUS_URL_FAULTY[/NAME], in place of what was ordered before; without a flag: print that as JSON",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := strings.Join(args, "")
 			dir, err := open()
 			if err != nil {
 				return err
 			}
+			if honest {
+				return mesh.ClearPrometheusFault(cmd.Context(), dir, name)
+			}
 			if reflect.DeepEqual(f, promfault.Fault{}) && !partial {
-				st, err := mesh.PrometheusFault(cmd.Context(), dir)
+				st, err := mesh.PrometheusFault(cmd.Context(), dir, name)
 				if err != nil {
 					return err
 				}
@@ -38,7 +43,7 @@ func faultPrometheusCommand(open opener) *cobra.Command {
 					f.Omit = 2
 				}
 			}
-			return mesh.SetPrometheusFault(cmd.Context(), dir, f)
+			return mesh.SetPrometheusFault(cmd.Context(), dir, name, f)
 		},
 	}
 	fl := cmd.Flags()
@@ -50,6 +55,7 @@ func faultPrometheusCommand(open opener) *cobra.Command {
 	fl.StringArrayVar(&f.Warnings, "warning", nil, "a warning in each answer; may be repeated")
 	fl.StringArrayVar(&f.Infos, "info", nil, "an info in each answer; may be repeated")
 	fl.BoolVar(&f.Replicas, "replicas", false, "let a random one of two Prometheuses answer; the second is started when it is first asked for")
+	fl.BoolVar(&honest, "clear", false, "answer honestly again; answers that are held back are given")
 	fl.DurationVar(&f.For, "for", 0, "how long (default: until it is cleared)")
 	return cmd
 }

@@ -56,16 +56,20 @@ func (s *supervisor) serveSetPrometheusFault(w http.ResponseWriter, r *http.Requ
 			return
 		}
 	}
-	if err := s.prometheus.Set(f); err != nil {
+	if err := s.prometheus.Of(r.FormValue("name")).Set(f); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
 
-func (s *supervisor) servePrometheusFault(w http.ResponseWriter, _ *http.Request) {
-	answer(w, s.prometheus.State())
+func (s *supervisor) servePrometheusFault(w http.ResponseWriter, r *http.Request) {
+	answer(w, s.prometheus.Of(r.FormValue("name")).State())
 }
 
-func (s *supervisor) serveClearPrometheusFault(http.ResponseWriter, *http.Request) {
+func (s *supervisor) serveClearPrometheusFault(_ http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("name") {
+		s.prometheus.Of(r.FormValue("name")).Clear()
+		return
+	}
 	s.prometheus.Clear()
 }
 
@@ -84,20 +88,20 @@ func (s *supervisor) startReplica(ctx context.Context) error {
 	return until(ctx, replica, p, scraped(state.PrometheusReplica))
 }
 
-// SetPrometheusFault puts a fault of the faulty Prometheus of the mesh in dir into force, in place of the one before.
-func SetPrometheusFault(ctx context.Context, dir state.Dir, f promfault.Fault) error {
+// SetPrometheusFault puts a fault into force for those who ask the faulty Prometheus of the mesh in dir by a name, in place of the one before.
+func SetPrometheusFault(ctx context.Context, dir state.Dir, name string, f promfault.Fault) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("encoding the fault: %w", err)
 	}
-	_, err = ask(ctx, dir, http.MethodPost, "/prometheus-fault", data)
+	_, err = ask(ctx, dir, http.MethodPost, prometheusFault(name), data)
 	return err
 }
 
-// PrometheusFault returns the fault of the faulty Prometheus that was set last.
-func PrometheusFault(ctx context.Context, dir state.Dir) (promfault.State, error) {
+// PrometheusFault returns the fault that was set last for a name.
+func PrometheusFault(ctx context.Context, dir state.Dir, name string) (promfault.State, error) {
 	var st promfault.State
-	body, err := ask(ctx, dir, http.MethodGet, "/prometheus-fault", nil)
+	body, err := ask(ctx, dir, http.MethodGet, prometheusFault(name), nil)
 	if err != nil {
 		return st, err
 	}
@@ -107,8 +111,16 @@ func PrometheusFault(ctx context.Context, dir state.Dir) (promfault.State, error
 	return st, nil
 }
 
-// ClearPrometheusFault ends the fault of the faulty Prometheus.
-func ClearPrometheusFault(ctx context.Context, dir state.Dir) error {
+// ClearPrometheusFault ends the fault of a name.
+func ClearPrometheusFault(ctx context.Context, dir state.Dir, name string) error {
+	_, err := ask(ctx, dir, http.MethodDelete, prometheusFault(name), nil)
+	return err
+}
+
+// ClearPrometheusFaults ends the faults of all names.
+func ClearPrometheusFaults(ctx context.Context, dir state.Dir) error {
 	_, err := ask(ctx, dir, http.MethodDelete, "/prometheus-fault", nil)
 	return err
 }
+
+func prometheusFault(name string) string { return "/prometheus-fault?name=" + url.QueryEscape(name) }

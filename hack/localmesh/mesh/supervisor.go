@@ -32,7 +32,7 @@ type supervisor struct {
 	launch     launcher
 	procs      map[string]*process
 	rules      apifault.Rules
-	prometheus promfault.Switch
+	prometheus promfault.Switches
 	out        io.Writer // Progress for the person who brings the mesh up.
 
 	mu        sync.Mutex

@@ -110,6 +110,34 @@ func (s *Switch) State() State {
 	return State{Fault: e.fault, Struck: e.struck, Active: s.last != nil && e.active()}
 }
 
+// Switches holds the Switch of each name by which Prometheus is asked. Its zero value is ready for use.
+type Switches struct {
+	mu     sync.Mutex
+	byName map[string]*Switch
+}
+
+// Of returns the Switch of a name; the empty name is that of questions without one.
+func (s *Switches) Of(name string) *Switch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byName == nil {
+		s.byName = map[string]*Switch{}
+	}
+	if s.byName[name] == nil {
+		s.byName[name] = &Switch{}
+	}
+	return s.byName[name]
+}
+
+// Clear ends the faults of all names.
+func (s *Switches) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.byName {
+		one.Clear()
+	}
+}
+
 // strike returns the fault that a question meets, or nil.
 func (s *Switch) strike(asked func(Fault) bool) *entry {
 	s.mu.Lock()

@@ -29,8 +29,9 @@ const maxForm = 10 << 20
 // struckKey is the context key of the fault that a question has met.
 type struckKey struct{}
 
-// Handler passes requests to the Prometheus at primary, or at replica where the fault in force says so, and spoils the answers.
-func Handler(primary, replica *url.URL, s *Switch) http.Handler {
+// Handler passes requests to the Prometheus at primary, or at replica where the fault in force says so, and spoils the answers. Who asks at
+// /NAME/api/... meets the fault of that name, and who asks at /api/... the one without a name.
+func Handler(primary, replica *url.URL, all *Switches) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: &http.Transport{DisableCompression: true},
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -58,6 +59,12 @@ func Handler(primary, replica *url.URL, s *Switch) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := all.Of("")
+		if name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); strings.HasPrefix(rest, "api/") {
+			s = all.Of(name)
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = "/"+rest, ""
+		}
 		if r.URL.Path == instant || r.URL.Path == ranged {
 			var err error
 			if r, err = question(w, r, s); err != nil {

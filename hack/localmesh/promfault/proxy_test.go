@@ -52,16 +52,16 @@ func (p *prometheus) url(t *testing.T) *url.URL {
 }
 
 // proxied is the address of a proxy in front of p.
-func proxied(t *testing.T, p, replica *prometheus, s *Switch) string {
+func proxied(t *testing.T, p, replica *prometheus, s *Switches) string {
 	t.Helper()
 	server := httptest.NewServer(Handler(p.url(t), replica.url(t), s))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-func set(t *testing.T, s *Switch, f Fault) {
+func set(t *testing.T, s *Switches, f Fault) {
 	t.Helper()
-	if err := s.Set(f); err != nil {
+	if err := s.Of("").Set(f); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -87,7 +87,7 @@ func body(t *testing.T, r *http.Response) string {
 
 func TestWithoutAFaultAnAnswerPassesByteForByte(t *testing.T) {
 	p := newPrometheus(t, vector)
-	var s Switch
+	var s Switches
 	address := proxied(t, p, p, &s)
 	if got := get(t, address+"/api/v1/query?query=up&time=12.5"); got != vector {
 		t.Errorf("got %s", got)
@@ -102,8 +102,29 @@ func TestWithoutAFaultAnAnswerPassesByteForByte(t *testing.T) {
 	if got := get(t, address+"/api/v1/labels?query=istio"); got != vector {
 		t.Errorf("what is no question got %s", got)
 	}
-	if n := s.State().Struck; n != 0 {
+	if n := s.Of("").State().Struck; n != 0 {
 		t.Errorf("struck %d times, want 0", n)
+	}
+}
+
+func TestEachNameHasAFaultOfItsOwn(t *testing.T) {
+	p := newPrometheus(t, vector)
+	var s Switches
+	address := proxied(t, p, p, &s)
+	if err := s.Of("shop").Set(Fault{Warnings: []string{"spoiled"}}); err != nil {
+		t.Fatal(err)
+	}
+	for path, spoiled := range map[string]bool{"/shop": true, "": false, "/other": false} {
+		if got := get(t, address+path+"/api/v1/query?query=up"); strings.Contains(got, "spoiled") != spoiled {
+			t.Errorf("%q is answered %s", path, got)
+		}
+		if asked := <-p.asked; asked.Get("query") != "up" {
+			t.Errorf("%q asks %v", path, asked)
+		}
+	}
+	s.Clear()
+	if got := get(t, address+"/shop/api/v1/query?query=up"); got != vector {
+		t.Errorf("after the fault: %s", got)
 	}
 }
 
@@ -133,7 +154,7 @@ func TestAnAnswerIsPartial(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPrometheus(t, c.answer)
 			p.status = c.status
-			var s Switch
+			var s Switches
 			set(t, &s, c.fault)
 			r, err := http.Get(proxied(t, p, p, &s) + "/api/v1/query?query=up")
 			if err != nil {
@@ -169,7 +190,7 @@ func TestAQuestionIsMovedIntoThePast(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			p := newPrometheus(t, vector)
-			var s Switch
+			var s Switches
 			set(t, &s, Fault{Ago: 30 * time.Second})
 			address := proxied(t, p, p, &s) + c.path
 			if c.body == "" {
@@ -191,7 +212,7 @@ func TestAQuestionIsMovedIntoThePast(t *testing.T) {
 	}
 	t.Run("no time is now", func(t *testing.T) {
 		p := newPrometheus(t, vector)
-		var s Switch
+		var s Switches
 		set(t, &s, Fault{Ago: time.Hour})
 		before := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 		r, err := http.PostForm(proxied(t, p, p, &s)+"/api/v1/query", url.Values{"query": {"up"}})
@@ -208,14 +229,14 @@ func TestAQuestionIsMovedIntoThePast(t *testing.T) {
 }
 
 func TestAnAnswerIsHeldBackUntilTheFaultIsOver(t *testing.T) {
-	ends := map[string]func(*Switch) error{
-		"cleared":  func(s *Switch) error { s.Clear(); return nil },
-		"replaced": func(s *Switch) error { return s.Set(Fault{Omit: 2}) },
+	ends := map[string]func(*Switches) error{
+		"cleared":  func(s *Switches) error { s.Clear(); return nil },
+		"replaced": func(s *Switches) error { return s.Of("").Set(Fault{Omit: 2}) },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			p := newPrometheus(t, vector)
-			var s Switch
+			var s Switches
 			set(t, &s, Fault{Delay: time.Hour})
 			address := proxied(t, p, p, &s)
 			answered := make(chan string, 1)
@@ -245,7 +266,7 @@ func TestAnAnswerIsHeldBackUntilTheFaultIsOver(t *testing.T) {
 	}
 	t.Run("its time is over", func(t *testing.T) {
 		p := newPrometheus(t, vector)
-		var s Switch
+		var s Switches
 		set(t, &s, Fault{Delay: time.Hour, For: 50 * time.Millisecond})
 		if got := get(t, proxied(t, p, p, &s)+"/api/v1/query?query=up"); got != vector {
 			t.Errorf("got %s", got)
@@ -253,14 +274,14 @@ func TestAnAnswerIsHeldBackUntilTheFaultIsOver(t *testing.T) {
 	})
 	t.Run("its own time", func(t *testing.T) {
 		p := newPrometheus(t, vector)
-		var s Switch
+		var s Switches
 		set(t, &s, Fault{Delay: 20 * time.Millisecond})
 		begun := time.Now()
 		get(t, proxied(t, p, p, &s)+"/api/v1/query?query=up")
 		if took := time.Since(begun); took < 20*time.Millisecond {
 			t.Errorf("answered after %s", took)
 		}
-		if st := s.State(); st.Struck != 1 || !st.Active {
+		if st := s.Of("").State(); st.Struck != 1 || !st.Active {
 			t.Errorf("state %+v, want active and struck once", st)
 		}
 	})
@@ -268,7 +289,7 @@ func TestAnAnswerIsHeldBackUntilTheFaultIsOver(t *testing.T) {
 
 func TestOneOfTwoReplicasAnswers(t *testing.T) {
 	one, two := newPrometheus(t, "one"), newPrometheus(t, "two")
-	var s Switch
+	var s Switches
 	address := proxied(t, one, two, &s) + "/api/v1/query?query=up"
 	count := func() map[string]int {
 		seen := map[string]int{}
@@ -288,11 +309,11 @@ func TestOneOfTwoReplicasAnswers(t *testing.T) {
 
 func TestAFaultThatCanDoNothingIsRefused(t *testing.T) {
 	for _, f := range []Fault{{}, {For: time.Second}, {Delay: -1}, {Omit: 1}, {Omit: -2}, {Query: "up"}} {
-		var s Switch
-		if err := s.Set(f); err == nil {
+		var s Switches
+		if err := s.Of("").Set(f); err == nil {
 			t.Errorf("%+v was taken", f)
 		}
-		if s.State().Active {
+		if s.Of("").State().Active {
 			t.Errorf("%+v is in force", f)
 		}
 	}
