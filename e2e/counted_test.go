@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -32,10 +33,10 @@ func TestEveryRequestIsCountedOnceThroughGapsAndRestarts(t *testing.T) {
 		})
 	}
 	requests(50)
-	fault(t, "pause")
+	component(t, "prometheus", "pause")
 	gap := time.Now().Add(8 * time.Second)
 	waitFor(t, "the scrapes have failed for a while", func() (bool, string) { return time.Now().After(gap), "" })
-	fault(t, "resume")
+	component(t, "prometheus", "resume")
 	kubectl(t, "-n", s.ns, "delete", "pod", "-l", "app=checkout", "--field-selector=status.phase=Running", "--wait=false")
 	requests(200)
 	s.op.kill()
@@ -58,4 +59,12 @@ func TestTheFirstRequestsOfAVersionAreCounted(t *testing.T) {
 	kubectl(t, "-n", s.ns, "patch", "trafficshift", "checkout", "--type=merge", "-p", `{"spec":{"control":"Paused"}}`)
 	s.meets("1.1.0", 8, s.began)
 	s.sameCounts("1.1.0")
+}
+
+// component pauses or resumes a part of the local mesh.
+func component(t *testing.T, name, verb string) {
+	t.Helper()
+	if out, err := exec.Command("localmesh", "fault", verb, name).CombinedOutput(); err != nil {
+		t.Errorf("localmesh fault %s %s: %v: %s", verb, name, err, out)
+	}
 }

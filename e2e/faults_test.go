@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stagger-dev/stagger/e2e/bed"
@@ -45,6 +46,40 @@ func (s *story) struck(f *bed.Fault, times int) {
 	waitFor(s.t, "requests meet the fault", func() (bool, string) {
 		n, err := f.Struck(s.t.Context())
 		return n >= times, fmt.Sprintf("%d of %d, %v", n, times, err)
+	})
+}
+
+// faultyPrometheus is the setting by which the operator asks a Prometheus whose answers spoil can change.
+func (s *story) faultyPrometheus() string {
+	s.t.Helper()
+	if os.Getenv("PROMETHEUS_URL_FAULTY") == "" {
+		s.t.Skip("faults of Prometheus can be ordered on the local mesh alone")
+	}
+	address, err := bed.FaultyPrometheus(s.ns)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return fmt.Sprintf("sources=[{name: default, address: %q}]", address)
+}
+
+// spoil orders what becomes of Prometheus's answers to the operator, in the words of `localmesh fault prometheus`.
+func (s *story) spoil(what string) {
+	s.t.Helper()
+	if err := bed.SpoilPrometheus(s.t.Context(), s.ns, what); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// blind waits until a release says in these words why it has no counts.
+func (s *story) blind(words string) *v1alpha1.TrafficShift {
+	s.t.Helper()
+	return s.until("the release says that it has no counts: "+words, func(x *v1alpha1.TrafficShift) bool {
+		for _, c := range x.Status.Conditions {
+			if c.Type == v1alpha1.ConditionEvidenceCurrent {
+				return c.Status == "False" && strings.Contains(c.Message, words)
+			}
+		}
+		return false
 	})
 }
 

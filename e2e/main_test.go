@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/stagger-dev/stagger/e2e/bed"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // programsVariable tells the tests inside the mesh where the programs are that were built outside, where modules can be fetched.
@@ -156,7 +159,26 @@ func install(ctx context.Context) error {
 			return fmt.Errorf("installing: kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	return known(ctx)
+	if err := known(ctx); err != nil {
+		return err
+	}
+	return believed(ctx)
+}
+
+// believed waits until Prometheus has scraped for so long that the operator counts each request from now on: one without a history has no
+// base that a new version's first requests could be told from.
+func believed(ctx context.Context) error {
+	settle := promql.Scope{ScrapeInterval: bed.ScrapeInterval}.Settle() + 2*bed.Slice
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, 5*time.Minute, true, func(ctx context.Context) (bool, error) {
+		series, err := bed.Ask(ctx, prometheus(), fmt.Sprintf("up offset %s", settle))
+		last = err
+		return len(series) > 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until Prometheus at %s has scraped for %s: %w; last: %w", prometheus(), settle, err, last)
+	}
+	return nil
 }
 
 // known waits until the API server lets TrafficShifts be commanded: for some seconds after the CRDs are there it refuses them, because its

@@ -1,17 +1,14 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -23,21 +20,9 @@ func (s *story) looksAtTheCanary() {
 		s.t.Fatalf("kubectl stagger why: %v, %s", err, out)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	address := prometheus() + "/api/v1/query?query=" + url.QueryEscape(lines[len(lines)-1])
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	body, err := io.ReadAll(answer.Body)
-	if err := errors.Join(err, answer.Body.Close()); err != nil {
-		s.t.Fatal(err)
-	}
-	if answer.StatusCode != http.StatusOK || !strings.Contains(string(body), `"checkout-canary"`) {
-		s.t.Errorf("Prometheus answers %s to what is to be pasted: %s", answer.Status, body)
+	series, err := bed.Ask(s.t.Context(), prometheus(), lines[len(lines)-1])
+	if err != nil || !strings.Contains(fmt.Sprint(series), "checkout-canary") {
+		s.t.Errorf("Prometheus answers to what is to be pasted: %v, %v", series, err)
 	}
 }
 

@@ -273,7 +273,7 @@ func describe(x *v1alpha1.TrafficShift) string {
 		out += fmt.Sprintf("; %s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message)
 	}
 	if r := x.Status.Release; r != nil {
-		out += fmt.Sprintf("; release %d %s step %d %s outcome %+v", r.Number, r.State, r.Step, r.Weight, r.Outcome)
+		out += fmt.Sprintf("; release %d %s step %d %s, %d requests counted, outcome %+v", r.Number, r.State, r.Step, r.Weight, r.Exposed, r.Outcome)
 	}
 	return out
 }

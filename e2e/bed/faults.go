@@ -73,6 +73,22 @@ func (f *Fault) Clear(ctx context.Context) error {
 	return err
 }
 
+// FaultyPrometheus is the address of the local mesh's Prometheus whose answers to one name can be spoiled.
+func FaultyPrometheus(name string) (string, error) {
+	address := os.Getenv("PROMETHEUS_URL_FAULTY")
+	if address == "" {
+		return "", errors.New("PROMETHEUS_URL_FAULTY is not set; faults of Prometheus can be ordered on the local mesh alone")
+	}
+	return address + "/" + name, nil
+}
+
+// SpoilPrometheus has the FaultyPrometheus of a name answer as told, in place of what was ordered for the name before. It is written as for
+// `localmesh fault prometheus`, such as --partial, --delay=5s; --clear: as it is.
+func SpoilPrometheus(ctx context.Context, name, what string) error {
+	_, err := fault(ctx, "prometheus", name, what)
+	return err
+}
+
 func fault(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "localmesh", append([]string{"fault"}, args...)...)
 	var problem bytes.Buffer

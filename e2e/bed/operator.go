@@ -24,6 +24,12 @@ import (
 // OperatorNamespace is where the operator's ServiceAccount and Lease are.
 const OperatorNamespace = "stagger-system"
 
+// What the configuration of all operators here says of the evidence.
+const (
+	Slice          = time.Second
+	ScrapeInterval = time.Second
+)
+
 // Operator is the real program as a process beside the cluster. It is started again when it ends by itself, as a kubelet does.
 type Operator struct {
 	// Log is the file it writes to, over all of its starts.
@@ -71,15 +77,15 @@ func (b *Bed) StartOperator(ctx context.Context) (*Operator, error) {
 
 // basics is the configuration of all operators here: the real code at a quicker clock, on free ports. The shipped one is in
 // manifests/kustomize.
-const basics = `
-evidence: {slice: 1s, fastTick: 5s, slowTick: 20s, scrapeInterval: 1s}
+var basics = fmt.Sprintf(`
+evidence: {slice: %s, fastTick: 5s, slowTick: 20s, scrapeInterval: %s}
 pushBound: 2s
 settleBound: 15s
-leaderElection: {namespace: ` + OperatorNamespace + `, lease: 6s, renew: 5s, retry: 1s}
+leaderElection: {namespace: %s, lease: 6s, renew: 5s, retry: 1s}
 health: {address: "127.0.0.1:0"}
 metrics: {address: "127.0.0.1:0"}
 log: {level: debug, format: text}
-`
+`, Slice, ScrapeInterval, OperatorNamespace)
 
 // configuration is the basics with the settings in them.
 func configuration(settings []string) ([]byte, error) {
