@@ -18,9 +18,9 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 	if ready.Status == metav1.ConditionFalse {
 		kind := v1alpha1.ConditionStalled
 		if underWay(o, d) {
-			kind = v1alpha1.ConditionReconciling
+			kind = v1alpha1.ConditionReconciling // Its reason says what is being done or waited for.
 		}
-		all = append(all, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: ready.Reason, Message: ready.Message})
+		all = append(all, condition(kind, metav1.ConditionTrue, cmp.Or(d.Reason, v1alpha1.Reason(ready.Reason)), ready.Message))
 	}
 	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), evidenceCurrent(o))
 }
@@ -88,8 +88,8 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	}
 	live = fmt.Sprintf("%s is wanted, %s", r.Weight, live)
 	switch {
-	case d.Reason == v1alpha1.ReasonForeignEdit:
-		return condition(kind, no, v1alpha1.ReasonForeignEdit, d.Message)
+	case d.Reason == v1alpha1.ReasonForeignEdit || d.Reason == v1alpha1.ReasonRouteWriteDenied:
+		return condition(kind, no, d.Reason, d.Message)
 	case o.Evidence.Agreement == AgreementYes:
 		return condition(kind, yes, v1alpha1.ReasonShifted, live)
 	case r.SettledAt == nil:

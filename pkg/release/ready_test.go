@@ -1,8 +1,10 @@
 package release_test
 
 import (
+	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -51,6 +53,32 @@ func TestReadySaysHowThingsStand(t *testing.T) {
 			}
 			if got += " " + ready; got != c.want {
 				t.Errorf("conditions say %q, want %q\n%s", got, c.want, w.out.tail())
+			}
+		})
+	}
+}
+
+func TestConditionsSayWhatARunningReleaseWaitsFor(t *testing.T) {
+	t.Parallel()
+	shifting := []string{"wait 0s", "push v2", "wait 30s"}
+	denied := append(shifting, "deny raise", "wait 90s")
+	cases := map[string]struct {
+		script             []string
+		kind, reason, says string
+	}{
+		"holds":           {shifting, v1alpha1.ConditionReconciling, string(v1alpha1.ReasonHolding), "1% is live"},
+		"has no counts":   {append(shifting, "evidence stale Stale", "wait 30s"), v1alpha1.ConditionReconciling, string(v1alpha1.ReasonStale), "without fresh counts"},
+		"is denied":       {denied, v1alpha1.ConditionReconciling, string(v1alpha1.ReasonRouteWriteDenied), "no changes on Fridays"},
+		"cannot be moved": {denied, v1alpha1.ConditionTrafficShifted, string(v1alpha1.ReasonRouteWriteDenied), "no changes on Fridays"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.playAll(t, c.script)
+			got := meta.FindStatusCondition(w.shift().Status.Conditions, c.kind)
+			if got == nil || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+				t.Errorf("%s is %+v, want %s: ...%s\n%s", c.kind, got, c.reason, c.says, w.out.tail())
 			}
 		})
 	}
