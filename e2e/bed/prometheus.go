@@ -37,10 +37,10 @@ func Ask(ctx context.Context, address, expr string) ([]Series, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("Prometheus answers %s: %w", response.Status, err)
+		return nil, fmt.Errorf("asking Prometheus: %s: %w", response.Status, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("Prometheus answers %s: %s", response.Status, answer.Error)
+		return nil, fmt.Errorf("asking Prometheus: %s: %s", response.Status, answer.Error)
 	}
 	return answer.Data.Result, nil
 }

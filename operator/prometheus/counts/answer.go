@@ -33,7 +33,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 	scope := c.scopeNow()
 	// All is asked at once: a slow Prometheus is waited for once.
 	base := sync.OnceValue(func() error { return c.base(ctx, scope, over, of) })
-	go base()
+	go func() { _ = base() }() // Read where the answer is needed.
 	err := inParts(of, func(first int, part []counting.Pair) error {
 		fresh, counted, err := c.slice(ctx, scope, over, part)
 		if err := cmp.Or(base(), err); err != nil {
