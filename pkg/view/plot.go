@@ -21,7 +21,7 @@ type Plots struct {
 	Weight     *Plot           `json:"weight,omitempty"`
 	Objectives []ObjectivePlot `json:"objectives"`
 	// Samples are some of the samples in words, from left to right.
-	Samples []SampleText `json:"looks"`
+	Samples []SampleText `json:"samples"`
 }
 
 // SampleText is one sample in words.

@@ -9,7 +9,7 @@ const percent = (at) => (at * 100).toFixed(2) + "%";
 
 // plot draws one picture. word gives what a sample says here; look points at a sample, and chosen is its place in the row, or -1.
 export function plot(p, frame, look, word, tall) {
-  const chosen = frame.looks[look.chosen];
+  const chosen = frame.samples[look.chosen];
   return h("figure", { class: "plot" },
     h("figcaption", {}, h("span", { class: tall ? "said" : "plot-title" }, p.title),
       h("ul", { class: "legend" }, p.lines.map((l) => h("li", {}, sample(l), h("span", { class: "legend-name" }, l.name), h("span", { class: "legend-last" }, l.last))))),
@@ -42,7 +42,7 @@ export function pointer(draw, say) {
     onpointermove: (e) => {
       const box = e.currentTarget.getBoundingClientRect();
       const at = (e.clientX - box.left) / box.width;
-      choose(frame.looks.reduce((best, l, i) => (Math.abs(l.at - at) < Math.abs(frame.looks[best].at - at) ? i : best), 0));
+      choose(frame.samples.reduce((best, l, i) => (Math.abs(l.at - at) < Math.abs(frame.samples[best].at - at) ? i : best), 0));
     },
     onpointerleave: () => choose(-1),
     onblur: () => choose(-1),
@@ -50,9 +50,9 @@ export function pointer(draw, say) {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
       if (!step) return;
       e.preventDefault();
-      const last = frame.looks.length - 1;
+      const last = frame.samples.length - 1;
       choose(look.chosen < 0 ? last : Math.min(last, Math.max(0, look.chosen + step)));
-      const chosen = frame.looks[look.chosen];
+      const chosen = frame.samples[look.chosen];
       if (chosen) say(chosen.time + ": " + word(chosen));
     },
   });
