@@ -76,7 +76,7 @@ mesh-test: ## The tests of hack/localmesh
 
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
-	go test -count=1 -timeout=60m -parallel=8 -v -run '$(STORIES)' ./e2e/...
+	go test -count=1 -timeout=60m -p=1 -parallel=8 -v -run '$(STORIES)' ./e2e/...
 
 bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)

@@ -87,7 +87,9 @@ func insideMesh(programs string) (code int, err error) {
 		return 1, fmt.Errorf("making a folder for the mesh: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
-	mesh := exec.Command(localmesh, "--state", state, "up", "--foreground", "--audit")
+	// istiod waits up to its debounce maximum, 10 s as a rule, while configuration keeps changing, as it does when many stories are told
+	// side by side. The operators' pushBound is quicker here than that, and so is istiod.
+	mesh := exec.Command(localmesh, "--state", state, "up", "--foreground", "--audit", "--istiod-env", "PILOT_DEBOUNCE_MAX=1s")
 	mesh.Stdout, mesh.Stderr = os.Stderr, os.Stderr
 	if err := mesh.Start(); err != nil {
 		return 1, fmt.Errorf("raising the mesh: %w", err)
