@@ -21,7 +21,7 @@ func (s *story) looksAtTheCanary() {
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	series, err := bed.Ask(s.t.Context(), prometheus(), lines[len(lines)-1])
-	if err != nil || !strings.Contains(fmt.Sprint(series), "checkout-canary") {
+	if err != nil || !strings.Contains(series.String(), `"checkout-canary"`) {
 		s.t.Errorf("Prometheus answers to what is to be pasted: %v, %v", series, err)
 	}
 }
