@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
-	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+	pkgrelease "github.com/stagger-dev/stagger/pkg/release"
 )
 
 const (
@@ -79,9 +79,9 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		r.From = w.WrittenAt
 	}
 	if r.through.IsZero() {
-		// The slice in which the first weight was written is counted too: its canary requests are of this release. So is the one before it
-		// that the recorded time may hide.
-		r.through = r.From.Add(1 - cluster.WrittenLate).Truncate(slice)
+		// The slice in which the first weight was written is counted too: its canary requests are of this release. The write lies less than
+		// the rounding before the time that was recorded.
+		r.through = r.From.Add(1 - pkgrelease.Rounding).Truncate(slice)
 	}
 	r.weight = w
 }

@@ -35,17 +35,14 @@ type Target struct {
 	// Checkpoint is what the last Reading before a restart said. When it is empty the tests begin; so they do when it cannot be
 	// read, for what cannot be read is no evidence.
 	Checkpoint string
-	// From is when the first weight was written, or up to WrittenLate after it. While it is zero nothing is counted, and only the freshness of the
-	// stable is watched.
+	// From is when the first weight was written, as release.Rounding has it recorded. While it is zero nothing is counted, and only the
+	// freshness of the stable is watched.
 	From time.Time
 }
 
-// WrittenLate is how far after the write a recorded time may lie: the API keeps whole seconds, and of two the later one is recorded.
-const WrittenLate = time.Second
-
 // Weight is what the record of a release says about its weight now.
 type Weight struct {
-	// WrittenAt is when this weight was written into the routes, or up to WrittenLate after it.
+	// WrittenAt is when this weight was written into the routes, as release.Rounding has it recorded.
 	WrittenAt time.Time
 	// SettledAt is since when it is live in the proxies; nil: not yet. Slices that begin earlier can only warn.
 	SettledAt *time.Time

@@ -23,9 +23,12 @@ const (
 // truncate keeps a text within so many bytes, without half a character at its end.
 func truncate(s string, most int) string { return text.CutBytes(s, most) }
 
+// Rounding is how far after a moment its time in the record may lie: the API keeps whole seconds, and the next one is recorded.
+const Rounding = time.Second
+
 // stamp is a time as the API stores it, in whole seconds: the next one, so that nothing counted before the moment is taken for
 // what came after it.
 func stamp(t time.Time) *metav1.Time {
-	m := metav1.NewTime(t.Add(time.Second - 1).Truncate(time.Second))
+	m := metav1.NewTime(t.Add(Rounding - 1).Truncate(Rounding))
 	return &m
 }
