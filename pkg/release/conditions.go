@@ -20,7 +20,7 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 		if underWay(o, d) {
 			kind = v1alpha1.ConditionReconciling // Its reason says what is being done or waited for.
 		}
-		all = append(all, condition(kind, metav1.ConditionTrue, cmp.Or(d.Reason, v1alpha1.Reason(ready.Reason)), ready.Message))
+		all = append(all, condition(kind, metav1.ConditionTrue, d.Reason, d.Message))
 	}
 	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), evidenceCurrent(o))
 }
