@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -14,15 +17,21 @@ import (
 // faulty lets the operator meet the faults that fault orders. It comes before the story's load and annotation.
 func (s *story) faulty() *story {
 	s.t.Helper()
-	if os.Getenv("KUBECONFIG_FAULTY") == "" {
-		s.t.Skip("faults of the API can be ordered on the local mesh alone")
-	}
+	s.needsFaults("KUBECONFIG_FAULTY")
 	api, err := bed.Faulty()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.api = api
 	return s
+}
+
+// needsFaults skips the story where a variable of the local mesh does not say by which way faults are met.
+func (s *story) needsFaults(variable string) {
+	s.t.Helper()
+	if os.Getenv(variable) == "" {
+		s.t.Skipf("%s is not set; faults can be ordered on the local mesh alone", variable)
+	}
 }
 
 // fault orders a fault for the operator's requests in the story's namespace, in the words of `localmesh fault api`, until the test ends.
@@ -52,9 +61,7 @@ func (s *story) struck(f *bed.Fault, times int) {
 // faultyPrometheus is the setting by which the operator asks a Prometheus whose answers spoil can change.
 func (s *story) faultyPrometheus() string {
 	s.t.Helper()
-	if os.Getenv("PROMETHEUS_URL_FAULTY") == "" {
-		s.t.Skip("faults of Prometheus can be ordered on the local mesh alone")
-	}
+	s.needsFaults("PROMETHEUS_URL_FAULTY")
 	address, err := bed.FaultyPrometheus(s.ns)
 	if err != nil {
 		s.t.Fatal(err)
@@ -74,12 +81,8 @@ func (s *story) spoil(what string) {
 func (s *story) blind(words string) *v1alpha1.TrafficShift {
 	s.t.Helper()
 	return s.until("the release says that it has no counts: "+words, func(x *v1alpha1.TrafficShift) bool {
-		for _, c := range x.Status.Conditions {
-			if c.Type == v1alpha1.ConditionEvidenceCurrent {
-				return c.Status == "False" && strings.Contains(c.Message, words)
-			}
-		}
-		return false
+		c := meta.FindStatusCondition(x.Status.Conditions, v1alpha1.ConditionEvidenceCurrent)
+		return c != nil && c.Status == metav1.ConditionFalse && strings.Contains(c.Message, words)
 	})
 }
 

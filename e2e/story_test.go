@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -259,10 +260,8 @@ func (s *story) meets(version string, times int, from time.Time) {
 }
 
 func ready(x *v1alpha1.TrafficShift) string {
-	for _, c := range x.Status.Conditions {
-		if c.Type == v1alpha1.ConditionReady {
-			return string(c.Status)
-		}
+	if c := meta.FindStatusCondition(x.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return string(c.Status)
 	}
 	return ""
 }
