@@ -154,7 +154,7 @@ func (s *supervisor) awaitTraffic(ctx context.Context) error {
 	if err := s.await(ctx, "envoy-sidecar", answers("http://"+state.Sidecar+"/", "ready.localmesh", 0)); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "istiod", s.validates); err != nil {
+	if err := until(ctx, "istiod to be asked about routes", s.procs["istiod"], s.validates); err != nil {
 		return err
 	}
 	return s.await(ctx, "prometheus", scraped(state.Prometheus))

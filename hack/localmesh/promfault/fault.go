@@ -110,6 +110,17 @@ func (s *Switch) State() State {
 	return State{Fault: e.fault, Struck: e.struck, Active: s.last != nil && e.active()}
 }
 
+// strike returns the fault that a question meets, or nil.
+func (s *Switch) strike(asked func(Fault) bool) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil || !s.last.active() || !asked(s.last.fault) {
+		return nil
+	}
+	s.last.struck++
+	return s.last
+}
+
 // Switches holds the Switch of each name by which Prometheus is asked. Its zero value is ready for use.
 type Switches struct {
 	mu     sync.Mutex
@@ -136,15 +147,4 @@ func (s *Switches) Clear() {
 	for _, one := range s.byName {
 		one.Clear()
 	}
-}
-
-// strike returns the fault that a question meets, or nil.
-func (s *Switch) strike(asked func(Fault) bool) *entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil || !s.last.active() || !asked(s.last.fault) {
-		return nil
-	}
-	s.last.struck++
-	return s.last
 }
