@@ -76,6 +76,7 @@ mesh-test: ## The tests of hack/localmesh
 
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
+	@# -p=1 shows how each story ended as soon as it has.
 	go test -count=1 -timeout=60m -p=1 -parallel=8 -v -run '$(STORIES)' ./e2e/...
 
 bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
