@@ -35,8 +35,6 @@ type SliceCounter interface {
 	// Counts gives the answers about an interval that is over to take, each as soon as it is there and from any goroutine: answers[i]
 	// is about of[first+i], by each of its Indicators. What is not answered is not taken; the error, a counting.Unanswered, says why.
 	Counts(ctx context.Context, over counting.Interval, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error
-	// Freshness does the same for how complete the reports up to a time are, without the counts.
-	Freshness(ctx context.Context, at time.Time, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error
 }
 
 // Clock says how a source keeps up.

@@ -37,7 +37,6 @@ type ledger struct {
 
 	// slices are those that were asked about, and past the times of the questions about the past.
 	slices, past []counting.Interval
-	fresh        int // questions about freshness alone
 }
 
 var _ Counter = (*ledger)(nil)
@@ -107,17 +106,6 @@ func (p *ledger) Counts(ctx context.Context, over counting.Interval, of []counti
 			continue
 		}
 		take(i, answers[i:i+1])
-	}
-	return err
-}
-
-func (p *ledger) Freshness(ctx context.Context, at time.Time, of []counting.Pair, take func(int, [][]counting.Answer)) error {
-	p.mu.Lock()
-	p.fresh++
-	answers, err := p.answers(ctx, counting.Interval{Start: at, End: at}, of)
-	p.mu.Unlock()
-	if err == nil {
-		take(0, answers)
 	}
 	return err
 }
@@ -212,7 +200,7 @@ func (p *ledger) lengths() []time.Duration {
 func (p *ledger) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slices, p.past, p.fresh = nil, nil, 0
+	p.slices, p.past = nil, nil
 }
 
 // closed is the error of a ledger that does not answer.

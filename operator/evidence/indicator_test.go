@@ -46,24 +46,64 @@ func TestEachObjectiveIsCountedByItsIndicator(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatCannotBeUsedIsVoidForThoseWhoNeedIt(t *testing.T) {
+// withoutDurations has no answer by a histogram that can be used.
+func withoutDurations(_ time.Time, i counting.Indicator) *counting.Trouble {
+	if i.Kind == counting.Duration {
+		return trouble(v1alpha1.ReasonNoData, "there is no bucket")
+	}
+	return nil
+}
+
+func TestAnObjectiveThatCannotBeCountedKeepsFromRaisingAndTheOthersAreJudged(t *testing.T) {
+	b := newBench(t)
+	b.store.observe(stable, noon.Add(-time.Hour), "200", 1)
+	for at := noon.Add(2 * time.Second); at.Before(noon.Add(2 * time.Minute)); at = at.Add(slice) {
+		b.store.observe(stable, at, "200", 475)
+		b.store.observe(canary, at, "500", 25)
+	}
+	b.follow(threefold(), step(1, 0.05, noon))
+	b.store.unusable = withoutDurations
+	b.until(noon.Add(2 * time.Minute))
+	r := b.reading()
+	if want := "latency is not counted: there is no bucket"; r.Fresh || r.Message != want {
+		t.Errorf("fresh %v: %s, want %s", r.Fresh, r.Message, want)
+	}
+	if r.Verdict.State != pkgevidence.Breach || r.Verdict.Objectives[0].State != pkgevidence.Breach {
+		t.Errorf("a version of which every request fails is %s", r.Verdict)
+	}
+	if got := r.Verdict.Objectives[1].Release; got != (pkgevidence.Arms{}) {
+		t.Errorf("without a histogram %v was counted by it", got)
+	}
+}
+
+func TestAnObjectiveThatCannotBeCountedIsToldBeforeTheFirstWeight(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(2*time.Minute))
+	waiting := threefold()
+	waiting.From = time.Time{}
+	b.follow(waiting, Weight{})
+	b.store.unusable = withoutDurations
+	b.until(noon.Add(time.Minute))
+	if r := b.reading(); r.Fresh || !strings.Contains(r.Message, "latency is not counted") {
+		t.Errorf("fresh %v: %s", r.Fresh, r.Message)
+	}
+	b.store.unusable = nil
+	b.until(noon.Add(90 * time.Second))
+	if r := b.reading(); !r.Fresh {
+		t.Errorf("with the histogram: %s", r.Message)
+	}
+}
+
+func TestWhoDoesNotNeedAnAnswerIsNotHarmedByIt(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))
 	key, other := named(1)
 	b.store.observe(other.Stable, noon.Add(-time.Hour), "200", 1)
 	b.follow(threefold(), step(1, 0.05, noon))
 	b.loop.Follow(key, following(other, step(1, 0.05, noon)))
-	b.store.unusable = func(_ time.Time, i counting.Indicator) *counting.Trouble {
-		if i.Kind == counting.Duration {
-			return trouble(v1alpha1.ReasonStale, "a page is missing")
-		}
-		return nil
-	}
+	b.store.unusable = withoutDurations
 	b.until(noon.Add(time.Minute))
-	if r := b.reading(); r.Fresh || !strings.Contains(r.Message, "a page is missing") {
-		t.Errorf("with the histogram: fresh %v: %s", r.Fresh, r.Message)
-	}
 	if r, _ := b.loop.Reading(key, 7, next); !r.Fresh || r.Verdict.Covered == 0 {
-		t.Errorf("without: fresh %v, covered %s: %s", r.Fresh, r.Verdict.Covered, r.Message)
+		t.Errorf("fresh %v, covered %s: %s", r.Fresh, r.Verdict.Covered, r.Message)
 	}
 }

@@ -313,8 +313,8 @@ func TestQuestionsDoNotGrowWithReleases(t *testing.T) {
 	b.store.reset()
 	b.clock.SetTime(b.loop.sources[DefaultSource].next())
 	b.tick()
-	if len(b.store.slices) != 1 || b.store.fresh != 0 {
-		t.Errorf("about one slice %d questions were asked, and %d about freshness", len(b.store.slices), b.store.fresh)
+	if len(b.store.slices) != 1 {
+		t.Errorf("about one slice %d questions were asked", len(b.store.slices))
 	}
 	if len(b.woken) != 600 {
 		t.Errorf("%d shifts were woken", len(b.woken))
@@ -328,7 +328,7 @@ func TestNothingIsAskedWhenNoReleaseRuns(t *testing.T) {
 	b.loop.Follow(shop, Following{})
 	b.store.reset()
 	b.until(noon.Add(2 * time.Minute))
-	if n := len(b.store.slices) + len(b.store.past) + b.store.fresh; n > 0 {
+	if n := len(b.store.slices) + len(b.store.past); n > 0 {
 		t.Errorf("asked %d times", n)
 	}
 	if _, ok := b.loop.Reading(shop, 7, next); ok {

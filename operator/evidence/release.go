@@ -64,7 +64,7 @@ type tally struct {
 	arms       pkgevidence.Arms
 }
 
-// counted tells whether slices are asked for, and not freshness alone.
+// counted tells whether what is answered is counted: there is a weight.
 func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
@@ -89,28 +89,34 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 // spread is how long the mesh takes at the least until its proxies follow a write: what is counted before shows the old weight.
 const spread = 500 * time.Millisecond
 
-// take takes one slice, which is evidence if it can be believed: the answers are one for each indicator.
+// take takes one slice: the answers are one for each indicator. An objective whose answer cannot be believed gets neither requests nor bad
+// ones, which proves nothing for it and nothing against it; the others are judged by theirs. A slice of which nothing can be believed is void.
 func (r *release) take(i counting.Interval, answers []counting.Answer) {
-	r.through = i.End
-	r.noteFreshness(i.End, answers)
+	r.through, r.asked = i.End, i.End
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
-	for _, a := range answers {
-		if r.current.fresh() {
-			r.current = counted(a, s.Alone)
+	states := make([]currency, len(answers))
+	for n, a := range answers {
+		var arms pkgevidence.Arms
+		if states[n] = r.believed(a, s.Alone); states[n].fresh() {
+			arms = pkgevidence.Arms{Stable: countsOf(a.Stable.Counts), Canary: countsOf(a.Canary.Counts)}
 		}
+		s.Stable, s.Canary = append(s.Stable, arms.Stable), append(s.Canary, arms.Canary)
 	}
-	if !r.current.fresh() {
+	r.current = r.worst(states)
+	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Void(i.Start, i.End, r.current.message)
 		return
 	}
 	r.seen = true
-	for _, a := range answers {
-		s.Stable = append(s.Stable, countsOf(a.Stable.Counts))
-		s.Canary = append(s.Canary, countsOf(a.Canary.Counts))
-	}
 	r.tests.Add(s)
-	arms := pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]}
+	if states[r.traffic()].fresh() {
+		r.noteTraffic(i, pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]})
+	}
+}
+
+// noteTraffic keeps what the Service was asked in a slice.
+func (r *release) noteTraffic(i counting.Interval, arms pkgevidence.Arms) {
 	if !i.Start.Before(r.weight.WrittenAt.Add(spread)) {
 		r.since = plus(r.since, arms)
 	}
@@ -119,14 +125,30 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-keep)) })
 }
 
+// worst is the first trouble of the objectives. It names its objective when others are counted.
+func (r *release) worst(states []currency) currency {
+	n := slices.IndexFunc(states, func(c currency) bool { return !c.fresh() })
+	switch {
+	case n < 0:
+		return currency{reason: v1alpha1.ReasonCurrent}
+	case slices.ContainsFunc(states, currency.fresh):
+		return currency{states[n].reason, fmt.Sprintf("%s is not counted: %s", r.Config.Objectives[n].Name, states[n].message)}
+	}
+	return states[n]
+}
+
 // traffic is the objective whose requests are the Service's traffic: one of Istio's own counter where there is one.
 func (r *release) traffic() int {
 	return max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x.Kind == "" || x.Kind == counting.Requests }))
 }
 
-// counted is fresh when the counts are known of every arm that somebody reports about.
-func counted(a counting.Answer, alone bool) currency {
+// believed is fresh when the reports about the release are complete by an indicator, and the counts are known of every arm that somebody
+// reports about.
+func (r *release) believed(a counting.Answer, alone bool) currency {
+	reports := reported(a, r.weight.Alone)
 	switch {
+	case !reports.fresh():
+		return reports
 	case a.Canary.Uncounted != nil:
 		return troubled(*a.Canary.Uncounted)
 	case a.Stable.Uncounted != nil && !alone:
@@ -141,14 +163,14 @@ func (r *release) skip(to time.Time) {
 	r.through = to
 }
 
-// noteFreshness notes how complete the reports about the release are up to a time.
-func (r *release) noteFreshness(at time.Time, answers []counting.Answer) {
+// noteBelief notes whether the release's requests could be counted up to a time.
+func (r *release) noteBelief(at time.Time, answers []counting.Answer) {
 	r.asked = at
-	for _, a := range answers {
-		if r.current = reported(a, r.weight.Alone); !r.current.fresh() {
-			return
-		}
+	states := make([]currency, len(answers))
+	for n, a := range answers {
+		states[n] = r.believed(a, r.weight.Alone)
 	}
+	r.current = r.worst(states)
 }
 
 // reported says how complete the reports are by one indicator.

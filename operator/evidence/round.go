@@ -81,11 +81,11 @@ func (l *Loop) due(s *source, o order) round {
 	return r.sorted()
 }
 
-// watched returns the releases of which only the freshness is asked for, and was not yet for the newest slice.
+// watched returns the newest slice and the releases that are not counted yet, and were not asked about in it.
 func (l *Loop) watched(s *source) round {
 	at := s.edge(l.clock.Now())
 	r := l.selected(s, func(x *release) bool { return !x.counted() && x.asked.Before(at) })
-	r.End = at
+	r.Interval = counting.Interval{Start: at.Add(-l.slice), End: at}
 	return r
 }
 
@@ -130,14 +130,14 @@ func (l *Loop) take(ctx context.Context, r round, answers [][]counting.Answer) {
 	l.wake(ctx, woken)
 }
 
-// noteFreshness notes how complete the reports are about releases that are not counted, and wakes those for which that has changed.
-func (l *Loop) noteFreshness(ctx context.Context, r round, answers [][]counting.Answer) {
+// noteBelief notes whether requests of releases that are not counted yet could be, and wakes those for which that has changed.
+func (l *Loop) noteBelief(ctx context.Context, r round, answers [][]counting.Answer) {
 	var woken []types.NamespacedName
 	l.mu.Lock()
 	for i, x := range r.releases {
 		x.source.noteUnusable(answers[i])
 		before := x.current.reason
-		if x.noteFreshness(r.End, answers[i]); x.current.reason != before {
+		if x.noteBelief(r.End, answers[i]); x.current.reason != before {
 			woken = append(woken, x.key)
 		}
 	}

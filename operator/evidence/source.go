@@ -128,13 +128,14 @@ func (s *source) ask(ctx context.Context, r round) error {
 	})
 }
 
-// watch looks at the reports about the releases that are not counted yet.
+// watch asks about the newest slice for the releases that are not counted yet, as it will be asked about those to come: what would keep
+// their requests from being counted is known before the first of them.
 func (s *source) watch(ctx context.Context) (asked bool, err error) {
 	r := s.loop.watched(s)
 	if len(r.releases) == 0 {
 		return false, nil
 	}
-	return true, s.Counter.Freshness(ctx, r.End, r.pairs(), func(first int, answers [][]counting.Answer) {
-		s.loop.noteFreshness(ctx, r.part(first, len(answers)), answers)
+	return true, s.Counter.Counts(ctx, r.Interval, r.pairs(), func(first int, answers [][]counting.Answer) {
+		s.loop.noteBelief(ctx, r.part(first, len(answers)), answers)
 	})
 }

@@ -66,19 +66,6 @@ func (c *Counter) slice(ctx context.Context, scope promql.Scope, over counting.I
 	return fresh, counted, err
 }
 
-// Freshness is Counts without the counts.
-func (c *Counter) Freshness(ctx context.Context, at time.Time, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error {
-	scope := c.scopeNow()
-	return c.typed(inParts(of, func(first int, part []counting.Pair) error {
-		fresh, err := c.freshness(ctx, scope, at, part)
-		if err != nil {
-			return err
-		}
-		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer { return reports(p, i, fresh[i.Carrier()]) }))
-		return nil
-	}))
-}
-
 // base is an error when no counts of the interval can be believed.
 func (c *Counter) base(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) error {
 	b, err := batch(scope, counting.Indicator{}, of[:1])

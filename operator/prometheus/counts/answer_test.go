@@ -62,14 +62,6 @@ func TestQueriesDoNotGrowWithReleases(t *testing.T) {
 	if diff := cmp.Diff(map[kind]int{asksRequests: 3, asksFreshness: 3, asksBase: 1}, p.questions()); diff != "" {
 		t.Errorf("queries for one slice (-want +got):\n%s", diff)
 	}
-	p.reset()
-	got, err = asked(t, len(of), func(take func(int, [][]counting.Answer)) error { return c.Freshness(t.Context(), noon, of, take) })
-	if err != nil || !got[599][0].Stable.Reported || got[599][0].Stable.Counts != (counting.Counts{}) {
-		t.Errorf("freshness alone: %v, %+v", err, got[599])
-	}
-	if diff := cmp.Diff(map[kind]int{asksFreshness: 3}, p.questions()); diff != "" {
-		t.Errorf("queries for freshness alone (-want +got):\n%s", diff)
-	}
 }
 
 // slow answers after a second.

@@ -5,7 +5,6 @@
 //	counts of an interval     one for the source (is it old enough to be           answer.go
 //	                          believed?), and for every 250 releases one for
 //	                          freshness and one for each indicator
-//	freshness alone           one for every 250 releases                           answer.go
 //	how late it is            two for every 250 releases, once a minute            timing.go
 //	the past of a release     one range query for each indicator                   past.go
 //	the pods of a canary      one range query                                      past.go
