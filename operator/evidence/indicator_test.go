@@ -94,6 +94,23 @@ func TestAnObjectiveThatCannotBeCountedIsToldBeforeTheFirstWeight(t *testing.T) 
 	}
 }
 
+func TestRequestsOfWhichNobodyKnowsWhetherTheyFailedKeepFromRaising(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(3*time.Minute))
+	b.follow(target(), step(1, 0.05, noon))
+	b.store.change = func(_ time.Time, arm counting.Service, a *counting.ArmAnswer) {
+		if arm == canary {
+			a.Untold = trouble(v1alpha1.ReasonNoData, "the status is not reported")
+		}
+	}
+	b.until(noon.Add(2 * time.Minute))
+	r := b.reading()
+	if r.Fresh || r.Reason != v1alpha1.ReasonNoData || r.Message != "the status is not reported" {
+		t.Errorf("fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
+	}
+	b.counted(r)
+}
+
 func TestWhoDoesNotNeedAnAnswerIsNotHarmedByIt(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))

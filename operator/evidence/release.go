@@ -104,6 +104,9 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		s.Stable, s.Canary = append(s.Stable, arms.Stable), append(s.Canary, arms.Canary)
 	}
 	r.current = r.worst(states)
+	if r.current.fresh() {
+		r.current = untold(answers, s.Alone)
+	}
 	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Void(i.Start, i.End, r.current.message)
 		return
@@ -157,6 +160,19 @@ func (r *release) believed(a counting.Answer, alone bool) currency {
 	return currency{reason: v1alpha1.ReasonCurrent}
 }
 
+// untold is fresh when it is known of all requests whether they failed. What is known of the others counts.
+func untold(answers []counting.Answer, alone bool) currency {
+	for _, a := range answers {
+		switch {
+		case a.Canary.Untold != nil:
+			return troubled(*a.Canary.Untold)
+		case a.Stable.Untold != nil && !alone:
+			return troubled(*a.Stable.Untold)
+		}
+	}
+	return currency{reason: v1alpha1.ReasonCurrent}
+}
+
 // skip gives up everything before a time.
 func (r *release) skip(to time.Time) {
 	r.tests.Void(r.through, to, fmt.Sprintf("what happened before %s is too long ago to be counted", to.Format(time.RFC3339)))
@@ -170,7 +186,9 @@ func (r *release) noteBelief(at time.Time, answers []counting.Answer) {
 	for n, a := range answers {
 		states[n] = r.believed(a, r.weight.Alone)
 	}
-	r.current = r.worst(states)
+	if r.current = r.worst(states); r.current.fresh() {
+		r.current = untold(answers, r.weight.Alone)
+	}
 }
 
 // reported says how complete the reports are by one indicator.

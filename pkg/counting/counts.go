@@ -9,6 +9,17 @@ type Counts struct {
 	// Unclear is how many ended in a way that says nothing about the version, such as clients that went away before the
 	// answer. They are not in Requests: neither good nor bad.
 	Unclear float64
+	// Untold is how many of the Unclear ones are so because the label Missing is not reported: nobody knows whether they failed.
+	Untold  float64
+	Missing string
+}
+
+// Count adds n requests that ended so.
+func (c *Counts) Count(r Rules, o Outcome, n float64) {
+	c.Add(r.Classify(o), n)
+	if label := r.Missing(o); label != "" && n > 0 {
+		c.Untold, c.Missing = c.Untold+n, label
+	}
 }
 
 // Add adds requests of a class.

@@ -31,6 +31,8 @@ type ArmAnswer struct {
 	// Counts are those of the interval. Uncounted says why they are not known, although the arm is reported; nil: they are known.
 	Counts    Counts
 	Uncounted *Trouble
+	// Untold says why of some of the requests nobody knows whether they failed; the others are in Counts. nil: there are none.
+	Untold *Trouble
 }
 
 // Timing says how a source keeps up with what happens.

@@ -249,6 +249,11 @@ func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, co
 	switch {
 	case known:
 		a.Counts = counts
+		if counts.Untold > 0 {
+			a.Untold = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+				"%s has no label %s for %.0f requests that callers of %s reported, so that nobody knows whether they failed; have Istio report it and Prometheus keep it",
+				i, counts.Missing, counts.Untold, arm)}
+		}
 	case !a.Reported:
 	case i.Kind == counting.Duration:
 		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(

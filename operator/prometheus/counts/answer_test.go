@@ -109,7 +109,7 @@ func TestArmsThatAreToldApartByDifferentLabelsAreAskedAboutApart(t *testing.T) {
 
 // verdict is what an answer says first about the canary, or about the stable.
 func verdict(a counting.Answer) *counting.Trouble {
-	for _, t := range []*counting.Trouble{a.Unusable, a.Stable.Late, a.Canary.Uncounted, a.Stable.Uncounted} {
+	for _, t := range []*counting.Trouble{a.Unusable, a.Stable.Late, a.Canary.Uncounted, a.Stable.Uncounted, a.Canary.Untold} {
 		if t != nil {
 			return t
 		}
@@ -133,6 +133,8 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 		}
 	}
 	warning := partial{[]string{"store a did not answer", "nor did b"}}
+	mute := &model.Sample{Metric: labels(canary, "response_code", "200"), Value: 25}
+	mute.Metric["request_protocol"] = "grpc"
 	notANumber := &model.Sample{Metric: labels(canary, "response_code", "404"), Value: model.SampleValue(math.NaN())}
 	cases := map[string]struct {
 		spoil func(*store)
@@ -152,6 +154,8 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
 		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
+		"the canary's calls have no status": {answers(mute), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "istio_requests_total has no label grpc_response_status for 25 requests that callers of shop/checkout-canary reported"}},
 		"the stable's series begin anew": {hides(stable), counting.Indicator{}, counting.Trouble{
 			Reason:  v1alpha1.ReasonNoData,
 			Message: "Prometheus has no earlier sample of istio_requests_total of the callers of shop/checkout to count from; counting begins with the next"}},

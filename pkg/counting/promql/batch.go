@@ -23,6 +23,7 @@ const (
 	labelCode      = "response_code"
 	labelFlags     = "response_flags"
 	labelGRPC      = "grpc_response_status"
+	labelProtocol  = "request_protocol"
 	labelEdge      = "le"
 
 	// remembered is how long a target is remembered that discovery has lost: when it comes back sooner it is not a new one.
@@ -64,7 +65,7 @@ func NewBatch(scope Scope, indicator counting.Indicator, arms []counting.Service
 // Increments returns the expression of the indicator: evaluated at T it says how many requests each arm had in (T-slice, T].
 // slice is a whole number of milliseconds and at most half of the look-back. Read the answer with Counts. What it groups by:
 //
-//	Requests  service, response code, response flags, gRPC status
+//	Requests  service, protocol, response code, response flags, gRPC status
 //	Duration  service; all requests, and those within the threshold
 //	Custom    service; all requests, and the bad ones
 func (b Batch) Increments(slice time.Duration) (string, error) {

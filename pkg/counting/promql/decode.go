@@ -45,7 +45,7 @@ func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting
 func (b Batch) outcomes(answer model.Vector) (map[counting.Service]counting.Counts, error) {
 	counts, seen := map[counting.Service]counting.Counts{}, make(map[model.Fingerprint]bool, len(answer))
 	for _, s := range answer {
-		arm, asked, err := b.arm(s.Metric, labelCode, labelFlags, labelGRPC)
+		arm, asked, err := b.arm(s.Metric, labelProtocol, labelCode, labelFlags, labelGRPC)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func (b Batch) outcomes(answer model.Vector) (map[counting.Service]counting.Coun
 			continue
 		}
 		c := counts[arm]
-		c.Add(b.indicator.Rules.Classify(outcome(s.Metric)), n)
+		c.Count(b.indicator.Rules, outcome(s.Metric), n)
 		counts[arm] = c
 	}
 	return counts, nil
@@ -118,5 +118,5 @@ func Single(answer model.Vector) (value float64, found bool, err error) {
 }
 
 func outcome(m model.Metric) counting.Outcome {
-	return counting.Outcome{Code: string(m[labelCode]), Flags: string(m[labelFlags]), GRPC: string(m[labelGRPC])}
+	return counting.Outcome{Code: string(m[labelCode]), Flags: string(m[labelFlags]), GRPC: string(m[labelGRPC]), Protocol: string(m[labelProtocol])}
 }

@@ -30,6 +30,24 @@ func answer(value float64, arm counting.Service, labels ...string) *model.Sample
 	return &model.Sample{Metric: m, Value: model.SampleValue(value)}
 }
 
+func TestRequestsWhoseEndIsNotReportedAreNeitherGoodNorNone(t *testing.T) {
+	got, err := batch(t).Counts(model.Vector{
+		answer(475, shop, labelProtocol, "grpc", labelCode, "200", labelFlags, "-"),
+		answer(20, shop.Canary(), labelProtocol, "http", labelFlags, "-"),
+		answer(5, shop.Canary(), labelProtocol, "http", labelCode, "5xx", labelFlags, "-"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[counting.Service]counting.Counts{
+		shop:          {Unclear: 475, Untold: 475, Missing: "grpc_response_status"},
+		shop.Canary(): {Requests: 5, Bad: 5, Unclear: 20, Untold: 20, Missing: "response_code"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAnswersBecomeCounts(t *testing.T) {
 	got, err := batch(t).Counts(model.Vector{
 		answer(90, shop, labelCode, "200", labelFlags, "-"),

@@ -15,7 +15,7 @@ func (s Scope) reported(groups string, i counting.Indicator, selector func(metri
 		within := selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
 		return twoFacts(factAll, s.increments(groups, selector(i.String()+"_count"), slice), factWithin, s.increments(groups, within, slice))
 	}
-	return s.increments(strings.Join([]string{groups, labelCode, labelFlags, labelGRPC}, ", "), selector(i.String()), slice)
+	return s.increments(strings.Join([]string{groups, labelProtocol, labelCode, labelFlags, labelGRPC}, ", "), selector(i.String()), slice)
 }
 
 // increments returns what the counters of selector x gained in (T-slice, T], added up by the groups; any other indicator is

@@ -79,7 +79,7 @@ func (p Pods) Counts(answer model.Matrix) (map[string]counting.Counts, error) {
 		c := pods[name]
 		switch fact := string(series.Metric[labelFact]); {
 		case p.indicator.KindOrDefault() == counting.Requests:
-			c.Add(p.indicator.Rules.Classify(outcome(series.Metric)), n)
+			c.Count(p.indicator.Rules, outcome(series.Metric), n)
 		case fact == factAll:
 			c.Requests += n
 		case fact == factWithin:
