@@ -35,6 +35,9 @@ type SliceCounter interface {
 	// Counts gives the answers about an interval that is over to take, each as soon as it is there and from any goroutine: answers[i]
 	// is about of[first+i], by each of its Indicators. What is not answered is not taken; the error, a counting.Unanswered, says why.
 	Counts(ctx context.Context, over counting.Interval, of []counting.Pair, take func(first int, answers [][]counting.Answer)) error
+	// Complete returns up to when the reports about each release can be seen, for each of them; the zero time: that is not known, and
+	// Timing has to do. An interval that ends later is not over: reports about it may be on their way.
+	Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error)
 }
 
 // Clock says how a source keeps up.

@@ -19,6 +19,10 @@ type ledger struct {
 	mu       sync.Mutex
 	requests map[counting.Service][]observation
 	timing   counting.Timing
+	// now is the time at which observations that are late can be seen or not; nil: all can.
+	now func() time.Time
+	// complete is up to when the reports about a release can be seen; nil: nobody knows.
+	complete func(of counting.Pair) time.Time
 	// fail is asked before every answer about a time; its error is the answer.
 	fail func(at time.Time) error
 	// change may change what is said of an arm at a time.
@@ -43,9 +47,10 @@ var _ Counter = (*ledger)(nil)
 
 // observation is n requests with one code, counted at a time. The code "late" is a 200 that came too late.
 type observation struct {
-	at   time.Time
-	code string
-	n    float64
+	at      time.Time
+	code    string
+	n       float64
+	visible time.Time // from when it can be seen; zero: at once
 }
 
 func newLedger() *ledger {
@@ -56,7 +61,14 @@ func newLedger() *ledger {
 func (p *ledger) observe(s counting.Service, at time.Time, code string, n float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.requests[s] = append(p.requests[s], observation{at, code, n})
+	p.requests[s] = append(p.requests[s], observation{at: at, code: code, n: n})
+}
+
+// observeLate is observe for what can be seen at a later time.
+func (p *ledger) observeLate(s counting.Service, at, visible time.Time, code string, n float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests[s] = append(p.requests[s], observation{at: at, code: code, n: n, visible: visible})
 }
 
 // total is all that was observed of an arm in (from, to], by how they were answered.
@@ -72,7 +84,7 @@ func (p *ledger) counts(s counting.Service, i counting.Indicator, from, to time.
 	var c counting.Counts
 	n, _ := slices.BinarySearchFunc(seen, from, func(o observation, t time.Time) int { return o.at.Compare(t) })
 	for ; n < len(seen) && !seen[n].at.After(to); n++ {
-		if !seen[n].at.After(from) {
+		if !seen[n].at.After(from) || p.now != nil && seen[n].visible.After(p.now()) {
 			continue
 		}
 		c.Requests += seen[n].n
@@ -145,6 +157,18 @@ func (p *ledger) arm(s counting.Service, i counting.Indicator, over counting.Int
 		p.change(over.End, s, &a)
 	}
 	return a
+}
+
+func (p *ledger) Complete(_ context.Context, of []counting.Pair) ([]time.Time, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	upTo := make([]time.Time, len(of))
+	for i := range upTo {
+		if p.complete != nil {
+			upTo[i] = p.complete(of[i])
+		}
+	}
+	return upTo, nil
 }
 
 func (p *ledger) Measure(context.Context, []counting.Pair) error { return nil }

@@ -86,7 +86,12 @@ func (r *release) currency(now time.Time, slice time.Duration) currency {
 	if r.counted() {
 		newest = r.through
 	}
-	late := now.Sub(newest) - r.source.Counter.Timing().Lag
+	edge := now.Add(-r.source.Counter.Timing().Lag)
+	over := r.over(edge)
+	late, lag := over.Sub(newest), ""
+	if behind := edge.Sub(over); behind > patience*slice {
+		lag = fmt.Sprintf("; reports arrive %s late", now.Sub(over).Round(time.Second))
+	}
 	switch {
 	case r.source.silent:
 		return r.source.state
@@ -98,5 +103,5 @@ func (r *release) currency(now time.Time, slice time.Duration) currency {
 		return currency{v1alpha1.ReasonStale, fmt.Sprintf(
 			"Everything up to %s is counted; the %s since then are being caught up with", newest.UTC().Format(time.RFC3339), late.Round(time.Second))}
 	}
-	return currency{v1alpha1.ReasonCurrent, fmt.Sprintf("Everything up to %s is counted", newest.UTC().Format(time.RFC3339))}
+	return currency{v1alpha1.ReasonCurrent, fmt.Sprintf("Everything up to %s is counted%s", newest.UTC().Format(time.RFC3339), lag)}
 }

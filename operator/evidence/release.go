@@ -46,6 +46,8 @@ type release struct {
 	past      *Past
 	collected collected
 
+	complete time.Time // up to when all reports can be seen; zero: nobody knows
+
 	asked   time.Time // up to when freshness was last asked for
 	current currency
 	seen    bool
@@ -84,6 +86,14 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		r.through = r.From.Add(1 - pkgrelease.Rounding).Truncate(slice)
 	}
 	r.weight = w
+}
+
+// over is the time up to which can be asked: the edge, or what is complete if that is less.
+func (r *release) over(edge time.Time) time.Time {
+	if !r.complete.IsZero() && r.complete.Before(edge) {
+		return r.complete
+	}
+	return edge
 }
 
 // spread is how long the mesh takes at the least until its proxies follow a write: what is counted before shows the old weight.

@@ -54,7 +54,7 @@ func (l *Loop) due(s *source, o order) round {
 	horizon := s.edge(now).Add(-l.backfill)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	following := map[int64]counting.Interval{} // by watermark, which most releases share
+	following := map[[2]int64]counting.Interval{} // by watermark and end, which most releases share
 	var r round
 	for _, x := range l.releases {
 		if x.source != s || !x.counted() {
@@ -63,12 +63,14 @@ func (l *Loop) due(s *source, o order) round {
 		if x.through.Before(horizon) {
 			x.skip(horizon)
 		}
-		next, ok := following[x.through.UnixNano()]
+		end := x.over(now.Add(-lag))
+		key := [2]int64{x.through.UnixNano(), end.Truncate(l.slice).UnixNano()}
+		next, ok := following[key]
 		if !ok {
-			if over := counting.Slices(x.through, now, lag, l.slice); len(over) > 0 {
+			if over := counting.Slices(x.through, end, 0, l.slice); len(over) > 0 {
 				next = over[0]
 			}
-			following[x.through.UnixNano()] = next
+			following[key] = next
 		}
 		switch {
 		case next.End.IsZero():
@@ -79,6 +81,19 @@ func (l *Loop) due(s *source, o order) round {
 		}
 	}
 	return r.sorted()
+}
+
+// waits says whether a release of the source waits for reports that are on their way.
+func (l *Loop) waits(s *source) bool {
+	edge := s.edge(l.clock.Now())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, x := range l.releases {
+		if x.source == s && x.counted() && x.over(edge).Before(edge) {
+			return true
+		}
+	}
+	return false
 }
 
 // watched returns the newest slice and the releases that are not counted yet, and were not asked about in it.

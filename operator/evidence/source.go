@@ -12,6 +12,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
+// glance is how soon is looked again for reports that are on their way.
+const glance = time.Second
+
 // source asks one Counter. The Loop's mutex guards what changes.
 type source struct {
 	Source
@@ -31,9 +34,14 @@ func (s *source) edge(now time.Time) time.Time {
 	return now.Add(-s.Counter.Timing().Lag).Truncate(s.loop.slice)
 }
 
-// next is when the next slice can be asked about.
+// next is when the next slice can be asked about; soon, while a release waits for reports that are on their way.
 func (s *source) next() time.Time {
-	return s.edge(s.loop.clock.Now()).Add(s.loop.slice + s.Counter.Timing().Lag)
+	now := s.loop.clock.Now()
+	next := s.edge(now).Add(s.loop.slice + s.Counter.Timing().Lag)
+	if soon := now.Add(glance); s.loop.waits(s) && soon.Before(next) {
+		return soon
+	}
+	return next
 }
 
 // answers says whether the source answered when it was last asked.
@@ -107,6 +115,9 @@ func (s *source) advance(ctx context.Context) (asked bool, err error) {
 	if err := s.Counter.Measure(ctx, s.loop.tracked(s).pairs()); err != nil {
 		return true, err
 	}
+	if err := s.lookHowFar(ctx); err != nil {
+		return true, err
+	}
 	next := s.next()
 	for r := s.loop.due(s, newestFirst); len(r.releases) > 0; r = s.loop.due(s, oldestFirst) {
 		if err := s.ask(ctx, r); err != nil {
@@ -119,6 +130,27 @@ func (s *source) advance(ctx context.Context) (asked bool, err error) {
 	}
 	watched, err := s.watch(ctx)
 	return asked || watched, err
+}
+
+// lookHowFar notes up to when the reports about each release can be seen.
+func (s *source) lookHowFar(ctx context.Context) error {
+	r := s.loop.tracked(s)
+	if len(r.releases) == 0 {
+		return nil
+	}
+	upTo, err := s.Counter.Complete(ctx, r.pairs())
+	if _, useless := errors.AsType[counting.Unusable](err); useless {
+		return nil // It would be the same again: the answers about the slices say so themselves.
+	}
+	if err != nil {
+		return err
+	}
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	for i, x := range r.releases {
+		x.complete = upTo[i]
+	}
+	return nil
 }
 
 // ask asks about one slice of some releases and lets them take the answers. What was not answered is not taken.

@@ -22,6 +22,7 @@ type reply struct {
 	unusable  *counting.Trouble
 	freshness map[counting.Service]promql.Freshness
 	counts    map[counting.Service]counting.Counts
+	upTo      map[counting.Service]time.Time
 }
 
 // Counts gives the answers about an interval to take, each as soon as it is there: answers[i] is about of[first+i], by each of its
@@ -49,6 +50,47 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 		return nil
 	}
 	return c.typed(err)
+}
+
+// Complete returns up to when the reports about each release can be seen, by all of its indicators: for what is on its way from a remote
+// writer or another store nobody needs to set a delay.
+func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error) {
+	scope, now := c.scopeNow(), c.Clock.Now()
+	all := make([]time.Time, len(of))
+	err := inParts(of, func(first int, part []counting.Pair) error {
+		upTo, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
+			v, err := c.query(ctx, b.Complete(), now)
+			if err != nil {
+				return err
+			}
+			read, err := b.CompleteUpTo(v)
+			if err != nil {
+				return c.unusable(err)
+			}
+			to.upTo = joined(to.upTo, read)
+			return nil
+		})
+		for i, p := range part {
+			all[first+i] = completed(p, upTo)
+		}
+		return err
+	})
+	return all, c.typed(err)
+}
+
+// completed is the earliest time up to which an arm of the pair is complete by one of its indicators. An arm that nobody reports about is
+// spoken for by the other.
+func completed(p counting.Pair, upTo map[counting.Indicator]reply) time.Time {
+	var earliest time.Time
+	for _, i := range p.Indicators {
+		for _, arm := range []counting.Service{p.Stable, p.Canary} {
+			at, known := upTo[i.Carrier()].upTo[arm]
+			if known && (earliest.IsZero() || at.Before(earliest)) {
+				earliest = at
+			}
+		}
+	}
+	return earliest
 }
 
 // slice asks how current the scrapes are and for the counts.

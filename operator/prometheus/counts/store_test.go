@@ -25,6 +25,7 @@ type kind string
 const (
 	asksRequests  kind = "requests"
 	asksFreshness kind = "freshness"
+	asksComplete  kind = "complete"
 	asksBase      kind = "base"
 	asksLag       kind = "lag"
 	asksInterval  kind = "interval"
@@ -35,6 +36,7 @@ const (
 // store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
 type store struct {
 	mu       sync.Mutex
+	behind   time.Duration // how late samples can be seen
 	requests map[counting.Service][]observation
 	targets  int
 	lag      float64
@@ -132,6 +134,8 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 		return scalar(float64(p.targets)), nil
 	case asksLag:
 		return scalar(p.lag), nil
+	case asksComplete:
+		return p.complete(expr, at), nil
 	case asksInterval:
 		return scalar(p.interval), nil
 	case asksFreshness:
@@ -231,6 +235,18 @@ func (p *store) freshness(expr string, at time.Time) model.Vector {
 	return v
 }
 
+// complete is what is visible of each arm.
+func (p *store) complete(expr string, at time.Time) model.Vector {
+	var v model.Vector
+	for s := range arms(expr) {
+		if p.carried(s, at) {
+			v = append(v, &model.Sample{Metric: labels(s, "", ""), Value: model.SampleValue(at.Add(-p.behind).UnixMilli()) / 1000})
+			delete(v[len(v)-1].Metric, "")
+		}
+	}
+	return v
+}
+
 func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
 	return model.Metric{
 		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
@@ -242,7 +258,7 @@ func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleVa
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"sum by": asksRequests, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+		"sum by": asksRequests, "min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k
@@ -317,7 +333,7 @@ func TestStoreKnowsEveryQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksLag: b.Lag(), asksInterval: b.ScrapeInterval()} {
+	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksComplete: b.Complete(), asksLag: b.Lag(), asksInterval: b.ScrapeInterval()} {
 		if got := kindOf(expr); got != want {
 			t.Errorf("the question for %s is taken for %s", want, got)
 		}

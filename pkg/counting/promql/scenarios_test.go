@@ -249,3 +249,43 @@ func settings(t *testing.T) []scenario {
 		},
 	}}
 }
+
+// complete is up to when reports are complete, asked as of now: what would be newer cannot be seen yet, as at the end of these series.
+func complete(t *testing.T) []scenario {
+	a := newAsker(t, scope, shop, shop.Canary())
+	arm := func(s counting.Service, at float64) sample {
+		return sample{Value: at, Labels: `{destination_service_namespace="` + s.Namespace + `",destination_service_name="` + s.Name + `"}`}
+	}
+	stableAt := func(at float64) sample { return arm(shop, at) }
+	return []scenario{{
+		Name: "what is visible late is complete up to when the next sample is due",
+		Series: []series{
+			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"), requests("p", "a", shop.Canary(), "200", "-", "_x60 1+1x60"),
+		},
+		Asked: []asked{
+			ask(a.b.Complete(), "602s", stableAt(605), arm(shop.Canary(), 605)),
+			ask(a.b.Complete(), "640s", stableAt(605), arm(shop.Canary(), 605)),
+		},
+	}, {
+		Name: "the latest of several targets is what counts",
+		Series: []series{
+			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
+			up("p", "b", "1x118"), requests("p", "b", shop, "200", "-", "10+10x118"),
+		},
+		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(595))},
+	}, {
+		Name: "a target without a rhythm yet is complete up to its newest sample",
+		Series: []series{
+			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
+			up("p", "b", "_x100 1x20"), requests("p", "b", shop, "200", "-", "_x100 10+10x20"),
+		},
+		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(600))},
+	}, {
+		Name: "nobody waits for a target that fails",
+		Series: []series{
+			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
+			up("p", "b", "1x100 0x20"), requests("p", "b", shop, "200", "-", "10+10x100 stale _x20"),
+		},
+		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(605))},
+	}}
+}
