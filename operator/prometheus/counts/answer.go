@@ -149,9 +149,12 @@ func (c *Counter) counts(ctx context.Context, scope promql.Scope, over counting.
 		if err != nil {
 			return err
 		}
-		v, err := c.query(ctx, expr, over.End)
+		v, err := c.query(ctx, promql.Dated(expr), over.End)
 		if err != nil {
 			return err
+		}
+		if v, err = promql.Undated(v, over.End); err != nil {
+			return c.unusable(err)
 		}
 		counts, err := b.Counts(v)
 		if err != nil {

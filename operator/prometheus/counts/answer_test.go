@@ -135,6 +135,7 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 	warning := partial{[]string{"store a did not answer", "nor did b"}}
 	mute := &model.Sample{Metric: labels(canary, "response_code", "200"), Value: 25}
 	mute.Metric["request_protocol"] = "grpc"
+	shifted := &model.Sample{Metric: model.Metric{"fact": "at"}, Value: model.SampleValue(five.End.Add(-30 * time.Second).Unix())}
 	notANumber := &model.Sample{Metric: labels(canary, "response_code", "404"), Value: model.SampleValue(math.NaN())}
 	cases := map[string]struct {
 		spoil func(*store)
@@ -154,6 +155,8 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
 		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
+		"the answer is about another time": {answers(shifted), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonStale, Message: "gave an answer that is not counted: it is about a time 30s away from the one that was asked for"}},
 		"the canary's calls have no status": {answers(mute), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "istio_requests_total has no label grpc_response_status for 25 requests that callers of shop/checkout-canary reported"}},
 		"the stable's series begin anew": {hides(stable), counting.Indicator{}, counting.Trouble{

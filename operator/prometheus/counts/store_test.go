@@ -258,7 +258,7 @@ func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleVa
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"sum by": asksRequests, "min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+		"sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k

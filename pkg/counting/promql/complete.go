@@ -3,6 +3,7 @@ package promql
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -18,6 +19,9 @@ const rhythm = 5 * time.Minute
 // up to its newest sample, and up to when the next one is due; an arm's up to where those of all its targets are. Read the answer with
 // CompleteUpTo.
 //
+// Servers that answer about an earlier time than the one they were asked about, such as VictoriaMetrics in the first half a minute, say
+// which time that is by time(): nothing is complete beyond it.
+//
 // The interval of a target is that of the last five minutes, rounded down, and 0 while it is not known for so long: what is not certain is
 // waited for.
 func (b Batch) Complete() string {
@@ -25,7 +29,7 @@ func (b Batch) Complete() string {
 	newest := fmt.Sprintf("max by (job, instance, %s) (timestamp(%s))", b.groups(), b.carrier())
 	interval := fmt.Sprintf("(floor(%d / count_over_time(%s[%s])) and last_over_time(%s[%s] offset %s)) or 0 * last_over_time(%s[%s])",
 		int(rhythm.Seconds()), up, duration(rhythm), up, duration(time.Minute), duration(rhythm), up, duration(rhythm))
-	return fmt.Sprintf("min by (%s) (%s + on (job, instance) group_left () (max by (job, instance) (%s)))", b.groups(), newest, interval)
+	return fmt.Sprintf("clamp_max(min by (%s) (%s + on (job, instance) group_left () (max by (job, instance) (%s))), time())", b.groups(), newest, interval)
 }
 
 // CompleteUpTo reads the answer to Complete. An arm is not in the result when nobody has reported about it for five minutes.
@@ -45,4 +49,28 @@ func (b Batch) CompleteUpTo(answer model.Vector) (map[counting.Service]time.Time
 		}
 	}
 	return upTo, nil
+}
+
+// factAt is the row that says which time an answer is about.
+const factAt = "at"
+
+// Dated returns the question with one row more, which says which time its answer is about. Read that row with Undated.
+func Dated(expr string) string {
+	return expr + fmt.Sprintf("\nor label_replace(vector(time()), %q, %q, \"\", \"\")", labelFact, factAt)
+}
+
+// Undated returns the answer to a Dated question without that row, or an error when it is about another time than the one it was asked about:
+// some servers shift or round the time, and put the one that was asked into the answer. A row that is not there proves nothing.
+func Undated(answer model.Vector, at time.Time) (model.Vector, error) {
+	for i, s := range answer {
+		if s == nil || s.Metric[labelFact] != factAt || len(s.Metric) != 1 {
+			continue
+		}
+		about := time.UnixMilli(int64(math.Round(float64(s.Value) * 1000)))
+		if off := about.Sub(at).Abs(); off > time.Millisecond {
+			return nil, fmt.Errorf("it is about a time %s away from the one that was asked for", off.Round(time.Millisecond))
+		}
+		return slices.Delete(slices.Clone(answer), i, i+1), nil
+	}
+	return answer, nil
 }

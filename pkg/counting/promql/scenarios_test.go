@@ -263,7 +263,7 @@ func complete(t *testing.T) []scenario {
 			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"), requests("p", "a", shop.Canary(), "200", "-", "_x60 1+1x60"),
 		},
 		Asked: []asked{
-			ask(a.b.Complete(), "602s", stableAt(605), arm(shop.Canary(), 605)),
+			ask(a.b.Complete(), "602s", stableAt(602), arm(shop.Canary(), 602)),
 			ask(a.b.Complete(), "640s", stableAt(605), arm(shop.Canary(), 605)),
 		},
 	}, {
@@ -286,6 +286,6 @@ func complete(t *testing.T) []scenario {
 			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
 			up("p", "b", "1x100 0x20"), requests("p", "b", shop, "200", "-", "10+10x100 stale _x20"),
 		},
-		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(605))},
+		Asked: []asked{ask(a.b.Complete(), "606s", stableAt(605)), ask(Dated("up > 1"), "606s250ms", sample{Labels: `{fact="at"}`, Value: 606.25})},
 	}}
 }
