@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,26 @@ func TestAReleaseIsJudgedByWholeAnswersAboutTheRightTime(t *testing.T) {
 		s.until("requests are counted again", func(x *v1alpha1.TrafficShift) bool { return x.Status.Release.Exposed > counted })
 	}
 	s.spoil("--delay=600ms")
+	s.push("1.2.0-errors")
+	s.ended(2, v1alpha1.StateAborted)
+	s.restored()
+}
+
+// Of the last ten seconds Prometheus knows nothing, as where samples come by remote write, and it does not say so. Each request is counted
+// once all the same, as late as it must be.
+func TestRequestsThatAreSeenLateAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "30%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`)
+	late := s.faultyPrometheus()
+	s.spoil("--behind=10s")
+	s.gateway(late)
+	s.push("1.1.0")
+	s.step(1, 1)
+	s.meets("1.1.0", 300, s.began)
+	s.until("it is said how late reports arrive", func(x *v1alpha1.TrafficShift) bool { return strings.Contains(describe(x), "reports arrive") })
+	s.sameCounts("1.1.0")
+	s.under("gateway", s.ns+".example.com")
 	s.push("1.2.0-errors")
 	s.ended(2, v1alpha1.StateAborted)
 	s.restored()

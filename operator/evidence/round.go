@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -96,11 +97,22 @@ func (l *Loop) waits(s *source) bool {
 	return false
 }
 
-// watched returns the newest slice and the releases that are not counted yet, and were not asked about in it.
+// watched returns the newest slice that is over for a release that is not counted yet and was not asked about it, and all such releases
+// of which it is the newest.
 func (l *Loop) watched(s *source) round {
-	at := s.edge(l.clock.Now())
-	r := l.selected(s, func(x *release) bool { return !x.counted() && x.asked.Before(at) })
-	r.Interval = counting.Interval{Start: at.Add(-l.slice), End: at}
+	edge := s.edge(l.clock.Now())
+	var newest time.Time
+	r := l.selected(s, func(x *release) bool {
+		own := x.over(edge).Truncate(l.slice)
+		if x.counted() || !x.asked.Before(own) {
+			return false
+		}
+		if newest.IsZero() {
+			newest = own
+		}
+		return own.Equal(newest)
+	})
+	r.Interval = counting.Interval{Start: newest.Add(-l.slice), End: newest}
 	return r
 }
 

@@ -163,11 +163,16 @@ func (s *source) ask(ctx context.Context, r round) error {
 // watch asks about the newest slice for the releases that are not counted yet, as it will be asked about those to come: what would keep
 // their requests from being counted is known before the first of them.
 func (s *source) watch(ctx context.Context) (asked bool, err error) {
-	r := s.loop.watched(s)
-	if len(r.releases) == 0 {
-		return false, nil
+	var before counting.Interval
+	for r := s.loop.watched(s); len(r.releases) > 0 && r.Interval != before; r = s.loop.watched(s) {
+		before = r.Interval
+		err := s.Counter.Counts(ctx, r.Interval, r.pairs(), func(first int, answers [][]counting.Answer) {
+			s.loop.noteBelief(ctx, r.part(first, len(answers)), answers)
+		})
+		if err != nil {
+			return true, err
+		}
+		asked = true
 	}
-	return true, s.Counter.Counts(ctx, r.Interval, r.pairs(), func(first int, answers [][]counting.Answer) {
-		s.loop.noteBelief(ctx, r.part(first, len(answers)), answers)
-	})
+	return asked, nil
 }

@@ -16,6 +16,9 @@ type Fault struct {
 	Delay time.Duration `json:"delay,omitempty"`
 	// Ago moves what a question asks for into the past: the parameters time, start and end.
 	Ago time.Duration `json:"ago,omitempty"`
+	// Behind answers what is asked about the last so long as of so long ago, and puts the time that was asked for into the answer, as
+	// VictoriaMetrics does.
+	Behind time.Duration `json:"behind,omitempty"`
 	// Omit leaves every n-th series out of the answer.
 	Omit int `json:"omit,omitempty"`
 	// Warnings and Infos are added to the answer.
@@ -29,14 +32,14 @@ type Fault struct {
 }
 
 func (f Fault) validate() error {
-	if f.Delay < 0 || f.Ago < 0 || f.For < 0 {
-		return errors.New("delay, ago and for must not be negative")
+	if f.Delay < 0 || f.Ago < 0 || f.Behind < 0 || f.For < 0 {
+		return errors.New("delay, ago, behind and for must not be negative")
 	}
 	if f.Omit < 0 || f.Omit == 1 {
 		return errors.New("omit must be 2 or more: every n-th series is left out")
 	}
-	if f.Delay == 0 && f.Ago == 0 && f.Omit == 0 && len(f.Warnings) == 0 && len(f.Infos) == 0 && !f.Replicas {
-		return errors.New("name what becomes of answers: delay, ago, omit, warning, info, partial or replicas")
+	if f.Delay == 0 && f.Ago == 0 && f.Behind == 0 && f.Omit == 0 && len(f.Warnings) == 0 && len(f.Infos) == 0 && !f.Replicas {
+		return errors.New("name what becomes of answers: delay, ago, behind, omit, warning, info, partial or replicas")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package promfault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,6 +105,9 @@ func question(w http.ResponseWriter, r *http.Request, s *Switch) (*http.Request,
 		if e.fault.Ago > 0 {
 			body = e.fault.earlier(out, query, form, body)
 		}
+		if e.fault.Behind > 0 && r.URL.Path == instant {
+			out, body = e.fault.behind(out, query, form, body)
+		}
 	}
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	out.Header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -132,6 +136,56 @@ func (f Fault) earlier(r *http.Request, query, form url.Values, body []byte) []b
 	return []byte(form.Encode())
 }
 
+// askedKey is the context key of the time that was asked for, where another one is asked about.
+type askedKey struct{}
+
+// behind moves the time of a question that is about the last moments, and keeps the one that was asked for.
+func (f Fault) behind(r *http.Request, query, form url.Values, body []byte) (*http.Request, []byte) {
+	now := time.Now()
+	asked, ok := parseTime(cmp.Or(form.Get("time"), query.Get("time")))
+	if !ok {
+		asked = now
+	}
+	newest := now.Add(-f.Behind)
+	if !asked.After(newest) {
+		return r, body
+	}
+	r = r.WithContext(context.WithValue(r.Context(), askedKey{}, asked))
+	query.Set("time", formatTime(newest))
+	r.URL.RawQuery = query.Encode()
+	if len(form) == 0 {
+		return r, body
+	}
+	form.Set("time", formatTime(newest))
+	return r, []byte(form.Encode())
+}
+
+// dated puts the time that was asked for into the samples of an answer to an instant question.
+func dated(data []byte, asked time.Time) ([]byte, error) {
+	var answer map[string]json.RawMessage
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("reading Prometheus's answer: %w", err)
+	}
+	var result struct {
+		Kind   string `json:"resultType"`
+		Result []struct {
+			Metric json.RawMessage    `json:"metric"`
+			Value  [2]json.RawMessage `json:"value"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal(answer["data"], &result); err != nil || result.Kind != "vector" {
+		return data, nil // Of another form: it stays as it is.
+	}
+	for i := range result.Result {
+		result.Result[i].Value[0] = json.RawMessage(formatTime(asked))
+	}
+	var err error
+	if answer["data"], err = json.Marshal(result); err != nil {
+		return nil, fmt.Errorf("writing the answer: %w", err)
+	}
+	return json.Marshal(answer)
+}
+
 // parseTime reads a time as Prometheus does: seconds since 1970, or RFC 3339.
 func parseTime(text string) (time.Time, bool) {
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
@@ -158,6 +212,11 @@ func (e *entry) spoil(r *http.Response) error {
 	if r.StatusCode == http.StatusOK {
 		if data, err = e.fault.partial(data); err != nil {
 			return err
+		}
+		if asked, ok := r.Request.Context().Value(askedKey{}).(time.Time); ok {
+			if data, err = dated(data, asked); err != nil {
+				return err
+			}
 		}
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))

@@ -228,6 +228,29 @@ func TestAQuestionIsMovedIntoThePast(t *testing.T) {
 	})
 }
 
+func TestTheLastMomentsAreAnsweredAsOfEarlierUnderTheTimeAskedFor(t *testing.T) {
+	p := newPrometheus(t, vector)
+	var s Switches
+	set(t, &s, Fault{Behind: time.Minute})
+	address := proxied(t, p, p, &s) + "/api/v1/query?query=up&time="
+	now := time.Now()
+	got := get(t, address+formatTime(now))
+	asked, ok := parseTime((<-p.asked).Get("time"))
+	if earliest, latest := now.Add(-time.Minute-time.Millisecond), time.Now().Add(-time.Minute); !ok || asked.Before(earliest) || asked.After(latest) {
+		t.Errorf("asked about %s, want a minute ago", asked)
+	}
+	if want := `{"metric":{"a":"4"},"value":[` + formatTime(now) + `,"4"]}`; !strings.Contains(got, want) {
+		t.Errorf("answered %s, want %s in it", got, want)
+	}
+	early := formatTime(now.Add(-2 * time.Minute))
+	if got := get(t, address+early); got != vector {
+		t.Errorf("about what is longer ago: %s", got)
+	}
+	if asked := <-p.asked; asked.Get("time") != early {
+		t.Errorf("asked about %s, want %s", asked.Get("time"), early)
+	}
+}
+
 func TestAnAnswerIsHeldBackUntilTheFaultIsOver(t *testing.T) {
 	ends := map[string]func(*Switches) error{
 		"cleared":  func(s *Switches) error { s.Clear(); return nil },
