@@ -193,6 +193,37 @@ func TestDoubtfulAnswersAreNoEvidence(t *testing.T) {
 	}
 }
 
+func TestEachWayOfAdmittingThatAnAnswerIsNotWholeIsUnderstood(t *testing.T) {
+	whole := vector(number("7"))
+	cases := map[string]struct {
+		serve http.HandlerFunc
+		want  []string
+	}{
+		"in the body":   {says(http.StatusOK, strings.Replace(whole, "{", `{"isPartial":true,`, 1)), []string{"it says of itself that it is partial (isPartial)"}},
+		"by the status": {says(http.StatusPartialContent, whole), []string{"it has the HTTP status 206 Partial Content"}},
+		"by a header": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("M3-Results-Limited", "max_fetch_series_limit_applied")
+			says(http.StatusOK, whole)(w, r)
+		}, []string{"it has the header M3-Results-Limited: max_fetch_series_limit_applied"}},
+		"not at all": {says(http.StatusOK, strings.Replace(whole, "{", `{"isPartial":false,`, 1)), nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.serve)
+			v, err := source(t, Config{Address: s.URL}).Query(t.Context(), "up", noon)
+			p, ok := errors.AsType[*Partial](err)
+			if ok != (c.want != nil) || !ok && err != nil {
+				t.Fatalf("got %v, %v", v, err)
+			}
+			if ok {
+				if diff := cmp.Diff(c.want, p.Incomplete()); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
 func TestTheQuestionIsSentAsConfigured(t *testing.T) {
 	s := newServer(t, says(http.StatusOK, vector()))
 	c := Config{Address: s.URL + "/tenant/", Timeout: 3 * time.Second, HTTP: config.HTTPClientConfig{

@@ -48,7 +48,32 @@ func (p *poster) Do(ctx context.Context, r *http.Request) (*http.Response, []byt
 	if err != nil {
 		return nil, nil, err
 	}
+	if reason := admitted(resp, body); reason != "" {
+		return nil, nil, newPartial(reason)
+	}
 	return resp, body, nil
+}
+
+// admitted is how a server of Prometheus's API admits that its answer is not whole, beside the warnings and infos of Prometheus's own form;
+// empty when it does not:
+//
+//	HTTP status 206               gateways that put answers together
+//	isPartial: true               VictoriaMetrics in a cluster, when a storage node did not answer
+//	the header M3-Results-Limited M3, when a limit or a namespace cut the answer
+func admitted(resp *http.Response, body []byte) string {
+	if resp.StatusCode == http.StatusPartialContent {
+		return "it has the HTTP status 206 Partial Content"
+	}
+	if limit := resp.Header.Get("M3-Results-Limited"); limit != "" {
+		return "it has the header M3-Results-Limited: " + limit
+	}
+	var answer struct {
+		IsPartial bool `json:"isPartial"`
+	}
+	if json.Unmarshal(body, &answer) == nil && answer.IsPartial {
+		return "it says of itself that it is partial (isPartial)"
+	}
+	return ""
 }
 
 // explanation is what the other side explains, nil when it does not: Prometheus says what is wrong in JSON, and a redirect where to.
