@@ -50,7 +50,8 @@ type Clock interface {
 
 // PastCounter answers questions that nothing waits for.
 type PastCounter interface {
-	// History returns what each arm was asked in each step of a time, oldest first; an arm of which nothing is known is left out.
+	// History returns what each arm was asked in the steps of a time, oldest first and up to its end. What comes before the first step of
+	// which something is known is left out, and so is an arm of which nothing is.
 	History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error)
 	// Pods returns what each pod of a ReplicaSet was asked in about a time; a pod of which nothing is known is left out.
 	Pods(ctx context.Context, of types.NamespacedName, by counting.Indicator, over counting.Interval) (map[string]counting.Counts, error)

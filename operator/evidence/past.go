@@ -102,11 +102,19 @@ func (s *source) justNow(ctx context.Context, r *release, c *collected) error {
 	for i := range windows {
 		requests := 0.0
 		for _, counts := range arms {
-			requests += counts[i].Requests
+			requests += before(counts, i)
 		}
 		c.rate = max(c.rate, requests/window.Seconds())
 	}
 	return err
+}
+
+// before is how many requests there were i steps before the last; 0 where nothing is known of that step.
+func before(counts []counting.Counts, i int) float64 {
+	if i >= len(counts) {
+		return 0
+	}
+	return counts[len(counts)-1-i].Requests
 }
 
 // add puts a piece before what was answered until now.
@@ -116,7 +124,7 @@ func (c *collected) add(r *release, piece map[counting.Indicator]map[counting.Se
 		for i := range present {
 			requests := 0.0
 			for _, counts := range traffic {
-				requests += counts[len(counts)-1-i].Requests
+				requests += before(counts, i)
 			}
 			c.rate = max(c.rate, requests/minute.Seconds())
 		}

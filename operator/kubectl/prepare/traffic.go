@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -187,7 +188,20 @@ func (r *prometheusFlags) read(ctx context.Context, policy v1alpha1.ShiftPolicyS
 		}
 		h.counts = append(h.counts, counts)
 	}
-	return h, nil
+	return h.known(), nil
+}
+
+// known is the part of the time of which Prometheus knows something by every objective.
+func (h recording) known() recording {
+	if len(h.counts) == 0 {
+		return h
+	}
+	shortest := len(slices.MinFunc(h.counts, func(a, b []evidence.Counts) int { return len(a) - len(b) }))
+	for i, counts := range h.counts {
+		h.counts[i] = counts[len(counts)-shortest:]
+	}
+	h.first = h.last.Add(-time.Duration(shortest) * minute)
+	return h
 }
 
 // baseline is what the operator would take from the same past.

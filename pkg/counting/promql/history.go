@@ -12,9 +12,10 @@ import (
 // MaxHistory is the largest number of steps History reads.
 const MaxHistory = 2000
 
-// History reads the answer to Increments over the range of times from first to last, a step apart: each arm's counts at every
-// step, oldest first. A step of which nothing is known is the zero Counts, as one without requests is. An error says what is
-// wrong with the answer.
+// History reads the answer to Increments over the range of times from first to last, a step apart: each arm's counts step by step, oldest
+// first. It begins with the first step of which something is known and ends with last; what was before is not known, and is not taken for a
+// time without requests. A later step of which nothing is known is the zero Counts, as one without requests is. An error says what is wrong
+// with the answer.
 func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Duration) (map[counting.Service][]counting.Counts, error) {
 	if step <= 0 || last.Before(first) || last.Sub(first)/step >= MaxHistory {
 		return nil, fmt.Errorf("history: from %s to %s are not 1 to %d steps of %s", first, last, MaxHistory, step)
@@ -42,9 +43,10 @@ func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Dur
 		}
 		for arm, c := range counts {
 			if history[arm] == nil {
-				history[arm] = make([]counting.Counts, n)
+				history[arm] = make([]counting.Counts, n-i)
 			}
-			history[arm][i] = c
+			steps := history[arm]
+			steps[len(steps)-n+i] = c
 		}
 	}
 	return history, nil

@@ -31,6 +31,17 @@ func TestARangeOfAnswersBecomesAHistory(t *testing.T) {
 	}
 }
 
+func TestAHistoryBeginsWithWhatIsKnown(t *testing.T) {
+	first := time.Unix(600, 0)
+	got, err := batch(t).History(model.Matrix{{Metric: answer(0, shop, labelCode, "200", labelFlags, "-").Metric, Values: []model.SamplePair{
+		{Timestamp: model.TimeFromUnix(720), Value: 3000}, {Timestamp: model.TimeFromUnix(840), Value: 3000},
+	}}}, first, first.Add(4*time.Minute), time.Minute)
+	want := map[counting.Service][]counting.Counts{shop: {{Requests: 3000}, {}, {Requests: 3000}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
+	}
+}
+
 func TestAHistoryThatCannotBeTrueIsRefused(t *testing.T) {
 	first := time.Unix(600, 0)
 	series := func(at int64, value float64) model.Matrix {
