@@ -54,6 +54,8 @@ type Problem struct {
 	Transient bool
 	// Gone says that the Service, its Deployment or its stable ReplicaSet is not there any more.
 	Gone bool
+	// OfPolicy says that nothing but the policy is in the way: the workload could be released.
+	OfPolicy bool
 }
 
 // HoldMode is how a Deployment is kept from rolling out by itself.

@@ -6,10 +6,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// whenNotHeld sees to it that a template change cannot roll out by itself.
+// whenNotHeld sees to it that a template change cannot roll out by itself. It does so first, and the policy is judged afterwards: who writes
+// the annotation wants no version to reach everyone at once, also with a typing error in it.
 func whenNotHeld(o Observation, _ time.Time) (Decision, bool) {
-	w := o.Workload
-	if !o.running() && (w.Replicas == 0 || o.Wanted.Problem != nil) || w.Deployment == "" {
+	w, p := o.Workload, o.Wanted.Problem
+	if !o.running() && (w.Replicas == 0 || p != nil && !p.OfPolicy) || w.Deployment == "" {
 		return Decision{}, false // at 0 replicas nobody is at risk; what cannot be released is not touched
 	}
 	var acts []Action

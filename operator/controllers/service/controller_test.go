@@ -168,13 +168,17 @@ func TestPass(t *testing.T) {
 				`Warning PolicyNotFound annotation stagger.dev/policy is "standart", and no ShiftPolicy has that name; did you mean "standard"?`,
 			},
 		},
-		"a value that can be no name starts nothing": {
+		"templates wait for a value that can be no name": {
 			objects: []client.Object{annotated("Standard"), policy("standard"), policy("fast")},
-			told:    []string{`Warning Invalid annotation stagger.dev/policy is "Standard", which cannot be the name of a ShiftPolicy; did you mean "standard"?`},
+			writes:  []string{"create TrafficShift"}, want: made("Standard"),
+			told: []string{"Normal Managed new templates wait from now on, until the annotation names a policy that is there; see TrafficShift checkout",
+				`Warning Invalid annotation stagger.dev/policy is "Standard", which cannot be the name of a ShiftPolicy; did you mean "standard"?`},
 		},
-		"an empty value starts nothing": {
+		"templates wait for an empty value": {
 			objects: []client.Object{annotated(""), policy("standard"), policy("fast")},
-			told:    []string{`Warning Invalid annotation stagger.dev/policy is "", which cannot be the name of a ShiftPolicy; use one of fast, standard`},
+			writes:  []string{"create TrafficShift"}, want: made("(none)"),
+			told: []string{"Normal Managed new templates wait from now on, until the annotation names a policy that is there; see TrafficShift checkout",
+				`Warning Invalid annotation stagger.dev/policy is "", which cannot be the name of a ShiftPolicy; use one of fast, standard`},
 		},
 		"a value that can be no name ends nothing": {
 			objects: []client.Object{annotated("fast!"), made("fast"), policy("fast")}, want: made("fast"),

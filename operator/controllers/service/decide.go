@@ -24,7 +24,7 @@ const (
 // move is what a pass does, and what people are told.
 type move struct {
 	verb verb
-	// policy is what the annotation says.
+	// policy is what stands for the annotation in the TrafficShift.
 	policy string
 	// warning is what the Service's owner must know; nil when nothing is wrong.
 	warning *warning
@@ -33,7 +33,7 @@ type move struct {
 // decide compares the annotation with the TrafficShift. It writes nothing.
 func decide(f facts) move {
 	policy, annotated := f.policy()
-	m := move{verb: none, policy: policy}
+	m := move{verb: none, policy: named(policy)}
 	if !annotated {
 		if f.ours() && f.shift.DeletionTimestamp.IsZero() {
 			m.verb = end
@@ -44,20 +44,31 @@ func decide(f facts) move {
 		m.warning = writtenByHand(f)
 		return m
 	}
-	if len(validation.IsDNS1123Subdomain(policy)) > 0 {
+	// A policy that is not there, or cannot be, is told; the Deployment is held all the same, so that its next template waits.
+	switch {
+	case len(validation.IsDNS1123Subdomain(policy)) > 0:
 		m.warning = notAName(policy, f.policies)
-		return m
-	}
-	if !slices.Contains(f.policies, policy) {
+		if f.shift != nil {
+			return m // releases go by the policy before
+		}
+	case !slices.Contains(f.policies, policy):
 		m.warning = unknownPolicy(policy, f.policies)
 	}
 	switch {
 	case f.shift == nil:
 		m.verb = start
-	case f.shift.DeletionTimestamp.IsZero() && f.shift.Spec.PolicyRef.Name != policy:
+	case f.shift.DeletionTimestamp.IsZero() && f.shift.Spec.PolicyRef.Name != m.policy:
 		m.verb = follow
 	}
 	return m
+}
+
+// named is what stands in a TrafficShift for the name of a policy: what the annotation says, as far as a name may be long.
+func named(policy string) string {
+	if policy == "" {
+		return "(none)"
+	}
+	return text.CutBytes(policy, validation.DNS1123SubdomainMaxLength)
 }
 
 // warning is an event on the Service: what is wrong, and what to do.

@@ -16,7 +16,11 @@ func (r *reconciler) report(f facts, m move) {
 	}
 	switch m.verb {
 	case start:
-		r.recorder.Eventf(f.service, nil, corev1.EventTypeNormal, eventManaged, "Manage", "releases go by policy %s from now on; see TrafficShift %s", m.policy, f.key.Name)
+		what := "releases go by policy " + m.policy + " from now on"
+		if m.warning != nil {
+			what = "new templates wait from now on, until the annotation names a policy that is there"
+		}
+		r.recorder.Eventf(f.service, nil, corev1.EventTypeNormal, eventManaged, "Manage", "%s; see TrafficShift %s", what, f.key.Name)
 	case follow:
 		r.recorder.Eventf(f.service, f.shift, corev1.EventTypeNormal, eventFollowed, "Manage",
 			"releases go by policy %s from the next one on, by %s before", m.policy, f.shift.Spec.PolicyRef.Name)
