@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -62,10 +63,16 @@ func TestScaledToNothingInTheMiddle(t *testing.T) {
 		pods := s.pods()
 		return len(pods) == 0, fmt.Sprint(pods)
 	})
+	up := time.Now()
 	s.scale(4)
-	s.serve(4)
+	s.step(2, 1) // the version before serves first, and the one that was not proven is released beside it
 	if sets := s.native(); len(sets) != 1 {
 		t.Errorf("the Deployment has pods in the ReplicaSets %v", sets)
+	}
+	s.meets("1.0.0", perSecond, up)
+	met := bed.Met(s.seconds(up))
+	if met["1.1.0"] > met["1.0.0"] {
+		t.Errorf("after it was scaled up clients met %v", met)
 	}
 }
 

@@ -18,6 +18,9 @@ func always(o Observation, _ time.Time) (Decision, bool) {
 		return wait(o, v1alpha1.ReasonAborted, message), true
 	case o.Release != nil && o.Release.State == v1alpha1.StatePromoted && o.Release.Revision == w.Template:
 		return wait(o, v1alpha1.ReasonPromoted, o.Release.Outcome.Message), true
+	case w.Replicas == 0 && w.Paused && o.unproven():
+		return wait(o, v1alpha1.ReasonWaiting,
+			"the Deployment is scaled to 0, and its template was taken back before it was proven: scaled up, it begins with the version before"), true
 	case w.Replicas == 0:
 		return wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in"), true
 	}

@@ -19,7 +19,7 @@ func whenUnknownRemains(o Observation, now time.Time) (Decision, bool) {
 	}
 	acts := remains(o)
 	if len(acts) == 0 && o.Wanted.Managed && o.Workload.Held && o.Workload.Paused && !o.Workload.PausedBefore &&
-		o.Workload.Mode == HoldOnChange && !o.Workload.Waits {
+		o.Workload.Mode == HoldOnChange && !o.Workload.Waits && !(o.Workload.Replicas == 0 && o.unproven()) {
 		acts = []Action{{Verb: Unpause}}
 	}
 	if len(acts) == 0 {

@@ -14,7 +14,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	if w.Replicas == 0 {
-		if !w.Paused || !w.Held || w.PausedBefore {
+		if !w.Paused || !w.Held || w.PausedBefore || o.unproven() {
 			return Decision{}, false
 		}
 		d := wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in")
@@ -47,4 +47,11 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
 	return d, true
+}
+
+// unproven says that the Deployment's template is one whose last release was taken back. It stays paused also where nobody is served: when
+// the Deployment is scaled up again, the version before must serve first.
+func (o Observation) unproven() bool {
+	t, r := o.Workload.Template, o.Release
+	return t != "" && (o.Refused == t || r != nil && r.State == v1alpha1.StateAborted && r.Revision == t)
 }
