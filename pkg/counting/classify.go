@@ -101,12 +101,8 @@ func (r Rules) Classify(o Outcome) Class {
 		return Bad
 	case untold && code >= 400:
 		return refusedCall(code, folded)
-	case r.TooManyRequestsIsBad && folded && code == 400:
-		return Unclear
-	case r.TooManyRequestsIsBad && code == tooManyRequests:
-		return Bad
 	case code >= 400 && code < 500:
-		return Good
+		return r.mistake(code, folded)
 	case code >= 500, flagged(o.Flags, failures):
 		return Bad
 	case reported(o.GRPC) != "" && statusErr != nil, untold:
@@ -115,6 +111,17 @@ func (r Rules) Classify(o Outcome) Class {
 		return Good
 	}
 	return Unclear
+}
+
+// mistake is the class of HTTP 4xx.
+func (r Rules) mistake(code int, folded bool) Class {
+	switch {
+	case r.TooManyRequestsIsBad && folded:
+		return Unclear
+	case r.TooManyRequestsIsBad && code == tooManyRequests:
+		return Bad
+	}
+	return Good
 }
 
 // Missing returns the label without which nobody can tell whether the request was answered well; empty when it can be told, or when its

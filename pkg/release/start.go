@@ -14,12 +14,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	if w.Replicas == 0 {
-		if !w.Paused || !w.Held || w.PausedBefore || o.unproven() {
-			return Decision{}, false
-		}
-		d := wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in")
-		d.Actions = []Action{{Verb: Unpause}}
-		return d, true
+		return goStraightIn(o)
 	}
 	retrying := o.commanded(retry)
 	if o.Refused == w.Template && !retrying {
@@ -46,6 +41,17 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	if retrying {
 		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
+	return d, true
+}
+
+// goStraightIn lets the Deployment of 0 replicas roll out by itself.
+func goStraightIn(o Observation) (Decision, bool) {
+	w := o.Workload
+	if !w.Paused || !w.Held || w.PausedBefore || o.unproven() {
+		return Decision{}, false
+	}
+	d := wait(o, v1alpha1.ReasonUpToDate, "the Deployment is scaled to 0: template changes go straight in")
+	d.Actions = []Action{{Verb: Unpause}}
 	return d, true
 }
 

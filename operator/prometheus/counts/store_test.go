@@ -298,13 +298,6 @@ func sliceOf(expr string) time.Duration {
 	return time.Duration(d)
 }
 
-// reset forgets what was asked.
-func (p *store) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	clear(p.asked)
-}
-
 func (p *store) questions() map[kind]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
