@@ -173,7 +173,7 @@ func dated(data []byte, asked time.Time) ([]byte, error) {
 			Value  [2]json.RawMessage `json:"value"`
 		} `json:"result"`
 	}
-	if err := json.Unmarshal(answer["data"], &result); err != nil || result.Kind != "vector" {
+	if json.Unmarshal(answer["data"], &result) != nil || result.Kind != "vector" {
 		return data, nil // Of another form: it stays as it is.
 	}
 	for i := range result.Result {
