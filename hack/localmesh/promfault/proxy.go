@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,26 +161,29 @@ func (f Fault) behind(r *http.Request, query, form url.Values, body []byte) (*ht
 	return r, []byte(form.Encode())
 }
 
-// dated puts the time that was asked for into the samples of an answer to an instant question.
+// dated puts the time that was asked for into the samples of an answer to an instant question; another answer stays as it is.
 func dated(data []byte, asked time.Time) ([]byte, error) {
-	var answer map[string]json.RawMessage
+	var answer, result map[string]json.RawMessage
 	if err := json.Unmarshal(data, &answer); err != nil {
 		return nil, fmt.Errorf("reading Prometheus's answer: %w", err)
 	}
-	var result struct {
-		Kind   string `json:"resultType"`
-		Result []struct {
-			Metric json.RawMessage    `json:"metric"`
-			Value  [2]json.RawMessage `json:"value"`
-		} `json:"result"`
+	if err := json.Unmarshal(answer["data"], &result); err != nil {
+		return nil, fmt.Errorf("reading Prometheus's answer: %w", err)
 	}
-	if json.Unmarshal(answer["data"], &result) != nil || result.Kind != "vector" {
-		return data, nil // Of another form: it stays as it is.
+	if string(result["resultType"]) != `"vector"` {
+		return data, nil
 	}
-	for i := range result.Result {
-		result.Result[i].Value[0] = json.RawMessage(formatTime(asked))
+	err := change(result, "result", func(all []map[string]json.RawMessage) []map[string]json.RawMessage {
+		for _, series := range all {
+			if before, value, found := bytes.Cut(series["value"], []byte(",")); found && len(before) > 0 {
+				series["value"] = slices.Concat([]byte("["+formatTime(asked)+","), value)
+			}
+		}
+		return all
+	})
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if answer["data"], err = json.Marshal(result); err != nil {
 		return nil, fmt.Errorf("writing the answer: %w", err)
 	}
