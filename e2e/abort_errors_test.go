@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -34,4 +35,27 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	s.push("1.0.0") // the way back is not a release
 	s.until("the Service is up to date", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	waitFor(t, "the Deployment is not paused", func() (bool, string) { got := s.deployment(); return got == "shop:1.0.0 paused=", got })
+}
+
+// Who deletes the TrafficShift of a bad release does not have the bad version released again.
+func TestARefusalOutlivesItsTrafficShift(t *testing.T) {
+	t.Parallel()
+	s := tell(t).gateway()
+	s.push("1.1.0-errors")
+	s.ended(1, v1alpha1.StateAborted)
+	gone := time.Now().Add(2 * time.Second)
+	kubectl(t, "-n", s.ns, "delete", "trafficshift", "checkout")
+	s.until("another TrafficShift says that the template was taken back", func(x *v1alpha1.TrafficShift) bool {
+		return strings.Contains(describe(x), "this template was taken back")
+	})
+	s.meets("1.0.0", 5*perSecond, time.Now())
+	s.neverAgain("1.1.0-errors", gone)
+	if got := s.deployment(); got != "shop:1.1.0-errors paused=true" {
+		t.Errorf("the Deployment is %s", got)
+	}
+	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy-")
+	waitFor(t, "the Deployment that is let go says why it stays paused", func() (bool, string) {
+		out := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", `jsonpath={.metadata.annotations.stagger\.dev/waiting}`)
+		return strings.HasPrefix(out, "the template was taken back"), out
+	})
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -19,16 +20,24 @@ func (v *View) planDeployment(a release.Action) []Write {
 	}
 	switch a.Verb {
 	case release.Hold:
-		return patching(d, workload.Hold(d, running), nil)
+		return patching(d, joined(workload.Hold(d, running), workload.Explained(d)), nil)
 	case release.Pause:
 		return patching(d, workload.Pause(d), nil)
 	case release.Unhold:
-		return patching(d, workload.Unhold(d, running), nil)
+		return patching(d, joined(workload.Unhold(d, running), workload.Explain(d, running, v.Facts.Refused)), nil)
 	case release.PutBack:
 		return v.putBack()
 	}
 	p, err := workload.Unpause(d, running)
 	return patching(d, p, err)
+}
+
+// joined is a patch with more beside it; nil when there is no patch to be beside of.
+func joined(p, beside patch.Patch) patch.Patch {
+	if len(p) == 0 {
+		return nil
+	}
+	return append(p, beside...)
 }
 
 // putBack gives the Deployment the template that runs, which is read anew as it is: caches hold only what our types know.

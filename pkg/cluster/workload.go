@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,6 +100,7 @@ func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
 	if len(active) == 1 && workload.HashOf(active[0]) != "" {
 		v.stable = active[0]
 	}
+	v.Facts.Refused = cmp.Or(v.Facts.Refused, workload.Refused(d))
 	v.Facts.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
 		Waits: v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),

@@ -66,7 +66,8 @@ func Unpause(d *appsv1.Deployment, running *appsv1.ReplicaSet) (patch.Patch, err
 	if !judged(d, running) {
 		return nil, fmt.Errorf("unpausing Deployment %s/%s: %w", d.Namespace, d.Name, ErrTemplateWaits)
 	}
-	return patch.Patch{patch.Version(d.ResourceVersion), patch.Test(pausedPath, true), patch.Remove(pausedPath)}, nil
+	p := patch.Patch{patch.Version(d.ResourceVersion), patch.Test(pausedPath, true), patch.Remove(pausedPath)}
+	return append(p, unset(annotationsPath, d.Annotations, v1alpha1.RefusedAnnotation)...), nil
 }
 
 // PutBack gives the Deployment the template of the ReplicaSet that runs, provided nobody changed the Deployment since it was read. The
@@ -94,6 +95,42 @@ func Unhold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 		p = append(p, patch.Test(pausedPath, true), patch.Remove(pausedPath))
 	}
 	return append(patch.Patch{patch.Version(d.ResourceVersion)}, p...)
+}
+
+// Explain says on a Deployment that is let go and stays paused what it waits for, and whether its template was refused. Nil when it does
+// not stay paused because of us.
+func Explain(d *appsv1.Deployment, running *appsv1.ReplicaSet, refused string) patch.Patch {
+	if !d.Spec.Paused || judged(d, running) {
+		return nil
+	}
+	why, marks := "the template was never released", maps.Clone(d.Annotations)
+	if marks == nil {
+		marks = map[string]string{}
+	}
+	var p patch.Patch
+	if refused != "" && refused == Hash(&d.Spec.Template) {
+		why = "the template was taken back"
+		p = patch.SetIn(annotationsPath, maps.Clone(marks), v1alpha1.RefusedAnnotation, refused)
+		marks[v1alpha1.RefusedAnnotation] = refused
+	} else {
+		p = patch.UnsetIn(annotationsPath, maps.Clone(marks), v1alpha1.RefusedAnnotation)
+		delete(marks, v1alpha1.RefusedAnnotation)
+	}
+	why += ", and the Service is no longer managed by Stagger; kubectl rollout resume lets it go to everybody"
+	return append(p, patch.SetIn(annotationsPath, marks, v1alpha1.WaitingAnnotation, why)...)
+}
+
+// Explained takes back what Explain says to people, when the Deployment is held again. The refusal stays until it is unpaused.
+func Explained(d *appsv1.Deployment) patch.Patch {
+	return unset(annotationsPath, d.Annotations, v1alpha1.WaitingAnnotation)
+}
+
+// Refused is the hash of the Deployment's template if it was refused before the Deployment was let go; empty when not.
+func Refused(d *appsv1.Deployment) string {
+	if hash := d.Annotations[v1alpha1.RefusedAnnotation]; hash == Hash(&d.Spec.Template) {
+		return hash
+	}
+	return ""
 }
 
 // Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the

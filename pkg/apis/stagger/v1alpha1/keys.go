@@ -16,6 +16,8 @@ package v1alpha1
 //	restore          finalizer   TrafficShift                operator            everything is put back before it goes
 //	held             label       Deployment                  operator            admission pauses it in the write that changes its template
 //	paused-before    label       Deployment                  operator            its owner had paused it before it was held
+//	waiting          annotation  Deployment                  operator            it was let go and stays paused: why
+//	refused          annotation  Deployment                  operator            the pod-template-hash that stays refused when it is managed again
 //	probe            annotation  pod template of a dry run   operator            never stored: asks whether the hold works
 //	narrowed         label       Service                     operator            the pod-template-hash that its selector is narrowed to
 //	release          annotation  ReplicaSet, canary Service  operator            the release that it was made for
@@ -52,6 +54,11 @@ const (
 	// HeldLabel on a Deployment ("true") says that its template changes are released by Stagger and by nothing else: an admission policy
 	// pauses it in the write that changes its template.
 	HeldLabel = "stagger.dev/held"
+	// WaitingAnnotation is on a Deployment that is no longer held and stays paused: it says why.
+	WaitingAnnotation = "stagger.dev/waiting"
+	// RefusedAnnotation is beside it when that template was taken back: its pod-template-hash, so that it stays refused when the Service
+	// is managed again.
+	RefusedAnnotation = "stagger.dev/refused"
 	// PausedBeforeLabel on a held Deployment ("true") remembers that its owner had paused it before it was held.
 	PausedBeforeLabel = "stagger.dev/paused-before"
 	// ProbeAnnotation on a pod template is only ever sent in a dry run, which shows whether the Deployment is held.
