@@ -11,8 +11,12 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
-// rhythm is the time over which a target's scrape interval is measured.
-const rhythm = 5 * time.Minute
+const (
+	// rhythm is the time over which a target's scrape interval is measured.
+	rhythm = 5 * time.Minute
+	// straggle is how far a target may be behind the foremost one until nobody waits for it any more: Freshness tells of it then.
+	straggle = time.Minute
+)
 
 // Complete returns the question up to when the reports about each arm are complete, in seconds since 1970. It is asked as of now: samples
 // that are on their way, by remote write or from another store, cannot be seen yet, however long ago they were taken. A target's are complete
@@ -29,7 +33,9 @@ func (b Batch) Complete() string {
 	newest := fmt.Sprintf("max by (job, instance, %s) (timestamp(%s))", b.groups(), b.carrier())
 	interval := fmt.Sprintf("(floor(%d / count_over_time(%s[%s])) and last_over_time(%s[%s] offset %s)) or 0 * last_over_time(%s[%s])",
 		int(rhythm.Seconds()), up, duration(rhythm), up, duration(time.Minute), duration(rhythm), up, duration(rhythm))
-	return fmt.Sprintf("clamp_max(min by (%s) (%s + on (job, instance) group_left () (max by (job, instance) (%s))), time())", b.groups(), newest, interval)
+	upTo := fmt.Sprintf("(%s + on (job, instance) group_left () (max by (job, instance) (%s)))", newest, interval)
+	waited := fmt.Sprintf("%s >= on (%s) group_left () (max by (%s) (%s) - %d)", upTo, b.groups(), b.groups(), upTo, int(straggle.Seconds()))
+	return fmt.Sprintf("clamp_max(min by (%s) (%s), time())", b.groups(), waited)
 }
 
 // CompleteUpTo reads the answer to Complete. An arm is not in the result when nobody has reported about it for five minutes.

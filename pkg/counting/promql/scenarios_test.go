@@ -281,6 +281,13 @@ func complete(t *testing.T) []scenario {
 		},
 		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(600))},
 	}, {
+		Name: "nobody waits for a target that is far behind the others",
+		Series: []series{
+			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
+			up("p", "b", "1x100"), requests("p", "b", shop, "200", "-", "10+10x100"),
+		},
+		Asked: []asked{ask(a.b.Complete(), "540s", stableAt(505)), ask(a.b.Complete(), "606s", stableAt(605))},
+	}, {
 		Name: "nobody waits for a target that fails",
 		Series: []series{
 			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
