@@ -29,6 +29,8 @@ const (
 	operatorUser      = "system:serviceaccount:stagger-system:stagger"
 	// patience is how long a fact is waited for.
 	patience = 60 * time.Second
+	// between is the time from one look at a fact to the next.
+	between = 100 * time.Millisecond
 )
 
 // adm is the cluster the stories are told to, as its administrator sees it.
@@ -130,17 +132,18 @@ func waitFor(t *testing.T, what string, fact func() (bool, string)) {
 	waitWithin(t, patience, what, fact)
 }
 
-// waitWithin polls a fact until a deadline.
+// waitWithin looks at a fact again and again. The limit is spent by looks, as many as fit into it on a machine that answers at once: where
+// everything takes longer because the machine is busy, so does the limit.
 func waitWithin(t *testing.T, limit time.Duration, what string, fact func() (bool, string)) {
 	t.Helper()
-	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, limit, true, func(context.Context) (bool, error) {
+	looks, last := int(limit/between), ""
+	err := wait.ExponentialBackoffWithContext(t.Context(), wait.Backoff{Duration: between, Factor: 1, Steps: looks}, func(context.Context) (bool, error) {
 		ok, is := fact()
 		last = is
 		return ok, nil
 	})
 	if err != nil {
-		t.Fatalf("%s: not within %s; last: %s", what, limit, last)
+		t.Fatalf("%s: not in %d looks (%s and what each took); last: %s", what, looks, limit, last)
 	}
 }
 

@@ -69,6 +69,7 @@ func (s *story) weights() string {
 // Of two versions that a team runs by itself only the weights move: there and, with the next revision, back again.
 func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 	t.Parallel()
+	begun := turn(t)
 	s := &story{t: t, ns: newNamespace(t)}
 	apply(t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
 	t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() })
@@ -77,6 +78,7 @@ func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 		out := kubectl(t, "-n", s.ns, "get", "deployments", "-o", "jsonpath={.items[*].status.availableReplicas}")
 		return out == "2 2", out
 	})
+	begun()
 	s.under("gateway", s.ns+".example.com")
 	s.op = startOperator(t, s.ns)
 	s.until("what serves is known", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" && x.Status.Stable.Revision == "1" })

@@ -90,6 +90,7 @@ type story struct {
 // tell sets the story up: the objects as a team applies them, load, the annotation, and the operator that takes charge.
 func tell(t *testing.T, extra ...string) *story {
 	t.Helper()
+	defer turn(t)()
 	s := &story{t: t, ns: newNamespace(t), api: adm.config}
 	apply(t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
 	t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
