@@ -127,7 +127,7 @@ func TestTheNewestSliceIsAskedForFirst(t *testing.T) {
 	b.clock.SetTime(b.loop.sources[DefaultSource].next())
 	b.tick()
 	now := b.reading().Through
-	if asked := b.store.slices; len(asked) < 30 || !asked[0].End.Equal(now) {
+	if asked := b.store.slices; len(asked) < 10 || !asked[0].End.Equal(now) {
 		t.Fatalf("asked for %d slices, the first %v; want the newest, which ends at %s", len(asked), asked[0], now)
 	}
 	if got, _ := b.loop.Reading(key, 7, next); !got.Through.Equal(now) {

@@ -8,10 +8,11 @@ const (
 	// MaxSlices is the largest number of slices Slices returns at once.
 	MaxSlices = 120
 
-	// backlog is how many steps behind is too far to catch up in single steps.
-	backlog = 60
-	// stride is how many steps a slice has then: a minute of default steps, as long as the longest evidence tick.
+	// stride is how many steps a slice has at the most: a minute of default steps, as long as the longest evidence tick.
 	stride = 12
+	// backlog is how many steps behind is too far to catch up in single steps: a source that is slow gets less to answer, and what is new
+	// is told the sooner.
+	backlog = 2 * stride
 )
 
 // Interval is the time (Start, End]: a sample taken at End is in it, one taken at Start is not.
@@ -28,7 +29,7 @@ func LongestSlice(step time.Duration) time.Duration { return stride * step }
 
 // Slices returns the slices that follow from and are over: contiguous, oldest first, the last ending at or before now - lag.
 // The first starts at from, rounded down to the millisecond (PromQL's precision), and all end on a grid of whole steps since
-// the epoch; so any caller, at any time, after any restart, cuts time into slices that add up to the same. More than 60
+// the epoch; so any caller, at any time, after any restart, cuts time into slices that add up to the same. More than 24
 // steps behind, slices are 12 steps long and end on a grid of their own. At most MaxSlices are returned: ask again from the
 // end of the last. step is at least a millisecond; otherwise, or when nothing is over, the result is nil.
 func Slices(from, now time.Time, lag, step time.Duration) []Interval {

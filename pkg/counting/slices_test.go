@@ -39,8 +39,8 @@ func TestALongBacklogIsCutIntoMinutesAndItsEndIntoSteps(t *testing.T) {
 	for _, s := range cut {
 		lengths[s.Length()]++
 	}
-	// 50 to 60 in steps, 60 to 720 in minutes (while more than five minutes are left), 720 to 1000 in steps.
-	if diff := cmp.Diff(map[time.Duration]int{5 * time.Second: 2 + 56, time.Minute: 11}, lengths); diff != "" {
+	// 50 to 60 in steps, 60 to 900 in minutes (while more than two minutes are left), 900 to 1000 in steps.
+	if diff := cmp.Diff(map[time.Duration]int{5 * time.Second: 2 + 20, time.Minute: 14}, lengths); diff != "" {
 		t.Error(diff)
 	}
 }
