@@ -132,18 +132,25 @@ func waitFor(t *testing.T, what string, fact func() (bool, string)) {
 	waitWithin(t, patience, what, fact)
 }
 
-// waitWithin looks at a fact again and again. The limit is spent by looks, as many as fit into it on a machine that answers at once: where
-// everything takes longer because the machine is busy, so does the limit.
+// waitWithin looks at a fact again and again. The limit is how long what is seen may stay the same, and it is spent by looks, as many as
+// fit into it on a machine that answers at once: where everything takes longer because the machine is busy, so does the limit. What goes on
+// changing has four times as long in all.
 func waitWithin(t *testing.T, limit time.Duration, what string, fact func() (bool, string)) {
 	t.Helper()
 	looks, last := int(limit/between), ""
-	err := wait.ExponentialBackoffWithContext(t.Context(), wait.Backoff{Duration: between, Factor: 1, Steps: looks}, func(context.Context) (bool, error) {
+	left, all := looks, 4*looks
+	err := wait.PollUntilContextCancel(t.Context(), between, true, func(context.Context) (bool, error) {
 		ok, is := fact()
-		last = is
+		if left--; is != last {
+			left, last = looks, is
+		}
+		if all--; !ok && min(left, all) <= 0 {
+			return false, fmt.Errorf("not in %s and as long as the looks took, or in four times as long while it changed", limit)
+		}
 		return ok, nil
 	})
 	if err != nil {
-		t.Fatalf("%s: not in %d looks (%s and what each took); last: %s", what, looks, limit, last)
+		t.Fatalf("%s: %v; last: %s", what, err, last)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,7 +91,7 @@ func insideMesh(programs string) (code int, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
 	// istiod waits up to its debounce maximum, 10 s as a rule, while configuration keeps changing, as it does when many stories are told
 	// side by side. The operators' pushBound is quicker here than that, and so is istiod.
-	mesh := exec.Command(localmesh, "--state", state, "up", "--foreground", "--audit", "--istiod-env", "PILOT_DEBOUNCE_MAX=1s")
+	mesh := exec.Command(localmesh, "--state", state, "up", "--foreground", "--ahead", "--audit", "--istiod-env", "PILOT_DEBOUNCE_MAX=1s")
 	mesh.Stdout, mesh.Stderr = os.Stderr, os.Stderr
 	if err := mesh.Start(); err != nil {
 		return 1, fmt.Errorf("raising the mesh: %w", err)
@@ -104,8 +106,13 @@ func insideMesh(programs string) (code int, err error) {
 	if err != nil {
 		return 1, fmt.Errorf("finding this program: %w", err)
 	}
-	again := exec.Command(localmesh, append([]string{"--state", state, "exec", "--", self}, os.Args[1:]...)...)
+	interrupted, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	again := exec.CommandContext(interrupted, localmesh, append([]string{"--state", state, "exec", "--ahead", "--", self}, os.Args[1:]...)...)
 	again.Stdout, again.Stderr, again.Env = os.Stdout, os.Stderr, append(os.Environ(), programsVariable+"="+programs)
+	runtime.LockOSThread() // the tests end with this thread
+	again.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	again.Cancel = func() error { return syscall.Kill(-again.Process.Pid, syscall.SIGINT) } // --ahead makes it the leader of its group
 	if err := again.Run(); err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return max(1, exit.ExitCode()), nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -66,6 +67,7 @@ func upCommand(open opener) *cobra.Command {
 	cmd.Flags().BoolVar(&o.Foreground, "foreground", false, "stay, and take the mesh down on a signal, at exit, or when the parent process dies")
 	cmd.Flags().DurationVar(&o.ScrapeInterval, "scrape-interval", time.Second, "how often Prometheus scrapes the proxies")
 	cmd.Flags().BoolVar(&o.Audit, "audit", false, "let the API server write audit.log, one line for each write")
+	cmd.Flags().BoolVar(&o.Ahead, "ahead", false, "run ahead of the machine's other work, if this user may")
 	cmd.Flags().StringArrayVar(&o.IstiodEnv, "istiod-env", nil, "NAME=VALUE for istiod, such as PILOT_DEBOUNCE_AFTER=10ms; may be repeated")
 	return cmd
 }
@@ -124,16 +126,27 @@ func printStatus(cmd *cobra.Command, dir state.Dir, r mesh.Report) error {
 }
 
 func execCommand(open opener) *cobra.Command {
-	return &cobra.Command{
+	var ahead bool
+	cmd := &cobra.Command{
 		Use: "exec -- CMD...", Short: "Run a command inside the mesh's network, with KUBECONFIG and the like set", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := open()
 			if err != nil {
 				return err
 			}
+			if ahead {
+				if _, err := syscall.Setsid(); err != nil {
+					return fmt.Errorf("beginning a session: %w", err)
+				}
+				if err := mesh.GoAhead(); err != nil {
+					return err
+				}
+			}
 			return mesh.Exec(cmd.Context(), dir, args)
 		},
 	}
+	cmd.Flags().BoolVar(&ahead, "ahead", false, "run in a session of its own, ahead of the machine's other work if this user may")
+	return cmd
 }
 
 func logsCommand(open opener) *cobra.Command {

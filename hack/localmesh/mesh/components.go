@@ -19,6 +19,7 @@ type Options struct {
 	Audit          bool           `json:"audit"`          // Whether the API server writes audit.log.
 	IstiodEnv      []string       `json:"istiodEnv"`      // NAME=VALUE settings of istiod, after the mesh's own.
 	Foreground     bool           `json:"foreground"`     // Whether the mesh ends with the process that asked for it.
+	Ahead          bool           `json:"ahead"`          // Whether the mesh runs ahead of the machine's other work, where that is allowed.
 }
 
 // Names of the components, in the order in which they start; the last one only when it is asked for.

@@ -181,6 +181,11 @@ func RunSupervisor(ctx context.Context, dir state.Dir) error {
 	for fd := 3; fd <= 5; fd++ {
 		syscall.CloseOnExec(fd)
 	}
+	if o.Ahead {
+		if err := GoAhead(); err != nil {
+			return err
+		}
+	}
 	progress, alive := os.NewFile(3, "progress"), os.NewFile(4, "alive")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
