@@ -74,6 +74,18 @@ func raise(t *testing.T) bed {
 	return b
 }
 
+// Nobody but root may go ahead of others; for everybody else the command runs as it would without.
+func TestACommandGoesAheadOfOtherWorkWhereItMay(t *testing.T) {
+	b := raise(t)
+	want := b.run("exec", "--", "nice")
+	if os.Geteuid() == 0 {
+		want = "-10\n"
+	}
+	if got := b.run("exec", "--ahead", "--", "nice"); got != want {
+		t.Errorf("the niceness is %q, want %q", got, want)
+	}
+}
+
 func TestPrometheusCountsExactlyWhatTheClientSaw(t *testing.T) {
 	b := raise(t)
 	b.run("exec", "--", "kubectl", "apply", "-f", "samples/shop.yaml")
