@@ -123,6 +123,10 @@ func (s *story) rate(by, host string, perSecond int) {
 		if err := load.Stop(); err != nil {
 			s.t.Errorf("stopping the load: %v", err)
 		}
+		if s.t.Failed() && !s.began.IsZero() {
+			n, by := s.lost()
+			s.t.Logf("of the clients' requests since the operator took charge %d failed: %v", n, by)
+		}
 	})
 	waitFor(s.t, "the load is answered", func() (bool, string) {
 		all := s.seconds(time.Now().Add(-3 * time.Second))
