@@ -153,11 +153,14 @@ func (l *Loop) takePast(ctx context.Context, r *release, c collected, last bool)
 	}
 }
 
-// pastSuffices tells whether every objective had bad requests in so many minutes that their dispersion shows.
+// pastSuffices tells whether every objective had bad requests in so many minutes, and no outage, that their dispersion shows.
 func (r *release) pastSuffices() bool {
-	return !slices.ContainsFunc(r.Indicators, func(i counting.Indicator) bool {
-		return !pkgevidence.Enough(r.collected.stable[i])
-	})
+	for i, o := range r.Config.Objectives {
+		if !pkgevidence.Enough(r.collected.stable[r.Indicators[i]], o.Limit) {
+			return false
+		}
+	}
+	return true
 }
 
 // setPast makes what was answered the release's past.
@@ -165,18 +168,9 @@ func (r *release) setPast() {
 	past := &Past{Span: r.collected.span, Rate: r.collected.rate}
 	r.Config.Phi = nil
 	for i, o := range r.Config.Objectives {
-		history := r.collected.stable[r.Indicators[i]]
-		var sum pkgevidence.Counts
-		for _, c := range history {
-			sum.Requests += c.Requests
-			sum.Bad += c.Bad
-		}
-		phi := pkgevidence.DefaultPhi
-		if sum.Requests > 0 {
-			phi = pkgevidence.Phi(history, o.Limit)
-		}
-		r.Config.Phi = append(r.Config.Phi, phi)
-		past.Objectives = append(past.Objectives, PastObjective{Counts: sum, Phi: phi})
+		d := pkgevidence.Disperse(r.collected.stable[r.Indicators[i]], o.Limit)
+		r.Config.Phi = append(r.Config.Phi, d.Phi)
+		past.Objectives = append(past.Objectives, d)
 	}
 	r.pastKnown, r.past, r.collected = true, past, collected{}
 	if tests, err := pkgevidence.New(r.Config); err == nil && r.through.IsZero() {

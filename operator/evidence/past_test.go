@@ -82,6 +82,40 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 	}
 }
 
+func TestAnOutageOfYesterdayIsLeftOutOfThePast(t *testing.T) {
+	// Two of 700 requests fail in sixteen minutes of a day, and 900 in those with an outage.
+	usual := func(i int) float64 { return float64(btoi(i%90 == 0) * 2) }
+	cases := map[string]struct {
+		bad     func(minute int) float64
+		phi     [2]float64 // from, to
+		outages time.Duration
+		counted float64 // bad requests from which it is learnt
+	}{
+		"one, 20 hours ago": {func(i int) float64 { return usual(i) + float64(btoi(i == 1200)*900) }, [2]float64{1, 3}, 3 * time.Minute, 32},
+		"one, just now":     {func(i int) float64 { return usual(i) + float64(btoi(i == 10)*900) }, [2]float64{1, 3}, 3 * time.Minute, 32},
+		"every four hours":  {func(i int) float64 { return usual(i) + float64(btoi(i%240 == 0)*900) }, [2]float64{100, 200}, 0, 32 + 6*900},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.lived(30*time.Hour, c.bad)
+			b.follow(fresh(), Weight{})
+			b.tick()
+			p := b.reading().Past
+			if p == nil || p.Span != 24*time.Hour {
+				t.Fatalf("past %+v, want a day of it", p)
+			}
+			o := p.Objectives[0]
+			if o.Phi < c.phi[0] || o.Phi > c.phi[1] || o.Outages != c.outages || b.loop.releases[shop].Config.Phi[0] != o.Phi {
+				t.Errorf("dispersion %+v, want phi %v and outages %s", o, c.phi, c.outages)
+			}
+			if o.Counts.Bad != c.counted {
+				t.Errorf("learnt from %v bad requests, want %v", o.Counts.Bad, c.counted)
+			}
+		})
+	}
+}
+
 func TestTrafficThatHasJustBegunIsSeen(t *testing.T) {
 	b := newBench(t)
 	b.store.observe(stable, noon.Add(-10*time.Second), "200", 3000)
@@ -97,7 +131,7 @@ func TestWithoutAnyPastTheDispersionIsAssumed(t *testing.T) {
 	b.store.requests[stable] = nil
 	b.follow(fresh(), Weight{})
 	b.tick()
-	want := &Past{Span: 24 * time.Hour, Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
+	want := &Past{Span: 24 * time.Hour, Objectives: []pkgevidence.Dispersion{{Phi: pkgevidence.DefaultPhi}}}
 	if diff := cmp.Diff(want, b.reading().Past); diff != "" {
 		t.Error(diff)
 	}
@@ -122,7 +156,7 @@ func TestAPastThatCannotBeReadHoldsNobodyForEver(t *testing.T) {
 			if got := len(b.store.lengths()); got != c.want {
 				t.Errorf("asked %d times", got)
 			}
-			want := &Past{Objectives: []PastObjective{{Phi: pkgevidence.DefaultPhi}}}
+			want := &Past{Objectives: []pkgevidence.Dispersion{{Phi: pkgevidence.DefaultPhi}}}
 			if diff := cmp.Diff(want, b.reading().Past); diff != "" {
 				t.Error(diff)
 			}

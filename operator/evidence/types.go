@@ -16,6 +16,4 @@ type (
 	Reading = cluster.Reading
 	// Past is what a stable's past says.
 	Past = cluster.Past
-	// PastObjective is what it says about one objective.
-	PastObjective = cluster.PastObjective
 )

@@ -97,12 +97,6 @@ type Past struct {
 	// Rate is the traffic of the busiest of the last five minutes, or of the busiest interval between two reports in the last one when that is
 	// more, in requests per second of both arms.
 	Rate float64
-	// Objectives say it for each objective of the Config.
-	Objectives []PastObjective
-}
-
-// PastObjective is what the past says about one objective: the stable's counts, and the dispersion of its bad ones.
-type PastObjective struct {
-	Counts evidence.Counts
-	Phi    float64
+	// Objectives say how the stable's bad requests came, for each objective of the Config.
+	Objectives []evidence.Dispersion
 }

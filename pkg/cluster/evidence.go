@@ -58,10 +58,7 @@ func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
 	}
 	b := &v1alpha1.Baseline{RequestsPerSecond: release.Short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
 	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
-		p := past.Objectives[i]
-		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{
-			Name: o.Name, Phi: release.Short(p.Phi), Counts: v1alpha1.ArmCounts{Requests: int64(p.Counts.Requests), Bad: int64(p.Counts.Bad)},
-		})
+		b.Objectives = append(b.Objectives, past.Objectives[i].Of(o.Name))
 	}
 	return b
 }

@@ -33,6 +33,6 @@
 // # What may be relied on
 //
 //	false abort    <= alpha per release, if bursts choose their arm by its share of requests and are shorter than a tick
-//	false raise    <= beta per move, if the dispersion of bad counts is at most phi
+//	false raise    <= beta per move, if the dispersion of bad counts is at most phi; rare outages do not count in it
 //	shorter ticks  are quicker, and wrong more often where bursts outlast them
 package evidence

@@ -31,6 +31,18 @@ func ConfigOf(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) Config
 	return c
 }
 
+// Of is the dispersion for the record, for an objective of that name.
+func (d Dispersion) Of(name string) v1alpha1.BaselineObjective {
+	o := v1alpha1.BaselineObjective{
+		Name: name, Phi: strconv.FormatFloat(d.Phi, 'g', 4, 64),
+		Counts: v1alpha1.ArmCounts{Requests: int64(d.Counts.Requests), Bad: int64(d.Counts.Bad)},
+	}
+	if d.Outages > 0 {
+		o.Outages = v1alpha1.DurationOf(d.Outages)
+	}
+	return o
+}
+
 // TrafficOf is the traffic of a Service with such a past, by the plan's objectives. Half a bad request is added, so that what has not
 // failed yet is not taken for what never does.
 func TrafficOf(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) Traffic {

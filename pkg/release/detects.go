@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -56,9 +57,9 @@ func digits(x float64) string {
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
-// TooLittle says in one sentence at which weight a good version waits longer than the plan allows, and what to do about it; empty
+// TooLittle says in one sentence at which weight a good version waits longer than the plan allows, why, and what to do about it; empty
 // when at none.
-func TooLittle(plan v1alpha1.ShiftPolicySpec, detects []v1alpha1.Detection) string {
+func TooLittle(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline, detects []v1alpha1.Detection) string {
 	most := plan.Undetermined.After.Duration()
 	for _, d := range detects {
 		needs := d.Clear.Duration()
@@ -73,8 +74,30 @@ func TooLittle(plan v1alpha1.ShiftPolicySpec, detects []v1alpha1.Detection) stri
 		if plan.Undetermined.Action == v1alpha1.ActionAbort {
 			then = "it is taken back"
 		}
-		return fmt.Sprintf("at %s a good version %s (%s requests a minute), longer than undetermined.after, which is %s; then %s: let after be longer, or an objective looser",
-			d.Weight, takes, d.RequestsPerMinute, most, then)
+		return fmt.Sprintf("at %s a good version %s (%s requests a minute), longer than undetermined.after, which is %s; then %s: let after be longer, or an objective looser%s",
+			d.Weight, takes, d.RequestsPerMinute, most, then, slower(past))
 	}
 	return ""
+}
+
+// bursty is the dispersion from which a release is told to be slower for it: well above that of bad requests that come one by one, and
+// of a past that is not known.
+const bursty = 5
+
+// slower says why a release takes more requests than others do, to be put behind what it waits for; empty when it does not.
+func slower(past *v1alpha1.Baseline) string {
+	if past == nil {
+		return ""
+	}
+	var all []string
+	for _, o := range past.Objectives {
+		if o.Dispersion() >= bursty {
+			all = append(all, fmt.Sprintf("%s has a dispersion of %s", o.Name, o.Phi))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; slower, because bad requests of the stable came in bursts, or in too many outages, in the past %s: %s; 1 would be one by one",
+		past.History.Duration(), strings.Join(all, ", "))
 }

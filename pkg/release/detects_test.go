@@ -37,14 +37,19 @@ func TestTooLittleTrafficIsSaid(t *testing.T) {
 	t.Parallel()
 	p := *PlanOf("1%/2m", "100%/5m")
 	sparse := Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "5"})
-	if got := TooLittle(p, sparse); !strings.HasPrefix(got, "at 1% a good version takes about ") || !strings.Contains(got, "it is held until somebody decides") {
+	if got := TooLittle(p, nil, sparse); !strings.HasPrefix(got, "at 1% a good version takes about ") || !strings.Contains(got, "it is held until somebody decides") {
 		t.Errorf("little traffic: %q", got)
 	}
 	p.Undetermined.Action = v1alpha1.ActionAbort
-	if got := TooLittle(p, Detects(p, &v1alpha1.Baseline{})); !strings.Contains(got, "is not cleared within a day (0 requests a minute)") || !strings.Contains(got, "it is taken back") {
+	if got := TooLittle(p, &v1alpha1.Baseline{}, Detects(p, &v1alpha1.Baseline{})); !strings.Contains(got, "is not cleared within a day (0 requests a minute)") || !strings.Contains(got, "it is taken back") {
 		t.Errorf("no traffic: %q", got)
 	}
-	if got := TooLittle(p, Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "500"})); got != "" {
+	if got := TooLittle(p, &v1alpha1.Baseline{RequestsPerSecond: "500"}, Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "500"})); got != "" {
 		t.Errorf("much traffic: %q", got)
+	}
+	bursty := &v1alpha1.Baseline{RequestsPerSecond: "50", History: "86400s", Objectives: []v1alpha1.BaselineObjective{{Name: "availability", Phi: "132"}, {Name: "latency", Phi: "1.3"}}}
+	want := "; slower, because bad requests of the stable came in bursts, or in too many outages, in the past 24h0m0s: availability has a dispersion of 132; 1 would be one by one"
+	if got := TooLittle(p, bursty, Detects(p, bursty)); !strings.HasSuffix(got, want) {
+		t.Errorf("bursts: %q", got)
 	}
 }

@@ -28,6 +28,10 @@ func (w *world) evidence(o release.Observation) release.Evidence {
 	r := o.Release
 	if !w.pastUnknown {
 		e.Baseline = &v1alpha1.Baseline{RequestsPerSecond: fmt.Sprint(w.rate)}
+		if w.phi != "" {
+			e.Baseline.History = "24h"
+			e.Baseline.Objectives = []v1alpha1.BaselineObjective{{Name: o.Release.Plan.Objectives[0].Name, Phi: w.phi}}
+		}
 	}
 	if r.Step == 0 {
 		return e

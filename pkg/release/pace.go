@@ -190,5 +190,5 @@ func (o Observation) wanting() string {
 			text += fmt.Sprintf(", which come in about %s at the present traffic", left.Round(time.Second))
 		}
 	}
-	return text
+	return text + slower(r.Baseline)
 }

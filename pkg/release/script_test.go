@@ -106,6 +106,7 @@ func events() []event {
 		})},
 		{"traffic N per second", number(func(w *world, n int64) { w.rate = float64(n) })},
 		{"past unknown", do(func(w *world) { w.pastUnknown = true })},
+		{"past of dispersion PHI", text(func(w *world, s string) { w.phi = s })},
 		{"past known", do(func(w *world) { w.pastUnknown = false })},
 		{"policy missing", do(func(w *world) { w.store.Remove(&v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: policy}}) })},
 		{"undetermined ACTION after DURATION", func(_ *testing.T, w *world, a []string) error {

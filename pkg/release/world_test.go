@@ -57,6 +57,7 @@ type world struct {
 	rate          float64              // requests per second
 	drift         int64                // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
+	phi           string // how the stable's bad requests came; empty: nobody has looked
 	memory, saved memory // of the process, and what of it the status remembers
 
 	order    *rand.Rand // in which lists are read

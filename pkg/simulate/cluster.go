@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -138,7 +137,7 @@ func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
 func past(s Setup) *v1alpha1.Baseline {
 	b := &v1alpha1.Baseline{}
 	history := make([][]evidence.Counts, len(s.Traffic.Stable))
-	source := newSource(s.Traffic, Canary{}, s.Seed^0x5eed)
+	source, config := newSource(s.Traffic, Canary{}, s.Seed^0x5eed), evidence.ConfigOf(s.Plan, nil)
 	rate := 0.0
 	for _, span := range evidence.Histories() {
 		for m := len(history[0]); m < int(span/time.Minute); m++ {
@@ -155,16 +154,24 @@ func past(s Setup) *v1alpha1.Baseline {
 			}
 		}
 		b.History = v1alpha1.DurationOf(span)
-		if !slices.ContainsFunc(history, func(h []evidence.Counts) bool { return !evidence.Enough(h) }) {
+		if enough(history, config) {
 			break
 		}
 	}
 	b.RequestsPerSecond = number(rate)
-	config := evidence.ConfigOf(s.Plan, nil)
 	for i, o := range s.Plan.Objectives {
-		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{Name: o.Name, Phi: number(evidence.Phi(history[i], config.Objectives[i].Limit))})
+		b.Objectives = append(b.Objectives, evidence.Disperse(history[i], config.Objectives[i].Limit).Of(o.Name))
 	}
 	return b
+}
+
+func enough(history [][]evidence.Counts, config evidence.Config) bool {
+	for i, o := range config.Objectives {
+		if !evidence.Enough(history[i], o.Limit) {
+			return false
+		}
+	}
+	return true
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }

@@ -124,6 +124,46 @@ func TestWhatIsNoFaultOfTheVersionDoesNotAbortIt(t *testing.T) {
 	}
 }
 
+// TestAnOutageOfTheDayBeforeSlowsNoGoodVersion and does not promote a bad one: of the versions at the limit one in twenty may be, and of
+// the good ones one in a hundred may be aborted.
+func TestAnOutageOfTheDayBeforeSlowsNoGoodVersion(t *testing.T) {
+	t.Parallel()
+	daily := Outages{Every: 24 * time.Hour, Length: 40 * time.Second} // in which half of the requests fail
+	cases := map[string]struct {
+		traffic  Traffic
+		within   time.Duration // nearly all good versions
+		longest  time.Duration // a release at the limit
+		atLimit  bool
+		releases uint64
+	}{
+		"errors one by one":               {Traffic{Rate: 50, Drift: 0.5, Stable: []float64{0.0002}}, 45 * time.Minute, 0, false, 200},
+		"small bursts":                    {Traffic{Rate: 50, Drift: 0.5, Stable: []float64{0.001}, Burst: 5}, 90 * time.Minute, 0, false, 200},
+		"large bursts, much traffic":      {Traffic{Rate: 1000, Drift: 0.5, Stable: []float64{0.001}, Burst: 20}, 90 * time.Minute, 0, false, 100},
+		"small bursts, at the limit":      {Traffic{Rate: 50, Drift: 0.5, Stable: []float64{0.001}, Burst: 5}, 0, 2 * time.Hour, true, 100},
+		"large bursts, at the limit":      {Traffic{Rate: 50, Drift: 0.5, Stable: []float64{0.001}, Burst: 20}, 0, 2 * time.Hour, true, 100},
+		"errors one by one, at the limit": {Traffic{Rate: 50, Drift: 0.5, Stable: []float64{0.0002}}, 0, 2 * time.Hour, true, 100},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: c.traffic, Limit: max(c.within, c.longest)}
+			s.Traffic.Outages = daily
+			if c.atLimit {
+				s.Canary.Bad = 0.01
+			}
+			all := many(t, c.releases, s)
+			promoted, aborted := ended(all, v1alpha1.StatePromoted), ended(all, v1alpha1.StateAborted)
+			t.Logf("%d promoted and %d aborted of %d", promoted, aborted, len(all))
+			if c.atLimit && promoted > len(all)/20 {
+				t.Errorf("%d of %d promoted at the limit", promoted, len(all))
+			}
+			if !c.atLimit && (promoted < len(all)*19/20 || aborted > len(all)/100) {
+				t.Errorf("%d promoted and %d aborted of %d", promoted, aborted, len(all))
+			}
+		})
+	}
+}
+
 func TestAVersionThatTurnsBadIsTakenBack(t *testing.T) {
 	t.Parallel()
 	cases := map[string]Canary{

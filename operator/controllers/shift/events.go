@@ -63,7 +63,7 @@ func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
 		r.event(v, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
 	}
-	if message := release.TooLittle(is.Plan, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
+	if message := release.TooLittle(is.Plan, is.Baseline, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
 		r.event(v, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
 	}
 	if is.State == was.State || is.Outcome == nil {

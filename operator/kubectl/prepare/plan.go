@@ -69,6 +69,6 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	for _, s := range policy.Spec.Steps {
 		screen.Holds[s.Weight] = s.Hold.Duration()
 	}
-	screen.Warning = release.TooLittle(policy.Spec, screen.Steps)
+	screen.Warning = release.TooLittle(policy.Spec, past, screen.Steps)
 	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
 }

@@ -206,7 +206,11 @@ func (s *simulation) trafficOf(ctx context.Context, shift *v1alpha1.TrafficShift
 func describeDispersions(past *v1alpha1.Baseline) string {
 	var all []string
 	for _, o := range past.Objectives {
-		all = append(all, fmt.Sprintf("%s %d of %d bad, dispersion %s", o.Name, o.Counts.Bad, o.Counts.Requests, o.Phi))
+		text := fmt.Sprintf("%s %d of %d bad, dispersion %s", o.Name, o.Counts.Bad, o.Counts.Requests, o.Phi)
+		if o.Outages != "" {
+			text += fmt.Sprintf(" without %s of outages", o.Outages)
+		}
+		all = append(all, text)
 	}
 	return strings.Join(all, "; ")
 }

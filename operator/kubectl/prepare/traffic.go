@@ -206,20 +206,17 @@ func (h recording) known() recording {
 
 // baseline is what the operator would take from the same past.
 func (h recording) baseline(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline {
-	b := &v1alpha1.Baseline{History: v1alpha1.DurationOf(h.last.Sub(h.first))}
+	requests := 0.0
+	for _, c := range h.counts[0] {
+		requests += c.Requests
+	}
+	b := &v1alpha1.Baseline{
+		RequestsPerSecond: strconv.FormatFloat(requests/(float64(len(h.counts[0]))*minute.Seconds()), 'g', 4, 64),
+		History:           v1alpha1.DurationOf(h.last.Sub(h.first)),
+	}
 	c := evidence.ConfigOf(policy, nil)
 	for i, o := range policy.Objectives {
-		var sum evidence.Counts
-		for _, x := range h.counts[i] {
-			sum.Requests += x.Requests
-			sum.Bad += x.Bad
-		}
-		b.Objectives = append(b.Objectives, v1alpha1.BaselineObjective{Name: o.Name,
-			Phi:    strconv.FormatFloat(evidence.Phi(h.counts[i], c.Objectives[i].Limit), 'g', 4, 64),
-			Counts: v1alpha1.ArmCounts{Requests: int64(sum.Requests), Bad: int64(sum.Bad)}})
-		if i == 0 {
-			b.RequestsPerSecond = strconv.FormatFloat(sum.Requests/(float64(len(h.counts[0]))*minute.Seconds()), 'g', 4, 64)
-		}
+		b.Objectives = append(b.Objectives, evidence.Disperse(h.counts[i], c.Objectives[i].Limit).Of(o.Name))
 	}
 	return b
 }

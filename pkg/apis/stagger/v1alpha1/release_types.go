@@ -218,7 +218,7 @@ type BaselineObjective struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
-	// counts are the requests of the stable in that time, and how many of them were bad.
+	// counts are the requests of the stable in that time but for its outages, and how many of them were bad.
 	// +optional
 	Counts ArmCounts `json:"counts"`
 	// phi is the dispersion (variance over mean) of bad counts that clearance reckons with: 1 for bad requests that come one by
@@ -226,6 +226,9 @@ type BaselineObjective struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Phi string `json:"phi,omitempty"`
+	// outages is how much of the history was left out, because the stable was as good as down: in rare outages, two a day at most.
+	// +optional
+	Outages Duration `json:"outages,omitempty"`
 }
 
 // Detection is what the counts are expected to show at one weight, in the mean. A time that is left out does not come within a day.
