@@ -49,7 +49,7 @@ func Disperse(history []Counts, limit float64) Dispersion {
 	all := outages(history, limit)
 	d := without(history, all)
 	for {
-		unexplained := slices.DeleteFunc(slices.Clone(all), func(o outage) bool { return d.explains(o) })
+		unexplained := slices.DeleteFunc(slices.Clone(all), d.explains)
 		if len(unexplained) == len(all) {
 			break
 		}
