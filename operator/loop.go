@@ -22,7 +22,11 @@ func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.
 		return nil, fmt.Errorf("registering metrics of the queries: %w", err)
 	}
 	for _, c := range o.Sources {
-		asked, err := prometheus.New(prometheus.Config{Address: c.Address, HTTP: c.HTTP, Parameters: c.Parameters})
+		to := prometheus.Config{Address: c.Address, HTTP: c.HTTP, Parameters: c.Parameters}
+		if c.SigV4 != nil {
+			to.Sign = c.SigV4.Sign
+		}
+		asked, err := prometheus.New(to)
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
 		}

@@ -16,6 +16,7 @@ import (
 	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
@@ -68,6 +69,9 @@ type Source struct {
 	// Lag and ScrapeInterval are evidence.lag and evidence.scrapeInterval of this source alone.
 	Lag            time.Duration `yaml:"lag"`
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
+	// SigV4 signs the questions for Amazon Managed Service for Prometheus, by the settings of Prometheus's own sigv4: region, access_key,
+	// secret_key, profile, role_arn and others; nil: they are not signed.
+	SigV4 *sigv4.Config `yaml:"sigv4"`
 	// HTTP is how it is asked.
 	HTTP config.HTTPClientConfig `yaml:",inline"`
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/config"
+
+	"github.com/stagger-dev/stagger/operator/prometheus"
+	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 )
 
 // cached is what a proxy configuration remembers of the environment.
@@ -53,6 +57,7 @@ sources:
   authorization: {credentials_file: token}
   tls_config: {ca_file: certs/ca.pem, cert_file: /etc/tls/cert.pem, key_file: key.pem}
 - {name: thanos, address: "http://thanos:10902", follow_redirects: false}
+- {name: amazon, address: "https://aps/workspaces/ws-1", sigv4: {region: eu-central-1, role_arn: "arn:aws:iam::1:role/stagger"}}
 evidence: {slice: 2s, lag: 3s}
 namespaces: [shop]
 settleBound: 20s
@@ -75,7 +80,11 @@ log: {level: debug, format: text}
 	}
 	second := Source{Name: "thanos", Address: "http://thanos:10902", Lag: 3 * time.Second, HTTP: config.DefaultHTTPClientConfig}
 	second.HTTP.FollowRedirects = false
-	want.Sources = []Source{first, second}
+	third := Source{
+		Name: "amazon", Address: "https://aps/workspaces/ws-1", Lag: 3 * time.Second, HTTP: config.DefaultHTTPClientConfig,
+		SigV4: &sigv4.Config{Region: "eu-central-1", RoleARN: "arn:aws:iam::1:role/stagger"},
+	}
+	want.Sources = []Source{first, second, third}
 	want.Evidence.Slice, want.Evidence.Lag = 2*time.Second, 3*time.Second
 	want.Namespaces, want.SettleBound, want.Hold = []string{"shop"}, 20*time.Second, HoldAlways
 	want.LeaderElection.Enabled = false
@@ -83,6 +92,31 @@ log: {level: debug, format: text}
 	want.Log = Log{Level: LevelDebug, Format: FormatText}
 	if diff := cmp.Diff(want, o, cached); diff != "" {
 		t.Errorf("-want +parsed:\n%s", diff)
+	}
+}
+
+func TestTheSourcesOfTheReadmeAreUnderstood(t *testing.T) {
+	text, err := os.ReadFile("../../manifests/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(sources:.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) != 3 {
+		t.Fatalf("%d examples of sources", len(blocks))
+	}
+	for _, b := range blocks {
+		o, _, err := parse(t, b[1])
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, b[1])
+		}
+		s := o.Sources[0]
+		to := prometheus.Config{Address: s.Address, HTTP: s.HTTP}
+		if s.SigV4 != nil {
+			to.Sign = s.SigV4.Sign
+		}
+		if _, err := prometheus.New(to); err != nil || (s.SigV4 == nil) == (s.HTTP.OAuth2 == nil) {
+			t.Errorf("%v for\n%s", err, b[1])
+		}
 	}
 }
 
@@ -100,6 +134,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"no address":               {"sources: [{}]", `sources[0].address is ""`},
 		"address without scheme":   {`sources: [{address: "prometheus:9090"}]`, "sources[0].address is"},
 		"two ways to authenticate": {"sources:\n- address: http://a\n  bearer_token_file: t\n  basic_auth: {username: u}", "sources[0]: at most one of"},
+		"signed and authorized":    {"sources:\n- address: http://a\n  sigv4: {region: eu-central-1}\n  bearer_token_file: t", "sources[0].sigv4 cannot be used with basic_auth"},
+		"half a key":               {"sources:\n- address: http://a\n  sigv4: {access_key: AKID}", "sources[0].sigv4: must provide"},
+		"unknown field of sigv4":   {"sources:\n- address: http://a\n  sigv4: {zone: a}", "field zone not found"},
 		"lag below":                {"sources: [{address: http://a, lag: 1ms}]", "sources[0].lag is 1ms; it must be from 1s to 10m0s"},
 		"interval beyond":          {"evidence: {scrapeInterval: 1h}", "evidence.scrapeInterval is 1h0m0s"},
 		"crooked slice":            {"evidence: {slice: 7s}", "evidence.slice is 7s; it must divide a minute"},

@@ -54,12 +54,27 @@ func (o Options) validateSources() error {
 		if err := s.HTTP.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
 		}
+		errs = append(errs, s.validateSigning(field))
 		errs = append(errs, asked(field, s.Lag, s.ScrapeInterval))
 	}
 	if errors.Join(errs...) == nil && !seen[evidence.DefaultSource] {
 		errs = append(errs, fmt.Errorf("sources has none named %q; name one so, for releases are counted there", evidence.DefaultSource))
 	}
 	return errors.Join(errs...)
+}
+
+// validateSigning comes after the validation of the HTTP client, which makes one field of the three ways to give a token.
+func (s Source) validateSigning(field string) error {
+	if s.SigV4 == nil {
+		return nil
+	}
+	if s.HTTP.BasicAuth != nil || s.HTTP.Authorization != nil || s.HTTP.OAuth2 != nil {
+		return fmt.Errorf("%s.sigv4 cannot be used with basic_auth, authorization, oauth2 or a bearer token: a question bears one of them; leave one out", field)
+	}
+	if err := s.SigV4.Validate(); err != nil {
+		return fmt.Errorf("%s.sigv4: %w", field, err)
+	}
+	return nil
 }
 
 func (e Evidence) validate() error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -29,6 +30,8 @@ type Config struct {
 	Address string
 	// HTTP is Prometheus's own configuration of an HTTP client: credentials, TLS, proxy, headers.
 	HTTP config.HTTPClientConfig
+	// Sign wraps the HTTP client's transport in one that signs; nil: nothing is signed.
+	Sign func(http.RoundTripper) http.RoundTripper
 	// Parameters are added to every question, such as dedup=true and partial_response=false for Thanos.
 	Parameters map[string]string
 	// Timeout bounds one question; 0: DefaultTimeout.
@@ -57,6 +60,9 @@ func New(c Config) (*Client, error) {
 	client, err := config.NewClientFromConfig(c.HTTP, "stagger", config.WithUserAgent("stagger"))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the HTTP client for %s: %w", to.Redacted(), err)
+	}
+	if c.Sign != nil {
+		client.Transport = c.Sign(client.Transport)
 	}
 	client.Transport = &limited{next: client.Transport, most: cmp.Or(c.MaxAnswer, DefaultMaxAnswer)}
 	if c.HTTP.FollowRedirects {
