@@ -122,10 +122,21 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		return
 	}
 	r.seen = true
-	r.tests.Add(s)
+	if r.away(i) {
+		r.tests.Interrupt()
+		r.tests.Void(i.Start, i.End, "no pod of the canary could answer")
+	} else {
+		r.tests.Add(s)
+	}
 	if states[r.traffic()].fresh() {
 		r.noteTraffic(i, pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]})
 	}
+}
+
+// away says whether no pod of the canary could answer in a part of the interval: what was counted then says nothing about the version.
+func (r *release) away(i counting.Interval) bool {
+	w := r.weight
+	return !w.AwayFrom.IsZero() && i.End.After(w.AwayFrom) && (w.AwayUntil.IsZero() || i.Start.Before(w.AwayUntil))
 }
 
 // noteTraffic keeps what the Service was asked in a slice.

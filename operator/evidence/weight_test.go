@@ -302,3 +302,33 @@ var otherCheckpoint = func() string {
 	}
 	return "- " + tests.Checkpoint()
 }()
+
+func TestRequestsThatNoPodCouldAnswerSayNothingAboutTheVersion(t *testing.T) {
+	b := newBench(t)
+	away, back := noon.Add(2*time.Minute), noon.Add(150*time.Second)
+	b.traffic(noon, away)
+	for at := away.Add(-2 * time.Second); at.Before(back); at = at.Add(slice) { // The pod has ended before anybody noticed.
+		b.store.observe(canary, at, "503", 50)
+		b.store.observe(stable, at, "200", 950)
+	}
+	b.traffic(back, noon.Add(5*time.Minute))
+	w := step(1, 0.05, noon)
+	b.follow(target(), w)
+	b.until(away)
+	w.AwayFrom = away
+	b.follow(target(), w)
+	b.until(back)
+	if v := b.reading().Verdict; v.State == pkgevidence.Breach || v.Suspicious {
+		t.Errorf("evidence of %.0f against a version of which no pod could answer", v.Against)
+	}
+	before := b.reading().Verdict.Exposed
+	w = step(2, 0.05, back)
+	w.AwayFrom, w.AwayUntil = away, back
+	b.follow(target(), w)
+	b.until(noon.Add(5 * time.Minute))
+	got := b.reading()
+	good, bad := b.store.total(canary, back, got.Through)
+	if e := got.Verdict.Exposed; e.Requests-before.Requests != good || e.Bad-before.Bad != bad {
+		t.Errorf("counted %v of %v requests since pods are back, %v of %v bad ones", e.Requests-before.Requests, good, e.Bad-before.Bad, bad)
+	}
+}

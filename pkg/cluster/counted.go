@@ -48,6 +48,9 @@ type Weight struct {
 	SettledAt *time.Time
 	// Alone says that no stable is beside the canary, as at a share of 1.
 	Alone bool
+	// AwayFrom and AwayUntil bound the last time in which no pod of the canary could answer: slices that overlap it say nothing. A zero
+	// AwayFrom: there was none; a zero AwayUntil: it lasts.
+	AwayFrom, AwayUntil time.Time
 	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
 	Move int32
 }

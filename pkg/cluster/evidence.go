@@ -78,7 +78,7 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 		return f
 	}
 	f.Count = target(v, rec, t)
-	if rec.Step > 0 && rec.StepStartedAt != nil {
+	if rec.StepStartedAt != nil {
 		f.Weight = weightOf(rec)
 	}
 	return f
@@ -95,12 +95,22 @@ func suspicion(v *View, rec *v1alpha1.Release) *Suspicion {
 
 // weightOf is the weight of the record.
 func weightOf(rec *v1alpha1.Release) Weight {
+	weight := rec.Weight
+	if n := len(rec.Weights); rec.Step == 0 && n > 0 {
+		weight = rec.Weights[n-1].Weight // the canary's pods are away: what is still to be counted came before that
+	}
 	w := Weight{
 		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
-		Alone: rec.Weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
+		Alone: weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {
 		w.SettledAt = &rec.SettledAt.Time
+	}
+	if away := rec.Away; away != nil {
+		w.AwayFrom = away.Since.Add(-release.Rounding)
+		if away.Until != nil {
+			w.AwayUntil = away.Until.Time
+		}
 	}
 	return w
 }
@@ -115,7 +125,7 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 	for _, o := range rec.Plan.Objectives {
 		t.Indicators = append(t.Indicators, counting.IndicatorOf(o))
 	}
-	if rec.Step > 0 && rec.StepStartedAt != nil {
+	if rec.StepStartedAt != nil {
 		t.From = rec.StepStartedAt.Time
 	}
 	return t

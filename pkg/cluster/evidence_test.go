@@ -29,6 +29,12 @@ func TestWhatARecordWantsCounted(t *testing.T) {
 	if want := (counting.Service{Namespace: "shop", Name: "web-canary"}); f.Count.Canary != want || !f.Count.PastKnown || f.Count.Config.Fast != ticks.Fast {
 		t.Errorf("counts %+v", f.Count)
 	}
+	away := rec.DeepCopy()
+	away.Step, away.Weight, away.Away = 0, "0%", &v1alpha1.Away{Since: metav1.NewTime(noon), Times: 1}
+	away.Weights = []v1alpha1.WrittenWeight{{Weight: "100%", Step: 1, At: *rec.StepStartedAt}}
+	if w := cluster.Follow(v, away, ticks).Weight; w.AwayFrom.After(noon) || w.AwayFrom.IsZero() || !w.AwayUntil.IsZero() || !w.Alone || w.Move != rec.Moves {
+		t.Errorf("of one whose pods are away: %+v", w)
+	}
 	taken := rec.DeepCopy()
 	taken.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable}
 	taken.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Against: "250"}}

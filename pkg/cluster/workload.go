@@ -186,7 +186,8 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 		rec = &v1alpha1.Release{Revision: w.Canary.Hash, Stable: w.Stable.Hash}
 	}
 	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
-	w.Canary.Pods, w.Stable.Pods = present(canary), present(stable)
+	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
+	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
 	sick, well := workload.HealthOf(canary, now, crashGrace), workload.HealthOf(stable, now, crashGrace)
 	if len(sick.Crashing) > 0 && len(well.Crashing) == 0 {
 		w.Crashing = sick.Crashing[0].String()
@@ -213,11 +214,11 @@ func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {
 	return out
 }
 
-// present counts pods that can be endpoints: those that are not being deleted.
-func present(pods []*corev1.Pod) int32 {
+// count is how many of the pods are so.
+func count(pods []*corev1.Pod, so func(*corev1.Pod) bool) int32 {
 	var n int32
 	for _, p := range pods {
-		if p.DeletionTimestamp == nil {
+		if so(p) {
 			n++
 		}
 	}

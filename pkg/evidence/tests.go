@@ -117,6 +117,16 @@ func (t *Tests) Void(from, to time.Time, reason string) {
 	t.void = reason
 }
 
+// Interrupt forgets the ticks that are not full yet. It is for slices of which it turns out that something other than the version may have
+// spoken already in those before, such as a pod that was on its way to be evicted.
+func (t *Tests) Interrupt() {
+	t.dropFast()
+	t.slow, t.sums = 0, 0
+	for i := range t.objectives {
+		t.objectives[i].slow, t.objectives[i].sums = arms{}, arms{}
+	}
+}
+
 // VoidReason says why the last void slice was void; empty when there was none since New or Restore.
 func (t *Tests) VoidReason() string { return t.void }
 

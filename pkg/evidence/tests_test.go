@@ -322,3 +322,25 @@ func TestAStableOutageIsLeftOutOfHalfTheClearance(t *testing.T) {
 		t.Errorf("for is %v, want the mean of %v and %v", got, all, kept)
 	}
 }
+
+func TestWhatIsInterruptedForgetsTheTicksThatAreNotFull(t *testing.T) {
+	tests, f := begin(t, oneObjective()), newFlow()
+	for range 12 {
+		tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50}))
+	}
+	before := tests.Verdict(Question{NextWeight: 0.25})
+	tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50, Bad: 50}))
+	tests.Interrupt()
+	for range 2 { // With the bad slice these would close a tick.
+		tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50}))
+	}
+	if after := tests.Verdict(Question{NextWeight: 0.25}); after.Against > before.Against {
+		t.Errorf("the evidence went from %.2f to %.2f by a tick that was forgotten", before.Against, after.Against)
+	}
+	for range 9 {
+		tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50, Bad: 50}))
+	}
+	if v := tests.Verdict(Question{NextWeight: 0.25}); !v.Suspicious {
+		t.Errorf("the evidence is %.2f after three whole ticks of failures", v.Against)
+	}
+}

@@ -1,10 +1,13 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -99,7 +102,12 @@ func (c *Command) accepted(message string) *Answer {
 	return &Answer{Token: c.Token, Accepted: true, Message: truncate(message, mostMessage)}
 }
 
-// answered records a command that is carried out, and refuses one that no rule ever will.
+// refused is the answer to a command that is not carried out.
+func (c *Command) refused(message string) *Answer {
+	return &Answer{Token: c.Token, Message: truncate(message, mostMessage)}
+}
+
+// answered records a command that is carried out, refuses one that no rule ever will, and gives up one that waits for too long.
 func answered(o Observation, d Decision, now time.Time) Decision {
 	c := o.Wanted.Command
 	switch {
@@ -107,11 +115,41 @@ func answered(o Observation, d Decision, now time.Time) Decision {
 		return d
 	case d.Answer == nil:
 		if message := refusal(o, c); message != "" {
-			d.Answer = &Answer{Token: c.Token, Message: truncate(message, mostMessage)}
+			d.Answer = c.refused(message)
+			return d
 		}
+		return pending(o, d, now)
 	case d.Release != nil:
 		d.Release = d.Release.DeepCopy()
 		c.into(d.Release, now)
+	}
+	return d
+}
+
+// pending gives up a command that cannot be carried out for as long as the pods of a step may take, counted anew from each weight on the
+// way. An abort has times of its own, and a command that waits for it is answered by its end.
+func pending(o Observation, d Decision, now time.Time) Decision {
+	r := cmp.Or(d.Release, o.Release).DeepCopy()
+	if r.Aborting() {
+		return d
+	}
+	c, limit := o.Wanted.Command, r.Plan.Workload.ReadyWithin
+	if r.Pending == nil || r.Pending.Token != c.Token {
+		r.Pending = &v1alpha1.PendingCommand{Token: c.Token, Since: *stamp(now)}
+	}
+	since := r.Pending.Since.Time
+	for _, t := range []*metav1.Time{r.StepStartedAt, r.HandoverSince} {
+		if t != nil && t.After(since) {
+			since = t.Time
+		}
+	}
+	d.Release = r
+	switch left := since.Add(limit.Duration()).Sub(now); {
+	case left <= 0:
+		d.Answer = c.refused(fmt.Sprintf("given up after %s: %s", limit, d.Message))
+		r.Pending = nil
+	case d.After == 0 || left < d.After:
+		d.After = left
 	}
 	return d
 }
@@ -120,6 +158,7 @@ func answered(o Observation, d Decision, now time.Time) Decision {
 func (c *Command) into(r *v1alpha1.Release, now time.Time) {
 	r.Commands = append(r.Commands, v1alpha1.RecordedCommand{Verb: string(c.verb), By: c.By, Reason: c.Why, At: *stamp(now)})
 	r.Commands = r.Commands[max(0, len(r.Commands)-mostCommands):]
+	r.Pending = nil
 }
 
 // refusal says why a command will never be carried out; empty when it can be.
@@ -173,8 +212,10 @@ func refusePromote(o Observation, c *Command) string {
 	switch {
 	case o.Wanted.Paused:
 		return "control is Paused; nothing is raised until it is Auto again"
-	case o.Release.Step == 0:
+	case o.Release.Step == 0 && o.stableReady():
 		return "the release has no traffic yet; promote leaves a step"
+	case o.Release.Step == 0 && c.Why == "":
+		return "pods of the stable are missing; say why the release is to go on all the same"
 	case c.verb == promoteFull && c.Why == "":
 		return "say why the release is to be handed over without waiting for evidence"
 	case c.verb == promoteFull:

@@ -26,6 +26,15 @@ func (o Observation) Leaving() bool { return o.leaving() }
 // Size is how many pods of the canary a share needs.
 func (o Observation) Size(share int64) int32 { return o.size(share) }
 
+// StableReady says whether the stable has the pods to take all traffic back.
+func (o Observation) StableReady() bool { return o.stableReady() }
+
+// Overridden says whether a person wants the present weight left and has said why.
+func (o Observation) Overridden() bool { return o.overridden() }
+
+// Enough says whether so many pods of all that are wanted can carry a version.
+func Enough(available, wanted int32) bool { return enough(available, wanted) }
+
 // Verb is what a command asks for.
 func (c *Command) Verb() string { return string(c.verb) }
 

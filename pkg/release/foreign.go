@@ -83,7 +83,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 		return d, true
 	}
 	d.Release = r
-	r.StepStartedAt, r.SettledAt = stamp(now), nil
+	r.StepStartedAt, r.SettledAt, r.PodsAwaitedSince = stamp(now), nil, nil
 	d.Actions = []Action{{Verb: Save}, {Verb: Raise, Who: callers(want)}}
 	return d, true
 }

@@ -31,7 +31,7 @@ func (d *dice) set(names ...string) release.Set {
 	if hash == "" {
 		return release.Set{}
 	}
-	return release.Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.N(6)), Available: int32(d.N(6)), Pods: int32(d.N(6))}
+	return release.Set{Name: "web-" + hash, Hash: hash, Replicas: int32(d.N(6)), Available: int32(d.N(6)), Pods: int32(d.N(6)), Serving: int32(d.N(6))}
 }
 
 // observation is any combination of facts, possible or not.
@@ -157,7 +157,7 @@ func checkDecision(t *testing.T, o release.Observation, d release.Decision) {
 		t.Fatalf("raises without fresh counts: %s", d)
 	case !o.Canary.Exists || !o.Workload.Canary.There() || o.Canary.Selects != o.Release.Revision || o.Canary.Aborted && o.Canary.Number == o.Release.Number:
 		t.Fatalf("raises where no canary is: %s", d)
-	case o.Workload.Stable.Available < o.Workload.Stable.Replicas || o.Workload.Canary.Available < 1:
+	case !o.StableReady() && !o.Overridden() || o.Workload.Canary.Available < 1:
 		t.Fatalf("raises without pods: %s", d)
 	case d.Rule == "hand over" && (!e.Verdict.Cleared || !e.Fresh || !e.Seen || o.Release.SettledAt == nil || o.Routes.Lowest != v1alpha1.Whole):
 		t.Fatalf("hands over without proof: %s", d)

@@ -27,10 +27,13 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	if d, short := podsFor(o, now, v1alpha1.Whole); short {
 		return d, true
 	}
+	if o.Workload.Canary.Available < o.Workload.Replicas { // the Deployment would start others for those that are missing
+		return awaitPods(o, now, o.Workload.Replicas)
+	}
 	r := o.Release.DeepCopy()
 	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: o.provenOr("every step is proven") + "; handing the canary's pods over"}
 	if r.State != v1alpha1.StateHandover || r.HandoverSince == nil || o.Service.Narrowed != r.Revision {
-		r.State, r.HandoverSince = v1alpha1.StateHandover, stamp(now)
+		r.State, r.HandoverSince, r.PodsAwaitedSince = v1alpha1.StateHandover, stamp(now), nil
 		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}
 		d.After = o.Bounds.Push
 		return d, true

@@ -209,9 +209,9 @@ func (x *watch) raises(t *testing.T, w *world, o release.Observation, d release.
 	case share > x.proven:
 		x.fail(t, w, "raises to %d where %d is proven", share, x.proven)
 	case o.External:
-	case o.Workload.Canary.Available < o.Size(share):
+	case !release.Enough(o.Workload.Canary.Available, o.Size(share)):
 		x.fail(t, w, "raises to %d with %d pods", share, o.Workload.Canary.Available)
-	case o.Workload.Stable.Available < o.Workload.Stable.Replicas:
+	case !o.StableReady() && !o.Overridden():
 		x.fail(t, w, "raises while the stable is not ready")
 	case !x.armed(w, o):
 		x.fail(t, w, "raises before the canary's Service and rule are there")
@@ -287,6 +287,9 @@ func (x *watch) atRest(t *testing.T, w *world) {
 	if r != nil && !r.State.Ended() && r.Outcome == nil && narrowed == r.Revision && x.ours(w) && x.share(w) < v1alpha1.Whole {
 		x.fail(t, w, "the Service selects the canary while routes are lower")
 	}
+	if s, found := w.ours(); found && s.serves == 0 && !w.failed && x.share(w) > 0 && !x.aborted(w) {
+		x.fail(t, w, "callers are sent to a canary of which no pod can answer")
+	}
 	if w.forgotten() || r == nil || !r.State.Ended() || w.failed {
 		return
 	}
@@ -298,6 +301,12 @@ func (x *watch) atRest(t *testing.T, w *world) {
 	if d != nil && d.Spec.Paused && !w.waits() && d.Labels[v1alpha1.PausedBeforeLabel] == "" && w.mode == release.HoldOnChange && !w.problem() && w.service() != nil {
 		x.fail(t, w, "the Deployment is left paused for no reason")
 	}
+}
+
+// aborted says whether the canary's Service leads to the stable.
+func (x *watch) aborted(w *world) bool {
+	c := w.canaryService()
+	return c == nil || c.Annotations[v1alpha1.AbortedAnnotation] != ""
 }
 
 // armed says whether the canary's Service and rule are there.

@@ -80,6 +80,6 @@ func leastPlan() v1alpha1.ShiftPolicySpec {
 	return v1alpha1.ShiftPolicySpec{
 		Steps:      []v1alpha1.Step{{Weight: v1alpha1.PercentageOf(v1alpha1.Whole), Hold: "0s"}},
 		Objectives: []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99%"}},
-		Workload:   v1alpha1.WorkloadLimits{Drain: "30s"},
+		Workload:   v1alpha1.WorkloadLimits{ReadyWithin: "10m", Drain: "30s"},
 	}
 }

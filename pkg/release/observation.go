@@ -108,8 +108,9 @@ type Set struct {
 	Name string
 	// Hash is the pod-template-hash of its pods.
 	Hash string
-	// Replicas are wanted, Available can serve, Pods exist and are not being deleted.
-	Replicas, Available, Pods int32
+	// Replicas are wanted, Available are those that the ReplicaSet takes for ready, Pods exist and are not being deleted, and Serving of
+	// these can answer now.
+	Replicas, Available, Pods, Serving int32
 }
 
 // There says whether the ReplicaSet exists.
@@ -217,11 +218,12 @@ func (o Observation) aborting() bool { return o.Release.Aborting() }
 func (o Observation) canary() string { return o.Release.Revision }
 
 // size is how many pods of the canary a share of the traffic needs: all that the Deployment wants at full traffic, and of the
-// replicas at the start before that, since an autoscaler counts the pods of both arms.
+// replicas at the start before that, since an autoscaler counts the pods of both arms. There are two at least, so that one can be evicted,
+// unless the Deployment itself has but one.
 func (o Observation) size(share int64) int32 {
 	base := o.Release.Workload.Base
 	if share >= v1alpha1.Whole {
 		return o.Workload.Replicas
 	}
-	return max(1, int32((int64(base)*share+v1alpha1.Whole-1)/v1alpha1.Whole))
+	return max(1, min(base, 2), int32((int64(base)*share+v1alpha1.Whole-1)/v1alpha1.Whole))
 }

@@ -31,7 +31,10 @@ type move struct {
 func (m move) into(r *v1alpha1.Release, now time.Time) {
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
 	r.Moves++
-	r.StepStartedAt, r.SettledAt, r.SharedBreachSince, r.HandoverSince = stamp(now), nil, nil, nil
+	r.StepStartedAt, r.SettledAt, r.PodsAwaitedSince, r.SharedBreachSince, r.HandoverSince = stamp(now), nil, nil, nil, nil
+	if r.Away != nil && r.Away.Until == nil {
+		r.Away.Until = stamp(now)
+	}
 	if m.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}

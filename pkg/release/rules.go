@@ -24,6 +24,7 @@ func rules() []rule {
 		{"contested", whenSelectorContested},    // foreign.go
 		{"denied", whenDenied},                  // denied.go
 		{"abort found", whenAbortFound},         // abort.go
+		{"away", whenCanaryAway},                // away.go
 		{"alone", whenAlone},                    // stepback.go
 		{"too high", whenTooHigh},               // foreign.go
 		{"arm lost", whenArmLost},               // foreign.go

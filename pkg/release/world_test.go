@@ -276,6 +276,7 @@ func (w *world) routes() []route {
 type set struct {
 	name, hash, owner, version string
 	replicas, available, pods  int32
+	serves                     int // pods that can answer
 	*appsv1.ReplicaSet
 }
 
@@ -284,6 +285,11 @@ func (w *world) sets() []set {
 	for _, rs := range inmemory.List[*appsv1.ReplicaSet](w.store) {
 		s := set{name: rs.Name, hash: workload.HashOf(rs), version: version(&rs.Spec.Template), replicas: ptr.Deref(rs.Spec.Replicas, 1),
 			available: rs.Status.AvailableReplicas, pods: rs.Status.Replicas, ReplicaSet: rs}
+		for _, p := range inmemory.List[*corev1.Pod](w.store) {
+			if metav1.IsControlledBy(p, rs) && workload.Serving(p) {
+				s.serves++
+			}
+		}
 		switch owner := metav1.GetControllerOf(rs); {
 		case owner == nil:
 		case owner.Kind == "Deployment":

@@ -85,6 +85,15 @@ func HealthOf(pods []*corev1.Pod, now time.Time, grace time.Duration) Health {
 	return h
 }
 
+// Present says whether a pod can be an endpoint: it is not being deleted.
+func Present(p *corev1.Pod) bool { return p.DeletionTimestamp == nil }
+
+// Serving says whether a pod can answer now: it is present, and ready.
+func Serving(p *corev1.Pod) bool {
+	c := condition(p, corev1.PodReady)
+	return Present(p) && c != nil && c.Status == corev1.ConditionTrue
+}
+
 // Blocked is what keeps a ReplicaSet from making its pods: a quota, a limit range, a PodSecurity denial, another admission. False when nothing does.
 func Blocked(rs *appsv1.ReplicaSet) (Obstacle, bool) {
 	for _, c := range rs.Status.Conditions {

@@ -43,3 +43,14 @@ const (
 	// CommandRefused says that it was not, and never will be.
 	CommandRefused CommandResult = "Refused"
 )
+
+// PendingCommand is a command that was seen and could not be carried out yet.
+type PendingCommand struct {
+	// token tells one command from the next.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Token string `json:"token"`
+	// since is when it was seen first.
+	// +required
+	Since metav1.Time `json:"since"`
+}

@@ -76,7 +76,7 @@ const (
 	ReasonNoConcurrentControl Reason = "NoConcurrentControl"
 	// ReasonCanaryCrashing: containers of the canary crash, run out of memory or fail their liveness probe.
 	ReasonCanaryCrashing Reason = "CanaryCrashing"
-	// ReasonCanaryNotReady: the canary's pods did not become available within readyWithin.
+	// ReasonCanaryNotReady: the canary's pods did not become available within readyWithin, or were all away again and again.
 	ReasonCanaryNotReady Reason = "CanaryNotReady"
 	// ReasonCommanded: a person commanded it.
 	ReasonCommanded Reason = "Commanded"
@@ -130,6 +130,8 @@ const (
 	ReasonAvailable Reason = "Available"
 	// ReasonStableNotReady: pods of the stable are missing.
 	ReasonStableNotReady Reason = "StableNotReady"
+	// ReasonCanaryAway: no pod of the canary can answer; the stable has its traffic meanwhile, and the version is not blamed.
+	ReasonCanaryAway Reason = "CanaryAway"
 	// ReasonIsolated: the Service's selector is narrowed to the stable, or no release runs.
 	ReasonIsolated Reason = "Isolated"
 	// ReasonSelectorReverted: somebody wrote the Service's selector; it was put back.

@@ -96,7 +96,8 @@ type Release struct {
 	// settledAt is since when the present weight is live in the proxies.
 	// +optional
 	SettledAt *metav1.Time `json:"settledAt,omitempty"`
-	// podsAwaitedSince is since when the canary's first pods are waited for, before the first weight: they have plan.workload.readyWithin.
+	// podsAwaitedSince is since when pods are waited for: those of the canary before the first weight, which have plan.workload.readyWithin,
+	// or those of either version later on, which have plan.undetermined.
 	// +optional
 	PodsAwaitedSince *metav1.Time `json:"podsAwaitedSince,omitempty"`
 	// sharedBreachSince is since when the stable breaks an objective too, by fresh counts: the release is held for plan.sharedBreach.
@@ -147,6 +148,9 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Commands []RecordedCommand `json:"commands,omitempty"`
+	// pending is the command that is waiting to be carried out, for plan.workload.readyWithin at most.
+	// +optional
+	Pending *PendingCommand `json:"pending,omitempty"`
 	// stepsBack counts how often the release has stepped back from 100%.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -160,6 +164,9 @@ type Release struct {
 	// failed counts the requests that met the canary and were bad.
 	// +optional
 	Failed int64 `json:"failed,omitempty"`
+	// away says when the canary had no pod that could answer while it had traffic; its requests of that time are not judged.
+	// +optional
+	Away *Away `json:"away,omitempty"`
 	// contested counts foreign edits that were put back in the last two minutes.
 	// +optional
 	Contested Contested `json:"contested,omitempty,omitzero"`
@@ -325,6 +332,20 @@ type ArmCounts struct {
 	// bad is how many of them were bad.
 	// +optional
 	Bad int64 `json:"bad"`
+}
+
+// Away is a time in which no pod of the canary could answer, as after an eviction. The stable gets all traffic then.
+type Away struct {
+	// since is when that was noticed.
+	// +required
+	Since metav1.Time `json:"since"`
+	// until is when the canary got traffic again; absent before.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+	// times is how often it has happened in this release.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Times int32 `json:"times"`
 }
 
 // Contested counts foreign edits that were put back, and since when they are counted.

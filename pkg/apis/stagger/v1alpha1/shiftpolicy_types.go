@@ -256,7 +256,8 @@ type Deadline struct {
 
 // WorkloadLimits bound how long pods may take.
 type WorkloadLimits struct {
-	// readyWithin is how long the canary's pods may take to become available for a step, at most 2h; then the release is aborted.
+	// readyWithin is how long the canary's first pods may take to become available, and a command to be carried out, at most 2h; then the
+	// release is aborted, or the command refused.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('2h')",message="readyWithin must be from 5s to 2h"
