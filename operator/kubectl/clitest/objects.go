@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -111,4 +112,11 @@ func Young() *corev1.Service {
 
 func service(name string, annotations map[string]string) *corev1.Service {
 	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations}}
+}
+
+// StableNotReady is a release that has no traffic yet, beside a stable of which a pod is missing.
+func StableNotReady(s *v1alpha1.TrafficShift) {
+	s.Status.Release.State, s.Status.Release.Step, s.Status.Release.Weight = v1alpha1.StatePreparing, 0, "0%"
+	meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionWorkloadReady, Status: metav1.ConditionFalse,
+		Reason: string(v1alpha1.ReasonStableNotReady), Message: "3 of 4 stable pods are available"})
 }

@@ -65,6 +65,14 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken the old one is down"}]`,
 			out: "checkout: release 7 told to leave 5% and all steps after it\n",
 		},
+		"a full promotion of the cure of a stable that is not ready": {
+			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated, clitest.StableNotReady), words: []string{"promote", "checkout", "--full", "--reason", "it is the fix"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "promote-full 7 t0ken it is the fix"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Preparing"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken it is the fix"}]`,
+			out: "checkout: release 7 told to leave 0% and all steps after it\n",
+		},
 		"an undo of what runs": {
 			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated), words: []string{"undo", "checkout"},
 			want: map[string]string{"team": "payments", "stagger.dev/command": "undo 7 t0ken"},

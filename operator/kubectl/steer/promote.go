@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -18,7 +19,8 @@ func newPromote(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Comman
 		Short: "Leave the present weight for the next step, or hand over",
 		Long: "Leave the present weight for the next step, without waiting for its hold. Where the evidence does not clear the next step,\n" +
 			"--reason has to say why it is to be left all the same. The command is for the weight that was seen: when the release has moved\n" +
-			"by itself, or somebody else promoted it, nothing more happens. The last step is left by evidence only.\n\n" +
+			"by itself, or somebody else promoted it, nothing more happens. The last step is left by evidence only. Before the first weight it is\n" +
+			"for a release that waits for pods of the stable, which it may be the cure of.\n\n" +
 			"With --full all steps are left: the version gets all of the traffic as soon as its pods are there, and is handed over without\n" +
 			"waiting for evidence. Suspicious counts, failing pods and contested routes still stand in its way, and an abort still ends it.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger promote checkout --reason 'checked by hand, the fix cannot wait'\n" +
@@ -65,11 +67,17 @@ func checkPromoteFull(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
 	case r.Outcome != nil || r.State == v1alpha1.StateHandover:
 		return fmt.Errorf("release %d of %s is past its steps (it is %s), so there is none to leave; see: %s",
 			r.Number, shift.Name, r.State, c.CommandLine("status", shift.Name))
-	case r.Step == 0:
+	case r.Step == 0 && !awaitsStable(shift):
 		return fmt.Errorf("release %d of %s has no traffic yet, so there is no step to leave; see: %s",
 			r.Number, shift.Name, c.CommandLine("status", shift.Name))
 	case shift.Spec.Control == v1alpha1.ControlPaused:
 		return fmt.Errorf("%s is paused, and no weight is raised until then: %s", shift.Name, c.CommandLine("resume", shift.Name))
 	}
 	return nil
+}
+
+// awaitsStable says whether pods of the stable are missing, so that a release before its first weight may need a word to go on.
+func awaitsStable(shift *v1alpha1.TrafficShift) bool {
+	c := meta.FindStatusCondition(shift.Status.Conditions, v1alpha1.ConditionWorkloadReady)
+	return c != nil && c.Reason == string(v1alpha1.ReasonStableNotReady)
 }
