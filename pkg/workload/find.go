@@ -103,6 +103,8 @@ func unsuited(svc *corev1.Service, namespace, selector map[string]string) *Probl
 		return problem(ExternalName, "spec.type of Service %s is ExternalName, so no pods are behind it: put the annotation on a Service with a selector", svc.Name)
 	case len(selector) == 0:
 		return problem(NoSelector, "spec.selector of Service %s is empty: give it the labels of the Deployment's pod template", svc.Name)
+	case len(svc.Spec.Ports) == 0:
+		return problem(NoPorts, "spec.ports of Service %s is empty, so no route leads to its pods: give it those that its callers use", svc.Name)
 	case pinned:
 		return problem(SelectorPinned, "spec.selector of Service %s names %s, which binds it to one version: remove that key", svc.Name, HashLabel)
 	case bound != "" && bound != "none":

@@ -62,6 +62,7 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 			svc: edit(service(), func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeExternalName }), reason: ExternalName, says: "spec.type",
 		},
 		"a Service without a selector": {svc: edit(service(), func(s *corev1.Service) { s.Spec.Selector = nil }), reason: NoSelector, says: "spec.selector"},
+		"a headless Service without ports": {svc: edit(service(), func(s *corev1.Service) { s.Spec.Ports = nil }), reason: NoPorts, says: "spec.ports"},
 		"a Service whose owner pinned it to one version": {
 			svc: edit(service(), func(s *corev1.Service) { s.Spec.Selector[HashLabel] = stableHash }), reason: SelectorPinned, says: "remove that key",
 		},
@@ -152,7 +153,7 @@ func TestATemplateWaitsOnlyBesideAnotherThatRuns(t *testing.T) {
 }
 
 func TestOnlyProblemsThatPassByThemselvesPass(t *testing.T) {
-	for _, r := range []Reason{ExternalName, NoSelector, SelectorPinned, Waypoint, NoDeployment, SeveralDeployments, NothingRuns, RolloutRunning, NoHash, NameTaken} {
+	for _, r := range []Reason{ExternalName, NoSelector, NoPorts, SelectorPinned, Waypoint, NoDeployment, SeveralDeployments, NothingRuns, RolloutRunning, NoHash, NameTaken} {
 		if got, want := problem(r, "").Transient(), r == NothingRuns || r == RolloutRunning; got != want {
 			t.Errorf("Transient of %s = %t, want %t", r, got, want)
 		}

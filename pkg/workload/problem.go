@@ -9,6 +9,8 @@ const (
 	ExternalName Reason = "ExternalName"
 	// NoSelector: the Service selects nothing.
 	NoSelector Reason = "NoSelector"
+	// NoPorts: the Service, a headless one, has no ports, which that of the canary needs.
+	NoPorts Reason = "NoPorts"
 	// SelectorPinned: the user's own selector names a pod-template-hash.
 	SelectorPinned Reason = "SelectorPinned"
 	// Waypoint: the Service or its namespace is bound to a waypoint proxy.

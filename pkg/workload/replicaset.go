@@ -40,7 +40,9 @@ var (
 
 // ReleaseSet is the ReplicaSet that runs the canary: the Deployment's template unchanged, told apart by the hash (see Hash) as its
 // pod-template-hash. It is what the Deployment controller would make, but for its owner, the canary Service, which must exist.
-// That owner is an object of ours which no other tool prunes, and it makes the Deployment controller look away.
+// That owner is an object of ours which no other tool prunes, and it makes the Deployment controller look away. Beside the labels of the
+// template it has those that come along from the Service and the Deployment: policies that let the Deployment controller make what it
+// wants ask us for them.
 func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Service, replicas int32) *appsv1.ReplicaSet {
 	template := *d.Spec.Template.DeepCopy()
 	template.Labels = with(template.Labels, HashLabel, hash)
@@ -49,11 +51,18 @@ func ReleaseSet(d *appsv1.Deployment, hash string, mark Mark, canary *corev1.Ser
 		selector = d.Spec.Selector.DeepCopy()
 	}
 	selector.MatchLabels = with(selector.MatchLabels, HashLabel, hash)
+	labels := map[string]string{}
+	maps.Copy(labels, Inherited(canary.Labels))
+	maps.Copy(labels, Inherited(d.Labels))
+	for _, e := range selector.MatchExpressions {
+		delete(labels, e.Key) // it may ask for one that is not there
+	}
+	maps.Copy(labels, template.Labels)
 	return &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            SetName(d.Name, hash),
 			Namespace:       d.Namespace,
-			Labels:          maps.Clone(template.Labels),
+			Labels:          labels,
 			Annotations:     map[string]string{v1alpha1.ReleaseAnnotation: mark.String()},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(canary, corev1.SchemeGroupVersion.WithKind("Service"))},
 		},

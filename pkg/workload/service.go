@@ -17,7 +17,7 @@ import (
 const (
 	selectorPath = "/spec/selector"
 
-	// istioKeys begin labels and annotations that tell the mesh how to treat a Service.
+	// istioKeys begin annotations that tell the mesh how to treat a Service.
 	istioKeys = "networking.istio.io/"
 )
 
@@ -38,7 +38,7 @@ func narrowed(svc *corev1.Service, hashes []string) bool {
 }
 
 // CanaryService is the Service of the canary arm: that of the user as far as callers in the mesh can tell, of type ClusterIP, and its
-// selector narrowed to the canary's hash. Of labels and annotations it takes those that steer the mesh.
+// selector narrowed to the canary's hash. It takes the labels that come along (see Inherited), and of annotations those that steer the mesh.
 func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hashes ...string) *corev1.Service {
 	s := svc.Spec.DeepCopy()
 	for i := range s.Ports {
@@ -48,7 +48,7 @@ func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hash
 		ObjectMeta: metav1.ObjectMeta{
 			Name:        name,
 			Namespace:   svc.Namespace,
-			Labels:      with(meshKeys(svc.Labels), ManagedByLabel, ManagedBy),
+			Labels:      with(Inherited(svc.Labels), ManagedByLabel, ManagedBy),
 			Annotations: with(meshKeys(svc.Annotations), v1alpha1.ReleaseAnnotation, mark.String()),
 		},
 		Spec: corev1.ServiceSpec{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // act carries out the move's one write.
@@ -29,11 +31,13 @@ func (r *reconciler) act(ctx context.Context, f facts, m move) error {
 }
 
 func (r *reconciler) start(ctx context.Context, f facts, policy string) error {
+	labels := map[string]string{v1alpha1.ServiceLabel: f.key.Name}
+	maps.Copy(labels, workload.Inherited(f.service.Labels))
 	err := r.client.Create(ctx, &v1alpha1.TrafficShift{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:       f.key.Name,
 			Namespace:  f.key.Namespace,
-			Labels:     map[string]string{v1alpha1.ServiceLabel: f.key.Name},
+			Labels:     labels,
 			Finalizers: []string{v1alpha1.Finalizer},
 		},
 		Spec: v1alpha1.TrafficShiftSpec{

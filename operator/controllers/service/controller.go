@@ -3,11 +3,15 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -16,6 +20,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// A pass that failed is tried again after retryFirst, then ever later up to retryLast: whoever denies a TrafficShift may let it pass meanwhile.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryLast  = 30 * time.Second
 )
 
 // reconciler carries out passes.
@@ -27,6 +37,7 @@ type reconciler struct {
 // Setup adds the controller to the manager.
 func Setup(m manager.Manager) error {
 	err := builder.ControllerManagedBy(m).Named("service").
+		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast)}).
 		For(&corev1.Service{}, builder.WithPredicates(managementChanged)).
 		Watches(&v1alpha1.TrafficShift{}, &handler.EnqueueRequestForObject{},
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
@@ -37,11 +48,12 @@ func Setup(m manager.Manager) error {
 	return nil
 }
 
-// managementChanged leaves out the many writes of Services that cannot change whether they are managed.
+// managementChanged leaves out the many writes of Services that cannot change whether they are managed. A label may be the one that a policy
+// asked for when it denied the TrafficShift.
 var managementChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	was, wasThere := e.ObjectOld.GetAnnotations()[v1alpha1.PolicyAnnotation]
 	is, isThere := e.ObjectNew.GetAnnotations()[v1alpha1.PolicyAnnotation]
-	return was != is || wasThere != isThere || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	return was != is || wasThere != isThere || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
 // Reconcile is one pass over a Service and the TrafficShift of its name.
@@ -52,6 +64,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	m := decide(f)
 	if err := r.act(ctx, f, m); err != nil {
+		r.reportDenied(f, err)
 		return reconcile.Result{}, err
 	}
 	if m.verb != none {

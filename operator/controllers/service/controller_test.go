@@ -2,12 +2,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,6 +31,7 @@ type world struct {
 	client   client.Client
 	recorder *events.FakeRecorder
 	writes   []string
+	deny     func(client.Object) error // what is made; nil: nobody does
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
@@ -43,6 +46,11 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			w.wrote("create", o)
+			if w.deny != nil {
+				if err := w.deny(o); err != nil {
+					return err
+				}
+			}
 			return c.Create(ctx, o, opts...)
 		},
 		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
@@ -240,6 +248,40 @@ func TestPass(t *testing.T) {
 				t.Errorf("the second pass wrote %v; nothing had changed", w.writes)
 			}
 		})
+	}
+}
+
+// Labels that a policy asks for come along; whoever denies the TrafficShift all the same is named, and a label is enough to try again.
+func TestADeniedTrafficShiftIsTold(t *testing.T) {
+	svc := annotated("standard")
+	svc.Labels = map[string]string{"owner": "pay", "app.kubernetes.io/instance": "shop"}
+	w := newWorld(t, svc, policy("standard"))
+	w.deny = func(o client.Object) error {
+		if o.GetLabels()["cost-center"] == "" {
+			return apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("trafficshifts").GroupResource(), o.GetName(),
+				errors.New(`admission webhook "labels.example.com" denied the request: no cost-center`))
+		}
+		return nil
+	}
+	r := &reconciler{client: w.client, recorder: w.recorder}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err == nil {
+		t.Error("a denied write is not tried again")
+	}
+	if told := w.told(); len(told) != 1 || !strings.Contains(told[0], "Warning WriteDenied") || !strings.Contains(told[0], "no cost-center") {
+		t.Errorf("told %q", told)
+	}
+	labelled := svc.DeepCopy()
+	labelled.ResourceVersion, labelled.Labels["cost-center"] = "", "7"
+	if !managementChanged.Update(event.UpdateEvent{ObjectOld: svc, ObjectNew: labelled}) {
+		t.Error("the label wakes nobody")
+	}
+	if err := w.client.Update(t.Context(), labelled); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t)
+	want := map[string]string{"owner": "pay", "cost-center": "7", v1alpha1.ServiceLabel: key.Name}
+	if d := cmp.Diff(want, w.shift(t).Labels); d != "" {
+		t.Errorf("labels (-want +got):\n%s", d)
 	}
 }
 

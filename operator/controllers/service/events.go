@@ -1,6 +1,15 @@
 package service
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/text"
+)
+
+// longestNote is the most bytes of an event's note that the API server takes.
+const longestNote = 1000
 
 // Reasons of events on a Service beside those of warnings.
 const (
@@ -30,5 +39,12 @@ func (r *reconciler) report(f facts, m move) {
 	}
 	if m.warning != nil {
 		r.recorder.Eventf(f.service, nil, corev1.EventTypeWarning, m.warning.reason, "Manage", "%s", m.warning.message)
+	}
+}
+
+// reportDenied tells the Service's owner who keeps it from being managed. What failed in another way is tried again, and nobody can help it.
+func (r *reconciler) reportDenied(f facts, err error) {
+	if failure := (cluster.Failure{Err: err}); f.service != nil && failure.Denied() {
+		r.recorder.Eventf(f.service, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonWriteDenied), "Manage", "denied: %s; it is tried again", text.CutBytes(err.Error(), longestNote))
 	}
 }
