@@ -38,7 +38,8 @@ type Objects struct {
 	// Routes are the objects that carry routes, of all namespaces: those with a destination or a mark of the TrafficShift, those that have
 	// its host in the mesh, by name or by a wildcard, and the one that has the name which one of Stagger's making would have.
 	Routes []*unstructured.Unstructured
-	// Rules are the namespace's DestinationRules for the hosts of the TrafficShift, and the one that has the canary's name.
+	// Rules are the DestinationRules for the hosts of the TrafficShift, by name or by a wildcard for a part of it, of all namespaces, those
+	// with its mark, and those that have the name of a copy; between destinations, those of its namespace.
 	Rules []*unstructured.Unstructured
 	// Hold says how the Deployment's template changes are held, as far as it was proven.
 	Hold release.HoldMode

@@ -27,7 +27,7 @@ func TestTheMiddleOfARelease(t *testing.T) {
 		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1},
 		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1},
 		Service:       release.Service{Exists: true, Narrowed: "old", Marked: true, Siblings: []string{"metrics"}},
-		CanaryService: release.Canary{Service: "web-canary", Exists: true, Selects: hash, Number: 3, RuleWanted: true},
+		CanaryService: release.Canary{Service: "web-canary", Exists: true, Selects: hash, Number: 3, RulesDue: true},
 		Lowest:        250_000, Highest: 250_000, Marked: true, Open: true,
 	}
 	got := seen{o.Wanted.Problem, o.Workload.Stable, o.Workload.Canary, o.Service, o.Canary, o.Routes.Lowest, o.Routes.Highest, o.Routes.Marked, o.Routes.AbortOpen}

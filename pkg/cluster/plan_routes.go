@@ -45,7 +45,7 @@ func naming(u *unstructured.Unstructured, err error) error {
 
 // makeRoute makes the VirtualService of a Service that none covers, already split.
 func (v *View) makeRoute(a release.Action) Write {
-	vs := routing.Make(v.target, v.target.Canary, labelsOfOurs(), v.ports())
+	vs := routing.Make(v.target, v.target.Canary, v.labelsOfOurs(nil), v.ports())
 	p, err := routing.Split(vs, v.target, a.Who.Share, v.routeMark(false), routing.Raise{ResourceVersion: "0"})
 	if err == nil {
 		vs, err = patched(vs, p)
@@ -97,17 +97,21 @@ func (v *View) restoreRoutes() []Write {
 	return append(all, removing(v.made, false)...)
 }
 
-// planRule makes the canary's DestinationRule, makes it what the user's has become, or removes it.
-func (v *View) planRule(a release.Action) []Write {
-	switch {
-	case a.Verb == release.RemoveRule:
-		return removing(v.haveRule, false)
-	case v.rule == nil:
-		return nil // the user's is gone
-	case v.haveRule != nil:
-		return patching(v.haveRule, patch.Patch{
-			patch.Test("/spec", v.haveRule.Object["spec"]), patch.Replace("/spec", v.rule.Object["spec"]),
-		}, nil)
+// planRules makes the DestinationRules of the canary what they have to be, or removes them. What comes after one that is missing in its
+// namespace is made anew once that one is there: of several rules Istio takes the oldest first.
+func (v *View) planRules(a release.Action) []Write {
+	var all []Write
+	missing := map[string]bool{}
+	for _, c := range v.copies {
+		switch {
+		case a.Verb == release.RemoveRule || c.want == nil || missing[c.want.GetNamespace()]:
+			all = append(all, removing(c.have, false)...)
+		case c.have == nil:
+			missing[c.want.GetNamespace()] = true
+			all = append(all, Write{Kind: Create, Object: c.want})
+		case c.due():
+			all = append(all, patching(c.have, patch.Patch{patch.Test("/spec", c.have.Object["spec"]), patch.Replace("/spec", c.want.Object["spec"])}, nil)...)
+		}
 	}
-	return []Write{{Kind: Create, Object: v.rule}}
+	return all
 }

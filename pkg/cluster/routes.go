@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -14,9 +16,15 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// labelsOfOurs are on routes and DestinationRules that Stagger makes.
-func labelsOfOurs() map[string]string {
-	return map[string]string{workload.ManagedByLabel: workload.ManagedBy}
+// labelsOfOurs are on routes and DestinationRules that Stagger makes: those that come along from the Service, and from what it copies.
+func (v *View) labelsOfOurs(from map[string]string) map[string]string {
+	out := map[string]string{}
+	if v.Service != nil {
+		maps.Copy(out, workload.Inherited(v.Service.Labels))
+	}
+	maps.Copy(out, workload.Inherited(from))
+	out[workload.ManagedByLabel] = workload.ManagedBy
+	return out
 }
 
 func ours(u *unstructured.Unstructured) bool {
@@ -130,24 +138,48 @@ func (v *View) splittable(r route, reading routing.Reading) {
 	}
 }
 
-// rules looks at the DestinationRule of the Service and at its copy for the canary.
+// ruleCopy is a DestinationRule for the canary's host: what it has to be, nil when there is to be none, and what is there, nil when not.
+type ruleCopy struct{ want, have *unstructured.Unstructured }
+
+// due says whether it has to be written.
+func (c ruleCopy) due() bool {
+	return c.want == nil || c.have == nil || !equality.Semantic.DeepEqual(c.have.Object["spec"], c.want.Object["spec"])
+}
+
+// rules looks at the DestinationRules that callers of the Service go by, of whatever namespace, and at their copies for the canary.
 func (v *View) rules(all []*unstructured.Unstructured) {
-	c := &v.Facts.Canary
-	if rule, found := routing.RuleFor(all, v.target); found {
-		v.rule = routing.CanaryRule(rule, v.target, labelsOfOurs())
-		c.RuleWanted = true
-	}
+	have, others := map[types.NamespacedName]*unstructured.Unstructured{}, map[types.NamespacedName]*unstructured.Unstructured{}
 	for _, dr := range all {
-		if dr.GetNamespace() != v.Shift.Namespace || dr.GetName() != v.target.Canary {
-			continue
+		if id := idOf(dr); ours(dr) && v.target.IsCopy(dr) {
+			have[id] = dr
+		} else {
+			others[id] = dr
 		}
-		if !ours(dr) {
-			if c.RuleWanted && v.beforeTraffic() {
-				v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("DestinationRule %s exists and is not Stagger's: rename it", dr.GetName()))
-			}
-			continue
-		}
-		v.haveRule = dr
-		c.RuleExists = !c.RuleWanted || equality.Semantic.DeepEqual(dr.Object["spec"], v.rule.Object["spec"])
 	}
+	wanted := routing.RulesFor(slices.Collect(maps.Values(others)), v.target)
+	if wanted.Problem != "" {
+		v.refuse(v1alpha1.ReasonRouteUnsupported, wanted.Problem)
+	}
+	for _, want := range wanted.Copies {
+		id := idOf(want)
+		if others[id] != nil {
+			v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("DestinationRule %s exists and is not Stagger's: rename it", id))
+			continue
+		}
+		want.SetLabels(v.labelsOfOurs(want.GetLabels()))
+		want.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: v.mark.String()})
+		v.copies = append(v.copies, ruleCopy{want, have[id]})
+		delete(have, id)
+	}
+	for _, left := range byName(slices.Collect(maps.Values(have))) {
+		v.copies = append(v.copies, ruleCopy{have: left})
+	}
+	for _, c := range v.copies {
+		v.Facts.Canary.RulesDue = v.Facts.Canary.RulesDue || c.due()
+		v.Facts.Canary.RuleExists = v.Facts.Canary.RuleExists || c.have != nil
+	}
+}
+
+func idOf(o *unstructured.Unstructured) types.NamespacedName {
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }

@@ -57,8 +57,8 @@ type View struct {
 	made   *unstructured.Unstructured
 	// carriers are all objects that were looked at for routes.
 	carriers []*unstructured.Unstructured
-	// rule is what the canary's DestinationRule has to be, haveRule the one that is there; nil when not.
-	rule, haveRule *unstructured.Unstructured
+	// copies are the DestinationRules for the canary's host, in the order in which they are made.
+	copies []ruleCopy
 }
 
 // route is an object that carries routes to the Service.

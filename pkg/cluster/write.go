@@ -118,7 +118,7 @@ func (v *View) plan(d release.Decision, a release.Action) []Write {
 	case release.Raise, release.Lower, release.AbortRoutes, release.RestoreRoutes:
 		return v.planRoutes(a)
 	case release.MakeRule, release.RemoveRule:
-		return v.planRule(a)
+		return v.planRules(a)
 	case release.Forget:
 		return []Write{withoutFinalizer(v.Shift)}
 	}

@@ -22,8 +22,8 @@ const (
 	Pause   Verb = "pause"
 	Unpause Verb = "unpause"
 	Unhold  Verb = "unhold"
-	// MakeService and MakeRule make the canary's Service and the copy of the user's DestinationRule; RemoveService and RemoveRule
-	// delete them.
+	// MakeService makes the canary's Service, MakeRule what is due of the copies of DestinationRules; RemoveService and RemoveRule delete
+	// them.
 	MakeService   Verb = "make canary service"
 	MakeRule      Verb = "make canary rule"
 	RemoveService Verb = "remove canary service"

@@ -50,7 +50,7 @@ func (d *dice) observation() release.Observation {
 	}
 	o.Service = release.Service{Exists: d.N(8) > 0, Narrowed: chance.Pick(d, "v1", "v2", ""), Marked: d.yes()}
 	o.Canary = release.Canary{Service: "web-canary", Exists: d.N(6) > 0, Selects: chance.Pick(d, "v2", "v1", ""), Aborted: d.N(6) == 1, Number: int64(d.N(3)),
-		RuleWanted: d.yes(), RuleExists: d.yes()}
+		RulesDue: d.yes(), RuleExists: d.yes()}
 	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
 	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0}
 	o.Routes.Foreign = chance.Pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})

@@ -154,12 +154,25 @@ func (w *world) revertSelector() {
 	}
 }
 
-func (w *world) destinationRule() {
-	dr := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
-		"spec": map[string]any{"host": web, "trafficPolicy": map[string]any{"loadBalancer": map[string]any{"simple": "LEAST_REQUEST"}}}}}
-	dr.SetNamespace(namespace)
-	dr.SetName(web)
+// destinationRule is one for the Service's host, in a namespace; one that some callers alone go by is of an app.
+func (w *world) destinationRule(in, app string) {
+	spec := map[string]any{"host": web + "." + namespace + ".svc.cluster.local", "trafficPolicy": map[string]any{"loadBalancer": map[string]any{"simple": "LEAST_REQUEST"}}}
+	if app != "" {
+		spec["workloadSelector"] = map[string]any{"matchLabels": map[string]any{"app": app}}
+	}
+	dr := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "spec": spec}}
+	dr.SetNamespace(in)
+	dr.SetName(web + app)
 	w.store.Put(dr)
+}
+
+// allowCopy is the leave of the owner of a DestinationRule to copy it.
+func (w *world) allowCopy(in string) {
+	if dr := w.store.FindKind("DestinationRule", in, web); dr != nil {
+		dr = dr.DeepCopy()
+		dr.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: namespace})
+		w.store.Put(dr)
+	}
 }
 
 // editRoutes is somebody else's write of the canary's weight in the routes of a release; 0% takes the canary out.

@@ -312,7 +312,8 @@ func (x *watch) aborted(w *world) bool {
 // armed says whether the canary's Service and rule are there.
 func (x *watch) armed(w *world, o release.Observation) bool {
 	c := w.canaryService()
-	return c != nil && c.Spec.Selector[workload.HashLabel] == o.Release.Revision && (w.store.FindKind("DestinationRule", namespace, web) == nil || w.copied())
+	users, copies := w.rules()
+	return c != nil && c.Spec.Selector[workload.HashLabel] == o.Release.Revision && users == copies
 }
 
 // ours says whether the release's ReplicaSet is there and not handed over.

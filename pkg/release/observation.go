@@ -137,8 +137,8 @@ type Canary struct {
 	Aborted bool
 	// Number is the release that it was made for; 0 when unknown.
 	Number int64
-	// RuleWanted: the user's DestinationRule for the Service asks for a copy; RuleExists: the copy is there and says the same.
-	RuleWanted, RuleExists bool
+	// RulesDue: the copies of the DestinationRules that callers of the Service go by are not what they have to be; RuleExists: one is there.
+	RulesDue, RuleExists bool
 }
 
 // Routes are the VirtualServices that route to the Service.

@@ -9,11 +9,8 @@ import (
 
 // whenArmsNotReady makes what the canary arm needs, puts back what was taken from it, and waits for pods.
 func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
-	if !o.running() || o.External {
+	if !o.running() || o.External || o.Release.Step > 0 {
 		return Decision{}, false
-	}
-	if o.Release.Step > 0 {
-		return ruleChanged(o)
 	}
 	if d, ok := missing(o, now); ok {
 		return d, true
@@ -47,7 +44,7 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 	if !o.Canary.Exists {
 		acts = append(acts, Action{Verb: MakeService})
 	}
-	if o.Canary.RuleWanted && !o.Canary.RuleExists {
+	if o.Canary.RulesDue {
 		acts = append(acts, Action{Verb: MakeRule})
 	}
 	if o.Service.Narrowed != r.Stable || !o.Service.Marked {
@@ -69,12 +66,12 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 		After: time.Second}, true
 }
 
-// ruleChanged carries a change of the user's DestinationRule over to the canary's copy.
-func ruleChanged(o Observation) (Decision, bool) {
-	if !o.Canary.RuleWanted || o.Canary.RuleExists {
+// whenRulesChanged carries a change of the DestinationRules over to the copies for the canary, before anything is raised.
+func whenRulesChanged(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.External || o.Release.Step == 0 || !o.Canary.RulesDue {
 		return Decision{}, false
 	}
-	d := wait(o, v1alpha1.ReasonReleasing, "copying the DestinationRule for the canary")
+	d := wait(o, v1alpha1.ReasonReleasing, "copying the DestinationRules of the Service for the canary")
 	d.Actions = []Action{{Verb: MakeRule}}
 	return d, true
 }

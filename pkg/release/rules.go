@@ -32,6 +32,7 @@ func rules() []rule {
 		{"take charge", whenNotHeld},            // takecharge.go
 		{"undo", whenToldToUndo},                // undo.go
 		{"invalid", whenInvalid},                // halt.go
+		{"rules changed", whenRulesChanged},     // prepare.go
 		{"replan", whenToldToReplan},            // replan.go
 		{"paused", whenPaused},                  // halt.go
 		{"too low", whenTooLow},                 // foreign.go

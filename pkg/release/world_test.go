@@ -234,8 +234,21 @@ func (w *world) narrowed() (hash string, marked bool) {
 	return svc.Spec.Selector[workload.HashLabel], svc.Labels[v1alpha1.NarrowedLabel] != ""
 }
 
+// rules counts the DestinationRules of users and those of the operator's.
+func (w *world) rules() (users, copies int) {
+	for _, dr := range w.store.ListKind("DestinationRule") {
+		if dr.GetLabels()[workload.ManagedByLabel] == workload.ManagedBy {
+			copies++
+		} else {
+			users++
+		}
+	}
+	return users, copies
+}
+
 func (w *world) copied() bool {
-	return w.store.FindKind("DestinationRule", namespace, web+"-canary") != nil
+	_, copies := w.rules()
+	return copies > 0
 }
 
 // target is whose traffic is moved, and which way.

@@ -104,6 +104,11 @@ func RevisionOf(rules []*unstructured.Unstructured, t Target, d Destination) (st
 	return "", fmt.Errorf("no DestinationRule of namespace %s has the subset %s of host %s: define it there", t.Namespace, d.Subset, d.Host)
 }
 
+func subsetName(subset any) any {
+	s, _ := subset.(map[string]any)
+	return s["name"]
+}
+
 // weigh gives the canaries of an entry their part of its whole weight, and the entry the rest; an entry without any keeps all of it.
 func (r *route) weigh(weights map[int]int64, k int, whole, given int64) {
 	canaries := r.entries[k].canaries

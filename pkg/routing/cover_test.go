@@ -79,46 +79,6 @@ spec:
 	}
 }
 
-func TestCanaryRuleCopiesTheRuleOfTheService(t *testing.T) {
-	rule := func(name, namespace, created, spec string) *unstructured.Unstructured {
-		return parse(t, `{apiVersion: networking.istio.io/v1beta1, kind: DestinationRule, metadata: {name: `+name+`, namespace: `+namespace+
-			`, creationTimestamp: "`+created+`", labels: {team: pay}, annotations: {a: b}}, spec: `+spec+`}`)
-	}
-	rules := []*unstructured.Unstructured{
-		rule("younger", "shop", "2026-01-02T00:00:00Z", `{host: checkout.shop, trafficPolicy: {tls: {mode: DISABLE}}, subsets: [{name: v1, labels: {not: this}}, {name: v2, labels: {version: v2}}]}`),
-		rule("older", "shop", "2026-01-01T00:00:00Z", `{host: checkout, future: {x: 1}, trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}, subsets: [{name: v1, labels: {version: v1}}]}`),
-		rule("wild", "shop", "2025-01-01T00:00:00Z", `{host: "*.shop.svc.cluster.local"}`),
-		rule("selective", "shop", "2025-01-01T00:00:00Z", `{host: checkout, workloadSelector: {matchLabels: {a: b}}}`),
-		rule("abroad", "team", "2025-01-01T00:00:00Z", `{host: checkout.shop.svc.cluster.local}`),
-	}
-	found, ok := RuleFor(rules, checkout())
-	if !ok || found.GetName() != "older" {
-		t.Fatalf("found %v, %v", found, ok)
-	}
-	got := CanaryRule(found, checkout(), map[string]string{"stagger.dev/shift": "checkout"})
-	want := parse(t, `
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: checkout-canary, namespace: shop, labels: {stagger.dev/shift: checkout}}
-spec:
-  host: checkout-canary.shop.svc.cluster.local
-  future: {x: 1}
-  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
-  subsets:
-  - {name: v1, labels: {version: v1}}
-  - {name: v2, labels: {version: v2}}
-`)
-	if diff := cmp.Diff(want.Object, got.Object); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if subsets, _, err := unstructured.NestedSlice(rules[1].Object, "spec", "subsets"); err != nil || len(subsets) != 1 {
-		t.Errorf("the user's rule was changed: %v, %v", subsets, err)
-	}
-	if _, ok := RuleFor(rules[2:], checkout()); ok {
-		t.Error("a rule was found that is not the Service's alone")
-	}
-}
-
 func TestCanaryName(t *testing.T) {
 	long := strings.Repeat("a", 50)
 	cases := map[string]struct{ service, want string }{

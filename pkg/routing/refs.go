@@ -65,13 +65,24 @@ func distinct(names []string) []string {
 	return slices.Compact(names)
 }
 
-// RuleHost returns the host of a DestinationRule, as Canonical writes it; "" when it has none.
-func RuleHost(rule *unstructured.Unstructured, domain string) string {
-	host, _, _ := unstructured.NestedString(rule.Object, "spec", "host") // malformed: no host
-	if host == "" {
-		return ""
+// RuleRefs returns the names by which a DestinationRule is found. One with a wildcard for a part of a Service's name, such as
+// "*-web.shop.svc.cluster.local", is found by the wildcard of all Services beside it. Any other wildcard covers a Service and its canary alike
+// and concerns nobody.
+func RuleRefs(rule *unstructured.Unstructured, domain string) Refs {
+	var r Refs
+	for _, m := range Marks(rule) {
+		r.Shifts = append(r.Shifts, m.Shift)
 	}
-	return Canonical(host, rule.GetNamespace(), domain)
+	host, _, _ := unstructured.NestedString(rule.Object, "spec", "host") // malformed: no host
+	first, rest, dotted := strings.Cut(host, ".")
+	switch {
+	case host == "":
+	case !strings.HasPrefix(host, "*"):
+		r.Hosts = []string{Canonical(host, rule.GetNamespace(), domain)}
+	case first != "*" && dotted:
+		r.Wildcards = []string{"*." + rest}
+	}
+	return r
 }
 
 // Canonical returns a host, written in an object of the namespace, in the one form in which the many ways to write a Service's host

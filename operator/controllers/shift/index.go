@@ -51,7 +51,7 @@ func Indices(domain string) []Index {
 		{&appsv1.Deployment{}, keysField, keysOf(keysOfDeployment)},
 		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
 		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
-		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRule(u, domain) })},
+		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RuleRefs(u, domain)) })},
 	}
 	for _, kind := range routing.Kinds() {
 		all = append(all, Index{ofKind(kind), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RefsOf(u, domain)) })})
@@ -158,13 +158,6 @@ func keysOfRefs(r routing.Refs) []string {
 		out = append(out, shiftKey(shift))
 	}
 	return out
-}
-
-func keysOfRule(u *unstructured.Unstructured, domain string) []string {
-	if host := routing.RuleHost(u, domain); host != "" {
-		return []string{hostKey(host)}
-	}
-	return nil
 }
 
 func labelKeys(labels map[string]string) []string {

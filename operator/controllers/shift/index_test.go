@@ -167,6 +167,12 @@ func rule(name, host string) *unstructured.Unstructured {
 	return made(destinationRule(), name, map[string]any{"host": host})
 }
 
+// in is the object in another namespace.
+func in(namespace string, u *unstructured.Unstructured) *unstructured.Unstructured {
+	u.SetNamespace(namespace)
+	return u
+}
+
 func made(u *unstructured.Unstructured, name string, spec map[string]any) *unstructured.Unstructured {
 	u.SetNamespace("shop")
 	u.SetName(name)

@@ -44,9 +44,9 @@ func (l *loader) load(ctx context.Context, key types.NamespacedName) (cluster.Ob
 		return o, false, nil
 	}
 	o.Shift = s
-	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.catchUp}
+	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.catchUp}
 	if s.Spec.Destinations != nil {
-		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.catchUp}
+		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.catchUp}
 	}
 	for _, step := range steps {
 		if err := step(ctx, &o); err != nil {
@@ -257,41 +257,64 @@ func (l *loader) loadPods(ctx context.Context, o *cluster.Objects) error {
 	return err
 }
 
-// loadRoutes reads what carries routes to the hosts of the TrafficShift, has one of them, or bears its mark; and the DestinationRules.
+// loadRoutes reads what carries routes to the hosts of the TrafficShift, has one of them, or bears its mark.
 func (l *loader) loadRoutes(ctx context.Context, o *cluster.Objects) error {
-	var rules []string
-	keys := []string{shiftKey(o.Shift.Namespace + "/" + o.Shift.Name)}
-	for _, host := range hostsOf(o.Shift, l.domain) {
-		keys, rules = append(keys, hostKey(host)), append(rules, hostKey(host))
-	}
-	canary := ""
+	keys, canary := l.routeKeys(o.Shift), ""
 	if o.Shift.Spec.Destinations == nil {
-		t := cluster.TargetOf(o.Shift, l.domain)
-		canary = t.Canary
-		for _, w := range routing.Wildcards(t.Host()) {
-			keys = append(keys, wildcardKey(w))
-		}
+		canary = cluster.TargetOf(o.Shift, l.domain).Canary
 	}
 	for _, kind := range routing.Kinds() {
-		found, err := l.found(ctx, kind, "", keys, o.Shift.Namespace, canary)
+		found, err := l.kind(ctx, kind, "", keys...)
 		if err != nil {
 			return err
 		}
-		o.Routes = append(o.Routes, found...)
+		if o.Routes = append(o.Routes, found...); canary == "" {
+			continue
+		}
+		if o.Routes, err = l.withNamed(ctx, o.Routes, kind, o.Shift.Namespace, canary); err != nil {
+			return err
+		}
 	}
-	var err error
-	o.Rules, err = l.found(ctx, destinationRuleKind, o.Shift.Namespace, rules, o.Shift.Namespace, canary)
-	return err
+	return nil
 }
 
-// found are the objects of a kind with one of the keys, and the one of that name.
-func (l *loader) found(
-	ctx context.Context, kind schema.GroupVersionKind, in string, keys []string, namespace, name string,
-) ([]*unstructured.Unstructured, error) {
-	all, err := l.kind(ctx, kind, in, keys...)
-	if err != nil || name == "" {
-		return all, err
+// loadRules reads the DestinationRules that callers of the hosts of the TrafficShift go by, of whatever namespace, those that bear its mark,
+// and those that have the name of one that the canary needs. Between destinations it is those of its namespace that name versions.
+func (l *loader) loadRules(ctx context.Context, o *cluster.Objects) error {
+	in := ""
+	if o.Shift.Spec.Destinations != nil {
+		in = o.Shift.Namespace
 	}
+	var err error
+	if o.Rules, err = l.kind(ctx, destinationRuleKind, in, l.routeKeys(o.Shift)...); err != nil || in != "" {
+		return err
+	}
+	for _, c := range routing.RulesFor(o.Rules, cluster.TargetOf(o.Shift, l.domain)).Copies {
+		if o.Rules, err = l.withNamed(ctx, o.Rules, destinationRuleKind, c.GetNamespace(), c.GetName()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// routeKeys are those by which routes and rules for the hosts of a TrafficShift are found.
+func (l *loader) routeKeys(s *v1alpha1.TrafficShift) []string {
+	keys := []string{shiftKey(s.Namespace + "/" + s.Name)}
+	for _, host := range hostsOf(s, l.domain) {
+		keys = append(keys, hostKey(host))
+	}
+	if s.Spec.Destinations == nil {
+		for _, w := range routing.Wildcards(cluster.TargetOf(s, l.domain).Host()) {
+			keys = append(keys, wildcardKey(w))
+		}
+	}
+	return keys
+}
+
+// withNamed are the objects, and the one of that name where it is there.
+func (l *loader) withNamed(
+	ctx context.Context, all []*unstructured.Unstructured, kind schema.GroupVersionKind, namespace, name string,
+) ([]*unstructured.Unstructured, error) {
 	named, err := getKind(ctx, l.finder, kind, namespace, name)
 	if named != nil {
 		all = placed(all, named)

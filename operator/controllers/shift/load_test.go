@@ -86,6 +86,8 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	held.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web-1 1"})
 	elsewhere := route("elsewhere", map[string]any{"tcp": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1.shop"}}}}}})
 	elsewhere.SetNamespace("cart")
+	turned := in("cart", rule("turned", "elsewhere"))
+	turned.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web-1 1"})
 	l := newLoading(t, append(town(4), release, held, elsewhere,
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-canary"}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "again"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1", "version": "1"}}},
@@ -94,7 +96,9 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "canary-pod", Labels: map[string]string{workload.HashLabel: "v2-web-1"}}},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "old-pod", Labels: map[string]string{workload.HashLabel: "old"}}},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "stranger", Labels: map[string]string{"app": "web-1", "team": "a-team-with-a-name"}}},
-		route("web-1-canary", map[string]any{}), route("wild", map[string]any{"hosts": []any{"*.svc.cluster.local"}}), rule("web-1-canary", "web-1-canary"), rule("full", "web-1.shop.svc.cluster.local"),
+		route("web-1-canary", map[string]any{}), route("wild", map[string]any{"hosts": []any{"*.svc.cluster.local"}}), rule("web-1-canary", "elsewhere"), rule("full", "web-1.shop.svc.cluster.local"),
+		in("cart", rule("callers", "web-1.shop.svc.cluster.local")), in("cart", rule("part", "*-1.shop.svc.cluster.local")), in("cart", rule("all", "*")),
+		in("cart", rule("theirs", "web-1")), turned, rule("web-1-canary.shop.002", "elsewhere"),
 	)...)
 	o := l.pass(0)
 	got := map[string][]string{
@@ -107,7 +111,7 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	want := map[string][]string{
 		"rivals": {"rival of again"}, "siblings": {"again", "team"}, "deployments": {"web-1"}, "sets": {"web-1-old", "web-1-v1"},
 		"pods":   {"canary-pod", "old-pod", "stranger", "web-1-pod"},
-		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"}, "rules": {"full", "web-1", "web-1-canary"},
+		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"}, "rules": {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
 		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -193,7 +193,20 @@ func (m mapper) route(ctx context.Context, o client.Object) []reconcile.Request 
 	if !ok {
 		return nil
 	}
-	refs := routing.RefsOf(vs, m.domain)
+	return m.named(ctx, routing.RefsOf(vs, m.domain))
+}
+
+// destinationRule concerns whoever's hosts it is for, in whatever namespace it is, and whoever's copy it is or has the name of.
+func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcile.Request {
+	dr, ok := o.(*unstructured.Unstructured)
+	if !ok {
+		return nil
+	}
+	return append(m.named(ctx, routing.RuleRefs(dr, m.domain)), m.requests(ctx, dr.GetNamespace(), canaryKey(dr.GetName()))...)
+}
+
+// named are whoever's names these are.
+func (m mapper) named(ctx context.Context, refs routing.Refs) []reconcile.Request {
 	marks := refs.Shifts
 	refs.Shifts = nil
 	out := m.requests(ctx, "", keysOfRefs(refs)...)
@@ -203,12 +216,4 @@ func (m mapper) route(ctx context.Context, o client.Object) []reconcile.Request 
 		}
 	}
 	return out
-}
-
-func (m mapper) destinationRule(ctx context.Context, o client.Object) []reconcile.Request {
-	dr, ok := o.(*unstructured.Unstructured)
-	if !ok {
-		return nil
-	}
-	return m.requests(ctx, dr.GetNamespace(), append(keysOfRule(dr, m.domain), canaryKey(dr.GetName()))...)
 }

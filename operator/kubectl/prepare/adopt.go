@@ -235,17 +235,21 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
 	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
-	return previewRule(ctx, c, t, a)
+	return previewRules(ctx, c, t, a)
 }
 
-// previewRule looks at the DestinationRule of the Service.
-func previewRule(ctx context.Context, c cli.Cluster, t routing.Target, a *view.Adoption) error {
+// previewRules looks at the DestinationRules that callers of the Service go by.
+func previewRules(ctx context.Context, c cli.Cluster, t routing.Target, a *view.Adoption) error {
 	rules, err := c.ListVisible(ctx, cli.DestinationRulesResource)
 	if err != nil {
 		return err
 	}
-	if rule, found := routing.RuleFor(rules, t); found {
-		a.Later = append(a.Later, "a copy of DestinationRule "+rule.GetName()+" for the canary")
+	needed := routing.RulesFor(rules, t)
+	if a.Obstacle == "" {
+		a.Obstacle = needed.Problem
+	}
+	for _, rule := range needed.Copies {
+		a.Later = append(a.Later, "DestinationRule "+rule.GetNamespace()+"/"+rule.GetName()+", a copy of the one there for the Service")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ package v1alpha1
 //	stagger.dev/…    kind        on                          written by          means
 //	policy           annotation  Service                     its owner           releases of what is behind it go by this ShiftPolicy
 //	allow            annotation  VirtualService              its owner           releases of these namespaces may move weights in it
+//	allow            annotation  DestinationRule             its owner           releases of these namespaces may copy it for their canary
 //	config           label       ConfigMap, Secret           its owner, plugin   "held": changes in place are refused by admission
 //	config-of        annotation  ConfigMap, Secret           plugin              the name that all of its versions are made from
 //	command          annotation  TrafficShift                people, plugin      a one-shot command
@@ -21,6 +22,7 @@ package v1alpha1
 //	probe            annotation  pod template of a dry run   operator            never stored: asks whether the hold works
 //	narrowed         label       Service                     operator            the pod-template-hash that its selector is narrowed to
 //	release          annotation  ReplicaSet, canary Service  operator            the release that it was made for
+//	release          annotation  copied DestinationRule      operator            the release that it was made for
 //	release          annotation  VirtualService              operator            the releases that hold it
 //	aborted          annotation  canary Service              operator            the number of the aborted release: it gets no traffic back
 //	aborted          annotation  VirtualService              operator            those of the releases that were aborted
@@ -29,7 +31,8 @@ const (
 	// PolicyAnnotation on a Service names the ShiftPolicy by which releases of the workload behind it go. Setting it puts the
 	// Service under management, removing it ends management; neither releases anything.
 	PolicyAnnotation = "stagger.dev/policy"
-	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights in it: their names, separated by commas.
+	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights in it, on a DestinationRule it lets them make a
+	// copy beside it for the host of their canary: their names, separated by commas.
 	AllowAnnotation = "stagger.dev/allow"
 	// ConfigLabel with the value ConfigHeld keeps a ConfigMap or Secret from being changed in place, by an admission policy.
 	ConfigLabel = "stagger.dev/config"
