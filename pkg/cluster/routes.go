@@ -160,6 +160,7 @@ func (v *View) rules(all []*unstructured.Unstructured) {
 	if wanted.Problem != "" {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, wanted.Problem)
 	}
+	v.Facts.Canary.Relaxed = append(v.Facts.Canary.Relaxed, wanted.Relaxed...)
 	for _, want := range wanted.Copies {
 		id := idOf(want)
 		if others[id] != nil {

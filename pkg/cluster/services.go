@@ -19,6 +19,9 @@ func (v *View) services(o Objects) {
 	if svc := o.Service; svc != nil {
 		v.Service = svc
 		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[v1alpha1.NarrowedLabel] != ""}
+		if relaxed := workload.Relaxed(svc); relaxed != "" {
+			v.Facts.Canary.Relaxed = append(v.Facts.Canary.Relaxed, relaxed)
+		}
 	}
 	canary := o.CanaryService
 	if canary == nil {

@@ -83,7 +83,7 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	for i := range out.Conditions {
 		c := &out.Conditions[i]
 		c.LastTransitionTime = metav1.Time{}
-		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated {
+		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated && c.Type != v1alpha1.ConditionReachable {
 			c.Message = ""
 		}
 	}

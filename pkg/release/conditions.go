@@ -22,7 +22,7 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 		}
 		all = append(all, condition(kind, metav1.ConditionTrue, d.Reason, d.Message))
 	}
-	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), evidenceCurrent(o))
+	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), reachable(o), evidenceCurrent(o))
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) metav1.Condition {
@@ -122,6 +122,17 @@ func isolated(o Observation) metav1.Condition {
 		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSelectorReverted, "the Service's selector was written back; callers past the routes may meet the canary")
 	}
 	return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonIsolated, "only routed traffic reaches a canary")
+}
+
+func reachable(o Observation) metav1.Condition {
+	kind := v1alpha1.ConditionReachable
+	switch {
+	case o.External:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "the destinations are reached by their owner's rules")
+	case len(o.Canary.Relaxed) > 0:
+		return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonRulesRelaxed, strings.Join(o.Canary.Relaxed, "; "))
+	}
+	return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonSameRules, "the canary's pods are met by the rules by which the stable's are")
 }
 
 func evidenceCurrent(o Observation) metav1.Condition {

@@ -139,6 +139,8 @@ type Canary struct {
 	Number int64
 	// RulesDue: the copies of the DestinationRules that callers of the Service go by are not what they have to be; RuleExists: one is there.
 	RulesDue, RuleExists bool
+	// Relaxed are sentences about rules for the user's Service that do not hold for the canary, because they would leave callers without a pod.
+	Relaxed []string
 }
 
 // Routes are the VirtualServices that route to the Service.

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -80,5 +82,30 @@ func TestConditionsSayWhatARunningReleaseWaitsFor(t *testing.T) {
 				t.Errorf("%s is %+v, want %s: ...%s\n%s", c.kind, got, c.reason, c.says, w.out.tail())
 			}
 		})
+	}
+}
+
+func TestRulesThatDoNotHoldForTheCanaryAreNamedBeforeItsFirstWeight(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	edit(w, w.service(), func(s *corev1.Service) {
+		s.Spec.InternalTrafficPolicy = ptr.To(corev1.ServiceInternalTrafficPolicyLocal)
+	})
+	w.destinationRule(namespace, "")
+	rule := w.store.FindKind("DestinationRule", namespace, web).DeepCopy()
+	rule.Object["spec"].(map[string]any)["trafficPolicy"] = map[string]any{"outlierDetection": map[string]any{"consecutive5xxErrors": int64(1)}}
+	w.store.Put(rule)
+	w.playAll(t, []string{"wait 5s", "push v2"})
+	if step := w.record().Step; step != 0 {
+		t.Fatalf("the release is at step %d", step)
+	}
+	got := meta.FindStatusCondition(w.shift().Status.Conditions, v1alpha1.ConditionReachable)
+	for _, words := range []string{"internalTrafficPolicy of Service web", "outlierDetection of DestinationRule web"} {
+		if got == nil || got.Reason != string(v1alpha1.ReasonRulesRelaxed) || !strings.Contains(got.Message, words) {
+			t.Errorf("the condition is %+v, which does not name %s", got, words)
+		}
+	}
+	if w.canaryService().Spec.InternalTrafficPolicy != nil {
+		t.Error("the canary's pods are met from their own node alone")
 	}
 }

@@ -20,14 +20,16 @@ type Rules struct {
 	Copies []*unstructured.Unstructured
 	// Problem is one sentence that says why the canary would be met in another way all the same, and what to do; empty when it would not.
 	Problem string
+	// Relaxed are sentences about what does not hold for the canary though it holds for the Service: see Relaxed.
+	Relaxed []string
 }
 
 // RulesFor returns what the canary's Service needs beside these DestinationRules, of all namespaces, Stagger's own left out.
 //
 // A proxy takes the rules of its own namespace, else those of the Service's, else those of the root namespace, as far as they are exported to
 // it; in each those of the most specific host; and of several the one whose workloadSelector selects it (Istio's pilot/pkg/model:
-// PushContext.destinationRule, SidecarScope.DestinationRule). So a copy stands in the namespace of its rule and differs from it in the host
-// alone: whoever finds the rule for the Service finds the copy for the canary. A wildcard that covers both hosts needs none.
+// PushContext.destinationRule, SidecarScope.DestinationRule). So a copy stands in the namespace of its rule and differs from it in the host,
+// and in what is Relaxed: whoever finds the rule for the Service finds the copy for the canary. A wildcard that covers both hosts needs none.
 func RulesFor(rules []*unstructured.Unstructured, t Target) Rules {
 	var out Rules
 	stable, canary := map[string][]*unstructured.Unstructured{}, map[string][]*unstructured.Unstructured{}
@@ -68,7 +70,7 @@ func (r *Rules) add(stable, canary []*unstructured.Unstructured, t Target) {
 			named(stable[denied]), t.Host(), t.CanaryHost(), v1alpha1.AllowAnnotation, t.Namespace)
 	default:
 		for i, dr := range stable {
-			r.Copies = append(r.Copies, t.copyOf(dr, i))
+			r.Copies, r.Relaxed = append(r.Copies, t.copyOf(dr, i)), append(r.Relaxed, Relaxed(dr)...)
 		}
 	}
 }
@@ -118,13 +120,17 @@ func sameRule(a, b *unstructured.Unstructured) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// copyOf is the copy of the rule that is the i-th of its namespace, from 0.
+// copyOf is the copy of the rule that is the i-th of its namespace, from 0. What would leave callers without a pod, because the canary has few, is
+// relaxed: see Relaxed.
 func (t Target) copyOf(dr *unstructured.Unstructured, i int) *unstructured.Unstructured {
 	spec := map[string]any{}
 	if user, ok := dr.DeepCopy().Object["spec"].(map[string]any); ok {
 		spec = user
 	}
 	spec["host"] = t.CanaryHost()
+	for _, policy := range trafficPolicies(spec) {
+		relax(policy)
+	}
 	return object("DestinationRule", dr.GetNamespace(), t.copyName(dr.GetNamespace(), i), dr.GetLabels(), spec)
 }
 

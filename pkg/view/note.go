@@ -32,6 +32,7 @@ var notedConditions = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionTrafficShifted, "TRAFFIC"},
 	{v1alpha1.ConditionWorkloadReady, "PODS"},
 	{v1alpha1.ConditionIsolated, "ISOLATION"},
+	{v1alpha1.ConditionReachable, "REACH"},
 	// What these say of the same cause in general comes after what those say in detail.
 	{v1alpha1.ConditionReconciling, "HELD"},
 	{v1alpha1.ConditionReady, "WAITING"},
@@ -70,6 +71,8 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted:
 		return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonNoTraffic))
+	case v1alpha1.ConditionReachable:
+		return runs && c.Reason == string(v1alpha1.ReasonRulesRelaxed)
 	case v1alpha1.ConditionEvidenceCurrent:
 		early := r != nil && r.State == v1alpha1.StatePreparing && c.Reason != string(v1alpha1.ReasonPrometheusUnreachable)
 		return c.Status == metav1.ConditionFalse && !early && (runs || c.Reason == string(v1alpha1.ReasonPrometheusUnreachable))

@@ -283,6 +283,7 @@ var checked = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionWorkloadReady, "Pods"},
 	{v1alpha1.ConditionTrafficShifted, "Routes"},
 	{v1alpha1.ConditionIsolated, "Isolation"},
+	{v1alpha1.ConditionReachable, "Reach"},
 	{v1alpha1.ConditionEvidenceCurrent, "Evidence"},
 }
 

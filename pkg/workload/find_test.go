@@ -61,7 +61,7 @@ func TestFindSaysWhatIsBehindAServiceOrWhyItCannotBeReleased(t *testing.T) {
 		"an ExternalName Service": {
 			svc: edit(service(), func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeExternalName }), reason: ExternalName, says: "spec.type",
 		},
-		"a Service without a selector": {svc: edit(service(), func(s *corev1.Service) { s.Spec.Selector = nil }), reason: NoSelector, says: "spec.selector"},
+		"a Service without a selector":     {svc: edit(service(), func(s *corev1.Service) { s.Spec.Selector = nil }), reason: NoSelector, says: "spec.selector"},
 		"a headless Service without ports": {svc: edit(service(), func(s *corev1.Service) { s.Spec.Ports = nil }), reason: NoPorts, says: "spec.ports"},
 		"a Service whose owner pinned it to one version": {
 			svc: edit(service(), func(s *corev1.Service) { s.Spec.Selector[HashLabel] = stableHash }), reason: SelectorPinned, says: "remove that key",

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
@@ -39,6 +40,7 @@ func narrowed(svc *corev1.Service, hashes []string) bool {
 
 // CanaryService is the Service of the canary arm: that of the user as far as callers in the mesh can tell, of type ClusterIP, and its
 // selector narrowed to the canary's hash. It takes the labels that come along (see Inherited), and of annotations those that steer the mesh.
+// What would leave callers without a pod, because the canary has few, is left out: see Relaxed.
 func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hashes ...string) *corev1.Service {
 	s := svc.Spec.DeepCopy()
 	for i := range s.Ports {
@@ -59,11 +61,19 @@ func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hash
 			SessionAffinityConfig:    s.SessionAffinityConfig,
 			IPFamilies:               s.IPFamilies,
 			IPFamilyPolicy:           s.IPFamilyPolicy,
-			InternalTrafficPolicy:    s.InternalTrafficPolicy,
 			TrafficDistribution:      s.TrafficDistribution,
 			PublishNotReadyAddresses: s.PublishNotReadyAddresses,
 		},
 	}
+}
+
+// Relaxed says in a sentence what of the user's Service does not hold for that of the canary, and why; empty where all does.
+func Relaxed(svc *corev1.Service) string {
+	if ptr.Deref(svc.Spec.InternalTrafficPolicy, "") != corev1.ServiceInternalTrafficPolicyLocal {
+		return ""
+	}
+	return fmt.Sprintf("spec.internalTrafficPolicy of Service %s keeps callers to pods of their own node; "+
+		"it does not hold for the canary, which may have no pod there, so its pods are met from all nodes", svc.Name)
 }
 
 func meshKeys(m map[string]string) map[string]string {

@@ -2,10 +2,12 @@ package workload
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
@@ -208,5 +210,16 @@ func TestTheFirstLeverSendsTheCanarysTrafficToStablePodsAndSaysSo(t *testing.T) 
 	bare := edit(canaryService(), func(s *corev1.Service) { s.Annotations = nil })
 	if got := mustApply(t, bare, Abort(bare, stableHash, 7)); got.Annotations[v1alpha1.AbortedAnnotation] != "7" {
 		t.Errorf("annotations = %v, want the mark also where there were none", got.Annotations)
+	}
+}
+
+func TestTheCanarysPodsAreMetFromAllNodes(t *testing.T) {
+	svc := service()
+	if said := Relaxed(svc); !strings.Contains(said, "spec.internalTrafficPolicy of Service checkout") {
+		t.Errorf("says %q", said)
+	}
+	svc.Spec.InternalTrafficPolicy = ptr.To(corev1.ServiceInternalTrafficPolicyCluster)
+	if said := Relaxed(svc); said != "" {
+		t.Errorf("of a Service that is met from all nodes it says %q", said)
 	}
 }

@@ -59,6 +59,9 @@ func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
 	if was == nil || was.Number != is.Number {
 		was = &v1alpha1.Release{}
 		r.event(v, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
+		for _, sentence := range v.Facts.Canary.Relaxed {
+			r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
+		}
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
 		r.event(v, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))

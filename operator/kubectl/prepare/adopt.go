@@ -235,6 +235,9 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
 	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
+	if relaxed := workload.Relaxed(service); relaxed != "" {
+		a.Careful = append(a.Careful, relaxed)
+	}
 	return previewRules(ctx, c, t, a)
 }
 
@@ -248,6 +251,7 @@ func previewRules(ctx context.Context, c cli.Cluster, t routing.Target, a *view.
 	if a.Obstacle == "" {
 		a.Obstacle = needed.Problem
 	}
+	a.Careful = append(a.Careful, needed.Relaxed...)
 	for _, rule := range needed.Copies {
 		a.Later = append(a.Later, "DestinationRule "+rule.GetNamespace()+"/"+rule.GetName()+", a copy of the one there for the Service")
 	}

@@ -18,6 +18,9 @@ const (
 	ConditionTrafficShifted = "TrafficShifted"
 	// ConditionIsolated is True when only routed traffic reaches the canary.
 	ConditionIsolated = "Isolated"
+	// ConditionReachable is True when nothing keeps callers from the pods of a canary that has few; its message names the rules that do not hold
+	// for the canary for that.
+	ConditionReachable = "Reachable"
 	// ConditionEvidenceCurrent is True when counts are fresh.
 	ConditionEvidenceCurrent = "EvidenceCurrent"
 	// ConditionAccepted, of a ShiftPolicy, is False when the plan contradicts itself.
@@ -134,6 +137,10 @@ const (
 	ReasonCanaryAway Reason = "CanaryAway"
 	// ReasonIsolated: the Service's selector is narrowed to the stable, or no release runs.
 	ReasonIsolated Reason = "Isolated"
+	// ReasonSameRules: the canary's pods are met by the rules by which the stable's are.
+	ReasonSameRules Reason = "SameRules"
+	// ReasonRulesRelaxed: rules that would keep callers from the canary's few pods do not hold for it.
+	ReasonRulesRelaxed Reason = "RulesRelaxed"
 	// ReasonSelectorReverted: somebody wrote the Service's selector; it was put back.
 	ReasonSelectorReverted Reason = "SelectorReverted"
 	// ReasonSiblingServices: other Services select the same pods and see the canary's in proportion to their number.
