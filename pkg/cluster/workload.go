@@ -17,7 +17,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// crashGrace is how long a container that has crashed twice must have been running anew before it no longer counts as crashing.
+// crashGrace is the grace of pods: see workload.Norm.
 const crashGrace = 5 * time.Second
 
 // workload looks at the Deployment behind the Service, its ReplicaSets and their pods.
@@ -176,7 +176,7 @@ func setOf(rs *appsv1.ReplicaSet) release.Set {
 	return release.Set{Name: rs.Name, Hash: workload.HashOf(rs), Replicas: ptr.Deref(rs.Spec.Replicas, 1), Available: rs.Status.AvailableReplicas}
 }
 
-// health looks at the pods of both arms. What fails on both is not the version's fault.
+// health looks at the pods of both arms. What fails on both is not the version's fault, and what fails on few of its pods is theirs.
 func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	w, rec := &v.Facts.Workload, v.Facts.Release
 	if !v.running() {
@@ -188,11 +188,17 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
 	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
 	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
-	sick, well := workload.HealthOf(canary, now, crashGrace), workload.HealthOf(stable, now, crashGrace)
-	if len(sick.Crashing) > 0 && len(well.Crashing) == 0 {
-		w.Crashing = sick.Crashing[0].String()
-	} else if len(sick.Crashing) > 0 {
-		w.Obstacle = "containers of both versions crash: " + sick.Crashing[0].String()
+	sick := workload.HealthOf(canary, now, normOf(v.Canary, workload.StartsOf(stable)))
+	well := workload.HealthOf(stable, now, normOf(v.stable, nil))
+	if n := failing(sick); n > 0 {
+		switch {
+		case n <= release.MayBeAway(w.Canary.Pods):
+			w.Obstacle = fmt.Sprintf("%d of the canary's %d pods crash: %s", n, w.Canary.Pods, sick.Crashing[0])
+		case failing(well) > release.MayBeAway(w.Stable.Pods):
+			w.Obstacle = "containers of both versions crash: " + sick.Crashing[0].String()
+		default:
+			w.Crashing = sick.Crashing[0].String()
+		}
 	}
 	if len(sick.NotStarting) > 0 && w.Obstacle == "" {
 		w.Obstacle = sick.NotStarting[0].String()
@@ -202,6 +208,24 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 			w.Obstacle = o.String()
 		}
 	}
+}
+
+// normOf is what is normal for the pods of a ReplicaSet.
+func normOf(rs *appsv1.ReplicaSet, starts map[string]int32) workload.Norm {
+	n := workload.Norm{Grace: crashGrace, Starts: starts}
+	if rs != nil {
+		n.Template = &rs.Spec.Template
+	}
+	return n
+}
+
+// failing is how many pods crash.
+func failing(h workload.Health) int32 {
+	pods := map[string]bool{}
+	for _, f := range h.Crashing {
+		pods[f.Pod] = true
+	}
+	return int32(len(pods))
 }
 
 func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {

@@ -212,15 +212,16 @@ func (w *world) between(share int64) []any {
 	return []any{weighing(stable, routing.Whole-share), weighing(canary, share)}
 }
 
-// hurt makes pods of a version crash, stay unready or not start at all; fail takes one of them away, heal makes all well.
+// hurt makes pods of a version crash, all or one, stumble at their start, stay unready or not start at all; fail takes one of them away,
+// heal makes all well.
 func (w *world) hurt(of, fault string) error {
 	switch f := inmemory.Fault(fault); f {
-	case inmemory.Crash, inmemory.Unready, inmemory.Quota, inmemory.Fail:
+	case inmemory.Crash, inmemory.Unready, inmemory.Quota, inmemory.Fail, inmemory.CrashOne, inmemory.Stumble:
 		w.controllers.Hurt(image(of), f)
 	case "heal":
 		w.controllers.Hurt(image(of), "")
 	default:
-		return fmt.Errorf("pods crash, are unready, meet a quota, fail or heal; not %q", fault)
+		return fmt.Errorf("pods crash, crash one, stumble, are unready, meet a quota, fail or heal; not %q", fault)
 	}
 	return nil
 }

@@ -7,9 +7,12 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// enough says whether so many available pods of all that are wanted can carry a version: one in ten may be away, as during an upgrade of
-// the nodes. Below ten pods none may.
-func enough(available, wanted int32) bool { return available >= wanted-wanted/10 }
+// MayBeAway is how many of so many pods of a version may be away, or fail, without its being held or blamed for that: one in ten, as during
+// an upgrade of the nodes. Below ten pods it is none.
+func MayBeAway(pods int32) int32 { return pods / 10 }
+
+// enough says whether so many available pods of all that are wanted can carry a version.
+func enough(available, wanted int32) bool { return available >= wanted-MayBeAway(wanted) }
 
 // podsFor scales the canary for a share and waits for its pods, and for the stable's, to which an abort would go back. A person who leaves
 // the weight with a reason does not wait for the stable's: what is released may be its cure.

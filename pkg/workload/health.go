@@ -15,9 +15,40 @@ const (
 	crashLoop  = "CrashLoopBackOff"
 	statusLost = "ContainerStatusUnknown" // the node lost sight of the container
 
-	// forgiven is how long a container must run for the kubelet to forget its crashes.
+	// forgiven is how long a container must run for the kubelet to forget its crashes. Exits within it of the pod's beginning are of its start.
 	forgiven = 10 * time.Minute
+	// well is how long a container must run and be ready not to count as crashing.
+	well = time.Minute
+	// usualStarts is how often a container may exit while its pod starts, as one does that is there before its proxy or its database.
+	usualStarts = 2
 )
+
+// Norm is what is normal for pods. The zero Norm judges all containers, at once.
+type Norm struct {
+	// Grace is how long a container that has crashed twice must have been running anew before it no longer counts as crashing, and how long
+	// what does not serve may take to.
+	Grace time.Duration
+	// Template is that of the pods' ReplicaSet: its containers can blame a version. Those that were added to the pods, and sidecars (init
+	// containers that are always restarted), are helpers and blame nobody. Nil: all but sidecars can.
+	Template *corev1.PodTemplateSpec
+	// Starts is how often a container of each name may exit while its pod starts; two times where it says less. See StartsOf.
+	Starts map[string]int32
+}
+
+// StartsOf is how often the containers of pods that run well have exited while the pods started: the most for each name. What has
+// exited later is left out, for nobody knows which of the exits were at the start.
+func StartsOf(pods []*corev1.Pod) map[string]int32 {
+	starts := map[string]int32{}
+	for _, p := range pods {
+		for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+			exit := c.LastTerminationState.Terminated // c.Ready: it serves, or is an init container that is done
+			if c.Ready && exit != nil && exit.FinishedAt.Sub(p.CreationTimestamp.Time) < forgiven {
+				starts[c.Name] = max(starts[c.Name], c.RestartCount)
+			}
+		}
+	}
+	return starts
+}
 
 // Health is what the pods of one arm say about themselves. How many are available is the ReplicaSet's matter.
 type Health struct {
@@ -60,21 +91,22 @@ func (o Obstacle) String() string {
 	return fmt.Sprintf("%s: %s: %s", o.On, o.Reason, o.Message)
 }
 
-// HealthOf looks at the containers of the pods, init containers and sidecars included. A container is crashing once it has exited twice
-// and its last life began at least grace ago, or once it has exited three times; a life of ten minutes, or ten minutes since, make up for the
-// exits before. Pods that are being deleted, were evicted or have ended say nothing. What has not started is an obstacle at once where the API gives a cause, else after grace.
-func HealthOf(pods []*corev1.Pod, now time.Time, grace time.Duration) Health {
+// HealthOf looks at the containers of the pods, init containers included. A container is crashing once it has exited twice and its last life
+// began at least the norm's grace ago, or once it has exited three times; while its pod starts it may exit as often as the norm says. A
+// minute in which it runs and is ready, a life of ten minutes, or ten minutes since, make up for the exits before. Pods that are being
+// deleted, were evicted or have ended say nothing. What has not started is an obstacle at once where the API gives a cause, else after grace.
+func HealthOf(pods []*corev1.Pod, now time.Time, norm Norm) Health {
 	var h Health
 	for _, p := range pods {
 		if gone(p) {
 			continue
 		}
-		failures := failing(p, now, grace)
+		failures := norm.failing(p, now)
 		h.Crashing = append(h.Crashing, failures...)
 		if len(failures) > 0 {
 			continue
 		}
-		if o, found := obstacle(p, now, grace); found {
+		if o, found := obstacle(p, now, norm.Grace); found {
 			h.NotStarting = append(h.NotStarting, o)
 		}
 	}
@@ -104,22 +136,29 @@ func Blocked(rs *appsv1.ReplicaSet) (Obstacle, bool) {
 	return Obstacle{}, false
 }
 
-func failing(p *corev1.Pod, now time.Time, grace time.Duration) []Failure {
+func (n Norm) failing(p *corev1.Pod, now time.Time) []Failure {
 	once := runOnce(p)
 	var failures []Failure
 	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		exit := lastExit(&c)
-		if exit == nil || exit.Reason == statusLost || (once[c.Name] && exit.ExitCode == 0) {
+		ends, init := once[c.Name]
+		if exit == nil || exit.Reason == statusLost || ends && exit.ExitCode == 0 || init && !ends || !n.owns(c.Name) {
 			continue
 		}
-		if repeated(p, &c, exit, now, grace) {
+		if n.repeated(p, &c, exit, now) {
 			failures = append(failures, Failure{Pod: p.Name, Container: c.Name, Reason: why(&c, exit), ExitCode: exit.ExitCode, Restarts: c.RestartCount})
 		}
 	}
 	return failures
 }
 
-// runOnce names the init containers that are meant to end.
+// owns says whether a container is the version's own.
+func (n Norm) owns(name string) bool {
+	return n.Template == nil || slices.ContainsFunc(slices.Concat(n.Template.Spec.InitContainers, n.Template.Spec.Containers),
+		func(c corev1.Container) bool { return c.Name == name })
+}
+
+// runOnce says of each init container whether it is meant to end; the others are sidecars.
 func runOnce(p *corev1.Pod) map[string]bool {
 	once := map[string]bool{}
 	for _, c := range p.Spec.InitContainers {
@@ -138,7 +177,7 @@ func lastExit(c *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 	return c.LastTerminationState.Terminated
 }
 
-func repeated(p *corev1.Pod, c *corev1.ContainerStatus, exit *corev1.ContainerStateTerminated, now time.Time, grace time.Duration) bool {
+func (n Norm) repeated(p *corev1.Pod, c *corev1.ContainerStatus, exit *corev1.ContainerStateTerminated, now time.Time) bool {
 	began, ended := exit.StartedAt.Time, exit.FinishedAt.Time
 	if began.Before(p.CreationTimestamp.Time) { // a container that could not be started carries the epoch
 		began = ended
@@ -149,12 +188,25 @@ func repeated(p *corev1.Pod, c *corev1.ContainerStatus, exit *corev1.ContainerSt
 		exits++
 	}
 	switch looping := waiting(c) == crashLoop; {
-	case exits < 3 && now.Sub(began) < grace:
+	case runs && c.Ready && now.Sub(c.State.Running.StartedAt.Time) >= well:
+		return false
+	case starting(p, began, ended) && exits <= max(usualStarts, n.Starts[c.Name]):
+		return false
+	case exits < 3 && now.Sub(began) < n.Grace:
 		return false
 	case looping:
 		return true
 	}
 	return exits >= 2 && ended.Sub(began) < forgiven && (!runs || now.Sub(ended) < forgiven)
+}
+
+// starting says whether a life of a container was one before its pod was ready for the first time, as far as that can be seen.
+func starting(p *corev1.Pod, began, ended time.Time) bool {
+	if age := ended.Sub(p.CreationTimestamp.Time); age < 0 || age >= forgiven {
+		return false
+	}
+	ready := condition(p, corev1.PodReady)
+	return ready == nil || ready.Status == corev1.ConditionTrue || !ready.LastTransitionTime.After(began)
 }
 
 func why(c *corev1.ContainerStatus, exit *corev1.ContainerStateTerminated) string {

@@ -82,7 +82,12 @@ func TestContainersThatExitAgainAndAgainBlameTheVersion(t *testing.T) {
 		"an init container in a crash loop":          {initContainer(nil, 2, backoff, exited("Error", 1, time.Minute, 0)), "CrashLoopBackOff"},
 		"an init container that is done":             {initContainer(nil, 0, exited("Completed", 0, time.Minute, 30*time.Second), corev1.ContainerState{}), ""},
 		"an init container done for the third time":  {initContainer(nil, 2, exited("Completed", 0, time.Minute, 30*time.Second), corev1.ContainerState{}), ""},
-		"a sidecar that ends again and again":        {initContainer(sidecar, 2, running(), exited("Completed", 0, time.Minute, time.Second)), "Restarting"},
+		"a sidecar that ends again and again":        {initContainer(sidecar, 2, running(), exited("Completed", 0, time.Minute, time.Second)), ""},
+		"a sidecar that is killed for memory":        {initContainer(sidecar, 2, running(), exited("OOMKilled", 137, time.Minute, time.Second)), ""},
+		"two exits, and ready for a minute since": {func(p *corev1.Pod) {
+			container(2, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at(well)}}, exited("OOMKilled", 137, 2*time.Minute, well))(p)
+			p.Status.ContainerStatuses[0].Ready = true
+		}, ""},
 		"a pod that is being deleted": {func(p *corev1.Pod) {
 			container(5, backoff, exited("Error", 1, time.Minute, 0))(p)
 			p.DeletionTimestamp = ptr.To(at(0))
@@ -94,7 +99,7 @@ func TestContainersThatExitAgainAndAgainBlameTheVersion(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := HealthOf([]*corev1.Pod{pod(c.change)}, noon, grace)
+			got := HealthOf([]*corev1.Pod{pod(c.change)}, noon, Norm{Grace: grace})
 			reason := ""
 			for _, f := range got.Crashing {
 				reason += f.Reason
@@ -113,7 +118,7 @@ func TestContainersThatExitAgainAndAgainBlameTheVersion(t *testing.T) {
 }
 
 func TestAFailureSaysWhichContainerAndWhy(t *testing.T) {
-	got := HealthOf([]*corev1.Pod{pod(container(3, running(), exited("OOMKilled", 137, time.Minute, time.Second)))}, noon, grace).Crashing
+	got := HealthOf([]*corev1.Pod{pod(container(3, running(), exited("OOMKilled", 137, time.Minute, time.Second)))}, noon, Norm{Grace: grace}).Crashing
 	want := []Failure{{Pod: "checkout-a", Container: "app", Reason: "OOMKilled", ExitCode: 137, Restarts: 3}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("Crashing (-want +got):\n%s", d)
@@ -158,7 +163,7 @@ func TestPodsThatDoNotServeHoldAndSayWhy(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			h := HealthOf([]*corev1.Pod{pod(c.change...)}, noon, grace)
+			h := HealthOf([]*corev1.Pod{pod(c.change...)}, noon, Norm{Grace: grace})
 			var lines []string
 			for _, o := range h.NotStarting {
 				lines = append(lines, o.String())
@@ -180,7 +185,7 @@ func TestHealthIsInOrderWhateverTheOrderOfPods(t *testing.T) {
 	}
 	pull := container(0, waitingFor("ErrImagePull", ""), corev1.ContainerState{})
 	pods := []corev1.Pod{named("d", pull), named("b", loop), named("c", pull), named("a", loop)}
-	h := HealthOf(pointers(pods), noon, grace)
+	h := HealthOf(pointers(pods), noon, Norm{Grace: grace})
 	var got []string
 	for _, f := range h.Crashing {
 		got = append(got, f.Pod)
@@ -207,5 +212,74 @@ func TestAReplicaSetThatMayNotMakeItsPodsSaysWhy(t *testing.T) {
 		if o, found := Blocked(rs); found {
 			t.Errorf("%s: Blocked = %v, want nothing", name, o)
 		}
+	}
+}
+
+// started is a pod that began so long ago, was not ready since, and whose container exited so often: the last time after some seconds.
+func started(ago time.Duration, restarts int32, now corev1.ContainerState) *corev1.Pod {
+	return pod(func(p *corev1.Pod) {
+		p.CreationTimestamp = at(ago)
+		p.Status.Conditions[0] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: at(ago)}
+		container(restarts, now, exited("Error", 1, ago-12*time.Second, ago-14*time.Second))(p)
+	})
+}
+
+func TestExitsWhileAPodStartsAreMeasuredByTheHabit(t *testing.T) {
+	backoff := waitingFor("CrashLoopBackOff", "back-off")
+	wasReady := started(30*time.Second, 1, backoff)
+	wasReady.Status.Conditions[0].LastTransitionTime = at(16 * time.Second)
+	recovered := started(4*time.Minute, 3, running())
+	recovered.Status.Conditions[0].Status, recovered.Status.ContainerStatuses[0].Ready = corev1.ConditionTrue, true
+	recovered.Status.ContainerStatuses[0].State.Running.StartedAt = at(3 * time.Minute)
+	cases := map[string]struct {
+		pod   *corev1.Pod
+		habit map[string]int32
+		want  bool
+	}{
+		"twice":                       {started(30*time.Second, 1, backoff), nil, false},
+		"twice, and it runs":          {started(30*time.Second, 2, running()), nil, false},
+		"for the third time":          {started(30*time.Second, 2, backoff), nil, true},
+		"as often as the stable":      {started(30*time.Second, 3, backoff), map[string]int32{"app": 4}, false},
+		"more often than the stable":  {started(30*time.Second, 4, backoff), map[string]int32{"app": 4}, true},
+		"as often as another does":    {started(30*time.Second, 2, backoff), map[string]int32{"proxy": 4}, true},
+		"twice, and it had been well": {wasReady, nil, true},
+		"often, and it is well":       {recovered, nil, false},
+		"twice in a quarter":          {started(15*time.Minute, 1, backoff), nil, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := HealthOf([]*corev1.Pod{c.pod}, noon, Norm{Grace: 5 * time.Second, Starts: c.habit}).Crashing
+			if (len(got) > 0) != c.want {
+				t.Errorf("crashing: %v, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheHabitOfAVersionIsWhatItsPodsDidWhileTheyStarted(t *testing.T) {
+	ready := func(p *corev1.Pod) *corev1.Pod {
+		p.Status.ContainerStatuses[0].Ready = true
+		return p
+	}
+	later := ready(started(72*time.Hour, 40, running()))
+	later.Status.ContainerStatuses[0].LastTerminationState = exited("OOMKilled", 137, 2*time.Hour, time.Hour)
+	prepared := pod(initContainer(nil, 3, exited("Completed", 0, time.Hour, time.Hour), exited("Error", 1, time.Hour, time.Hour)))
+	prepared.Status.InitContainerStatuses[0].Name, prepared.Status.InitContainerStatuses[0].Ready = "prepare", true
+	got := StartsOf([]*corev1.Pod{ready(started(72*time.Hour, 2, running())), ready(started(time.Hour, 3, running())), later, started(time.Minute, 9, running()), prepared})
+	if d := cmp.Diff(map[string]int32{"app": 3, "prepare": 3}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestContainersThatWereAddedToAPodBlameNobody(t *testing.T) {
+	loop := pod(container(5, waitingFor("CrashLoopBackOff", ""), exited("Error", 1, time.Minute, time.Second)))
+	template := func(name string) *corev1.PodTemplateSpec {
+		return &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: name}}}}
+	}
+	if got := HealthOf([]*corev1.Pod{loop}, noon, Norm{Template: template("other")}).Crashing; len(got) > 0 {
+		t.Errorf("crashing: %v", got)
+	}
+	if got := HealthOf([]*corev1.Pod{loop}, noon, Norm{Template: template("app")}).Crashing; len(got) != 1 {
+		t.Errorf("crashing: %v, want the version's own container", got)
 	}
 }

@@ -126,7 +126,7 @@ func counted(pods []*corev1.Pod, now time.Time) *view.Pods {
 			p.Ready++
 		}
 	}
-	health := workload.HealthOf(pods, now, 0)
+	health := workload.HealthOf(pods, now, workload.Norm{})
 	for _, f := range health.Crashing {
 		p.Odd = append(p.Odd, f.String())
 	}

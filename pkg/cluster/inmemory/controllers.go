@@ -27,6 +27,9 @@ const (
 	// Crash: their container exits again and again. Unready: they run and never become ready.
 	Crash   Fault = "crash"
 	Unready Fault = "unready"
+	// CrashOne: the container of one of them exits again and again. Stumble: each exits twice at its start, and runs then.
+	CrashOne Fault = "crash one"
+	Stumble  Fault = "stumble"
 	// Quota: they are not made. Fail: one of them is not ready.
 	Quota Fault = "quota"
 	Fail  Fault = "fail"
@@ -304,7 +307,19 @@ func (c *Controllers) stateOf(s *Store, p *corev1.Pod, fault Fault, index int) c
 	age := s.Now.Sub(p.CreationTimestamp.Time)
 	running := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: p.CreationTimestamp}}}
 	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: p.CreationTimestamp}
+	if fault == CrashOne && index == 0 {
+		fault = Crash
+	}
 	switch {
+	case fault == Stumble:
+		began := p.CreationTimestamp.Add(time.Second)
+		exit := &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", StartedAt: metav1.NewTime(began), FinishedAt: metav1.NewTime(began.Add(time.Second))}
+		running.LastTerminationState = corev1.ContainerState{Terminated: exit}
+		if age < c.Startup {
+			running.RestartCount, running.State = 1, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+			break
+		}
+		running.RestartCount, running.Ready, ready.Status = 2, true, corev1.ConditionTrue
 	case fault == Crash && age >= c.Crashes:
 		exit := &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", StartedAt: p.CreationTimestamp, FinishedAt: p.CreationTimestamp}
 		running.RestartCount, running.State = 3, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
