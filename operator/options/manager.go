@@ -22,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // FieldOwner is the field manager of everything the operator writes.
@@ -115,10 +116,14 @@ func (o Options) cache() cache.Options {
 
 func whole(object any) (any, error) { return object, nil }
 
-// slimPod keeps of a pod whose it is, where it runs and how it fares: most of the memory of a cluster's cache is pod specs.
+// slimPod keeps of a pod whose it is, where it runs, what it was given and how it fares: most of the memory of a cluster's cache is pod specs.
 func slimPod(object any) (any, error) {
 	if p, ok := object.(*corev1.Pod); ok {
+		given, by := p.Annotations[workload.VPAAnnotation]
 		p.ManagedFields, p.Annotations = nil, nil
+		if by {
+			p.Annotations = map[string]string{workload.VPAAnnotation: given}
+		}
 		p.Spec = corev1.PodSpec{
 			NodeName: p.Spec.NodeName, RestartPolicy: p.Spec.RestartPolicy,
 			InitContainers: slimContainers(p.Spec.InitContainers), Containers: slimContainers(p.Spec.Containers),
@@ -130,7 +135,7 @@ func slimPod(object any) (any, error) {
 func slimContainers(full []corev1.Container) []corev1.Container {
 	slim := make([]corev1.Container, 0, len(full))
 	for _, c := range full {
-		slim = append(slim, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
+		slim = append(slim, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy, Resources: c.Resources})
 	}
 	return slim
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
@@ -65,21 +66,22 @@ func TestCachedPodsKeepWhatDecisionsNeed(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways
 	status := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "app", RestartCount: 3}}}
 	labels := map[string]string{"pod-template-hash": "abc"}
+	given := corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}}
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels, Annotations: map[string]string{"x": "y"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}}},
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels, Annotations: map[string]string{"x": "y", "vpaUpdates": "memory"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}}},
 		Spec: corev1.PodSpec{
 			NodeName: "n", ServiceAccountName: "s", Volumes: []corev1.Volume{{Name: "v"}},
 			InitContainers: []corev1.Container{{Name: "istio-proxy", RestartPolicy: &always}},
-			Containers:     []corev1.Container{{Name: "app", Image: "app:1", Env: []corev1.EnvVar{{Name: "SECRET"}}}},
+			Containers:     []corev1.Container{{Name: "app", Image: "app:1", Env: []corev1.EnvVar{{Name: "SECRET"}}, Resources: given}},
 		},
 		Status: status,
 	}
 	want := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: labels, Annotations: map[string]string{"vpaUpdates": "memory"}},
 		Spec: corev1.PodSpec{
 			NodeName:       "n",
 			InitContainers: []corev1.Container{{Name: "istio-proxy", RestartPolicy: &always}},
-			Containers:     []corev1.Container{{Name: "app", Image: "app:1"}},
+			Containers:     []corev1.Container{{Name: "app", Image: "app:1", Resources: given}},
 		},
 		Status: status,
 	}

@@ -188,6 +188,9 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
 	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
 	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
+	if v.stable != nil && v.Canary != nil {
+		w.Unequal = workload.Unequal(stable, canary, &v.stable.Spec.Template, &v.Canary.Spec.Template)
+	}
 	sick := workload.HealthOf(canary, now, normOf(v.Canary, workload.StartsOf(stable)))
 	well := workload.HealthOf(stable, now, normOf(v.stable, nil))
 	if n := failing(sick); n > 0 {
@@ -197,7 +200,7 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 		case failing(well) > release.MayBeAway(w.Stable.Pods):
 			w.Obstacle = "containers of both versions crash: " + sick.Crashing[0].String()
 		default:
-			w.Crashing = sick.Crashing[0].String()
+			w.Crashing = strings.TrimSuffix(sick.Crashing[0].String()+"; "+w.Unequal, "; ")
 		}
 	}
 	if len(sick.NotStarting) > 0 && w.Obstacle == "" {

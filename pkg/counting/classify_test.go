@@ -52,6 +52,8 @@ func TestOutcomesAreClassified(t *testing.T) {
 		"a class that is none":                    {Outcome{"7xx", "-", "", "http"}, Rules{}, Unclear},
 		"a call whose status is not reported":     {Outcome{"200", "-", "", "grpc"}, Rules{}, Unclear},
 		"a folded call without status":            {Outcome{"2xx", "-", "", "grpc"}, Rules{}, Unclear},
+		"gRPC-Web that nobody translates":         {Outcome{"200", "-", "", "http"}, Rules{}, Good},
+		"gRPC-Web that the reporter translates":   {Outcome{"200", "-", "2", "grpc"}, Rules{}, Bad},
 		"a call that was cut off":                 {Outcome{"200", "UR", "", "grpc"}, Rules{}, Bad},
 		"a call whose client left":                {Outcome{"200", "DC", "", "grpc"}, Rules{}, Unclear},
 		"a call that nobody implements":           {Outcome{"404", "-", "", "grpc"}, Rules{}, Bad},

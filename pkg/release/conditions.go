@@ -73,6 +73,9 @@ func workloadReady(o Observation) metav1.Condition {
 		return condition(kind, no, v1alpha1.ReasonCanaryNotReady,
 			strings.TrimSuffix(fmt.Sprintf("%d of %d pods of the canary are available: %s", w.Canary.Available, w.Canary.Replicas, w.Obstacle), ": "))
 	}
+	if w.Unequal != "" {
+		return condition(kind, yes, v1alpha1.ReasonPodsUnequal, "all pods wanted are available; "+w.Unequal)
+	}
 	return condition(kind, yes, v1alpha1.ReasonAvailable, "all pods wanted are available")
 }
 

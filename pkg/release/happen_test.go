@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -222,6 +223,23 @@ func (w *world) hurt(of, fault string) error {
 		w.controllers.Hurt(image(of), "")
 	default:
 		return fmt.Errorf("pods crash, crash one, stumble, are unready, meet a quota, fail or heal; not %q", fault)
+	}
+	return nil
+}
+
+// give lets a VerticalPodAutoscaler give the pods of a template so much memory.
+func (w *world) give(of, memory string) error {
+	q, err := resource.ParseQuantity(memory)
+	if err != nil {
+		return err
+	}
+	for _, p := range inmemory.List[*corev1.Pod](w.store) {
+		if p.Spec.Containers[0].Image == image(of) {
+			p = p.DeepCopy()
+			p.Annotations = map[string]string{workload.VPAAnnotation: "container 0: memory request"}
+			p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: q}
+			w.store.Put(p)
+		}
 	}
 	return nil
 }

@@ -99,6 +99,8 @@ type Workload struct {
 	Twin string
 	// Crashing says which container of the canary fails, and how; empty when none does.
 	Crashing string
+	// Unequal says what pods of the stable were given beyond their template that the canary's were not; empty when nothing.
+	Unequal string
 	// Obstacle says what keeps pods of the canary from starting; it blames nobody.
 	Obstacle string
 }

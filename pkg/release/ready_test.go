@@ -109,3 +109,17 @@ func TestRulesThatDoNotHoldForTheCanaryAreNamedBeforeItsFirstWeight(t *testing.T
 		t.Error("the canary's pods are met from their own node alone")
 	}
 }
+
+func TestWhatTheStableAloneWasGivenIsSaidBeforeTheFirstWeight(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.playAll(t, []string{"wait 5s", "pods of v1 are given 1Gi", "push v2", "wait 10s"})
+	o := w.observe().Facts
+	if o.Release.Step != 0 || o.Workload.Canary.Pods == 0 {
+		t.Fatalf("the canary has step %d and %d pods", o.Release.Step, o.Workload.Canary.Pods)
+	}
+	c := meta.FindStatusCondition(release.Conditions(o, release.Decide(o, w.store.Now)), v1alpha1.ConditionWorkloadReady)
+	if c == nil || c.Reason != string(v1alpha1.ReasonPodsUnequal) || !strings.Contains(c.Message, "requests.memory 1Gi, the canary's 0") {
+		t.Errorf("the pods' condition is %+v", c)
+	}
+}

@@ -169,6 +169,7 @@ func events() []event {
 		{"destination rule of NAMESPACE allowed", text((*world).allowCopy)},
 		{"no destination rule of NAMESPACE", text(func(w *world, s string) { w.store.Remove(w.store.FindKind("DestinationRule", s, web)) })},
 		{"pods of TEMPLATE FAULT", func(_ *testing.T, w *world, a []string) error { return w.hurt(a[0], a[1]) }},
+		{"pods of TEMPLATE are given MEMORY", func(_ *testing.T, w *world, a []string) error { return w.give(a[0], a[1]) }},
 		{"lose status", do((*world).loseStatus)},
 		{"kill", do((*world).restart)},
 		{"kill after VERB", text(func(w *world, s string) { w.death.verb = release.Verb(s) })},

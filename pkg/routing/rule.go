@@ -40,8 +40,8 @@ func RulesFor(rules []*unstructured.Unstructured, t Target) Rules {
 		case host == t.CanaryHost():
 			canary[dr.GetNamespace()] = append(canary[dr.GetNamespace()], dr)
 		case wildcard(host, t.Host()) != wildcard(host, t.CanaryHost()):
-			out.refuse("DestinationRule %s applies to one of the hosts %s and %s only, by its wildcard %s: give it the whole host of a Service, or one that begins with \"*.\"",
-				named(dr), t.Host(), t.CanaryHost(), host)
+			out.refuse("DestinationRule %s applies to one of the hosts %s and %s only, by its wildcard %s: "+
+				"give it the whole host of a Service, or one that begins with \"*.\"", named(dr), t.Host(), t.CanaryHost(), host)
 		}
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(canary)) {
@@ -66,8 +66,8 @@ func (r *Rules) add(stable, canary []*unstructured.Unstructured, t Target) {
 	case len(canary) > 0:
 		r.refuse(strangeRule, named(canary[0]), t.CanaryHost(), t.Host())
 	case denied >= 0:
-		r.refuse("DestinationRule %s applies to callers of %s, and would need a copy beside it for the canary's host %s: annotate it with %s: %s, or write the copy",
-			named(stable[denied]), t.Host(), t.CanaryHost(), v1alpha1.AllowAnnotation, t.Namespace)
+		r.refuse("DestinationRule %s applies to callers of %s, and would need a copy beside it for the canary's host %s: "+
+			"annotate it with %s: %s, or write the copy", named(stable[denied]), t.Host(), t.CanaryHost(), v1alpha1.AllowAnnotation, t.Namespace)
 	default:
 		for i, dr := range stable {
 			r.Copies, r.Relaxed = append(r.Copies, t.copyOf(dr, i)), append(r.Relaxed, Relaxed(dr)...)

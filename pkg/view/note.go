@@ -69,8 +69,9 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		return c.Status == metav1.ConditionTrue && c.Reason != string(v1alpha1.ReasonAborted)
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
-	case v1alpha1.ConditionTrafficShifted:
-		return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonNoTraffic))
+	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
+		careful := []v1alpha1.Reason{v1alpha1.ReasonNoTraffic, v1alpha1.ReasonPodsUnequal}
+		return runs && (c.Status == metav1.ConditionFalse || slices.Contains(careful, v1alpha1.Reason(c.Reason)))
 	case v1alpha1.ConditionReachable:
 		return runs && c.Reason == string(v1alpha1.ReasonRulesRelaxed)
 	case v1alpha1.ConditionEvidenceCurrent:

@@ -53,7 +53,8 @@ func Setup(m manager.Manager) error {
 var managementChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	was, wasThere := e.ObjectOld.GetAnnotations()[v1alpha1.PolicyAnnotation]
 	is, isThere := e.ObjectNew.GetAnnotations()[v1alpha1.PolicyAnnotation]
-	return was != is || wasThere != isThere || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	labelled := !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
+	return labelled || was != is || wasThere != isThere || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
 // Reconcile is one pass over a Service and the TrafficShift of its name.

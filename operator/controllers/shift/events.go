@@ -31,8 +31,10 @@ func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
 	if is != nil && (was == nil || was.Reason != is.Reason) {
 		r.event(v, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
-	if message := notShifted(after); message != "" && notShifted(v.Shift) == "" {
-		r.event(v, corev1.EventTypeWarning, string(v1alpha1.ReasonNotShifted), message)
+	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotShifted, v1alpha1.ReasonPodsUnequal} {
+		if message := said(after, reason); message != "" && said(v.Shift, reason) == "" {
+			r.event(v, corev1.EventTypeWarning, string(reason), message)
+		}
 	}
 	if a := after.Status.LastAnswer; a != nil && after.Status.LastHandledCommand != before.LastHandledCommand {
 		kind, what := corev1.EventTypeNormal, "carried out"
@@ -43,13 +45,14 @@ func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
 	}
 }
 
-// notShifted is what the status says about traffic that is not as it was written; empty when it is.
-func notShifted(s *v1alpha1.TrafficShift) string {
-	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionTrafficShifted)
-	if c == nil || c.Reason != string(v1alpha1.ReasonNotShifted) {
-		return ""
+// said is what a condition says for that reason; empty when none does.
+func said(s *v1alpha1.TrafficShift, reason v1alpha1.Reason) string {
+	for _, c := range s.Status.Conditions {
+		if c.Reason == string(reason) {
+			return c.Message
+		}
 	}
-	return c.Message
+	return ""
 }
 
 func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {

@@ -131,6 +131,8 @@ const (
 	ReasonCurrent Reason = "Current"
 	// ReasonAvailable: the pods wanted are available.
 	ReasonAvailable Reason = "Available"
+	// ReasonPodsUnequal: they are, and something that goes by the owner of pods has given the stable's more than the canary's.
+	ReasonPodsUnequal Reason = "PodsUnequal"
 	// ReasonStableNotReady: pods of the stable are missing.
 	ReasonStableNotReady Reason = "StableNotReady"
 	// ReasonCanaryAway: no pod of the canary can answer; the stable has its traffic meanwhile, and the version is not blamed.
