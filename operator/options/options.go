@@ -64,7 +64,7 @@ type Source struct {
 	Matchers map[string]string `yaml:"matchers"`
 	// Parameters are added to every question, such as dedup: "true" for Thanos. The tenant of Mimir is a header: http_headers.
 	Parameters map[string]string `yaml:"parameters"`
-	// Jobs are the scrape jobs that carry Istio's metrics; empty: all are looked at, which costs Prometheus some work.
+	// Jobs are the scrape jobs whose metrics are counted; empty: all, which costs Prometheus some work.
 	Jobs []string `yaml:"jobs"`
 	// Lag and ScrapeInterval are evidence.lag and evidence.scrapeInterval of this source alone.
 	Lag            time.Duration `yaml:"lag"`

@@ -69,8 +69,12 @@ var left = []string{"DC", "DR"}
 var failedStatuses = []int{2, 4, 8, 12, 13, 14, 15}
 
 const (
-	lastGRPCStatus  = 16
-	tooManyRequests = 429
+	lastGRPCStatus     = 16
+	cancelled          = 1
+	switchingProtocols = 101
+	ok                 = 200
+	notModified        = 304
+	tooManyRequests    = 429
 
 	labelCode  = "response_code"
 	labelFlags = "response_flags"
@@ -111,6 +115,24 @@ func (r Rules) Classify(o Outcome) Class {
 		return Good
 	}
 	return Unclear
+}
+
+// ClientError says whether an outcome is an answer that is neither a success nor, by the zero Rules, a failure: a redirect, or a mistake of the
+// caller. Those are HTTP 3xx but 304 and 4xx, and the statuses of gRPC beside OK and the failures; not 1, cancelled, with which a client goes
+// away.
+func (o Outcome) ClientError() bool {
+	if (Rules{}).Classify(o) != Good {
+		return false
+	}
+	status, err := strconv.Atoi(reported(o.GRPC))
+	code, _ := o.code()
+	return err == nil && status > cancelled || code >= 300 && code < 500 && code != notModified
+}
+
+// plain says whether there is no other status than HTTP's 200.
+func (o Outcome) plain() bool {
+	code, folded := o.code()
+	return (code == ok || folded && code/100 == ok/100) && reported(o.GRPC) == "" && reported(o.Flags) == ""
 }
 
 // mistake is the class of HTTP 4xx.

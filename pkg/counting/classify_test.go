@@ -112,3 +112,48 @@ func TestALabelThatIsMissedIsNamed(t *testing.T) {
 		})
 	}
 }
+
+func TestClientErrorsAreToldFromSuccessAndFailure(t *testing.T) {
+	cases := map[string]struct {
+		outcome Outcome
+		want    bool
+	}{
+		"an answer":                      {Outcome{Code: "200", Flags: "-"}, false},
+		"a switch of protocols":          {Outcome{Code: "101", Flags: "-"}, false},
+		"a redirect":                     {Outcome{Code: "302", Flags: "-"}, true},
+		"nothing new":                    {Outcome{Code: "304", Flags: "-"}, false},
+		"no credentials":                 {Outcome{Code: "401", Flags: "-"}, true},
+		"not found":                      {Outcome{Code: "404", Flags: "-"}, true},
+		"no route":                       {Outcome{Code: "404", Flags: "NR"}, true},
+		"too many requests":              {Outcome{Code: "429", Flags: "-"}, true},
+		"folded":                         {Outcome{Code: "4xx", Flags: "-"}, true},
+		"a failure":                      {Outcome{Code: "503", Flags: "UH"}, false},
+		"a client that left":             {Outcome{Code: "0", Flags: "DC"}, false},
+		"a call that went well":          {Outcome{Code: "200", Flags: "-", GRPC: "0", Protocol: "grpc"}, false},
+		"a call that was cancelled":      {Outcome{Code: "200", Flags: "-", GRPC: "1", Protocol: "grpc"}, false},
+		"a call of what is not there":    {Outcome{Code: "200", Flags: "-", GRPC: "5", Protocol: "grpc"}, true},
+		"a call without credentials":     {Outcome{Code: "200", Flags: "-", GRPC: "16", Protocol: "grpc"}, true},
+		"a call that failed":             {Outcome{Code: "200", Flags: "-", GRPC: "14", Protocol: "grpc"}, false},
+		"a call that was refused before": {Outcome{Code: "403", Flags: "-", Protocol: "grpc"}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := c.outcome.ClientError(); got != c.want {
+				t.Errorf("%+v is a client error: %t", c.outcome, got)
+			}
+		})
+	}
+}
+
+func TestHowRequestsEndedIsCounted(t *testing.T) {
+	var got Counts
+	for _, o := range []Outcome{
+		{Code: "200", Flags: "-"}, {Code: "101", Flags: "-"}, {Code: "404", Flags: "NR"}, {Code: "500", Flags: "-"}, {Code: "0", Flags: "DC"},
+		{Code: "200", Flags: "-", GRPC: "0", Protocol: "grpc"}, {Code: "201", Flags: "-"}, {Code: "200", Flags: "UC"},
+	} {
+		got.Count(Rules{}, o, 2)
+	}
+	if want := (Counts{Requests: 14, Bad: 4, Unclear: 2, ClientErrors: 2, Upgraded: 2, Plain: 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

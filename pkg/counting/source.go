@@ -19,6 +19,10 @@ type Answer struct {
 	Unusable *Trouble
 	// Stable and Canary are what is known of the arms.
 	Stable, Canary ArmAnswer
+	// Doubt says why the counts suffice to accuse and not to clear; nil: they do.
+	Doubt *Trouble
+	// Remarks are sentences about how was counted, which people should know.
+	Remarks []string
 }
 
 // ArmAnswer is what a source says about one arm by one indicator.

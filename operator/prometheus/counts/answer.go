@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type reply struct {
 	freshness map[counting.Service]promql.Freshness
 	counts    map[counting.Service]counting.Counts
 	upTo      map[counting.Service]time.Time
+	copies    promql.Copies
 }
 
 // Counts gives the answers about an interval to take, each as soon as it is there: answers[i] is about of[first+i], by each of its
@@ -31,7 +33,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 	if len(of) == 0 {
 		return nil
 	}
-	scope := c.scopeNow()
+	scope := c.scopesNow()
 	// All is asked at once: a slow Prometheus is waited for once.
 	base := sync.OnceValue(func() error { return c.base(ctx, scope, over, of) })
 	go func() { _ = base() }() // Read where the answer is needed.
@@ -41,7 +43,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 			return err
 		}
 		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
-			return answer(p, i, fresh[i.Carrier()], counted[i])
+			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i))
 		}))
 		return nil
 	})
@@ -55,7 +57,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 // Complete returns up to when the reports about each release can be seen, by all of its indicators: for what is on its way from a remote
 // writer or another store nobody needs to set a delay.
 func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error) {
-	scope, now := c.scopeNow(), c.Clock.Now()
+	scope, now := c.scopesNow(), c.Clock.Now()
 	all := make([]time.Time, len(of))
 	err := inParts(of, func(first int, part []counting.Pair) error {
 		upTo, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
@@ -94,7 +96,7 @@ func completed(p counting.Pair, upTo map[counting.Indicator]reply) time.Time {
 }
 
 // slice asks how current the scrapes are and for the counts.
-func (c *Counter) slice(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) (fresh, counted map[counting.Indicator]reply, err error) {
+func (c *Counter) slice(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (fresh, counted map[counting.Indicator]reply, err error) {
 	var asked errgroup.Group
 	asked.Go(func() (err error) {
 		fresh, err = c.freshness(ctx, scope, over.End, of)
@@ -109,8 +111,8 @@ func (c *Counter) slice(ctx context.Context, scope promql.Scope, over counting.I
 }
 
 // base is an error when no counts of the interval can be believed.
-func (c *Counter) base(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) error {
-	b, err := batch(scope, counting.Indicator{}, of[:1])
+func (c *Counter) base(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) error {
+	b, err := batch(scope(counting.Indicator{}), counting.Indicator{}, of[:1])
 	if err != nil {
 		return err
 	}
@@ -121,13 +123,14 @@ func (c *Counter) base(ctx context.Context, scope promql.Scope, over counting.In
 	n, found, err := c.single(ctx, expr, over.End)
 	if err == nil && (!found || n == 0) {
 		return counting.Unusable{Trouble: counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
-			"%s (source %s) has no scrapes from before %s; counting begins anew when it has some", Kind, c.Name, over.Start.UTC().Format(time.RFC3339))}}
+			"%s (source %s) has no up from before %s: it is new, or up is not kept there; counting begins anew when it has some",
+			Kind, c.Name, over.Start.UTC().Format(time.RFC3339))}}
 	}
 	return err
 }
 
 // freshness asks how current the scrapes are: one query for each carrier.
-func (c *Counter) freshness(ctx context.Context, scope promql.Scope, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
+func (c *Counter) freshness(ctx context.Context, scope scopes, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
 	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
 		v, err := c.query(ctx, b.Freshness(), at)
 		if err != nil {
@@ -143,7 +146,7 @@ func (c *Counter) freshness(ctx context.Context, scope promql.Scope, at time.Tim
 }
 
 // counts asks for the counts of an interval: one query for each indicator, about the pairs that have it.
-func (c *Counter) counts(ctx context.Context, scope promql.Scope, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
+func (c *Counter) counts(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
 	return byIndicator(scope, of, itself, func(b promql.Batch, to *reply) error {
 		expr, err := b.Increments(over.Length())
 		if err != nil {
@@ -169,14 +172,14 @@ func itself(i counting.Indicator) counting.Indicator { return i }
 
 // byIndicator asks once for each of the pairs' indicators, or for what stands for them, all at once. What cannot be used is unusable for
 // that indicator alone.
-func byIndicator(scope promql.Scope, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
+func byIndicator(scope scopes, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
 	var asked errgroup.Group
 	var mu sync.Mutex
 	all := map[counting.Indicator]reply{}
 	for _, i := range indicators(of, stands) {
 		having := schemes(of, func(own counting.Indicator) bool { return stands(own) == i })
 		asked.Go(func() error {
-			to, err := one(scope, i, having, ask)
+			to, err := one(scope(i), i, having, ask)
 			mu.Lock()
 			defer mu.Unlock()
 			all[i] = to
@@ -254,15 +257,23 @@ func answersOf(of []counting.Pair, one func(counting.Pair, counting.Indicator) c
 }
 
 // answer is what is known of a pair by an indicator.
-func answer(p counting.Pair, i counting.Indicator, fresh, counted reply) counting.Answer {
+func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once promql.Once) counting.Answer {
 	a := reports(p, i, fresh)
 	switch {
 	case a.Unusable != nil:
+		return a
 	case counted.unusable != nil:
-		a = counting.Answer{Unusable: counted.unusable}
-	default:
-		count(&a.Stable, i, p.Stable, counted)
-		count(&a.Canary, i, p.Canary, counted)
+		return counting.Answer{Unusable: counted.unusable}
+	}
+	count(&a.Stable, i, p.Stable, counted)
+	count(&a.Canary, i, p.Canary, counted)
+	if once.Ambiguous != "" {
+		a.Doubt = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf("%s: %s", Kind, once.Ambiguous)}
+	}
+	for _, remark := range []string{once.Left, once.Twice} {
+		if remark != "" {
+			a.Remarks = append(a.Remarks, remark)
+		}
 	}
 	return a
 }
@@ -277,6 +288,10 @@ func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer
 
 func report(i counting.Indicator, arm counting.Service, f promql.Freshness) counting.ArmAnswer {
 	switch {
+	case !f.Current() && f.NoUp() > 0:
+		return counting.ArmAnswer{Reported: true, Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s of callers of %s is there, but no up of its job and instance: %s; nobody knows when these were scraped: keep up with the same labels, or scrape them directly",
+			i.Carrier(), arm, targetsOf(f.Unknown))}}
 	case f.Targets == 0:
 		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
 			"%s has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", Kind, i.Carrier(), arm)}}
@@ -285,6 +300,15 @@ func report(i counting.Indicator, arm counting.Service, f promql.Freshness) coun
 			"Only %d of %d proxies that call %s are scraped with success; nothing is counted until nine tenths are", f.Fresh, f.Targets, arm)}}
 	}
 	return counting.ArmAnswer{Reported: true}
+}
+
+// targetsOf names targets by their jobs.
+func targetsOf(jobs map[string]int) string {
+	var all []string
+	for _, job := range slices.Sorted(maps.Keys(jobs)) {
+		all = append(all, fmt.Sprintf("%d of job %q", jobs[job], job))
+	}
+	return strings.Join(all, ", ")
 }
 
 // count adds the counts to the answer. An arm without any that somebody reports about has series that begin anew, after a gap longer

@@ -27,8 +27,12 @@ func TestEachIndicatorIsCounted(t *testing.T) {
 	arm := func(requests, bad float64) counting.ArmAnswer {
 		return counting.ArmAnswer{Reported: true, Counts: counting.Counts{Requests: requests, Bad: bad}}
 	}
+	plain := func(a counting.ArmAnswer) counting.ArmAnswer {
+		a.Counts.Plain = a.Counts.Requests - a.Counts.Bad
+		return a
+	}
 	want := [][]counting.Answer{{
-		{Stable: arm(97, 2), Canary: arm(8, 1)},
+		{Stable: plain(arm(97, 2)), Canary: plain(arm(8, 1))},
 		{Stable: arm(97, 0), Canary: arm(8, 2)},
 		{Stable: arm(97, 0), Canary: arm(8, 1)},
 	}}
@@ -151,7 +155,7 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 		"the freshness has a warning": {fails(asksFreshness, warning), latency, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
 		"there is no history": {func(p *store) { p.targets = 0 }, counting.Indicator{}, counting.Trouble{
-			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no scrapes from before 2026-03-02T12:00:00Z; counting begins anew when it has some"}},
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no up from before 2026-03-02T12:00:00Z: it is new, or up is not kept there; counting begins anew when it has some"}},
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
 		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
@@ -168,6 +172,13 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 		"a bucket is missing": {hides(canary), latency, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has no bucket of istio_request_duration_milliseconds at 500ms of the callers of shop/checkout-canary; " +
 				"make the objective's threshold an edge of that histogram, and see that it is scraped"}},
+		"nobody has an up": {func(p *store) {
+			clear(p.requests)
+			p.unknown = model.Vector{{Metric: labels(stable, "fact", "unknown"), Value: 3}}
+			p.unknown[0].Metric["job"] = "federate"
+		}, counting.Indicator{}, counting.Trouble{
+			Reason:  v1alpha1.ReasonNoData,
+			Message: "istio_requests_total of callers of shop/checkout is there, but no up of its job and instance: 3 of job \"federate\"; nobody knows when these were scraped"}},
 		"nobody reports about the arms": {func(p *store) { clear(p.requests) }, orders, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has no orders_total of callers of shop/checkout; send it requests through the mesh, " +
 				"or check that the callers' proxies are scraped"}},

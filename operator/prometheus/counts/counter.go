@@ -69,7 +69,9 @@ type Counter struct {
 	mu       sync.Mutex
 	scope    promql.Scope
 	lag      time.Duration
-	measured time.Time // when lag and scrape interval were last found
+	once     map[counting.Indicator]promql.Once // how each proxy is counted once, by what carries the indicators
+	measured time.Time                          // when all of it was last found
+	of       []counting.Pair                    // of which releases
 }
 
 // New returns a Counter that has asked nothing yet, or an error that names the setting that cannot be used.
@@ -98,11 +100,32 @@ func (c *Counter) scopeFor(interval time.Duration) promql.Scope {
 	return s
 }
 
-// scopeNow is the scope with what is known of the scrape interval.
+// scopeNow is the scope with what is known of the scrape interval, whatever comes twice.
 func (c *Counter) scopeNow() promql.Scope {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.scope
+}
+
+// scopes are the scopes by which each proxy is counted once.
+type scopes func(counting.Indicator) promql.Scope
+
+func (c *Counter) scopesNow() scopes {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	scope, once := c.scope, c.once
+	return func(i counting.Indicator) promql.Scope {
+		own := scope
+		own.Without = once[i.Carrier()].Without
+		return own
+	}
+}
+
+// onceBy is how each proxy is counted once by an indicator.
+func (c *Counter) onceBy(i counting.Indicator) promql.Once {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.once[i.Carrier()]
 }
 
 // Check returns an error that names what cannot be asked about: the name of an arm, or an indicator.

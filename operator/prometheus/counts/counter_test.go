@@ -102,7 +102,7 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 		}
 		clock.SetTime(clock.Now().Add(5 * time.Second))
 	}
-	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3}, p.questions()); diff != "" {
+	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3, asksCopies: 3}, p.questions()); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)
 	}
 	p.fail = func(kind, time.Time) error { return errDown }
@@ -166,4 +166,68 @@ func reportedBy(pod, code string, values ...float64) *model.SampleStream {
 		s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnix(int64(60 * i)), Value: model.SampleValue(v)})
 	}
 	return s
+}
+
+// byJob are rows of an answer to the question which proxies come more than once: two jobs scrape the same one.
+func byJob(jobs ...string) model.Vector {
+	var v model.Vector
+	for _, job := range jobs {
+		v = append(v, &model.Sample{Metric: model.Metric{"proxy": "10.0.0.1", "source_workload": "front", "job": model.LabelValue(job)}, Value: 1})
+	}
+	return v
+}
+
+func TestProxiesThatAreScrapedTwiceAreCountedOnce(t *testing.T) {
+	c, p := newCounter(t)
+	p.copies = byJob("envoy-stats", "kubernetes-pods")
+	if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := counted(t, c, pair(counting.Indicator{}, latency, orders))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"the jobs envoy-stats and kubernetes-pods scrape the same proxies: job kubernetes-pods is left out"}
+	for i, a := range got[0] {
+		if i == 2 {
+			want = nil // the user's own counters come by other jobs
+		}
+		if diff := cmp.Diff(want, a.Remarks); diff != "" {
+			t.Errorf("indicator %d remarks (-want +got):\n%s", i, diff)
+		}
+	}
+	if !strings.Contains(p.exprs[0], `job!~"kubernetes-pods"`) {
+		t.Errorf("it is counted all the same: %s", p.exprs[0])
+	}
+}
+
+func TestWhatComesTwiceIsLookedForAgainForOtherReleases(t *testing.T) {
+	c, p := newCounter(t)
+	for range 2 {
+		for i := range 2 {
+			if err := c.Measure(t.Context(), []counting.Pair{named(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := p.questions()[asksCopies]; n != 4 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
+func TestTargetsThatCannotBeToldApartAreCountedAndProveNothing(t *testing.T) {
+	c, p := newCounter(t)
+	p.copies = model.Vector{{Metric: model.Metric{"fact": "ambiguous", "job": "envoy-stats"}, Value: 1}}
+	if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := counted(t, c, pair())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := got[0][0]
+	if a.Stable.Counts.Requests != 97 || a.Doubt == nil || a.Doubt.Reason != v1alpha1.ReasonNoData ||
+		!strings.Contains(a.Doubt.Message, "job envoy-stats has several samples of up for the same instance at a time") {
+		t.Errorf("%+v, %+v", a, a.Doubt)
+	}
 }

@@ -5,7 +5,8 @@
 //	counts of an interval     one for the source (is it old enough to be           answer.go
 //	                          believed?), and for every 250 releases one for
 //	                          freshness and one for each indicator
-//	how late it is            two for every 250 releases, once a minute            timing.go
+//	how late it is, and       three for every 250 releases, once a minute and      timing.go
+//	what comes twice          when there are other releases
 //	the past of a release     one range query for each indicator                   past.go
 //	the pods of a canary      one range query                                      past.go
 //
@@ -14,6 +15,9 @@
 //	warnings, or what cannot be a count             unusable for the indicator it was asked by, reason Stale
 //	no scrapes from before the interval             unusable for all, reason NoData
 //	fewer than nine tenths of the targets scraped   an arm whose reports are late, reason Stale
-//	nobody reports about the arm                    an arm whose reports are late, reason NoData
+//	nobody reports about the arm, or only targets
+//	without an up of their job and instance         an arm whose reports are late, reason NoData
+//	proxies that come by several jobs or replicas   a remark: one of them is counted, or why they are counted twice
+//	several up of one target at a time              counts with a doubt, reason NoData: they accuse and do not clear
 //	an arm that is reported, without counts         an arm that is not counted, reason NoData
 package counts

@@ -24,8 +24,8 @@ func TestThePastIsCountedStepByStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[counting.Service][]counting.Counts{
-		stable: {{Requests: 97, Bad: 2}, {}, {Requests: 7, Bad: 7}},
-		canary: {{Requests: 8, Bad: 1}, {}, {}},
+		stable: {{Requests: 97, Bad: 2, Plain: 95}, {}, {Requests: 7, Bad: 7}},
+		canary: {{Requests: 8, Bad: 1, Plain: 7}, {}, {}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -42,7 +42,7 @@ func TestTheMinutesOfAllPodsAreAddedUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]counting.Counts{"a": {Requests: 31}, "b": {Requests: 37, Bad: 7}}
+	want := map[string]counting.Counts{"a": {Requests: 31, Plain: 31}, "b": {Requests: 37, Bad: 7, Plain: 30}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

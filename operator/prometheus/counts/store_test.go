@@ -31,6 +31,7 @@ const (
 	asksInterval  kind = "interval"
 	asksDurations kind = "durations"
 	asksCustom    kind = "custom"
+	asksCopies    kind = "copies"
 )
 
 // store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
@@ -47,8 +48,14 @@ type store struct {
 	fail func(k kind, at time.Time) error
 	// hide keeps an arm out of the answers of requests.
 	hide func(s counting.Service, at time.Time) bool
+	// copies is the answer to the question which proxies come more than once.
+	copies model.Vector
 	// rogue are added to every answer of requests.
 	rogue model.Vector
+	// unknown are added to every answer of freshness.
+	unknown model.Vector
+	// exprs are the questions for requests.
+	exprs []string
 
 	// failRange is the answer to every question about a range of times, when it is set.
 	failRange error
@@ -117,6 +124,9 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	defer p.mu.Unlock()
 	k := kindOf(expr)
 	p.asked[k]++
+	if k == asksRequests {
+		p.exprs = append(p.exprs, expr)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -139,7 +149,9 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 	case asksInterval:
 		return scalar(p.interval), nil
 	case asksFreshness:
-		return p.freshness(expr, at), nil
+		return append(p.freshness(expr, at), p.unknown...), nil
+	case asksCopies:
+		return p.copies, nil
 	case asksRequests:
 		return append(p.counts(expr, at), p.rogue...), nil
 	case asksDurations:
@@ -258,7 +270,7 @@ func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleVa
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+		"(group by (proxy": asksCopies, "sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k
@@ -326,7 +338,7 @@ func TestStoreKnowsEveryQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksComplete: b.Complete(), asksLag: b.Lag(), asksInterval: b.ScrapeInterval()} {
+	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksComplete: b.Complete(), asksLag: b.Lag(), asksCopies: b.Copies(), asksInterval: b.ScrapeInterval()} {
 		if got := kindOf(expr); got != want {
 			t.Errorf("the question for %s is taken for %s", want, got)
 		}

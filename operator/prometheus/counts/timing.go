@@ -3,6 +3,7 @@ package counts
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,42 +26,76 @@ func (c *Counter) Timing() counting.Timing {
 	return counting.Timing{Lag: c.lag, Interval: c.scope.ScrapeInterval}
 }
 
-// Measure finds, once a minute, how far behind now to ask and how often is scraped, unless both are configured. What is not found
-// stays as it was.
+// Measure finds, once a minute and when there are other releases, how far behind now to ask and how often is scraped, unless they are
+// configured, and which proxies are scraped more than once. What is not found stays as it was.
 func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 	now := c.Clock.Now()
-	if !c.measureDue(now) {
+	if !c.measureDue(now, of) {
 		return nil
 	}
-	scope := c.scopeNow()
-	var longest struct {
-		sync.Mutex
-		lag, interval float64
-	}
+	scope := func(counting.Indicator) promql.Scope { return c.scopeNow() }
+	var mu sync.Mutex
+	var lag, interval float64
+	copies := map[counting.Indicator]promql.Copies{}
 	err := inParts(of, func(_ int, part []counting.Pair) error {
-		_, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, _ *reply) error {
-			lag, err := c.largest(ctx, b.Lag(), now)
+		asked, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
+			late, err := c.largest(ctx, b.Lag(), now)
 			if err != nil {
 				return err
 			}
-			interval, err := c.largest(ctx, b.ScrapeInterval(), now)
-			longest.Lock()
-			defer longest.Unlock()
-			longest.lag, longest.interval = max(longest.lag, lag), max(longest.interval, interval)
-			return err
+			between, err := c.largest(ctx, b.ScrapeInterval(), now)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			lag, interval = max(lag, late), max(interval, between)
+			mu.Unlock()
+			return c.copies(ctx, b, now, to)
 		})
+		mu.Lock()
+		defer mu.Unlock()
+		for i, r := range asked {
+			copies[i] = copies[i].And(r.copies)
+		}
 		return err
 	})
 	if err == nil {
-		c.found(now, seconds(longest.lag), seconds(longest.interval))
+		c.found(now, seconds(lag), seconds(interval))
+		c.foundCopies(copies, of)
 	}
 	return c.typed(err)
 }
 
-func (c *Counter) measureDue(now time.Time) bool {
+// copies asks by which ways the reports of the same proxies come.
+func (c *Counter) copies(ctx context.Context, b promql.Batch, at time.Time, to *reply) error {
+	v, err := c.query(ctx, b.Copies(), at)
+	if err != nil {
+		return err
+	}
+	read, err := promql.DecodeCopies(v)
+	if err != nil {
+		return c.unusable(err)
+	}
+	to.copies = to.copies.And(read)
+	return nil
+}
+
+// foundCopies chooses how each proxy is counted once.
+func (c *Counter) foundCopies(copies map[counting.Indicator]promql.Copies, of []counting.Pair) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return now.Sub(c.measured) >= measureEvery && (c.Lag == 0 || c.Scope.ScrapeInterval == 0)
+	once := map[counting.Indicator]promql.Once{}
+	for i, found := range copies {
+		once[i] = found.Choose(c.once[i])
+	}
+	c.once, c.of = once, slices.Clone(of)
+}
+
+func (c *Counter) measureDue(now time.Time, of []counting.Pair) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := slices.EqualFunc(of, c.of, func(a, b counting.Pair) bool { return a.Stable == b.Stable && a.Canary == b.Canary })
+	return len(of) > 0 && (now.Sub(c.measured) >= measureEvery || !same)
 }
 
 // largest is the answer, and 0 when there is none that can be used.

@@ -146,7 +146,7 @@ func questions(t *testing.T, b Batch) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{requests, base, b.Freshness(), b.Lag(), b.ScrapeInterval()}
+	return []string{requests, base, b.Freshness(), b.Lag(), b.Copies(), b.ScrapeInterval()}
 }
 
 // skeleton cuts the double-quoted strings out of an expression, as PromQL's lexer finds them, and returns both.

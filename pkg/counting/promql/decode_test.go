@@ -61,7 +61,7 @@ func TestAnswersBecomeCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[counting.Service]counting.Counts{
-		shop:          {Requests: 100, Bad: 10, Unclear: 5},
+		shop:          {Requests: 100, Bad: 10, Unclear: 5, Plain: 90},
 		shop.Canary(): {},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -124,6 +124,19 @@ func TestFreshnessIsRead(t *testing.T) {
 		if got[arm].Current() != want {
 			t.Errorf("%s: current %t, want %t", arm, got[arm].Current(), want)
 		}
+	}
+}
+
+func TestTargetsWithoutUpAreNotFresh(t *testing.T) {
+	got, err := batch(t).DecodeFreshness(model.Vector{
+		answer(10, shop, labelFact, factTargets), answer(10, shop, labelFact, factFresh),
+		answer(1, shop, labelFact, factUnknown, labelJob, "a"), answer(1, shop, labelFact, factUnknown),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := got[shop]; f.Current() || f.NoUp() != 2 || f.Unknown["a"] != 1 || f.Unknown[""] != 1 {
+		t.Errorf("%+v, current %t: 10 of 12 are no nine tenths", f, f.Current())
 	}
 }
 

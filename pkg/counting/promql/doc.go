@@ -13,6 +13,7 @@
 //	are the scrapes current?      Batch.Freshness       Batch.DecodeFreshness    no evidence
 //	how far behind now to ask?    Batch.Lag             Single                   the longest lag
 //	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
+//	which proxies come twice?     Batch.Copies          DecodeCopies             nobody reports
 //	requests of each pod          Pods.Increments       Pods.Counts              the pods are not scraped
 //
 // Partial says when something may be missing in an answer. Nothing in here reads a clock or talks to anything.

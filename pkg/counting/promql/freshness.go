@@ -16,6 +16,7 @@ const (
 	factTargets = "targets"
 	factFresh   = "fresh"
 	factNewest  = "newest"
+	factUnknown = "unknown"
 )
 
 // Freshness says how current the scrapes of one service's reporters are: the proxies and gateways that sent it a request.
@@ -28,10 +29,22 @@ type Freshness struct {
 	Fresh int
 	// Newest is when the newest sample of the service was taken; zero when the last scrape of every target failed.
 	Newest time.Time
+	// Unknown is how many others carry the service now and have no up in the look-back, by their job: nobody knows when they were scraped.
+	// Federation, pushed metrics and labels that were dropped make such.
+	Unknown map[string]int
+}
+
+// NoUp is how many targets have no up.
+func (f Freshness) NoUp() int {
+	n := 0
+	for _, targets := range f.Unknown {
+		n += targets
+	}
+	return n
 }
 
 // Current reports whether counts may be taken as all that happened: at least nine tenths of the targets, and one, are fresh.
-func (f Freshness) Current() bool { return f.Targets > 0 && 10*f.Fresh >= 9*f.Targets }
+func (f Freshness) Current() bool { return f.Targets > 0 && 10*f.Fresh >= 9*(f.Targets+f.NoUp()) }
 
 // Freshness returns the question how current the scrapes of the arms' reporters are. A target counts as fresh by its own up:
 // a proxy that was restarted carries no series of the service until its next request, and is known all the same to have
@@ -47,7 +60,9 @@ func (b Batch) Freshness() string {
 	fresh := fmt.Sprintf("(%s and on (job, instance) (max_over_time(%s[%s]) == 1))", carriers, up, duration(2*b.scope.interval()))
 	return fact(factTargets, "count "+by+carriers) + "\nor " +
 		fact(factFresh, "count "+by+fresh) + "\nor " +
-		fact(factNewest, "max "+by+"(timestamp("+x+"))")
+		fact(factNewest, "max "+by+"(timestamp("+x+"))") + "\nor " +
+		fact(factUnknown, fmt.Sprintf("count by (%[1]s, job) (group by (job, instance, %[1]s) (%[2]s) unless on (job, instance) last_over_time(%[3]s[%[4]s]))",
+			b.groups(), x, up, duration(b.scope.lookback())))
 }
 
 // DecodeFreshness reads the answer to Freshness. Arms nobody has reported about are not in it. An error says what is wrong
@@ -55,7 +70,12 @@ func (b Batch) Freshness() string {
 func (b Batch) DecodeFreshness(answer model.Vector) (map[counting.Service]Freshness, error) {
 	read := map[counting.Service]Freshness{}
 	for _, s := range answer {
-		arm, asked, err := b.arm(s.Metric, labelFact)
+		metric := s.Metric
+		if metric[labelFact] == factUnknown {
+			metric = metric.Clone()
+			delete(metric, labelJob)
+		}
+		arm, asked, err := b.arm(metric, labelFact)
 		if err != nil {
 			return nil, fmt.Errorf("freshness: %w", err)
 		}
@@ -63,7 +83,7 @@ func (b Batch) DecodeFreshness(answer model.Vector) (map[counting.Service]Freshn
 			continue
 		}
 		f := read[arm]
-		if err := f.set(string(s.Metric[labelFact]), float64(s.Value)); err != nil {
+		if err := f.set(s.Metric, float64(s.Value)); err != nil {
 			return nil, fmt.Errorf("freshness of %s: %w", arm, err)
 		}
 		read[arm] = f
@@ -76,7 +96,8 @@ func (b Batch) DecodeFreshness(answer model.Vector) (map[counting.Service]Freshn
 	return read, nil
 }
 
-func (f *Freshness) set(fact string, value float64) error {
+func (f *Freshness) set(metric model.Metric, value float64) error {
+	fact := string(metric[labelFact])
 	if math.IsNaN(value) || value < 0 || value > maxCount {
 		return fmt.Errorf("%s is %v; it must be a number from 0 to %v", fact, value, float64(maxCount))
 	}
@@ -87,6 +108,11 @@ func (f *Freshness) set(fact string, value float64) error {
 		f.Fresh = int(value)
 	case factNewest:
 		f.Newest = time.UnixMilli(int64(math.Round(value * 1000)))
+	case factUnknown:
+		if f.Unknown == nil {
+			f.Unknown = map[string]int{}
+		}
+		f.Unknown[string(metric[labelJob])] = int(value)
 	default:
 		return fmt.Errorf("the answer has the unknown fact %q", fact)
 	}

@@ -25,7 +25,7 @@ func TestARangeOfAnswersBecomesAHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[counting.Service][]counting.Counts{shop: {{Requests: 100}, {}, {Requests: 100, Bad: 10}, {}}}
+	want := map[counting.Service][]counting.Counts{shop: {{Requests: 100, Plain: 100}, {}, {Requests: 100, Bad: 10, Plain: 90}, {}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -36,7 +36,7 @@ func TestAHistoryBeginsWithWhatIsKnown(t *testing.T) {
 	got, err := batch(t).History(model.Matrix{{Metric: answer(0, shop, labelCode, "200", labelFlags, "-").Metric, Values: []model.SamplePair{
 		{Timestamp: model.TimeFromUnix(720), Value: 3000}, {Timestamp: model.TimeFromUnix(840), Value: 3000},
 	}}}, first, first.Add(4*time.Minute), time.Minute)
-	want := map[counting.Service][]counting.Counts{shop: {{Requests: 3000}, {}, {Requests: 3000}}}
+	want := map[counting.Service][]counting.Counts{shop: {{Requests: 3000, Plain: 3000}, {}, {Requests: 3000, Plain: 3000}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, %s", err, diff)
 	}

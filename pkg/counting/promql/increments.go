@@ -8,12 +8,15 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
+// upgraded leaves out connections that were upgraded, such as WebSockets: how long they are open says nothing of how fast they are.
+const upgraded = labelCode + `!~"101|1xx"`
+
 // reported returns what Istio's proxies report by an indicator that is not Custom, for each of the groups: requests by how they were
 // answered, or all of them and those within the threshold. A selector gives the series of a metric.
 func (s Scope) reported(groups string, i counting.Indicator, selector func(metric string, others ...string) string, slice time.Duration) string {
 	if i.KindOrDefault() == counting.Duration {
-		within := selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...))
-		return twoFacts(factAll, s.increments(groups, selector(i.String()+"_count"), slice), factWithin, s.increments(groups, within, slice))
+		within := selector(i.String()+"_bucket", matcher(labelEdge, spellings(i.Threshold)...), upgraded)
+		return twoFacts(factAll, s.increments(groups, selector(i.String()+"_count", upgraded), slice), factWithin, s.increments(groups, within, slice))
 	}
 	return s.increments(strings.Join([]string{groups, labelProtocol, labelCode, labelFlags, labelGRPC}, ", "), selector(i.String()), slice)
 }
@@ -26,6 +29,7 @@ func (s Scope) reported(groups string, i counting.Indicator, selector func(metri
 //   - It was not there: it was born, if its target was scraped at all in the look-back before T-slice, for that scrape would
 //     have found it; or if the target itself is new, in a job that is not. Otherwise its count is the base of later slices:
 //     a target may come back after a long gap, and a renamed job makes every target look new, with counts of whole lives.
+//     So may one of several that write about the same target (replicas): where up comes more than once, nothing is taken for a birth.
 func (s Scope) increments(groups, x string, slice time.Duration) string {
 	up, back, ago := s.target("up"), duration(s.lookback()), duration(slice)
 	now := fmt.Sprintf("last_over_time(%s[%s])", x, back)
@@ -41,7 +45,8 @@ func (s Scope) increments(groups, x string, slice time.Duration) string {
        and on (job, instance) (
             (max_over_time(%[4]s[%[5]s] offset %[6]s) == 1)
          or ((last_over_time(%[4]s[%[5]s]) unless %[7]s)
-              and on (job) %[8]s)))
+              and on (job) %[8]s))
+       unless on (job, instance) (count by (job, instance) (%[4]s) > 1))
 )`, groups, now, base, up, back, ago, known, s.settled(slice))
 }
 

@@ -37,6 +37,14 @@ func durations(t *testing.T) []scenario {
 			a.requests("105s", slice, fact(shop, factAll, 10), fact(shop, factWithin, 9),
 				fact(shop.Canary(), factAll, 1), fact(shop.Canary(), factWithin, 0)),
 		},
+	}, {
+		Name: "connections that were upgraded are not slow",
+		Series: []series{
+			up("p", "a", "1x40"),
+			durationSeries(shop, "_count", `,response_code="200"`, "0+10x40"), durationSeries(shop, "_bucket", `,response_code="200",le="500"`, "0+9x40"),
+			durationSeries(shop, "_count", `,response_code="101"`, "0+5x40"), durationSeries(shop, "_bucket", `,response_code="101",le="500"`, "0+0x40"),
+		},
+		Asked: []asked{a.requests("95s", slice, fact(shop, factAll, 10), fact(shop, factWithin, 9))},
 	}}
 }
 

@@ -87,7 +87,7 @@ func TestTheCountsOfPodsAreAddedUp(t *testing.T) {
 		"requests": {counting.Indicator{}, model.Matrix{
 			ofPod("a", labels{labelCode: "200", labelFlags: "-"}, 5, 6), ofPod("a", labels{labelCode: "500", labelFlags: "-"}, 2),
 			ofPod("a", labels{labelCode: "0", labelFlags: "DC"}, 2), ofPod("b", labels{labelCode: "200"}, 0),
-		}, map[string]counting.Counts{"a": {Requests: 13, Bad: 2, Unclear: 2}, "b": {}}},
+		}, map[string]counting.Counts{"a": {Requests: 13, Bad: 2, Unclear: 2, Plain: 11}, "b": {}}},
 		"durations": {counting.Indicator{Kind: counting.Duration, Threshold: time.Second}, model.Matrix{
 			ofPod("a", labels{labelFact: factAll}, 5, 6), ofPod("a", labels{labelFact: factWithin}, 5, 4), ofPod("b", labels{labelFact: factWithin}, 9),
 		}, map[string]counting.Counts{"a": {Requests: 11, Bad: 2}, "b": {}}},

@@ -15,11 +15,18 @@ func matcher(label string, values ...string) string {
 	if len(values) == 1 {
 		return label + "=" + strconv.Quote(values[0])
 	}
+	return label + "=~" + alternation(values)
+}
+
+// without returns the PromQL matcher that holds for all but the given values of a label.
+func without(label string, values []string) string { return label + "!~" + alternation(values) }
+
+func alternation(values []string) string {
 	escaped := make([]string, len(values))
 	for i, v := range values {
 		escaped[i] = regexp.QuoteMeta(v)
 	}
-	return label + "=~" + strconv.Quote(strings.Join(escaped, "|"))
+	return strconv.Quote(strings.Join(escaped, "|"))
 }
 
 // distinct returns the values sorted and without repetition, so that the same question is always the same text.

@@ -192,6 +192,11 @@ func selections(t *testing.T) []scenario {
 	}}
 }
 
+// unscraped are targets of a job that have no up.
+func unscraped(arm counting.Service, job string, n float64) sample {
+	return sample{Value: n, Labels: `{fact="unknown",job="` + job + `",destination_service_namespace="` + arm.Namespace + `",destination_service_name="` + arm.Name + `"}`}
+}
+
 func freshness(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop, shop.Canary())
 	expr := a.b.Freshness()
@@ -218,6 +223,16 @@ func freshness(t *testing.T) []scenario {
 			requests("p", "a", shop, "200", "-", "0+10x20 stale"),
 		},
 		Asked: []asked{ask(expr, "150s", facts(shop, 1, 1, -1)...)},
+	}, {
+		Name: "series without an up of the same job and instance are told, by their job",
+		Series: []series{
+			up("federate", "prometheus:9090", "1x60"), up("p", "a", "1x60"), up("q", "c", "1x20 stale"),
+			requests("envoy", "a", shop, "200", "-", "0+10x60"), requests("envoy", "b", shop, "200", "-", "0+10x60"),
+			requests("p", "", shop, "200", "-", "0+10x60"),
+			requests("p", "a", shop.Canary(), "200", "-", "0+10x60"),
+			requests("q", "c", shop.Canary(), "200", "-", "0+10x20 stale"),
+		},
+		Asked: []asked{ask(expr, "200s", append(facts(shop.Canary(), 1, 1, 200), facts(shop, -1, -1, 200)[0], unscraped(shop, "envoy", 2), unscraped(shop, "p", 1))...)},
 	}, {
 		Name: "nothing is fresh when Prometheus stops scraping",
 		Series: []series{

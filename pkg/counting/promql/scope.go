@@ -31,9 +31,10 @@ type Scope struct {
 	// cluster="a". They must be on the samples of up and scrape_duration_seconds too, as external labels are; otherwise
 	// Base finds nothing and every slice is void. At most 20.
 	Matchers map[string]string
-	// Jobs are the scrape jobs that carry Istio's metrics. They only save work: without them
-	// every target of Prometheus is looked at. At most 100; empty: all.
+	// Jobs are the scrape jobs that carry the metrics: no other is counted, or looked at. At most 100; empty: all.
 	Jobs []string
+	// Without are values of labels that are left out, so that each proxy is counted once: see Once.
+	Without map[string][]string
 	// Lookback is at least twice what Settle returns; zero: DefaultLookback.
 	Lookback time.Duration
 	// ScrapeInterval is the longest interval of the jobs; zero: DefaultScrapeInterval.
@@ -101,14 +102,18 @@ func (s Scope) matchers() []string {
 	for _, label := range slices.Sorted(maps.Keys(s.Matchers)) {
 		all = append(all, matcher(label, s.Matchers[label]))
 	}
+	if len(s.Jobs) > 0 {
+		all = append(all, matcher(labelJob, distinct(s.Jobs)...))
+	}
+	for _, label := range slices.Sorted(maps.Keys(s.Without)) {
+		if values := s.Without[label]; len(values) > 0 {
+			all = append(all, without(label, values))
+		}
+	}
 	return all
 }
 
 // target returns the selector of a metric that Prometheus writes about each target of the scope.
 func (s Scope) target(metric string) string {
-	all := s.matchers()
-	if len(s.Jobs) > 0 {
-		all = append(all, matcher("job", distinct(s.Jobs)...))
-	}
-	return metric + "{" + strings.Join(all, ",") + "}"
+	return metric + "{" + strings.Join(s.matchers(), ",") + "}"
 }
