@@ -69,6 +69,7 @@ func inTheMiddle(namespace string) *place {
 	mark := workload.Mark{Namespace: namespace, Shift: "web", Number: 3}
 	p.service = &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{
 		Selector: map[string]string{"app": "web", workload.HashLabel: "old"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}}
+	p.service.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: "metrics"}
 	p.service.Labels = map[string]string{v1alpha1.NarrowedLabel: "old"}
 	p.second = workload.CanaryService(p.service, "web-canary", hash, mark)
 	p.second.UID, p.second.ResourceVersion = "second", "7"

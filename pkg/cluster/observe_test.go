@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,5 +100,15 @@ func TestAHeldDeploymentIsNotLostSightOf(t *testing.T) {
 	delete(p.deploy.Labels, v1alpha1.HeldLabel)
 	if v := cluster.Observe(p.objects(), settings(), noon); v.Deployment != nil {
 		t.Errorf("takes Deployment %s, which nobody holds", v.Deployment.Name)
+	}
+}
+
+// A Service that nobody has confirmed is in the way, in the middle of a release too.
+func TestSiblingServicesAreConfirmedFirst(t *testing.T) {
+	p := inTheMiddle("shop")
+	p.service.Annotations = nil
+	problem := cluster.Observe(p.objects(), settings(), noon).Facts.Wanted.Problem
+	if problem == nil || problem.Reason != v1alpha1.ReasonSiblingServices || !strings.Contains(problem.Message, "stagger.dev/siblings: metrics on Service web") {
+		t.Errorf("problem %+v", problem)
 	}
 }

@@ -155,6 +155,19 @@ func (w *world) revertSelector() {
 	}
 }
 
+// sibling is another Service that selects the same pods.
+func (w *world) sibling(name string) {
+	s := w.service().DeepCopy()
+	s.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: name}
+	delete(s.Spec.Selector, workload.HashLabel)
+	w.store.Put(s)
+}
+
+// confirm lets the callers of other Services meet canaries.
+func (w *world) confirm(names string) {
+	edit(w, w.service(), func(s *corev1.Service) { s.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: names} })
+}
+
 // destinationRule is one for the Service's host, in a namespace; one that some callers alone go by is of an app.
 func (w *world) destinationRule(in, app string) {
 	spec := map[string]any{"host": web + "." + namespace + ".svc.cluster.local", "trafficPolicy": map[string]any{"loadBalancer": map[string]any{"simple": "LEAST_REQUEST"}}}

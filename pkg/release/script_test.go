@@ -127,6 +127,8 @@ func events() []event {
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
 		{"measured share WEIGHT", text(func(w *world, s string) { w.drift = v1alpha1.Percentage(s).Millionths() })},
 		{"measured share as wanted", do(func(w *world) { w.drift = 0 })},
+		{"sibling service NAME", text((*world).sibling)},
+		{"confirm siblings NAMES", text((*world).confirm)},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
 		{"evidence fresh", do(func(w *world) { w.stale = "" })},
 		{"manage", do((*world).manage)},

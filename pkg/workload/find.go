@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // waypointLabel binds a Service, or all of a namespace, to a waypoint proxy; "none" unbinds.
@@ -162,6 +164,15 @@ func Siblings(svc *corev1.Service, template *corev1.PodTemplateSpec, services []
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Unconfirmed are those of the siblings which the Service's annotation does not name.
+func Unconfirmed(svc *corev1.Service, siblings []string) []string {
+	confirmed := map[string]bool{}
+	for name := range strings.SplitSeq(svc.Annotations[v1alpha1.SiblingsAnnotation], ",") {
+		confirmed[strings.TrimSpace(name)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(siblings), func(name string) bool { return confirmed[name] })
 }
 
 func covers(selector, set map[string]string) bool {

@@ -212,3 +212,15 @@ func TestSiblingsAreTheOtherServicesOfTheSamePods(t *testing.T) {
 		t.Errorf("Siblings (-want +got):\n%s", d)
 	}
 }
+
+func TestSiblingsAreConfirmedByTheirNames(t *testing.T) {
+	siblings := []string{"grpc", "headless", "metrics"}
+	for annotation, want := range map[string][]string{
+		"": siblings, "headless": {"grpc", "metrics"}, " grpc ,metrics,other": {"headless"}, "metrics,grpc,headless": {}, "*": siblings,
+	} {
+		s := edit(service(), func(s *corev1.Service) { s.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: annotation} })
+		if d := cmp.Diff(want, Unconfirmed(s, siblings)); d != "" {
+			t.Errorf("%q leaves open (-want +got):\n%s", annotation, d)
+		}
+	}
+}

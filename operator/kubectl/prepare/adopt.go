@@ -196,7 +196,11 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 		return err
 	}
 	if siblings := workload.Siblings(service, &w.Deployment.Spec.Template, services); len(siblings) > 0 {
-		a.Careful = append(a.Careful, view.Named("Service", siblings)+" selects these pods too, and would see canary pods in proportion to their number")
+		careful := view.Named("Service", siblings) + " selects these pods too, and would see canary pods in proportion to their number"
+		if len(workload.Unconfirmed(service, siblings)) > 0 {
+			careful += fmt.Sprintf("; nothing is released until that is confirmed by the annotation %s: %s", v1alpha1.SiblingsAnnotation, strings.Join(siblings, ","))
+		}
+		a.Careful = append(a.Careful, careful)
 	}
 	return nil
 }

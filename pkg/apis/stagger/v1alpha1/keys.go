@@ -5,6 +5,7 @@ package v1alpha1
 //
 //	stagger.dev/…    kind        on                          written by          means
 //	policy           annotation  Service                     its owner           releases of what is behind it go by this ShiftPolicy
+//	siblings         annotation  Service                     its owner           these other Services of its pods may meet a canary unrouted
 //	allow            annotation  VirtualService              its owner           releases of these namespaces may move weights in it
 //	allow            annotation  DestinationRule             its owner           releases of these namespaces may copy it for their canary
 //	config           label       ConfigMap, Secret           its owner, plugin   "held": changes in place are refused by admission
@@ -31,6 +32,9 @@ const (
 	// PolicyAnnotation on a Service names the ShiftPolicy by which releases of the workload behind it go. Setting it puts the
 	// Service under management, removing it ends management; neither releases anything.
 	PolicyAnnotation = "stagger.dev/policy"
+	// SiblingsAnnotation on a Service confirms that callers of other Services which select the same pods may meet a canary's in proportion to
+	// their number, past all weights: their names, separated by commas. While one is not confirmed nothing is released.
+	SiblingsAnnotation = "stagger.dev/siblings"
 	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights in it, on a DestinationRule it lets them make a
 	// copy beside it for the host of their canary: their names, separated by commas.
 	AllowAnnotation = "stagger.dev/allow"
