@@ -133,6 +133,8 @@ func TestTheAPIServerKnowsTheRulesOfAShiftPolicy(t *testing.T) {
 		"counters without the placeholder": {"spec.objectives", objective("a", "Custom", "99%", counters("orders_total{}")), "total must contain {{selector}}"},
 		"counters with a function":         {"spec.objectives", objective("a", "Custom", "99%", counters("sum(orders_total{{{selector}}})")), "without functions or ranges"},
 		"counters with a range":            {"spec.objectives", objective("a", "Custom", "99%", counters("orders_total{{{selector}}}[5m]")), "without functions or ranges"},
+		"client errors are ignored":        {"spec.clientErrors", "Ignore", ""},
+		"client errors that are so-so":     {"spec.clientErrors", "Maybe", "spec.clientErrors"},
 		"too many requests are bad":        {"spec.objectives", objective("a", "Requests", "99%", "tooManyRequests: Bad"), ""},
 		"too many requests that are so-so": {"spec.objectives", objective("a", "Requests", "99%", "tooManyRequests: Maybe"), "spec.objectives[0].tooManyRequests"},
 		"too many requests of a duration":  {"spec.objectives", objective("a", "Duration", "99%", "threshold: 1s", "tooManyRequests: Bad"), "tooManyRequests is for indicator Requests"},

@@ -30,6 +30,10 @@ type ledger struct {
 	// unusable says why an answer by an indicator is of no use; nil: it can be used.
 	unusable func(at time.Time, i counting.Indicator) *counting.Trouble
 
+	// doubt and remarks are in every answer.
+	doubt   *counting.Trouble
+	remarks []string
+
 	// loses tells which releases are not answered about; nil: none.
 	loses func(of counting.Pair) bool
 
@@ -88,6 +92,14 @@ func (p *ledger) counts(s counting.Service, i counting.Indicator, from, to time.
 			continue
 		}
 		c.Requests += seen[n].n
+		switch seen[n].code {
+		case "404":
+			c.ClientErrors += seen[n].n
+		case "101":
+			c.Upgraded += seen[n].n
+		case "200":
+			c.Plain += seen[n].n
+		}
 		if failed := strings.HasPrefix(seen[n].code, "5"); i.Kind == counting.Duration && seen[n].code == "late" || i.Kind != counting.Duration && failed {
 			c.Bad += seen[n].n
 		}
@@ -134,7 +146,7 @@ func (p *ledger) answers(ctx context.Context, over counting.Interval, of []count
 	all := make([][]counting.Answer, len(of))
 	for n, pair := range of {
 		for _, i := range pair.Indicators {
-			a := counting.Answer{Stable: p.arm(pair.Stable, i, over), Canary: p.arm(pair.Canary, i, over)}
+			a := counting.Answer{Stable: p.arm(pair.Stable, i, over), Canary: p.arm(pair.Canary, i, over), Doubt: p.doubt, Remarks: p.remarks}
 			if p.unusable != nil {
 				if t := p.unusable(over.End, i); t != nil {
 					a = counting.Answer{Unusable: t}

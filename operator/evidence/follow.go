@@ -87,6 +87,11 @@ func (l *Loop) newRelease(key types.NamespacedName, f Following) (*release, erro
 	if r.tests, err = pkgevidence.New(t.Config); err != nil {
 		return nil, err
 	}
+	if len(t.ClientErrors.Objectives) > 0 {
+		if r.clientErrors, err = pkgevidence.New(t.ClientErrors); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.restore(); err != nil {
 		l.log.Info("Checkpoint cannot be read: the tests of this step begin again", "shift", key, "release", f.Release, "problem", err.Error())
 	}
@@ -103,13 +108,30 @@ func (r *release) restore() error {
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
+	rest, ofClientErrors, _ := strings.Cut(rest, clientErrorsFollow)
 	tests, err := pkgevidence.Restore(r.Config, rest)
 	if err != nil {
 		return err
+	}
+	if r.clientErrors != nil && ofClientErrors != "" {
+		restored, err := pkgevidence.Restore(r.ClientErrors, ofClientErrors)
+		if err != nil {
+			return fmt.Errorf("restoring the client errors: %w", err)
+		}
+		r.clientErrors = restored
 	}
 	r.moves, r.tests, r.through = moves, tests, tests.Through()
 	return nil
 }
 
-// checkpoint begins with the moves; what the tests themselves have to say follows.
-func (r *release) checkpoint() string { return r.moves.String() + " " + r.tests.Checkpoint() }
+// clientErrorsFollow stands before the checkpoint of the client errors.
+const clientErrorsFollow = " client-errors "
+
+// checkpoint begins with the moves; what the tests themselves have to say follows, and what those of the client errors have.
+func (r *release) checkpoint() string {
+	c := r.moves.String() + " " + r.tests.Checkpoint()
+	if r.clientErrors != nil {
+		c += clientErrorsFollow + r.clientErrors.Checkpoint()
+	}
+	return c
+}

@@ -28,6 +28,7 @@ type collected struct {
 	attempts int
 	stable   map[counting.Indicator][]pkgevidence.Counts // a minute each, oldest first
 	rate     float64
+	ends     ends
 }
 
 // askPasts asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. A
@@ -74,6 +75,9 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if err == nil && c.span == 0 {
+		s.askLong(ctx, r, &c, counting.Interval{Start: c.end.Add(-span), End: c.end})
+	}
 	_, useless := errors.AsType[counting.Unusable](err)
 	c.attempts++
 	again := err != nil && !useless && c.span == 0 && c.attempts < attempts
@@ -85,6 +89,19 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 		return err
 	}
 	return nil
+}
+
+// askLong asks how many requests of the stable last so long that no hold sees their end. Where nobody knows, nothing is said of it.
+func (s *source) askLong(ctx context.Context, r *release, c *collected, over counting.Interval) {
+	durations, err := s.Counter.History(ctx, r.pair(), counting.Indicator{Kind: counting.Duration, Threshold: long}, over, minute)
+	if err != nil {
+		return
+	}
+	c.ends.long = pkgevidence.Counts{}
+	for _, counts := range durations[r.Stable] {
+		c.ends.long.Requests += counts.Requests
+		c.ends.long.Bad += counts.Bad
+	}
 }
 
 // justNow takes the rate of the last minute, in windows that hold a report about every arm: traffic may have begun since the last
@@ -133,6 +150,9 @@ func (c *collected) add(r *release, piece map[counting.Indicator]map[counting.Se
 	for i, arms := range piece {
 		for _, counts := range arms[r.Stable] {
 			stable[i] = append(stable[i], countsOf(counts))
+			if i == r.Indicators[r.traffic()] && isRequests(i) {
+				c.ends.add(counts)
+			}
 		}
 		stable[i] = append(stable[i], c.stable[i]...)
 	}
@@ -172,6 +192,10 @@ func (r *release) setPast() {
 		r.Config.Phi = append(r.Config.Phi, d.Phi)
 		past.Objectives = append(past.Objectives, d)
 	}
+	r.ends.requests += r.collected.ends.requests
+	r.ends.plain += r.collected.ends.plain
+	r.ends.upgraded += r.collected.ends.upgraded
+	r.ends.long = r.collected.ends.long
 	r.pastKnown, r.past, r.collected = true, past, collected{}
 	if tests, err := pkgevidence.New(r.Config); err == nil && r.through.IsZero() {
 		r.tests = tests

@@ -2,12 +2,14 @@ package evidence
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+	pkgrelease "github.com/stagger-dev/stagger/pkg/release"
 )
 
 // patience is how many slices the newest counts may be late.
@@ -47,6 +49,11 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		Through:    r.tests.Through(),
 		Since:      r.since,
 		Seen:       r.seen,
+		Remarks:    append(slices.Clone(r.remarks), r.ends.remarks()...),
+	}
+	if r.clientErrors != nil {
+		v := r.clientErrors.Verdict(pkgevidence.Question{})
+		reading.ClientErrors = pkgrelease.ClientErrors{Arms: v.Objectives[0].Release, Differ: v.Suspicious || v.State == pkgevidence.Breach}
 	}
 	window, lag := r.source.window(), r.source.Counter.Timing().Lag
 	for _, t := range r.lately {
@@ -56,7 +63,7 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 	}
 	c := r.currency(now, slice)
 	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
-		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request reached %s or its canary in the last %s", r.Stable, window)}
+		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request of %s or its canary has ended with an answer in the last %s; requests are counted when they end", r.Stable, window)}
 		reading.Fresh = true
 	}
 	reading.Fresh = reading.Fresh || c.fresh()

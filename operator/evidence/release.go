@@ -37,6 +37,8 @@ type release struct {
 	number int64
 	source *source
 	tests  *pkgevidence.Tests
+	// clientErrors compare the arms' client errors; nil: nobody wants that.
+	clientErrors *pkgevidence.Tests
 
 	through time.Time // end of the last slice; zero: none was asked for
 	weight  Weight    // zero until this process was told of one
@@ -50,6 +52,8 @@ type release struct {
 
 	asked   time.Time // up to when freshness was last asked for
 	current currency
+	remarks []string // of the last answers
+	ends    ends
 	seen    bool
 	since   pkgevidence.Arms
 	lately  []tally
@@ -59,6 +63,26 @@ type release struct {
 func (r *release) pair() counting.Pair {
 	return counting.Pair{Stable: r.Stable, Canary: r.Canary, Indicators: r.Indicators}
 }
+
+// counts is the release as it is asked for counts: one of its indicators tells how requests ended.
+func (r *release) counts() counting.Pair {
+	p := r.pair()
+	if !isRequests(r.Indicators[r.traffic()]) {
+		p.Indicators = append(slices.Clone(p.Indicators), counting.Indicator{})
+	}
+	return p
+}
+
+// split are the answers about the objectives, and the one that tells how requests ended.
+func (r *release) split(answers []counting.Answer) (objectives []counting.Answer, ends counting.Answer) {
+	n := len(r.Indicators)
+	if len(answers) > n {
+		return answers[:n], answers[n]
+	}
+	return answers, answers[r.traffic()]
+}
+
+func isRequests(i counting.Indicator) bool { return i.KindOrDefault() == counting.Requests }
 
 // tally is the traffic of one slice.
 type tally struct {
@@ -73,6 +97,9 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 func (r *release) weigh(w Weight, slice time.Duration) {
 	if r.moves.Move(w.Move, w.Alone) {
 		r.tests.NextStep(w.WrittenAt)
+		if r.clientErrors != nil {
+			r.clientErrors.NextStep(w.WrittenAt)
+		}
 	}
 	if !w.WrittenAt.Equal(r.weight.WrittenAt) {
 		r.since = pkgevidence.Arms{}
@@ -105,6 +132,8 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.through, r.asked = i.End, i.End
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
+	answers, ends := r.split(answers)
+	r.takeEnds(s, ends)
 	states := make([]currency, len(answers))
 	for n, a := range answers {
 		var arms pkgevidence.Arms
@@ -113,10 +142,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		}
 		s.Stable, s.Canary = append(s.Stable, arms.Stable), append(s.Canary, arms.Canary)
 	}
-	r.current = r.worst(states)
-	if r.current.fresh() {
-		r.current = untold(answers, s.Alone)
-	}
+	r.note(answers, states, s.Alone)
 	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Void(i.Start, i.End, r.current.message)
 		return
@@ -137,6 +163,24 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 func (r *release) away(i counting.Interval) bool {
 	w := r.weight
 	return !w.AwayFrom.IsZero() && i.End.After(w.AwayFrom) && (w.AwayUntil.IsZero() || i.Start.Before(w.AwayUntil))
+}
+
+// takeEnds takes how the requests of a slice ended. Client errors are compared where both arms are asked: alone, nobody knows what the stable
+// would have said.
+func (r *release) takeEnds(s pkgevidence.Slice, a counting.Answer) {
+	fresh := r.believed(a, s.Alone).fresh()
+	if fresh {
+		r.ends.add(a.Stable.Counts)
+		r.ends.add(a.Canary.Counts)
+	}
+	switch {
+	case r.clientErrors == nil:
+	case !fresh || s.Alone || r.away(counting.Interval{Start: s.From, End: s.To}):
+		r.clientErrors.Void(s.From, s.To, "the arms cannot be compared")
+	default:
+		s.Stable, s.Canary = []pkgevidence.Counts{clientErrorsOf(a.Stable.Counts)}, []pkgevidence.Counts{clientErrorsOf(a.Canary.Counts)}
+		r.clientErrors.Add(s)
+	}
 }
 
 // noteTraffic keeps what the Service was asked in a slice.
@@ -163,7 +207,7 @@ func (r *release) worst(states []currency) currency {
 
 // traffic is the objective whose requests are the Service's traffic: one of Istio's own counter where there is one.
 func (r *release) traffic() int {
-	return max(0, slices.IndexFunc(r.Indicators, func(x counting.Indicator) bool { return x.Kind == "" || x.Kind == counting.Requests }))
+	return max(0, slices.IndexFunc(r.Indicators, isRequests))
 }
 
 // believed is fresh when the reports about the release are complete by an indicator, and the counts are known of every arm that somebody
@@ -181,10 +225,13 @@ func (r *release) believed(a counting.Answer, alone bool) currency {
 	return currency{reason: v1alpha1.ReasonCurrent}
 }
 
-// untold is fresh when it is known of all requests whether they failed. What is known of the others counts.
-func untold(answers []counting.Answer, alone bool) currency {
+// doubted is fresh when the counts suffice to clear the canary, so that it is known of all requests whether they failed. What is known of the
+// others counts.
+func doubted(answers []counting.Answer, alone bool) currency {
 	for _, a := range answers {
 		switch {
+		case a.Doubt != nil:
+			return troubled(*a.Doubt)
 		case a.Canary.Untold != nil:
 			return troubled(*a.Canary.Untold)
 		case a.Stable.Untold != nil && !alone:
@@ -203,12 +250,26 @@ func (r *release) skip(to time.Time) {
 // noteBelief notes whether the release's requests could be counted up to a time.
 func (r *release) noteBelief(at time.Time, answers []counting.Answer) {
 	r.asked = at
+	answers, _ = r.split(answers)
 	states := make([]currency, len(answers))
 	for n, a := range answers {
 		states[n] = r.believed(a, r.weight.Alone)
 	}
+	r.note(answers, states, r.weight.Alone)
+}
+
+// note notes what the answers say beside the counts.
+func (r *release) note(answers []counting.Answer, states []currency, alone bool) {
 	if r.current = r.worst(states); r.current.fresh() {
-		r.current = untold(answers, r.weight.Alone)
+		r.current = doubted(answers, alone)
+	}
+	r.remarks = nil
+	for _, a := range answers {
+		for _, remark := range a.Remarks {
+			if !slices.Contains(r.remarks, remark) {
+				r.remarks = append(r.remarks, remark)
+			}
+		}
 	}
 }
 
@@ -226,6 +287,10 @@ func reported(a counting.Answer, alone bool) currency {
 		return troubled(*late)
 	}
 	return currency{reason: v1alpha1.ReasonCurrent}
+}
+
+func clientErrorsOf(c counting.Counts) pkgevidence.Counts {
+	return pkgevidence.Counts{Requests: c.Requests, Bad: c.ClientErrors}
 }
 
 func countsOf(c counting.Counts) pkgevidence.Counts {

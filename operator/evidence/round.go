@@ -27,6 +27,15 @@ func (r round) pairs() []counting.Pair {
 	return all
 }
 
+// counts are the arms of the round's releases as they are asked for counts.
+func (r round) counts() []counting.Pair {
+	all := make([]counting.Pair, 0, len(r.releases))
+	for _, x := range r.releases {
+		all = append(all, x.counts())
+	}
+	return all
+}
+
 // part is the round of n of its releases.
 func (r round) part(first, n int) round {
 	r.releases = r.releases[first : first+n]

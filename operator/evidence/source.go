@@ -155,7 +155,7 @@ func (s *source) lookHowFar(ctx context.Context) error {
 
 // ask asks about one slice of some releases and lets them take the answers. What was not answered is not taken.
 func (s *source) ask(ctx context.Context, r round) error {
-	return s.Counter.Counts(ctx, r.Interval, r.pairs(), func(first int, answers [][]counting.Answer) {
+	return s.Counter.Counts(ctx, r.Interval, r.counts(), func(first int, answers [][]counting.Answer) {
 		s.loop.take(ctx, r.part(first, len(answers)), answers)
 	})
 }
@@ -166,7 +166,7 @@ func (s *source) watch(ctx context.Context) (asked bool, err error) {
 	var before counting.Interval
 	for r := s.loop.watched(s); len(r.releases) > 0 && r.Interval != before; r = s.loop.watched(s) {
 		before = r.Interval
-		err := s.Counter.Counts(ctx, r.Interval, r.pairs(), func(first int, answers [][]counting.Answer) {
+		err := s.Counter.Counts(ctx, r.Interval, r.counts(), func(first int, answers [][]counting.Answer) {
 			s.loop.noteBelief(ctx, r.part(first, len(answers)), answers)
 		})
 		if err != nil {

@@ -183,7 +183,7 @@ func TestSilenceIsToldFromMissingData(t *testing.T) {
 	b := newBench(t)
 	b.follow(target(), step(1, 0.05, noon))
 	b.until(noon.Add(time.Minute))
-	if r := b.reading(); !r.Fresh || r.Reason != v1alpha1.ReasonNoTraffic || !strings.Contains(r.Message, "No request reached shop/checkout") {
+	if r := b.reading(); !r.Fresh || r.Reason != v1alpha1.ReasonNoTraffic || !strings.Contains(r.Message, "No request of shop/checkout or its canary has ended with an answer in the last 30s; requests are counted when they end") {
 		t.Errorf("without requests: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
 	}
 	key, unknown := named(1)

@@ -6,6 +6,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Following is all that the record of a TrafficShift wants of the loop now. The zero Following wants nothing.
@@ -30,6 +31,8 @@ type Target struct {
 	// fewer, the rest is counted by the zero Indicator.
 	Config     evidence.Config
 	Indicators []counting.Indicator
+	// ClientErrors says how the arms' shares of client errors are compared; without objectives they are not.
+	ClientErrors evidence.Config
 	// PastKnown says that the Config holds what the stable's past says, so that nobody has to be asked for it.
 	PastKnown bool
 	// Checkpoint is what the last Reading before a restart said. When it is empty the tests begin; so they do when it cannot be
@@ -85,6 +88,10 @@ type Reading struct {
 	// Rate is the traffic of the last two minutes, or of two intervals of reports when that is more, in requests per second of both
 	// arms; 0 when nothing was counted.
 	Rate float64
+	// ClientErrors are those of the arms, counted as bad, and whether the canary's share is larger than it may be.
+	ClientErrors release.ClientErrors
+	// Remarks are sentences about what the counts do not show.
+	Remarks []string
 	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.
 	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.

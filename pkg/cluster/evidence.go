@@ -26,6 +26,7 @@ func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) rel
 	e = release.Evidence{
 		Fresh: r.Fresh, Reason: r.Reason, Message: r.Message, Seen: r.Seen, Verdict: r.Verdict, Share: -1,
 		Rate: r.Rate, Baseline: baselineOf(rec, r.Past), Checkpoint: r.Checkpoint, Pods: r.Pods,
+		ClientErrors: r.ClientErrors, Remarks: r.Remarks,
 	}
 	if rec.Step > 0 {
 		compare(rec, r, &e, now)
@@ -122,6 +123,11 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 		Config: evidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
 	t.Config.Fast, t.Config.Slow = ticks.Fast, ticks.Slow
+	if rec.Plan.ClientErrors != v1alpha1.ClientErrorsIgnore {
+		t.ClientErrors = evidence.ClientErrors(rec.Plan)
+		// It only holds, so it may be quick: a raise must not come before it.
+		t.ClientErrors.Fast, t.ClientErrors.Slow = ticks.Fast, ticks.Fast
+	}
 	for _, o := range rec.Plan.Objectives {
 		t.Indicators = append(t.Indicators, counting.IndicatorOf(o))
 	}

@@ -35,6 +35,14 @@ func TestWhatARecordWantsCounted(t *testing.T) {
 	if w := cluster.Follow(v, away, ticks).Weight; w.AwayFrom.After(noon) || w.AwayFrom.IsZero() || !w.AwayUntil.IsZero() || !w.Alone || w.Move != rec.Moves {
 		t.Errorf("of one whose pods are away: %+v", w)
 	}
+	if len(f.Count.ClientErrors.Objectives) != 1 || f.Count.ClientErrors.Slow != ticks.Fast {
+		t.Errorf("client errors are not compared: %+v", f.Count.ClientErrors)
+	}
+	ignoring := rec.DeepCopy()
+	ignoring.Plan.ClientErrors = v1alpha1.ClientErrorsIgnore
+	if f := cluster.Follow(v, ignoring, ticks); len(f.Count.ClientErrors.Objectives) > 0 {
+		t.Errorf("the policy ignores client errors: %+v", f.Count.ClientErrors)
+	}
 	taken := rec.DeepCopy()
 	taken.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable}
 	taken.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Against: "250"}}
@@ -60,6 +68,8 @@ func TestWhatAReadingSaysToTheRules(t *testing.T) {
 	}{
 		"nothing is counted yet": {nil, cluster.Reading{}, false,
 			release.Evidence{Share: -1, Reason: v1alpha1.ReasonPending, Message: "counting has not begun yet"}},
+		"with remarks and client errors": {nil, cluster.Reading{Fresh: true, Remarks: []string{"b is left out"}, ClientErrors: release.ClientErrors{Differ: true}}, true,
+			release.Evidence{Fresh: true, Share: -1, Remarks: []string{"b is left out"}, ClientErrors: release.ClientErrors{Differ: true}}},
 		"without traffic": {nil, cluster.Reading{Fresh: true, Seen: true}, true, release.Evidence{Fresh: true, Seen: true, Share: -1}},
 		"as wanted":       {nil, cluster.Reading{Since: arms(250, 750)}, true, release.Evidence{Share: 250_000, Requests: 1000, Agreement: release.AgreementYes}},
 		"more than wanted": {nil, cluster.Reading{Since: arms(500, 500)}, true,

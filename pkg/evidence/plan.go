@@ -43,6 +43,15 @@ func (d Dispersion) Of(name string) v1alpha1.BaselineObjective {
 	return o
 }
 
+// ClientErrors says how the arms' shares of client errors are compared: the canary's may be as many times the stable's as the plan tolerates,
+// and a hundredth of its requests whatever the stable does. The objective has no limit of its own but half of the requests, twice the
+// stable's share where that is more.
+func ClientErrors(plan v1alpha1.ShiftPolicySpec) Config {
+	c := ConfigOf(plan, nil)
+	c.Objectives, c.Phi = []Objective{{Name: "client-errors", Limit: 0.5, Floor: 0.01}}, nil
+	return c
+}
+
 // TrafficOf is the traffic of a Service with such a past, by the plan's objectives. Half a bad request is added, so that what has not
 // failed yet is not taken for what never does.
 func TrafficOf(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) Traffic {

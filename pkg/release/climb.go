@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
 // whenNotSettled waits until the weight is live in the proxies: the counts show it, or a bounded time has passed.
@@ -49,6 +50,31 @@ func whenDrifted(o Observation, _ time.Time) (Decision, bool) {
 	}
 	return wait(o, v1alpha1.ReasonNotShifted, fmt.Sprintf("%s of the traffic meets the canary where %s is wanted; %s",
 		measured(o.Evidence.Share), o.Release.Weight, o.doubts())), true
+}
+
+// whenClientErrors raises nothing while the canary turns callers away whom the stable serves: nobody but a person knows whether that is meant.
+func whenClientErrors(o Observation, _ time.Time) (Decision, bool) {
+	if !o.running() || o.Release.Step == 0 || o.leaving() || !o.clientErrors() {
+		return Decision{}, false
+	}
+	d := wait(o, v1alpha1.ReasonClientErrors, fmt.Sprintf("%s of the canary were redirects or client errors (HTTP 3xx and 4xx, or such a status of gRPC), "+
+		"%s of the stable: if that is meant, promote it with a reason, or let the policy's clientErrors be Ignore and replan",
+		portion(o.Evidence.ClientErrors.Canary), portion(o.Evidence.ClientErrors.Stable)))
+	plan := o.Release.Plan.Undetermined
+	if plan.Action == v1alpha1.ActionAbort && o.Evidence.Verdict.Covered >= plan.After.Duration() {
+		return abort(o, v1alpha1.ReasonUndetermined, v1alpha1.RefuseNothing, d.Message)
+	}
+	return withoutSharedBreach(o, d), true
+}
+
+// clientErrors says whether client errors hold the release.
+func (o Observation) clientErrors() bool {
+	return o.Evidence.ClientErrors.Differ && o.Release.Plan.ClientErrors != v1alpha1.ClientErrorsIgnore
+}
+
+// portion writes how many requests of an arm were bad.
+func portion(c evidence.Counts) string {
+	return fmt.Sprintf("%.0f of %.0f requests", c.Bad, c.Requests)
 }
 
 func whenHoldNotOver(o Observation, _ time.Time) (Decision, bool) {

@@ -81,9 +81,9 @@ func (o Observation) commanded(v verb) bool {
 // leaving says whether a person wants the present weight left, whatever the evidence has cleared.
 func (o Observation) leaving() bool { return o.commanded(promote) || o.commanded(promoteFull) }
 
-// cleared says whether fresh counts of this process clear the next weight.
+// cleared says whether fresh counts of this process clear the next weight, and nothing else holds it.
 func (o Observation) cleared() bool {
-	return o.Evidence.Fresh && o.Evidence.Seen && o.proven()
+	return o.Evidence.Fresh && o.Evidence.Seen && o.proven() && !o.clientErrors()
 }
 
 // because appends who gave the command, and the reason that was given.

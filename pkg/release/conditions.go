@@ -144,7 +144,11 @@ func evidenceCurrent(o Observation) metav1.Condition {
 	case !o.running() || o.aborting():
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is being counted: no release runs")
 	case o.Evidence.Fresh:
-		return condition(kind, metav1.ConditionTrue, cmp.Or(o.Evidence.Reason, v1alpha1.ReasonCurrent), cmp.Or(o.Evidence.Message, "all requests up to now are counted"))
+		reason, message := cmp.Or(o.Evidence.Reason, v1alpha1.ReasonCurrent), cmp.Or(o.Evidence.Message, "all requests up to now are counted")
+		if len(o.Evidence.Remarks) > 0 && reason == v1alpha1.ReasonCurrent {
+			reason = v1alpha1.ReasonQualified
+		}
+		return condition(kind, metav1.ConditionTrue, reason, strings.Join(append([]string{message}, o.Evidence.Remarks...), "; "))
 	case o.Evidence.Reason == "" || o.Evidence.Reason == v1alpha1.ReasonPending:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
 	}

@@ -68,3 +68,16 @@ func CheckConditions(t *testing.T, where string, o Observation, d Decision) {
 		t.Fatalf("%s: Stalled while a release runs: %s", where, d)
 	}
 }
+
+func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
+	o := Observation{Release: &v1alpha1.Release{State: v1alpha1.StateShifting},
+		Evidence: Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Message: "all is counted", Remarks: []string{"job b is left out", "some are long"}}}
+	c := evidenceCurrent(o)
+	if want := "all is counted; job b is left out; some are long"; c.Status != metav1.ConditionTrue || c.Reason != string(v1alpha1.ReasonQualified) || c.Message != want {
+		t.Errorf("%+v", c)
+	}
+	o.Evidence.Reason = v1alpha1.ReasonNoTraffic
+	if c := evidenceCurrent(o); c.Reason != string(v1alpha1.ReasonNoTraffic) {
+		t.Errorf("no traffic is hidden: %+v", c)
+	}
+}

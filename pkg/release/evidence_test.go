@@ -39,6 +39,7 @@ func (w *world) evidence(o release.Observation) release.Evidence {
 	if e.Fresh {
 		e.Rate = w.rate
 	}
+	e.ClientErrors = w.clientErrors
 	e.Verdict = w.verdict(r)
 	want := r.Weight.Millionths()
 	live := o.Routes.Lowest == want && o.Routes.Highest == want && r.StepStartedAt != nil && w.store.Now.Sub(r.StepStartedAt.Time) >= w.bounds.Push

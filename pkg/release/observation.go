@@ -164,6 +164,13 @@ type Routes struct {
 // Foreign is a change of the canary's weights by somebody else.
 type Foreign struct{ Route, Kind, Manager string }
 
+// ClientErrors are the answers of both arms in a release that were redirects or client errors, counted as bad.
+type ClientErrors struct {
+	evidence.Arms
+	// Differ says that the canary's share of them is larger than the stable's and the policy's tolerance explain.
+	Differ bool
+}
+
 // Agreement says whether the measured share is the wanted one.
 type Agreement string
 
@@ -186,6 +193,10 @@ type Evidence struct {
 	Seen bool
 	// Verdict answers Ask(o).
 	Verdict evidence.Verdict
+	// ClientErrors compares the arms' client errors.
+	ClientErrors ClientErrors
+	// Remarks are sentences about what the counts do not show.
+	Remarks []string
 	// Agreement compares the measured share since the weight was written with the wanted one; Share is the measured one in
 	// millionths, -1 without traffic.
 	Agreement Agreement

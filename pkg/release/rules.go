@@ -40,6 +40,7 @@ func rules() []rule {
 		{"settle", whenNotSettled},              // climb.go
 		{"no data", whenEvidenceStale},          // climb.go
 		{"more than wanted", whenDrifted},       // climb.go
+		{"client errors", whenClientErrors},     // climb.go
 		{"hold", whenHoldNotOver},               // climb.go
 		{"undetermined", whenNotCleared},        // climb.go
 		{"next step", whenCleared},              // climb.go

@@ -127,6 +127,12 @@ func events() []event {
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
 		{"measured share WEIGHT", text(func(w *world, s string) { w.drift = v1alpha1.Percentage(s).Millionths() })},
 		{"measured share as wanted", do(func(w *world) { w.drift = 0 })},
+		{"canary answers with client errors", do(func(w *world) {
+			w.clientErrors = release.ClientErrors{Differ: true, Arms: evidence.Arms{Stable: evidence.Counts{Requests: 9500, Bad: 95}, Canary: evidence.Counts{Requests: 500, Bad: 500}}}
+		})},
+		{"policy ignores client errors", do(func(w *world) {
+			w.editPolicy(func(p *v1alpha1.ShiftPolicySpec) { p.ClientErrors = v1alpha1.ClientErrorsIgnore })
+		})},
 		{"sibling service NAME", text((*world).sibling)},
 		{"confirm siblings NAMES", text((*world).confirm)},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},

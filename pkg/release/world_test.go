@@ -53,6 +53,7 @@ type world struct {
 	again       bool // the Service is annotated anew while it is still being let go
 
 	counts, stale string
+	clientErrors  release.ClientErrors
 	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
 	rate          float64              // requests per second
 	drift         int64                // the measured share, when it is not the wanted one; 0: it is

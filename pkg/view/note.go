@@ -75,10 +75,16 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionReachable:
 		return runs && c.Reason == string(v1alpha1.ReasonRulesRelaxed)
 	case v1alpha1.ConditionEvidenceCurrent:
-		early := r != nil && r.State == v1alpha1.StatePreparing && c.Reason != string(v1alpha1.ReasonPrometheusUnreachable)
-		return c.Status == metav1.ConditionFalse && !early && (runs || c.Reason == string(v1alpha1.ReasonPrometheusUnreachable))
+		return evidenceWorthNoting(r, c, runs)
 	}
 	return runs && c.Status == metav1.ConditionFalse
+}
+
+func evidenceWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {
+	unreachable := c.Reason == string(v1alpha1.ReasonPrometheusUnreachable)
+	early := r != nil && r.State == v1alpha1.StatePreparing && !unreachable
+	missing := c.Status == metav1.ConditionFalse && !early && (runs || unreachable)
+	return missing || runs && c.Reason == string(v1alpha1.ReasonQualified)
 }
 
 func readinessWorthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition, runs bool) bool {
@@ -182,6 +188,8 @@ func meaning(reason v1alpha1.Reason) string {
 		return "the counts do not clear the next weight yet"
 	case v1alpha1.ReasonSuspicious:
 		return "the evidence against the canary forbids a raise and does not suffice for an abort"
+	case v1alpha1.ReasonClientErrors:
+		return "the canary answers with redirects or client errors more often than the stable does"
 	case v1alpha1.ReasonSharedBreach:
 		return "both versions break the objective, so the canary is not to blame"
 	case v1alpha1.ReasonWorkloadUnsupported:

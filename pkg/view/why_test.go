@@ -1,8 +1,12 @@
 package view_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -34,5 +38,30 @@ func TestTheQueryNamesWhatTheMeshReports(t *testing.T) {
 		if got := view.WhyOf(c.shift, now).Query; !strings.Contains(got, c.want) {
 			t.Errorf("%s: query = %s, want %s in it", name, got, c.want)
 		}
+	}
+}
+
+func TestWhatTheCountsDoNotShowAndWhatAPersonDecidesAreToldInWhy(t *testing.T) {
+	condition := func(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) {
+			meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: kind, Status: status, Reason: string(reason), Message: message})
+		}
+	}
+	cases := map[string]struct {
+		change func(*v1alpha1.TrafficShift)
+		label  string
+	}{
+		"a qualification":  {condition(v1alpha1.ConditionEvidenceCurrent, metav1.ConditionTrue, v1alpha1.ReasonQualified, "job b is left out"), "EVIDENCE"},
+		"client errors":    {condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonClientErrors, "500 of 500 requests"), "HELD"},
+		"sibling services": {condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonSiblingServices, "web-grpc"), "HELD"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			y := view.WhyOf(with(shifting(), c.change), now)
+			said := slices.ContainsFunc(y.Notes, func(n view.Note) bool { return n.Label == c.label && n.Message != "" })
+			if !said || !slices.ContainsFunc(y.Try, func(try string) bool { return strings.Contains(try, "promote") }) {
+				t.Errorf("notes %+v, try %q", y.Notes, y.Try)
+			}
+		})
 	}
 }

@@ -109,6 +109,8 @@ const (
 	ReasonNotCleared Reason = "NotCleared"
 	// ReasonSuspicious: the evidence against the canary forbids a raise and does not suffice for an abort.
 	ReasonSuspicious Reason = "Suspicious"
+	// ReasonClientErrors: the canary answers with redirects or client errors more often than the stable does; a person decides.
+	ReasonClientErrors Reason = "ClientErrors"
 	// ReasonPaused: control is Paused.
 	ReasonPaused Reason = "Paused"
 	// ReasonSettling: a route change is not yet live in the proxies.
@@ -129,6 +131,8 @@ const (
 	ReasonPrometheusUnreachable Reason = "PrometheusUnreachable"
 	// ReasonCurrent: counts are fresh.
 	ReasonCurrent Reason = "Current"
+	// ReasonQualified: counts are fresh, and the message says what they do not show.
+	ReasonQualified Reason = "Qualified"
 	// ReasonAvailable: the pods wanted are available.
 	ReasonAvailable Reason = "Available"
 	// ReasonPodsUnequal: they are, and something that goes by the owner of pods has given the stable's more than the canary's.

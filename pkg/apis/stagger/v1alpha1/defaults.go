@@ -13,6 +13,7 @@ func (s *ShiftPolicySpec) Defaults() {
 	s.Warmup = cmp.Or(s.Warmup, "30s")
 	s.SharedBreach.After = cmp.Or(s.SharedBreach.After, "10m")
 	s.SharedBreach.Action = cmp.Or(s.SharedBreach.Action, ActionHold)
+	s.ClientErrors = cmp.Or(s.ClientErrors, ClientErrorsHold)
 	s.Workload.ReadyWithin = cmp.Or(s.Workload.ReadyWithin, "10m")
 	s.Workload.Drain = cmp.Or(s.Workload.Drain, "30s")
 }

@@ -84,6 +84,12 @@ type ShiftPolicySpec struct {
 	// +optional
 	// +kubebuilder:default={after: "10m", action: Hold}
 	SharedBreach Deadline `json:"sharedBreach,omitempty,omitzero"`
+	// clientErrors says what happens when the canary answers with redirects or client errors (HTTP 3xx and 4xx, and the statuses of gRPC that
+	// are the caller's mistake) beyond tolerance times as often as the stable does for the same traffic: Hold raises nothing by itself, until
+	// a person promotes it by command; Ignore takes them for answers like any other. Whatever it says, they are no reason to abort.
+	// +optional
+	// +kubebuilder:default=Hold
+	ClientErrors ClientErrors `json:"clientErrors,omitempty"`
 	// workload bounds how long pods may take to come and to go.
 	// +optional
 	// +kubebuilder:default={readyWithin: "10m", drain: "30s"}
@@ -240,6 +246,18 @@ const (
 	ActionHold DeadlineAction = "Hold"
 	// ActionAbort takes the version back without refusing its template.
 	ActionAbort DeadlineAction = "Abort"
+)
+
+// ClientErrors says what client errors do to a release that the stable does not give.
+//
+// +kubebuilder:validation:Enum=Hold;Ignore
+type ClientErrors string
+
+const (
+	// ClientErrorsHold raises nothing by itself while the canary gives more of them than the stable.
+	ClientErrorsHold ClientErrors = "Hold"
+	// ClientErrorsIgnore takes them for answers like any other.
+	ClientErrorsIgnore ClientErrors = "Ignore"
 )
 
 // Deadline is a time and what happens after it. Its clock runs only while evidence is fresh.
