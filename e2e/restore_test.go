@@ -58,6 +58,7 @@ func TestEveryRouteIsRestoredExactlyWithTheUsersEditKept(t *testing.T) {
 	for _, objects := range []string{route, foreign, delegated} {
 		apply(t, s.ns, fmt.Sprintf(objects, s.ns))
 	}
+	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/siblings=legacy")
 	s.gateway()
 	s.push("1.1.0")
 	s.step(1, 1)

@@ -32,7 +32,8 @@ func (s *story) shift(name, what string, fact func(*v1alpha1.TrafficShift) bool)
 	return x
 }
 
-// The second of two annotated Services of one Deployment is told who has it, and gets it when that one lets go.
+// The second of two annotated Services of one Deployment is told who has it, and gets it when that one lets go. Callers of either meet the
+// pods of both, so that nothing is released before that is confirmed.
 func TestOneDeploymentHasOneTrafficShift(t *testing.T) {
 	t.Parallel()
 	s := tell(t).gateway()
@@ -44,6 +45,13 @@ func TestOneDeploymentHasOneTrafficShift(t *testing.T) {
 	}
 	s.shift("metrics", "the second is refused", refused)
 	s.push("1.1.0")
+	s.until("it is told that Service metrics is in the way", func(x *v1alpha1.TrafficShift) bool {
+		return strings.Contains(describe(x), "these Services select the same pods: metrics") && x.Status.Release == nil
+	})
+	if n := len(s.pods()); n != 4 {
+		t.Errorf("there are %d pods before it is confirmed, want the stable's 4", n)
+	}
+	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/siblings=metrics")
 	x := s.ended(1, v1alpha1.StatePromoted)
 	if c := meta.FindStatusCondition(x.Status.Conditions, v1alpha1.ConditionIsolated); c == nil || !strings.Contains(c.Message, "metrics") {
 		t.Errorf("nobody is told that Service metrics selects the same pods: %+v", c)
@@ -52,6 +60,7 @@ func TestOneDeploymentHasOneTrafficShift(t *testing.T) {
 		t.Errorf("the second has a release: %s", describe(x))
 	}
 	s.losesNothing()
+	kubectl(t, "-n", s.ns, "annotate", "service", "metrics", "stagger.dev/siblings=checkout")
 	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy-")
 	s.shift("metrics", "the second has the Deployment", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	if held := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", `jsonpath={.metadata.labels.stagger\.dev/held}`); held != "true" {
