@@ -216,7 +216,7 @@ func TestSiblingsAreTheOtherServicesOfTheSamePods(t *testing.T) {
 func TestSiblingsAreConfirmedByTheirNames(t *testing.T) {
 	siblings := []string{"grpc", "headless", "metrics"}
 	for annotation, want := range map[string][]string{
-		"": siblings, "headless": {"grpc", "metrics"}, " grpc ,metrics,other": {"headless"}, "metrics,grpc,headless": {}, "*": siblings,
+		"": siblings, "headless": {"grpc", "metrics"}, "grpc , metrics,other": {"headless"}, "metrics,grpc,headless": {}, "*": siblings,
 	} {
 		s := edit(service(), func(s *corev1.Service) { s.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: annotation} })
 		if d := cmp.Diff(want, Unconfirmed(s, siblings)); d != "" {
