@@ -116,7 +116,8 @@ func (o Options) cache() cache.Options {
 
 func whole(object any) (any, error) { return object, nil }
 
-// slimPod keeps of a pod whose it is, where it runs, what it was given and how it fares: most of the memory of a cluster's cache is pod specs.
+// slimPod keeps of a pod whose it is, where it runs, what it was given and how it fares: most of the memory of a cluster's cache is pod
+// specs.
 func slimPod(object any) (any, error) {
 	if p, ok := object.(*corev1.Pod); ok {
 		given, by := p.Annotations[workload.VPAAnnotation]

@@ -94,8 +94,9 @@ const (
 //	HTTP 1xx, 2xx, 3xx                      good; so is another gRPC status without HTTP's
 //	anything else, so 0 with DC or no flag  unclear
 //
-// Where codes are folded into classes 4xx is unclear if the rules tell 429 from the others. Source for gRPC's statuses: "HTTP to gRPC Status
-// Code Mapping" of gRPC's documentation. A call of gRPC-Web is reported as HTTP with 200, or with status 2 by a proxy that translates it: SCOPE.md.
+// Where codes are folded into classes 4xx is unclear if the rules tell 429 from the others. Source for gRPC's statuses: "HTTP to gRPC
+// Status Code Mapping" of gRPC's documentation. A call of gRPC-Web is reported as HTTP with 200, or with status 2 by a proxy that
+// translates it: SCOPE.md.
 func (r Rules) Classify(o Outcome) Class {
 	status, statusErr := strconv.Atoi(reported(o.GRPC))
 	code, folded := o.code()

@@ -8,8 +8,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// Allows reports whether the releases of a Service of the namespace may move weights in the VirtualService, or copy the DestinationRule: one
-// of their own namespace, or one whose owner says so.
+// Allows reports whether the releases of a Service of the namespace may move weights in the VirtualService, or copy the DestinationRule:
+// one of their own namespace, or one whose owner says so.
 func Allows(o *unstructured.Unstructured, namespace string) bool {
 	if o.GetNamespace() == namespace {
 		return true

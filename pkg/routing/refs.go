@@ -66,8 +66,8 @@ func distinct(names []string) []string {
 }
 
 // RuleRefs returns the names by which a DestinationRule is found. One with a wildcard for a part of a Service's name, such as
-// "*-web.shop.svc.cluster.local", is found by the wildcard of all Services beside it. Any other wildcard covers a Service and its canary alike
-// and concerns nobody.
+// "*-web.shop.svc.cluster.local", is found by the wildcard of all Services beside it. Any other wildcard covers a Service and its canary
+// alike and concerns nobody.
 func RuleRefs(rule *unstructured.Unstructured, domain string) Refs {
 	var r Refs
 	for _, m := range Marks(rule) {

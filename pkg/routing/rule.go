@@ -26,10 +26,11 @@ type Rules struct {
 
 // RulesFor returns what the canary's Service needs beside these DestinationRules, of all namespaces, Stagger's own left out.
 //
-// A proxy takes the rules of its own namespace, else those of the Service's, else those of the root namespace, as far as they are exported to
-// it; in each those of the most specific host; and of several the one whose workloadSelector selects it (Istio's pilot/pkg/model:
-// PushContext.destinationRule, SidecarScope.DestinationRule). So a copy stands in the namespace of its rule and differs from it in the host,
-// and in what is Relaxed: whoever finds the rule for the Service finds the copy for the canary. A wildcard that covers both hosts needs none.
+// A proxy takes the rules of its own namespace, else those of the Service's, else those of the root namespace, as far as they are exported
+// to it; in each those of the most specific host; and of several the one whose workloadSelector selects it (Istio's pilot/pkg/model:
+// PushContext.destinationRule, SidecarScope.DestinationRule). So a copy stands in the namespace of its rule and differs from it in the
+// host, and in what is Relaxed: whoever finds the rule for the Service finds the copy for the canary. A wildcard that covers both hosts
+// needs none.
 func RulesFor(rules []*unstructured.Unstructured, t Target) Rules {
 	var out Rules
 	stable, canary := map[string][]*unstructured.Unstructured{}, map[string][]*unstructured.Unstructured{}
@@ -134,8 +135,8 @@ func (t Target) copyOf(dr *unstructured.Unstructured, i int) *unstructured.Unstr
 	return object("DestinationRule", dr.GetNamespace(), t.copyName(dr.GetNamespace(), i), dr.GetLabels(), spec)
 }
 
-// copyName is the name of the i-th copy in a namespace. Names sort as the copies do: of rules that were made in the same second, Istio takes
-// the first by name.
+// copyName is the name of the i-th copy in a namespace. Names sort as the copies do: of rules that were made in the same second, Istio
+// takes the first by name.
 func (t Target) copyName(namespace string, i int) string {
 	switch name := t.canary() + "." + t.Namespace; {
 	case i > 0:

@@ -8,9 +8,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// Inherited are the labels that come along from an object of the user's to those that Stagger makes for it, so that policies which ask for an
-// owner, a team or a cost center find them there too. Those stay behind by which a tool finds its own objects (it would prune ours, or call
-// them drift), those that say who made the object, and those that tell ReplicaSets apart.
+// Inherited are the labels that come along from an object of the user's to those that Stagger makes for it, so that policies which ask for
+// an owner, a team or a cost center find them there too. Those stay behind by which a tool finds its own objects (it would prune ours, or
+// call them drift), those that say who made the object, and those that tell ReplicaSets apart.
 func Inherited(labels map[string]string) map[string]string {
 	out := maps.Clone(labels)
 	maps.DeleteFunc(out, func(key, _ string) bool { return personal(key) })

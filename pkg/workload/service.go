@@ -39,8 +39,8 @@ func narrowed(svc *corev1.Service, hashes []string) bool {
 }
 
 // CanaryService is the Service of the canary arm: that of the user as far as callers in the mesh can tell, of type ClusterIP, and its
-// selector narrowed to the canary's hash. It takes the labels that come along (see Inherited), and of annotations those that steer the mesh.
-// What would leave callers without a pod, because the canary has few, is left out: see Relaxed.
+// selector narrowed to the canary's hash. It takes the labels that come along (see Inherited), and of annotations those that steer the
+// mesh. What would leave callers without a pod, because the canary has few, is left out: see Relaxed.
 func CanaryService(svc *corev1.Service, name, canaryHash string, mark Mark, hashes ...string) *corev1.Service {
 	s := svc.Spec.DeepCopy()
 	for i := range s.Ports {

@@ -13,9 +13,10 @@ import (
 // VPAAnnotation is on pods whose resources a VerticalPodAutoscaler has set.
 const VPAAnnotation = "vpaUpdates"
 
-// Unequal says what pods of the stable were given beyond their template that those of the canary, whose template is the second, were not: what
-// goes by the owner of pods, as a VerticalPodAutoscaler does, knows the canary's only once they are the Deployment's. It is one sentence,
-// empty when there is nothing. What both were given, as by a LimitRange, is no difference, nor is what the templates themselves say.
+// Unequal says what pods of the stable were given beyond their template that those of the canary, whose template is the second, were not:
+// what goes by the owner of pods, as a VerticalPodAutoscaler does, knows the canary's only once they are the Deployment's. It is one
+// sentence, empty when there is nothing. What both were given, as by a LimitRange, is no difference, nor is what the templates themselves
+// say.
 func Unequal(stable, canary []*corev1.Pod, was, is *corev1.PodTemplateSpec) string {
 	for _, s := range stable {
 		for _, c := range canary {

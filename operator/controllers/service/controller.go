@@ -22,7 +22,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// A pass that failed is tried again after retryFirst, then ever later up to retryLast: whoever denies a TrafficShift may let it pass meanwhile.
+// A pass that failed is tried again after retryFirst, then ever later up to retryLast: whoever denies a TrafficShift may let it pass
+// meanwhile.
 const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = 30 * time.Second
@@ -48,13 +49,14 @@ func Setup(m manager.Manager) error {
 	return nil
 }
 
-// managementChanged leaves out the many writes of Services that cannot change whether they are managed. A label may be the one that a policy
-// asked for when it denied the TrafficShift.
+// managementChanged leaves out the many writes of Services that cannot change whether they are managed. A label may be the one that a
+// policy asked for when it denied the TrafficShift.
 var managementChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	was, wasThere := e.ObjectOld.GetAnnotations()[v1alpha1.PolicyAnnotation]
 	is, isThere := e.ObjectNew.GetAnnotations()[v1alpha1.PolicyAnnotation]
 	labelled := !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
-	return labelled || was != is || wasThere != isThere || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	return labelled || was != is || wasThere != isThere ||
+		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
 // Reconcile is one pass over a Service and the TrafficShift of its name.

@@ -42,7 +42,8 @@ func (r *reconciler) report(f facts, m move) {
 	}
 }
 
-// reportDenied tells the Service's owner who keeps it from being managed. What failed in another way is tried again, and nobody can help it.
+// reportDenied tells the Service's owner who keeps it from being managed. What failed in another way is tried again, and nobody can help
+// it.
 func (r *reconciler) reportDenied(f facts, err error) {
 	if failure := (cluster.Failure{Err: err}); f.service != nil && failure.Denied() {
 		r.recorder.Eventf(f.service, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonWriteDenied), "Manage",

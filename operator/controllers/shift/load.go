@@ -278,8 +278,8 @@ func (l *loader) loadRoutes(ctx context.Context, o *cluster.Objects) error {
 	return nil
 }
 
-// loadRules reads the DestinationRules that callers of the hosts of the TrafficShift go by, of whatever namespace, those that bear its mark,
-// and those that have the name of one that the canary needs. Between destinations it is those of its namespace that name versions.
+// loadRules reads the DestinationRules that callers of the hosts of the TrafficShift go by, of whatever namespace, those that bear its
+// mark, and those that have the name of one that the canary needs. Between destinations it is those of its namespace that name versions.
 func (l *loader) loadRules(ctx context.Context, o *cluster.Objects) error {
 	in := ""
 	if o.Shift.Spec.Destinations != nil {
