@@ -40,7 +40,7 @@ func (s *story) blocked(words string) *v1alpha1.TrafficShift {
 	})
 }
 
-// A quota has no room for the canary, then room for its first step, then for all of it: the release waits, says why, and goes on.
+// A quota has no room for the canary, then room for its first steps, then for all of it: the release waits, says why, and goes on.
 func TestAReleaseWaitsForRoomInTheQuota(t *testing.T) {
 	t.Parallel()
 	s := tell(t)
@@ -53,10 +53,10 @@ func TestAReleaseWaitsForRoomInTheQuota(t *testing.T) {
 	if r := x.Status.Release; r.Step != 0 || r.PeakWeight != "" || !strings.Contains(r.Next, "exceeded quota") {
 		t.Errorf("before its first pod the release is %s, next: %s", describe(x), r.Next)
 	}
-	s.room(5)
-	s.live("10%")
-	x = s.blocked("exceeded quota: room, requested: pods=1, used: pods=5, limited: pods=5")
-	if r := x.Status.Release; r.Step != 1 || r.Outcome != nil {
+	s.room(6)
+	s.live("50%")
+	x = s.blocked("exceeded quota: room, requested: pods=1, used: pods=6, limited: pods=6")
+	if r := x.Status.Release; r.Step != 2 || r.Outcome != nil {
 		t.Errorf("without pods for the next step the release is %s", describe(x))
 	}
 	for name := range stable {

@@ -27,7 +27,7 @@ func (s *story) serve(n int) {
 
 // odd is a Deployment of the kind that nobody thinks of: it replaces all pods at once, keeps no history, has an init container and a
 // second one.
-const odd = `{"spec":{"revisionHistoryLimit":0,"strategy":{"type":"Recreate","rollingUpdate":null},"template":{"spec":{
+const odd = `{"spec":{"revisionHistoryLimit":0,"strategy":{"rollingUpdate":{"maxSurge":"100%","maxUnavailable":"100%"}},"template":{"spec":{
   "initContainers":[{"name":"prepare","image":"shop:1.0.0","args":["--crash-after=100ms","--exit-code=0","--port=8081"]}],
   "containers":[{"name":"beside","image":"shop:1.0.0","args":["--port=8082"]}]}}}}`
 

@@ -16,6 +16,8 @@ package controllers
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get;list;watch;create;patch;delete
 // Pods are only read: a container that crashes sends no telemetry.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// Claims for volumes are only read: pods of two versions cannot share every one.
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch
 
 // Weights are written into users' VirtualServices by patch; one is made, and removed, for a Service without any. The canary's host
 // gets a copy of the Service's DestinationRule.

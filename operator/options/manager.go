@@ -103,6 +103,8 @@ func (o Options) cache() cache.Options {
 			&networking.VirtualService{}: {Transform: whole},
 			&corev1.Service{}:            {Transform: whole},
 			&corev1.Pod{}:                {Transform: slimPod},
+
+			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
 	}
 	for _, n := range o.Namespaces {
@@ -129,6 +131,15 @@ func slimPod(object any) (any, error) {
 			NodeName: p.Spec.NodeName, RestartPolicy: p.Spec.RestartPolicy,
 			InitContainers: slimContainers(p.Spec.InitContainers), Containers: slimContainers(p.Spec.Containers),
 		}
+	}
+	return object, nil
+}
+
+// slimClaim keeps of a claim who may mount it.
+func slimClaim(object any) (any, error) {
+	if c, ok := object.(*corev1.PersistentVolumeClaim); ok {
+		c.ManagedFields, c.Labels, c.Annotations, c.Status = nil, nil, nil, corev1.PersistentVolumeClaimStatus{}
+		c.Spec = corev1.PersistentVolumeClaimSpec{AccessModes: c.Spec.AccessModes}
 	}
 	return object, nil
 }

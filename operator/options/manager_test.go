@@ -173,7 +173,7 @@ func discovery(t *testing.T) string {
 		"/api":  `{"kind": "APIVersions", "versions": ["v1"]}`,
 		"/apis": `{"kind": "APIGroupList", "groups": [{"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]}]}`,
 		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
-			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
+			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
 		"/apis/networking.istio.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.istio.io/v1", "resources": [
 			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}]}`,
 	}

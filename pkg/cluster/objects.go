@@ -32,6 +32,8 @@ type Objects struct {
 	// ReplicaSets are those of the same Deployments, those that have the name which one for their template or for the last release would
 	// have, those made for a release of the TrafficShift, and those whose pods have a pod-template-hash of the last release.
 	ReplicaSets []*appsv1.ReplicaSet
+	// Claims are the PersistentVolumeClaims of the templates of the same Deployments.
+	Claims []*corev1.PersistentVolumeClaim
 	// Pods are those that the Service selects as its user wrote it, and those with a pod-template-hash of the last release or of a
 	// ReplicaSet made for a release of the TrafficShift.
 	Pods []*corev1.Pod

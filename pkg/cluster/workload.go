@@ -62,7 +62,14 @@ func (v *View) found(o Objects) {
 			"number, whatever the weight, and are not counted: give them other pods, or confirm it by the annotation %s: %s on Service %s",
 			strings.Join(open, ", "), v1alpha1.SiblingsAnnotation, strings.Join(v.Facts.Service.Siblings, ","), v.Service.Name))
 	}
-	if v.running() || !v.Facts.Workload.Waits {
+	if v.running() {
+		return
+	}
+	if problem := workload.Exclusive(w.Deployment, o.Claims); problem != nil && v.Facts.Wanted.Problem == nil {
+		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
+		v.Facts.Wanted.Problem.Transient = problem.Transient()
+	}
+	if !v.Facts.Workload.Waits {
 		return
 	}
 	if strangers := workload.Strangers(w, o.Pods); len(strangers) > 0 {

@@ -114,6 +114,18 @@ func (w *world) push(version string) {
 	w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Template = w.template(version) })
 }
 
+// mount gives the templates that are pushed from now on a volume.
+func (w *world) mount(claim string) {
+	w.volumes = []corev1.Volume{{Name: claim, VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}}}}
+}
+
+// claim makes a claim in place of the one of its name.
+func (w *world) claim(name, mode string) {
+	w.store.Put(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.PersistentVolumeAccessMode(mode)}}})
+}
+
 // pauseDeployment is its owner's pause, which is there to stay where Stagger does not hold the Deployment.
 func (w *world) pauseDeployment() {
 	w.editDeployment(func(d *appsv1.Deployment) {

@@ -153,6 +153,13 @@ func events() []event {
 		{"replicas N", number((*world).resize)},
 		{"replicas N in the instant of the handover", number(func(w *world, n int64) { w.onGive = func(w *world) { w.resize(n) } })},
 		{"hold mode MODE", text(func(w *world, s string) { w.mode = release.HoldMode(s) })},
+		{"strategy TYPE", text(func(w *world, s string) {
+			w.editDeployment(func(d *appsv1.Deployment) {
+				d.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.DeploymentStrategyType(s)}
+			})
+		})},
+		{"mounts CLAIM", text((*world).mount)},
+		{"claim NAME MODE", func(_ *testing.T, w *world, a []string) error { w.claim(a[0], a[1]); return nil }},
 		{"unpause deployment", do(func(w *world) { w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }) })},
 		{"pause deployment", do((*world).pauseDeployment)},
 		{"delete deployment", do(func(w *world) { w.store.Remove(w.deployment()) })},

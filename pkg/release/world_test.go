@@ -73,6 +73,7 @@ type world struct {
 	onGive     func(*world) // what happens in the instant of the handover
 	watch      *watch
 	out        transcript
+	volumes    []corev1.Volume   // of the templates that are pushed
 	alias      map[string]string // templates by their hash, for people
 }
 
@@ -129,7 +130,7 @@ func newWorld() *world {
 func (w *world) template(version string) corev1.PodTemplateSpec {
 	t := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": web}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image(version)}}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image(version)}}, Volumes: w.volumes},
 	}
 	w.alias[workload.Hash(&t)] = version
 	return t

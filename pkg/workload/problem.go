@@ -25,6 +25,10 @@ const (
 	RolloutRunning Reason = "RolloutRunning"
 	// NoHash: the pods of the running ReplicaSet have no pod-template-hash.
 	NoHash Reason = "NoHash"
+	// MustRunAlone: two versions of the Deployment may not, or cannot, run side by side.
+	MustRunAlone Reason = "MustRunAlone"
+	// ClaimMissing: a PersistentVolumeClaim of the Deployment is not there.
+	ClaimMissing Reason = "ClaimMissing"
 	// NameTaken: an object with the name of one that the release needs is somebody else's.
 	NameTaken Reason = "NameTaken"
 )
@@ -39,4 +43,6 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Message }
 
 // Transient tells whether the problem goes away by itself, so that waiting is right and nobody need act.
-func (p *Problem) Transient() bool { return p.Reason == RolloutRunning || p.Reason == NothingRuns }
+func (p *Problem) Transient() bool {
+	return p.Reason == RolloutRunning || p.Reason == NothingRuns || p.Reason == ClaimMissing
+}

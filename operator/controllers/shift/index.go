@@ -30,6 +30,7 @@ func wildcardKey(wildcard string) string { return "wildcard " + wildcard }
 func shiftKey(name string) string        { return "shift " + name }
 func hashKey(hash string) string         { return "hash " + hash }
 func ownerKey(uid types.UID) string      { return "owner " + string(uid) }
+func claimKey(name string) string        { return "claim " + name }
 func labelKey(pair string) string        { return "label " + pair }
 func selectorKey(selector string) string { return "selector " + selector }
 
@@ -126,6 +127,9 @@ const heldKey = "held"
 
 func keysOfDeployment(d *appsv1.Deployment) []string {
 	out := labelKeys(d.Spec.Template.Labels)
+	for _, name := range workload.ClaimsOf(&d.Spec.Template) {
+		out = append(out, claimKey(name))
+	}
 	if workload.Held(d) {
 		out = append(out, heldKey)
 	}

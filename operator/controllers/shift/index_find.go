@@ -127,6 +127,12 @@ func (f finder) held(ctx context.Context, namespace string) ([]*appsv1.Deploymen
 	return find(ctx, f, &l, &l.Items, namespace, heldKey)
 }
 
+// mounting are the Deployments whose pods mount a claim.
+func (f finder) mounting(ctx context.Context, namespace, claim string) ([]*appsv1.Deployment, error) {
+	var l appsv1.DeploymentList
+	return find(ctx, f, &l, &l.Items, namespace, claimKey(claim))
+}
+
 // podsOf are the pods that the selector selects.
 func (f finder) podsOf(ctx context.Context, namespace string, selector map[string]string) ([]*corev1.Pod, error) {
 	var l corev1.PodList

@@ -144,6 +144,8 @@ func town(n int) []client.Object {
 func house(name string) []client.Object {
 	labels := map[string]string{"app": name, "team": "a-team-with-a-name", "version": "1"}
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: name}}}}
+	template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name + "-data"}}}}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("d-" + name)}, Spec: appsv1.DeploymentSpec{Template: template}}
 	rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name + "-v1", UID: types.UID("r-" + name),
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment"))}}}
@@ -156,7 +158,8 @@ func house(name string) []client.Object {
 	s.Status.Release = &v1alpha1.Release{Number: 1, State: v1alpha1.StateShifting, Stable: "v1-" + name, Revision: "v2-" + name}
 	s.Status.Release.Workload.Deployment = name
 	vs := route(name, map[string]any{"hosts": []any{name}, "http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": name}}}}}})
-	return []client.Object{s, svc, d, rs, pod, vs, rule(name, name), &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard-" + name}}}
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name + "-data"}}
+	return []client.Object{s, svc, d, rs, pod, claim, vs, rule(name, name), &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard-" + name}}}
 }
 
 func route(name string, spec map[string]any) *unstructured.Unstructured {

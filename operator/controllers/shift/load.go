@@ -134,7 +134,26 @@ func (l *loader) loadWorkload(ctx context.Context, o *cluster.Objects) error {
 	if o.ReplicaSets, err = l.replicaSets(ctx, ns, keys...); err != nil {
 		return err
 	}
+	if err := l.loadClaims(ctx, o); err != nil {
+		return err
+	}
 	return l.loadNamesakes(ctx, o)
+}
+
+// loadClaims reads the claims for volumes of a Deployment that can be released.
+func (l *loader) loadClaims(ctx context.Context, o *cluster.Objects) error {
+	for _, d := range released(o) {
+		for _, name := range workload.ClaimsOf(&d.Spec.Template) {
+			c, err := get[corev1.PersistentVolumeClaim](ctx, l.finder, d.Namespace, name)
+			if err != nil {
+				return err
+			}
+			if c != nil {
+				o.Claims = append(o.Claims, c)
+			}
+		}
+	}
+	return nil
 }
 
 // loadHeld reads the Deployments that are held, where the Service leads to none: one of them may be ours to let go.

@@ -110,7 +110,7 @@ func connected(t *testing.T) (client.Client, *loader, *silent) {
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, k := range []schema.GroupVersionKind{
-		corev1.SchemeGroupVersion.WithKind("Service"), corev1.SchemeGroupVersion.WithKind("Pod"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		corev1.SchemeGroupVersion.WithKind("Service"), corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
 		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), v1alpha1.GroupVersion.WithKind("TrafficShift"), virtualServiceKind, destinationRuleKind,
 	} {
 		mapper.Add(k, meta.RESTScopeNamespace)

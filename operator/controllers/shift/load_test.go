@@ -102,7 +102,7 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	)...)
 	o := l.pass(0)
 	got := map[string][]string{
-		"rivals": nil, "siblings": namesOf(o.Siblings), "deployments": namesOf(o.Deployments), "sets": namesOf(o.ReplicaSets), "pods": namesOf(o.Pods),
+		"rivals": nil, "siblings": namesOf(o.Siblings), "deployments": namesOf(o.Deployments), "sets": namesOf(o.ReplicaSets), "pods": namesOf(o.Pods), "claims": namesOf(o.Claims),
 		"routes": namesOf(o.Routes), "rules": namesOf(o.Rules), "others": {o.Shift.Name, o.Policy.Name, o.Namespace.Name, o.Service.Name, o.CanaryService.Name},
 	}
 	for _, r := range o.Rivals {
@@ -110,8 +110,9 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	}
 	want := map[string][]string{
 		"rivals": {"rival of again"}, "siblings": {"again", "team"}, "deployments": {"web-1"}, "sets": {"web-1-old", "web-1-v1"},
-		"pods":   {"canary-pod", "old-pod", "stranger", "web-1-pod"},
-		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"}, "rules": {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
+		"pods": {"canary-pod", "old-pod", "stranger", "web-1-pod"}, "claims": {"web-1-data"},
+		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"},
+		"rules":  {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
 		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

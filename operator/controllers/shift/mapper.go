@@ -158,6 +158,19 @@ func (m mapper) deployment(ctx context.Context, o client.Object) []reconcile.Req
 	return m.pods(ctx, d.Namespace, d.Spec.Template.Labels, deploymentKey(d.Name))
 }
 
+// claim concerns the TrafficShifts of the Deployments whose pods mount it.
+func (m mapper) claim(ctx context.Context, o client.Object) []reconcile.Request {
+	found, err := m.mounting(ctx, o.GetNamespace(), o.GetName())
+	if err != nil {
+		return nobody(ctx, err)
+	}
+	var out []reconcile.Request
+	for _, d := range found {
+		out = append(out, m.deployment(ctx, d)...)
+	}
+	return out
+}
+
 func (m mapper) replicaSet(ctx context.Context, o client.Object) []reconcile.Request {
 	rs, ok := o.(*appsv1.ReplicaSet)
 	if !ok {

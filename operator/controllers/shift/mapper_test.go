@@ -18,7 +18,8 @@ import (
 func (m mapper) mapped(o client.Object) handler.MapFunc {
 	return map[string]handler.MapFunc{
 		"TrafficShift": m.neighbours, "Service": m.service, "Deployment": m.deployment, "ReplicaSet": m.replicaSet, "Pod": m.pod,
-		"VirtualService": m.route, "DestinationRule": m.destinationRule, "ShiftPolicy": m.policy,
+		"PersistentVolumeClaim": m.claim,
+		"VirtualService":        m.route, "DestinationRule": m.destinationRule, "ShiftPolicy": m.policy,
 	}[kindName(o)]
 }
 

@@ -22,6 +22,7 @@ var (
 	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	podsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	NamespacesResource       = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	ClaimsResource           = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
 	DeploymentsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	ReplicaSetsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	VirtualServicesResource  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
@@ -42,6 +43,19 @@ func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, err
 		return nil, fmt.Errorf("reading Service %s: %w", name, err)
 	}
 	return service, nil
+}
+
+// Get reads an object of the namespace. The error tells one that is not there, or not to be read, as the API server does.
+func Get[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, name string) (*T, error) {
+	object, err := c.Client.Resource(kind).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("getting %s %s: %w", kind.Resource, name, err)
+	}
+	into := new(T)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", kind.Resource, name, err)
+	}
+	return into, nil
 }
 
 // Services lists those of the namespace. It is no error that they may not be read: they are only mentioned in texts.

@@ -186,6 +186,9 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 	if w.Deployment == nil {
 		return nil
 	}
+	if err := previewVolumes(ctx, c, w.Deployment, a); err != nil {
+		return err
+	}
 	a.Does = append(a.Does, fmt.Sprintf("Deployment %s gets the label %s, by which a change of its pod template rolls out by nobody but Stagger", w.Deployment.Name, v1alpha1.HeldLabel))
 	if w.Stable != nil {
 		a.Leaves = append(a.Leaves, fmt.Sprintf("its %d pods, of ReplicaSet %s, serve on as the stable", w.Replicas, w.Stable.Name))
@@ -201,6 +204,29 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 			careful += fmt.Sprintf("; nothing is released until that is confirmed by the annotation %s: %s", v1alpha1.SiblingsAnnotation, strings.Join(siblings, ","))
 		}
 		a.Careful = append(a.Careful, careful)
+	}
+	return nil
+}
+
+// previewVolumes looks whether two versions of the Deployment can run side by side. Of claims that nobody may read the operator decides.
+func previewVolumes(ctx context.Context, c cli.Cluster, d *appsv1.Deployment, a *view.Adoption) error {
+	var claims []*corev1.PersistentVolumeClaim
+	for _, name := range workload.ClaimsOf(&d.Spec.Template) {
+		claim, err := cli.Get[corev1.PersistentVolumeClaim](ctx, c, cli.ClaimsResource, name)
+		switch {
+		case apierrors.IsForbidden(err):
+			a.Careful = append(a.Careful, "whether two versions may mount PersistentVolumeClaim "+name+" cannot be seen with your rights")
+			claim = &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: name},
+				Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}}}
+		case apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return err
+		}
+		claims = append(claims, claim)
+	}
+	if problem := workload.Exclusive(d, claims); problem != nil && a.Obstacle == "" {
+		a.Obstacle = problem.Message
 	}
 	return nil
 }

@@ -261,6 +261,7 @@ func (s *Store) Objects(namespace, name string) (cluster.Objects, bool) {
 	o := cluster.Objects{
 		Shift: shift, Policy: Find[*v1alpha1.ShiftPolicy](s, "", shift.Spec.PolicyRef.Name), Namespace: Find[*corev1.Namespace](s, "", namespace),
 		Deployments: List[*appsv1.Deployment](s), ReplicaSets: List[*appsv1.ReplicaSet](s), Pods: List[*corev1.Pod](s),
+		Claims: List[*corev1.PersistentVolumeClaim](s),
 		Routes: s.ListKind("VirtualService"), Rules: s.ListKind("DestinationRule"),
 	}
 	for _, p := range List[*v1alpha1.ShiftPolicy](s) {
