@@ -84,7 +84,7 @@ func TestPodsThatCallersTookAwayForASlipAreAskedAllTheSame(t *testing.T) {
 		return n >= 4, fmt.Sprint(by)
 	})
 	for _, pod := range pods {
-		kubectl(t, "-n", s.ns, "annotate", pod, "localmesh.stagger.dev/error-rate-")
+		kubectl(t, "-n", s.ns, "annotate", "--overwrite", pod, "localmesh.stagger.dev/error-rate=0")
 	}
 	well := time.Now()
 	s.meets("1.1.0", 200, well)
