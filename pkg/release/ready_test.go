@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -93,7 +94,9 @@ func TestRulesThatDoNotHoldForTheCanaryAreNamedBeforeItsFirstWeight(t *testing.T
 	})
 	w.destinationRule(namespace, "")
 	rule := w.store.FindKind("DestinationRule", namespace, web).DeepCopy()
-	rule.Object["spec"].(map[string]any)["trafficPolicy"] = map[string]any{"outlierDetection": map[string]any{"consecutive5xxErrors": int64(1)}}
+	if err := unstructured.SetNestedField(rule.Object, int64(1), "spec", "trafficPolicy", "outlierDetection", "consecutive5xxErrors"); err != nil {
+		t.Fatal(err)
+	}
 	w.store.Put(rule)
 	w.playAll(t, []string{"wait 5s", "push v2"})
 	if step := w.record().Step; step != 0 {

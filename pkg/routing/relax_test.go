@@ -34,9 +34,11 @@ func TestRulesThatWouldLeaveCallersWithoutAPodAreRelaxedForTheCanary(t *testing.
 		t.Run(name, func(t *testing.T) {
 			rule := parse(t, "{kind: DestinationRule, metadata: {name: checkout, namespace: shop}, spec: "+c.spec+"}")
 			before := rule.DeepCopy()
-			want := parse(t, "{kind: DestinationRule, metadata: {name: x}, spec: "+c.want+"}").Object["spec"].(map[string]any)
-			want["host"] = checkout().CanaryHost()
-			if diff := cmp.Diff(want, RulesFor([]*unstructured.Unstructured{rule}, checkout()).Copies[0].Object["spec"]); diff != "" {
+			want := parse(t, "{kind: DestinationRule, metadata: {name: x}, spec: "+c.want+"}")
+			if err := unstructured.SetNestedField(want.Object, checkout().CanaryHost(), "spec", "host"); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want.Object["spec"], RulesFor([]*unstructured.Unstructured{rule}, checkout()).Copies[0].Object["spec"]); diff != "" {
 				t.Errorf("the copy (-want +got):\n%s", diff)
 			}
 			said := Relaxed(rule)

@@ -72,12 +72,10 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
 		careful := []v1alpha1.Reason{v1alpha1.ReasonNoTraffic, v1alpha1.ReasonPodsUnequal}
 		return runs && (c.Status == metav1.ConditionFalse || slices.Contains(careful, v1alpha1.Reason(c.Reason)))
-	case v1alpha1.ConditionReachable:
-		return runs && c.Reason == string(v1alpha1.ReasonRulesRelaxed)
 	case v1alpha1.ConditionEvidenceCurrent:
 		return evidenceWorthNoting(r, c, runs)
 	}
-	return runs && c.Status == metav1.ConditionFalse
+	return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonRulesRelaxed))
 }
 
 func evidenceWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {

@@ -61,10 +61,7 @@ func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
 	}
 	if was == nil || was.Number != is.Number {
 		was = &v1alpha1.Release{}
-		r.event(v, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
-		for _, sentence := range v.Facts.Canary.Relaxed {
-			r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
-		}
+		r.tellStart(v, is)
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
 		r.event(v, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
@@ -83,6 +80,14 @@ func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
 		r.event(v, corev1.EventTypeWarning, eventAborted, message)
 	case v1alpha1.StatePromoted:
 		r.event(v, corev1.EventTypeNormal, eventPromoted, message)
+	}
+}
+
+// tellStart says what begins, and which rules do not hold for it.
+func (r *reconciler) tellStart(v *cluster.View, is *v1alpha1.Release) {
+	r.event(v, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
+	for _, sentence := range v.Facts.Canary.Relaxed {
+		r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
 	}
 }
 
