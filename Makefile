@@ -14,7 +14,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool krew e2e bench soak clean
+.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool krew gitops e2e bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ test: ## Everything: what CI runs
 	$(call say,2 of 6: generated files) && $(MAKE) verify
 	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
 	$(call say,4 of 6: the plugin by krew; the counting expressions on Prometheus) && $(MAKE) krew mesh promtool
-	$(call say,5 of 6: the mesh itself) && $(MAKE) mesh-test
+	$(call say,5 of 6: the mesh itself; what GitOps tools think of a release) && $(MAKE) mesh-test gitops
 	$(call say,6 of 6: the API and the user stories on the mesh) && $(MAKE) e2e
 	$(call say,all is well)
 
@@ -73,6 +73,9 @@ krew: ## The plugin's archive for krew, installed by krew
 
 mesh-test: ## The tests of hack/localmesh
 	go -C hack/localmesh test ./...
+
+gitops: ## What GitOps tools think of a release, by their own libraries
+	go -C hack/gitops test ./...
 
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
