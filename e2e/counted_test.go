@@ -25,7 +25,7 @@ func TestEveryRequestIsCountedOnceThroughGapsAndRestarts(t *testing.T) {
 	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
   steps: [{weight: "30%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
 	s.push("1.1.0")
-	s.step(1, 1)
+	x := s.step(1, 1)
 	requests := func(n int) {
 		waitFor(t, fmt.Sprintf("%d requests have met the version", n), func() (bool, string) {
 			met := bed.Met(s.seconds(s.began))
@@ -37,7 +37,12 @@ func TestEveryRequestIsCountedOnceThroughGapsAndRestarts(t *testing.T) {
 	gap := time.Now().Add(8 * time.Second)
 	waitFor(t, "the scrapes have failed for a while", func() (bool, string) { return time.Now().After(gap), "" })
 	component(t, "prometheus", "resume")
-	kubectl(t, "-n", s.ns, "delete", "pod", "-l", "app=checkout", "--field-selector=status.phase=Running", "--wait=false")
+	kept := s.canaryPods(x)[0] // without any the stable would get all traffic
+	for pod := range s.pods() {
+		if "pod/"+pod != kept {
+			kubectl(t, "-n", s.ns, "delete", "pod", pod, "--wait=false")
+		}
+	}
 	requests(200)
 	s.op.kill()
 	requests(400)

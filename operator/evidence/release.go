@@ -132,6 +132,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.through, r.asked = i.End, i.End
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
+	s.Away = r.away(i)
 	answers, ends := r.split(answers)
 	r.takeEnds(s, ends)
 	states := make([]currency, len(answers))
@@ -148,12 +149,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		return
 	}
 	r.seen = true
-	if r.away(i) {
-		r.tests.Interrupt()
-		r.tests.Void(i.Start, i.End, "no pod of the canary could answer")
-	} else {
-		r.tests.Add(s)
-	}
+	r.tests.Add(s)
 	if states[r.traffic()].fresh() {
 		r.noteTraffic(i, pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]})
 	}
@@ -175,7 +171,7 @@ func (r *release) takeEnds(s pkgevidence.Slice, a counting.Answer) {
 	}
 	switch {
 	case r.clientErrors == nil:
-	case !fresh || s.Alone || r.away(counting.Interval{Start: s.From, End: s.To}):
+	case !fresh || s.Alone || s.Away:
 		r.clientErrors.Void(s.From, s.To, "the arms cannot be compared")
 	default:
 		s.Stable, s.Canary = []pkgevidence.Counts{clientErrorsOf(a.Stable.Counts)}, []pkgevidence.Counts{clientErrorsOf(a.Canary.Counts)}

@@ -99,8 +99,8 @@ func TestSplittingASliceChangesNothing(t *testing.T) {
 				return h
 			}
 			middle := s.From.Add(2 * time.Second)
-			halves.Add(Slice{s.From, middle, half(s.Stable), half(s.Canary), s.Settled, s.Alone})
-			halves.Add(Slice{middle, s.To, half(s.Stable), half(s.Canary), s.Settled, s.Alone})
+			halves.Add(Slice{s.From, middle, half(s.Stable), half(s.Canary), s.Settled, s.Alone, s.Away})
+			halves.Add(Slice{middle, s.To, half(s.Stable), half(s.Canary), s.Settled, s.Alone, s.Away})
 			if a, b := whole.Checkpoint(), halves.Checkpoint(); a != b {
 				t.Fatalf("seed %d, slice %d:\n%s\n%s", seed, i, a, b)
 			}

@@ -15,6 +15,9 @@ type Slice struct {
 	Settled bool
 	// Alone says that no stable stands beside the canary: all traffic is routed to it, or being routed. Stable is not read then.
 	Alone bool
+	// Away says that no pod of the canary could answer for a part of the interval: its requests were met by users, and say nothing about the
+	// version.
+	Away bool
 }
 
 // Tests is the state of one release's sequential tests. It is not safe for concurrent use.
@@ -97,6 +100,10 @@ func (t *Tests) Add(s Slice) {
 	}
 	t.through = to
 	t.expose(s)
+	if s.Away {
+		t.interrupt()
+		return
+	}
 	if t.warmsUp(s) {
 		return
 	}
@@ -117,9 +124,8 @@ func (t *Tests) Void(from, to time.Time, reason string) {
 	t.void = reason
 }
 
-// Interrupt forgets the ticks that are not full yet. It is for slices of which it turns out that something other than the version may have
-// spoken already in those before, such as a pod that was on its way to be evicted.
-func (t *Tests) Interrupt() {
+// interrupt forgets the ticks that are not full yet: pods that are away now may have been on their way already in the slices before.
+func (t *Tests) interrupt() {
 	t.dropFast()
 	t.slow, t.sums = 0, 0
 	for i := range t.objectives {

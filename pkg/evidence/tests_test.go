@@ -323,14 +323,19 @@ func TestAStableOutageIsLeftOutOfHalfTheClearance(t *testing.T) {
 	}
 }
 
-func TestWhatIsInterruptedForgetsTheTicksThatAreNotFull(t *testing.T) {
+func TestWhatUsersMetWhilePodsWereAwayIsExposedAndForgetsTheTicksThatAreNotFull(t *testing.T) {
 	tests, f := begin(t, oneObjective()), newFlow()
 	for range 12 {
 		tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50}))
 	}
 	before := tests.Verdict(Question{NextWeight: 0.25})
 	tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50, Bad: 50}))
-	tests.Interrupt()
+	away := f.next(1, Counts{Requests: 950}, Counts{Requests: 50, Bad: 50})
+	away.Away = true
+	tests.Add(away)
+	if v := tests.Verdict(Question{NextWeight: 0.25}); v.Exposed != (Counts{Requests: 14 * 50, Bad: 100}) {
+		t.Errorf("users met %+v", v.Exposed)
+	}
 	for range 2 { // With the bad slice these would close a tick.
 		tests.Add(f.next(1, Counts{Requests: 950, Bad: 1}, Counts{Requests: 50}))
 	}
