@@ -152,10 +152,22 @@ func (v *View) beforeTraffic() bool {
 	return !v.running() || v.Facts.Release.Step == 0 && v.Canary == nil
 }
 
-// refuse notes the first thing that is in the way of a release.
+// refuse notes that something is in the way of a release.
 func (v *View) refuse(reason v1alpha1.Reason, message string) {
+	v.refuseFor(release.Problem{Reason: reason, Message: message})
+}
+
+// unsupported notes that the workload is in the way of a release.
+func (v *View) unsupported(p *workload.Problem) {
+	v.refuseFor(release.Problem{
+		Reason: v1alpha1.ReasonWorkloadUnsupported, Message: p.Message, Transient: p.Transient(), Gone: p.Reason == workload.NoDeployment,
+	})
+}
+
+// refuseFor notes the first thing that is in the way of a release.
+func (v *View) refuseFor(p release.Problem) {
 	if v.Facts.Wanted.Problem == nil {
-		v.Facts.Wanted.Problem = &release.Problem{Reason: reason, Message: message}
+		v.Facts.Wanted.Problem = &p
 	}
 }
 

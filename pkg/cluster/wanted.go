@@ -22,22 +22,15 @@ func (v *View) wanted(o Objects) {
 	p := o.Policy
 	if p == nil {
 		if !v.running() {
-			v.refuseForPolicy(v1alpha1.ReasonPolicyNotFound, noPolicy(w.Policy, o.PolicyNames))
+			v.refuseFor(release.Problem{Reason: v1alpha1.ReasonPolicyNotFound, Message: noPolicy(w.Policy, o.PolicyNames), OfPolicy: true})
 		}
 		return
 	}
 	w.Plan = &p.Spec
 	for _, c := range p.Status.Conditions {
 		if c.Type == v1alpha1.ConditionAccepted && c.Status == metav1.ConditionFalse && c.ObservedGeneration == p.Generation && !v.running() {
-			v.refuseForPolicy(v1alpha1.ReasonInvalid, fmt.Sprintf("ShiftPolicy %s: %s", p.Name, c.Message))
+			v.refuseFor(release.Problem{Reason: v1alpha1.ReasonInvalid, Message: fmt.Sprintf("ShiftPolicy %s: %s", p.Name, c.Message), OfPolicy: true})
 		}
-	}
-}
-
-// refuseForPolicy notes that the policy is in the way of a release, when nothing else is.
-func (v *View) refuseForPolicy(reason v1alpha1.Reason, message string) {
-	if v.Facts.Wanted.Problem == nil {
-		v.Facts.Wanted.Problem = &release.Problem{Reason: reason, Message: message, OfPolicy: true}
 	}
 }
 

@@ -40,10 +40,8 @@ func (v *View) found(o Objects) {
 		namespace = o.Namespace.Labels
 	}
 	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
-	if problem != nil && (!v.running() || !problem.Transient()) && v.Facts.Wanted.Problem == nil {
-		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
-		v.Facts.Wanted.Problem.Transient = problem.Transient()
-		v.Facts.Wanted.Problem.Gone = problem.Reason == workload.NoDeployment
+	if problem != nil && (!v.running() || !problem.Transient()) {
+		v.unsupported(problem)
 	}
 	if w.Deployment == nil {
 		v.describe(v.held(o), o.Hold)
@@ -65,9 +63,8 @@ func (v *View) found(o Objects) {
 	if v.running() {
 		return
 	}
-	if problem := workload.Exclusive(w.Deployment, o.Claims); problem != nil && v.Facts.Wanted.Problem == nil {
-		v.refuse(v1alpha1.ReasonWorkloadUnsupported, problem.Message)
-		v.Facts.Wanted.Problem.Transient = problem.Transient()
+	if problem := workload.Exclusive(w.Deployment, o.Claims); problem != nil {
+		v.unsupported(problem)
 	}
 	if !v.Facts.Workload.Waits {
 		return
