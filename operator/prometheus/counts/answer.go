@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -61,16 +62,9 @@ func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time
 	all := make([]time.Time, len(of))
 	err := inParts(of, func(first int, part []counting.Pair) error {
 		upTo, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-			v, err := c.query(ctx, b.Complete(), now)
-			if err != nil {
-				return err
-			}
-			read, err := b.CompleteUpTo(v)
-			if err != nil {
-				return c.unusable(err)
-			}
+			read, err := answered(ctx, c, b.Complete(), now, b.CompleteUpTo)
 			to.upTo = joined(to.upTo, read)
-			return nil
+			return err
 		})
 		for i, p := range part {
 			all[first+i] = completed(p, upTo)
@@ -132,16 +126,9 @@ func (c *Counter) base(ctx context.Context, scope scopes, over counting.Interval
 // freshness asks how current the scrapes are: one query for each carrier.
 func (c *Counter) freshness(ctx context.Context, scope scopes, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
 	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-		v, err := c.query(ctx, b.Freshness(), at)
-		if err != nil {
-			return err
-		}
-		fresh, err := b.DecodeFreshness(v)
-		if err != nil {
-			return c.unusable(err)
-		}
+		fresh, err := answered(ctx, c, b.Freshness(), at, b.DecodeFreshness)
 		to.freshness = joined(to.freshness, fresh)
-		return nil
+		return err
 	})
 }
 
@@ -152,19 +139,15 @@ func (c *Counter) counts(ctx context.Context, scope scopes, over counting.Interv
 		if err != nil {
 			return err
 		}
-		v, err := c.query(ctx, promql.Dated(expr), over.End)
-		if err != nil {
-			return err
-		}
-		if v, err = promql.Undated(v, over.End); err != nil {
-			return c.unusable(err)
-		}
-		counts, err := b.Counts(v)
-		if err != nil {
-			return c.unusable(err)
-		}
+		counts, err := answered(ctx, c, promql.Dated(expr), over.End, func(v model.Vector) (map[counting.Service]counting.Counts, error) {
+			v, err := promql.Undated(v, over.End)
+			if err != nil {
+				return nil, err
+			}
+			return b.Counts(v)
+		})
 		to.counts = joined(to.counts, counts)
-		return nil
+		return err
 	})
 }
 

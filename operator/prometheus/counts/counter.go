@@ -170,6 +170,20 @@ func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.V
 	return outcomeOf(c, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
 }
 
+// answered is what is read of the answer to a question; an answer that cannot be read is unusable.
+func answered[T any](ctx context.Context, c *Counter, expr string, at time.Time, read func(model.Vector) (T, error)) (T, error) {
+	var none T
+	v, err := c.query(ctx, expr, at)
+	if err != nil {
+		return none, err
+	}
+	answer, err := read(v)
+	if err != nil {
+		return none, c.unusable(err)
+	}
+	return answer, nil
+}
+
 // outcomeOf counts a query by its outcome, and makes its answer unusable when something may be missing in it.
 func outcomeOf[T any](c *Counter, ask func() (T, error)) (T, error) {
 	v, err := ask()

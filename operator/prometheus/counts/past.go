@@ -14,8 +14,8 @@ import (
 // minute is the interval of the counts of pods, which are added up.
 const minute = time.Minute
 
-// History returns what each arm was asked in the steps of a time, from the first of which something is known, oldest first. The error is a counting.Unanswered or a
-// counting.Unusable.
+// History returns what each arm was asked in the steps of a time, from the first of which something is known, oldest first. The error is a
+// counting.Unanswered or a counting.Unusable.
 func (c *Counter) History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error) {
 	b, err := batch(c.scopesNow()(by), by, []counting.Pair{of})
 	if err != nil {

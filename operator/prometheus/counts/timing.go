@@ -68,16 +68,9 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 
 // copies asks by which ways the reports of the same proxies come.
 func (c *Counter) copies(ctx context.Context, b promql.Batch, at time.Time, to *reply) error {
-	v, err := c.query(ctx, b.Copies(), at)
-	if err != nil {
-		return err
-	}
-	read, err := promql.DecodeCopies(v)
-	if err != nil {
-		return c.unusable(err)
-	}
+	read, err := answered(ctx, c, b.Copies(), at, promql.DecodeCopies)
 	to.copies = to.copies.And(read)
-	return nil
+	return err
 }
 
 // foundCopies chooses how each proxy is counted once.
