@@ -18,20 +18,11 @@ type round struct {
 	releases []*release
 }
 
-// pairs are the arms of the round's releases.
-func (r round) pairs() []counting.Pair {
+// asked are the round's releases as a source is asked about them.
+func (r round) asked(as func(*release) counting.Pair) []counting.Pair {
 	all := make([]counting.Pair, 0, len(r.releases))
 	for _, x := range r.releases {
-		all = append(all, x.pair())
-	}
-	return all
-}
-
-// counts are the arms of the round's releases as they are asked for counts.
-func (r round) counts() []counting.Pair {
-	all := make([]counting.Pair, 0, len(r.releases))
-	for _, x := range r.releases {
-		all = append(all, x.counts())
+		all = append(all, as(x))
 	}
 	return all
 }

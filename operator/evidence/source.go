@@ -112,7 +112,7 @@ func (s *source) takeUnusable() currency {
 // advance asks for the newest slices first: what some have to catch up with must not delay an abort of the others. Of what
 // is to be caught up with it asks for the oldest first, so that releases join and are asked about together.
 func (s *source) advance(ctx context.Context) (asked bool, err error) {
-	if err := s.Counter.Measure(ctx, s.loop.tracked(s).pairs()); err != nil {
+	if err := s.Counter.Measure(ctx, s.loop.tracked(s).asked((*release).pair)); err != nil {
 		return true, err
 	}
 	if err := s.lookHowFar(ctx); err != nil {
@@ -138,7 +138,7 @@ func (s *source) lookHowFar(ctx context.Context) error {
 	if len(r.releases) == 0 {
 		return nil
 	}
-	upTo, err := s.Counter.Complete(ctx, r.pairs())
+	upTo, err := s.Counter.Complete(ctx, r.asked((*release).pair))
 	if _, useless := errors.AsType[counting.Unusable](err); useless {
 		return nil // It would be the same again: the answers about the slices say so themselves.
 	}
@@ -155,7 +155,7 @@ func (s *source) lookHowFar(ctx context.Context) error {
 
 // ask asks about one slice of some releases and lets them take the answers. What was not answered is not taken.
 func (s *source) ask(ctx context.Context, r round) error {
-	return s.Counter.Counts(ctx, r.Interval, r.counts(), func(first int, answers [][]counting.Answer) {
+	return s.Counter.Counts(ctx, r.Interval, r.asked((*release).counts), func(first int, answers [][]counting.Answer) {
 		s.loop.take(ctx, r.part(first, len(answers)), answers)
 	})
 }
@@ -166,7 +166,7 @@ func (s *source) watch(ctx context.Context) (asked bool, err error) {
 	var before counting.Interval
 	for r := s.loop.watched(s); len(r.releases) > 0 && r.Interval != before; r = s.loop.watched(s) {
 		before = r.Interval
-		err := s.Counter.Counts(ctx, r.Interval, r.counts(), func(first int, answers [][]counting.Answer) {
+		err := s.Counter.Counts(ctx, r.Interval, r.asked((*release).counts), func(first int, answers [][]counting.Answer) {
 			s.loop.noteBelief(ctx, r.part(first, len(answers)), answers)
 		})
 		if err != nil {
