@@ -31,29 +31,22 @@ var (
 
 // Service reads a Service of the namespace.
 func (c Cluster) Service(ctx context.Context, name string) (*corev1.Service, error) {
-	object, err := c.Client.Resource(ServicesResource).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	service, err := Get[corev1.Service](ctx, c, ServicesResource, name)
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("no Service is named %s in %s; list those there are with: kubectl get services -n %s", name, NamespaceText(c.Namespace), c.Namespace)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("getting Service %s: %w", name, err)
-	}
-	service := &corev1.Service{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
-		return nil, fmt.Errorf("reading Service %s: %w", name, err)
-	}
-	return service, nil
+	return service, err
 }
 
 // Get reads an object of the namespace. The error tells one that is not there, or not to be read, as the API server does.
 func Get[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, name string) (*T, error) {
 	object, err := c.Client.Resource(kind).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("getting %s %s: %w", kind.Resource, name, err)
+		return nil, fmt.Errorf("getting %s %s: %w", reflect.TypeFor[T]().Name(), name, err)
 	}
 	into := new(T)
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
-		return nil, fmt.Errorf("reading %s %s: %w", kind.Resource, name, err)
+		return nil, fmt.Errorf("reading %s %s: %w", reflect.TypeFor[T]().Name(), name, err)
 	}
 	return into, nil
 }
