@@ -75,10 +75,14 @@ const (
 	ok                 = 200
 	notModified        = 304
 	tooManyRequests    = 429
+)
 
-	labelCode  = "response_code"
-	labelFlags = "response_flags"
-	labelGRPC  = "grpc_response_status"
+// Istio's labels of how a request ended: see Outcome.
+const (
+	LabelCode     = "response_code"
+	LabelFlags    = "response_flags"
+	LabelGRPC     = "grpc_response_status"
+	LabelProtocol = "request_protocol"
 )
 
 // Classify returns the class of an outcome. First match wins:
@@ -156,11 +160,11 @@ func (r Rules) Missing(o Outcome) string {
 	code, folded := o.code()
 	switch {
 	case code < 0, folded && code == 400:
-		return labelCode
+		return LabelCode
 	case o.untoldGRPC():
-		return labelGRPC
+		return LabelGRPC
 	case code == 0 && o.Flags == "":
-		return labelFlags
+		return LabelFlags
 	}
 	return ""
 }

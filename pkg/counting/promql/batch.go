@@ -20,10 +20,10 @@ const (
 	labelNamespace = "destination_service_namespace"
 	labelName      = "destination_service_name"
 	labelRevision  = "destination_canonical_revision"
-	labelCode      = "response_code"
-	labelFlags     = "response_flags"
-	labelGRPC      = "grpc_response_status"
-	labelProtocol  = "request_protocol"
+	labelCode      = counting.LabelCode
+	labelFlags     = counting.LabelFlags
+	labelGRPC      = counting.LabelGRPC
+	labelProtocol  = counting.LabelProtocol
 	labelEdge      = "le"
 
 	// remembered is how long a target is remembered that discovery has lost: when it comes back sooner it is not a new one.
