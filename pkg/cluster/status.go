@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -19,6 +20,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	s := v.Shift.Status.DeepCopy()
 	s.ObservedGeneration = v.Shift.Generation
 	s.Conditions = conditionsOf(v, d)
+	s.ReasonSince = reasonSince(v, s.Conditions)
 	s.Refused = d.Refused
 	if a := d.Answer; a != nil {
 		s.LastHandledCommand, s.LastAnswer = a.Token, &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
@@ -28,6 +30,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	}
 	if rec != nil {
 		s.Release = rec.DeepCopy()
+		timeAbort(v, s.Release)
 	}
 	if s.Release != nil && (v.running() || rec != nil) {
 		release.Count(s.Release, v.Facts.Evidence, d.Message)
@@ -56,6 +59,42 @@ func conditionsOf(v *View, d release.Decision) []metav1.Condition {
 		}
 	}
 	return all
+}
+
+// reasonSince is since when the reason of Reconciling or Stalled is what it is.
+func reasonSince(v *View, now []metav1.Condition) *metav1.Time {
+	reason := waitReason(now)
+	switch {
+	case reason == "":
+		return nil
+	case reason == waitReason(v.Shift.Status.Conditions) && v.Shift.Status.ReasonSince != nil:
+		return v.Shift.Status.ReasonSince.DeepCopy()
+	}
+	since := metav1.NewTime(v.now)
+	return &since
+}
+
+// waitReason is the reason of Reconciling or Stalled, whichever is there; empty when neither is.
+func waitReason(conditions []metav1.Condition) string {
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if c := meta.FindStatusCondition(conditions, kind); c != nil {
+			return c.Reason
+		}
+	}
+	return ""
+}
+
+// timeAbort notes when an abort was decided, and by counts up to when, in the record that first speaks of it.
+func timeAbort(v *View, rec *v1alpha1.Release) {
+	o := rec.Outcome
+	if o == nil || o.Result != v1alpha1.StateAborted || o.DecidedAt != nil {
+		return
+	}
+	o.DecidedAt = ptr.To(metav1.NewMicroTime(v.now))
+	byCounts := o.Reason == v1alpha1.ReasonCanaryWorseThanStable || o.Reason == v1alpha1.ReasonCanaryBreachesSLO
+	if byCounts && !v.Counted.IsZero() {
+		o.CountedUntil = ptr.To(metav1.NewMicroTime(v.Counted))
+	}
 }
 
 func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {

@@ -224,6 +224,12 @@ type Outcome struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Template;Nothing
 	Refuse Refusal `json:"refuse,omitempty"`
+	// countedUntil is the end of the counts that decided an abort; empty when something else did.
+	// +optional
+	CountedUntil *metav1.MicroTime `json:"countedUntil,omitempty"`
+	// decidedAt is when an abort was decided.
+	// +optional
+	DecidedAt *metav1.MicroTime `json:"decidedAt,omitempty"`
 }
 
 // Refusal says what an abort refuses.

@@ -129,6 +129,9 @@ type TrafficShiftStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// reasonSince is since when the condition Reconciling or Stalled has its reason; empty while neither is there.
+	// +optional
+	ReasonSince *metav1.Time `json:"reasonSince,omitempty"`
 	// stable is the version that serves.
 	// +optional
 	Stable Version `json:"stable,omitempty,omitzero"`
