@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
-	metrics "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/operator/prometheus"
 	"github.com/stagger-dev/stagger/operator/prometheus/counts"
@@ -15,12 +15,8 @@ import (
 
 // newLoop returns the evidence loop over all sources of the configuration; it asks nothing before it is started. Another kind of source
 // is one more evidence.Counter here.
-func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.Loop, error) {
-	s := evidence.Settings{Slice: o.Evidence.Slice, Backfill: o.Evidence.Backfill, Metrics: r, Log: l}
-	queries, err := counts.NewMetrics(r)
-	if err != nil {
-		return nil, fmt.Errorf("registering metrics of the queries: %w", err)
-	}
+func newLoop(o options.Options, l logr.Logger, set *metrics.Set) (*evidence.Loop, error) {
+	s := evidence.Settings{Slice: o.Evidence.Slice, Backfill: o.Evidence.Backfill, Metrics: set, Log: l}
 	for _, c := range o.Sources {
 		to := prometheus.Config{Address: c.Address, HTTP: c.HTTP, Parameters: c.Parameters}
 		if c.SigV4 != nil {
@@ -31,7 +27,7 @@ func newLoop(o options.Options, l logr.Logger, r metrics.Registerer) (*evidence.
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
 		}
 		counter, err := counts.New(counts.Config{
-			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: queries,
+			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: set,
 			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
 		})
 		if err != nil {

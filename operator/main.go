@@ -11,7 +11,6 @@ import (
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager/signals"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/stagger-dev/stagger/operator/controllers"
 	"github.com/stagger-dev/stagger/operator/options"
@@ -41,14 +40,18 @@ func run(args []string, out, talk io.Writer) error {
 	if err != nil {
 		return err
 	}
-	l, err := newLoop(o, logger.WithName("evidence"), metrics.Registry)
+	set, err := newMetrics(o, m, logger.WithName("metrics"))
+	if err != nil {
+		return err
+	}
+	l, err := newLoop(o, logger.WithName("evidence"), set)
 	if err != nil {
 		return fmt.Errorf("setting up the evidence: %w", err)
 	}
 	if err := m.Add(l); err != nil {
 		return fmt.Errorf("adding the evidence to the manager: %w", err)
 	}
-	if err := controllers.Setup(m, o, l); err != nil {
+	if err := controllers.Setup(m, o, l, set); err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
 	}
 	ctx := signals.SetupSignalHandler()

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/testr"
-	metrics "github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
@@ -106,7 +106,7 @@ sources:
 - {address: "`+prometheus("default")+`", matchers: {cluster: a}, jobs: [proxies]}
 - {name: other, address: "`+prometheus("other")+`", http_headers: {X-Scope-OrgID: {values: [shop]}}}
 `)
-	l, err := newLoop(o, testr.New(t), metrics.NewRegistry())
+	l, err := newLoop(o, testr.New(t), metrics.New(metrics.Settings{}))
 	if err != nil {
 		t.Fatal(err)
 	}

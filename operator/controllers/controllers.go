@@ -4,24 +4,24 @@ import (
 	"errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/stagger-dev/stagger/operator/controllers/policy"
 	"github.com/stagger-dev/stagger/operator/controllers/service"
 	"github.com/stagger-dev/stagger/operator/controllers/shift"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Setup adds every controller to the manager.
-func Setup(m manager.Manager, o options.Options, l *evidence.Loop) error {
+func Setup(m manager.Manager, o options.Options, l *evidence.Loop, set *metrics.Set) error {
 	return errors.Join(
-		policy.Setup(m, o.Evidence.DurationEdges),
-		service.Setup(m),
+		policy.Setup(m, o.Evidence.DurationEdges, set),
+		service.Setup(m, set),
 		shift.Setup(m, shift.Settings{
 			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
-			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound, Between: o.Evidence.SlowTick}, Metrics: metrics.Registry,
+			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound, Between: o.Evidence.SlowTick}, Metrics: set,
 		}),
 	)
 }

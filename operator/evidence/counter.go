@@ -46,6 +46,8 @@ type Clock interface {
 	Measure(ctx context.Context, of []counting.Pair) error
 	// Timing is what is known of it, at any time; before anything was measured, a guess that is rather too late than too early.
 	Timing() counting.Timing
+	// Probe asks the smallest question there is. An error says that it was not answered.
+	Probe(ctx context.Context) error
 }
 
 // PastCounter answers questions that nothing waits for.

@@ -19,6 +19,7 @@ type ledger struct {
 	mu       sync.Mutex
 	requests map[counting.Service][]observation
 	timing   counting.Timing
+	probes   int // how often it was asked whether it answers
 	// now is the time at which observations that are late can be seen or not; nil: all can.
 	now func() time.Time
 	// complete is up to when the reports about a release can be seen; nil: nobody knows.
@@ -186,6 +187,16 @@ func (p *ledger) Complete(_ context.Context, of []counting.Pair) ([]time.Time, e
 func (p *ledger) Measure(context.Context, []counting.Pair) error { return nil }
 
 func (p *ledger) Timing() counting.Timing { return p.timing }
+
+func (p *ledger) Probe(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.probes++
+	if p.fail == nil {
+		return nil
+	}
+	return p.fail(time.Time{})
+}
 
 func (p *ledger) History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error) {
 	if err := p.askedPast(ctx, over); err != nil {

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
@@ -41,8 +41,8 @@ type Settings struct {
 	Backfill time.Duration
 	// Clock tells the time; nil: the real one.
 	Clock clock.Clock
-	// Metrics is where the loop's metrics are registered; nil: nowhere.
-	Metrics prometheus.Registerer
+	// Metrics is told of what is asked and counted; nil: nobody is.
+	Metrics *metrics.Set
 	// Log is told of every change of a source's state.
 	Log logr.Logger
 }
@@ -53,6 +53,7 @@ type Loop struct {
 	slice, backfill time.Duration
 	clock           clock.Clock
 	log             logr.Logger
+	metrics         *metrics.Set
 	sources         map[string]*source
 	events          chan event.GenericEvent
 
@@ -66,7 +67,7 @@ type Loop struct {
 // New returns a Loop that counts nothing yet, or an error that names the setting that cannot be used.
 func New(s Settings) (*Loop, error) {
 	l := &Loop{
-		slice: s.Slice, backfill: s.Backfill, clock: s.Clock, log: s.Log,
+		slice: s.Slice, backfill: s.Backfill, clock: s.Clock, log: s.Log, metrics: s.Metrics,
 		sources:  map[string]*source{},
 		events:   make(chan event.GenericEvent, eventBuffer),
 		releases: map[types.NamespacedName]*release{},
@@ -87,10 +88,9 @@ func New(s Settings) (*Loop, error) {
 	}
 	for _, from := range s.Sources {
 		l.sources[from.Name] = &source{Source: from, loop: l}
+		l.metrics.Source(from.Name)
 	}
-	if err := register(s.Metrics, l.age); err != nil {
-		return nil, fmt.Errorf("registering metrics of the evidence: %w", err)
-	}
+	l.metrics.Gauges(l.tell)
 	return l, nil
 }
 
@@ -151,18 +151,4 @@ func (l *Loop) wakeRefused(ctx context.Context) {
 	l.unread = nil
 	l.mu.Unlock()
 	l.wake(ctx, keys)
-}
-
-// age is how far behind now the release is that was counted least, 0 without releases.
-func (l *Loop) age() float64 {
-	now := l.clock.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	oldest := time.Duration(0)
-	for _, r := range l.releases {
-		if r.counted() {
-			oldest = max(oldest, now.Sub(r.through))
-		}
-	}
-	return oldest.Seconds()
 }

@@ -1,16 +1,46 @@
 package evidence
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
-// register registers the metrics of the loop; a nil registerer keeps them to itself.
-func register(r prometheus.Registerer, age func() float64) error {
-	if r == nil {
-		return nil
+// tell gives what is known of each source.
+func (l *Loop) tell(emit metrics.Emit) {
+	now := l.clock.Now()
+	for _, s := range l.sources {
+		age, lag := s.behind(now)
+		emit(metrics.EvidenceAge, age.Seconds(), s.Name)
+		emit(metrics.EvidenceLag, lag.Seconds(), s.Name)
+		l.mu.Lock()
+		asked, silent := !s.lastAsked.IsZero(), s.silent
+		l.mu.Unlock()
+		switch {
+		case !asked:
+		case silent:
+			emit(metrics.EvidenceSourceUp, 0, s.Name)
+		default:
+			emit(metrics.EvidenceSourceUp, 1, s.Name)
+		}
 	}
-	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "stagger_evidence_age_seconds",
-		Help: "Age of the newest counts of the running release that was counted least; 0 while no release has traffic.",
-	}, age))
+}
+
+// behind is how far behind now the release is that was counted least, 0 without any, and how far the newest reports are that the source
+// shows of all of its releases.
+func (s *source) behind(now time.Time) (age, lag time.Duration) {
+	lag = s.Counter.Timing().Lag
+	edge := now.Add(-lag)
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	for _, r := range s.loop.releases {
+		if r.source != s {
+			continue
+		}
+		lag = max(lag, now.Sub(r.over(edge)))
+		if r.counted() {
+			age = max(age, now.Sub(r.through))
+		}
+	}
+	return age, lag
 }

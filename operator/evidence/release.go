@@ -10,6 +10,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 	pkgrelease "github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -146,6 +147,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.note(answers, states, s.Alone)
 	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Void(i.Start, i.End, r.current.message)
+		r.source.loop.metrics.Add(metrics.EvidenceVoidSlices, 1, r.source.Name, string(r.current.reason))
 		return
 	}
 	r.seen = true

@@ -185,7 +185,7 @@ func (s *source) noteUnusable(answers []counting.Answer) {
 func (l *Loop) setState(ctx context.Context, s *source, c currency, silent bool) {
 	l.mu.Lock()
 	before, same := s.state, s.state.reason == c.reason && s.silent == silent
-	s.state, s.silent = c, silent
+	s.state, s.silent, s.lastAsked = c, silent, l.clock.Now()
 	l.mu.Unlock()
 	if same {
 		return

@@ -12,8 +12,12 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
-// glance is how soon is looked again for reports that are on their way.
-const glance = time.Second
+const (
+	// glance is how soon is looked again for reports that are on their way.
+	glance = time.Second
+	// probeEvery is how often a source is asked whether it answers while there is nothing else to ask.
+	probeEvery = 30 * time.Second
+)
 
 // source asks one Counter. The Loop's mutex guards what changes.
 type source struct {
@@ -22,6 +26,8 @@ type source struct {
 
 	state  currency
 	silent bool // the last question was not answered
+	// lastAsked is when the last question was asked; zero before the first.
+	lastAsked time.Time
 	// unusable is why an answer of this tick could not be used; the last one counts.
 	unusable currency
 }
@@ -79,6 +85,9 @@ func (s *source) tick(ctx context.Context) time.Time {
 	s.loop.wakeRefused(ctx)
 	s.takeUnusable()
 	asked, err := s.advance(ctx)
+	if !asked && err == nil {
+		asked, err = s.probe(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -87,6 +96,17 @@ func (s *source) tick(ctx context.Context) time.Time {
 		s.loop.setState(ctx, s, cmp.Or(s.takeUnusable(), currency{reason: v1alpha1.ReasonCurrent}), false)
 	}
 	return s.next()
+}
+
+// probe asks whether the source answers, when nothing was asked for a while: that it does not is to be known before a release needs it.
+func (s *source) probe(ctx context.Context) (asked bool, err error) {
+	s.loop.mu.Lock()
+	wait := s.lastAsked.Add(probeEvery).Sub(s.loop.clock.Now())
+	s.loop.mu.Unlock()
+	if wait > 0 {
+		return false, nil
+	}
+	return true, s.Counter.Probe(ctx)
 }
 
 // unanswered is the state of a source that does not answer, in its own words where it has some.

@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
@@ -73,35 +71,6 @@ func TestTheLoopCountsInRealTimeAndStops(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestAMetricTellsTheAge(t *testing.T) {
-	b := newBench(t)
-	registry := prometheus.NewPedanticRegistry()
-	var err error
-	b.loop, err = New(Settings{Sources: []Source{ledgerOf(b.store)}, Clock: b.clock, Metrics: registry})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.follow(target(), step(1, 0.05, noon))
-	b.clock.SetTime(noon.Add(20*time.Second + 100*time.Millisecond))
-	b.tick()
-	b.store.fail = func(time.Time) error { return closed }
-	b.clock.SetTime(noon.Add(26 * time.Second))
-	b.tick()
-	want := `# HELP stagger_evidence_age_seconds Age of the newest counts of the running release that was counted least; 0 while no release has traffic.
-# TYPE stagger_evidence_age_seconds gauge
-stagger_evidence_age_seconds 11
-`
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
-		t.Error(err)
-	}
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("promlint: %v %v", problems, err)
-	}
-	if _, err := New(Settings{Sources: []Source{ledgerOf(b.store)}, Metrics: registry}); err == nil {
-		t.Error("a second loop took the same registry without an error")
-	}
 }
 
 func TestSettingsThatCannotBeUsedAreNamed(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 // Options are all settings. Parse returns them complete and valid.
@@ -137,6 +138,18 @@ type Metrics struct {
 	Address string `yaml:"address"`
 	// Serving says who may read them.
 	Serving Serving `yaml:"serving"`
+	// Releases says which releases have series of their own: All, Waiting or None.
+	Releases metrics.Detail `yaml:"releases"`
+	// Labels are labels of namespaces that come on top of the metrics of namespaces, such as the team that a namespace belongs to.
+	Labels []MetricLabel `yaml:"labels"`
+}
+
+// MetricLabel is one label of metrics that is taken from namespaces.
+type MetricLabel struct {
+	// Name is that of the metrics' label, without custom_ before it.
+	Name string `yaml:"name"`
+	// From is the key of the label of namespaces.
+	From string `yaml:"from"`
 }
 
 // Serving says how metrics are served.
@@ -177,7 +190,7 @@ func Default() Options {
 		Hold:           HoldAuto,
 		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 15 * time.Second, Renew: 10 * time.Second, Retry: 2 * time.Second},
 		Health:         Health{Address: ":8081"},
-		Metrics:        Metrics{Address: ":8443", Serving: ServeAuto},
+		Metrics:        Metrics{Address: ":8443", Serving: ServeAuto, Releases: metrics.AllReleases},
 		API:            API{QPS: 50, Burst: 100},
 		Log:            Log{Level: LevelInfo, Format: FormatJSON},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 const disabled = "0"
@@ -30,6 +32,8 @@ func (o Options) Validate() error {
 		address("health.address", o.Health.Address),
 		address("metrics.address", o.Metrics.Address),
 		oneOf("metrics.serving", o.Metrics.Serving, ServeAuto, ServeSecure, ServePlain),
+		oneOf("metrics.releases", o.Metrics.Releases, metrics.AllReleases, metrics.WaitingReleases, metrics.NoReleases),
+		o.Metrics.validateLabels(),
 		o.API.validate(),
 		oneOf("log.level", o.Log.Level, LevelError, LevelInfo, LevelDebug),
 		oneOf("log.format", o.Log.Format, FormatJSON, FormatText),
@@ -153,6 +157,29 @@ func (a API) validate() error {
 		return fmt.Errorf("api.qps and burst are %v and %d; qps must be from 1 to 10000 and burst at least as much", a.QPS, a.Burst)
 	}
 	return nil
+}
+
+// mostLabels bounds how many labels come on top: each multiplies what a Prometheus has to keep apart.
+const mostLabels = 5
+
+// labelName is what a label of a metric may be called.
+var labelName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+func (m Metrics) validateLabels() error {
+	if len(m.Labels) > mostLabels {
+		return fmt.Errorf("metrics.labels has %d labels; it may have at most %d", len(m.Labels), mostLabels)
+	}
+	var errs []error
+	for i, l := range m.Labels {
+		field := fmt.Sprintf("metrics.labels[%d]", i)
+		if !labelName.MatchString(l.Name) || slices.IndexFunc(m.Labels, func(x MetricLabel) bool { return x.Name == l.Name }) != i {
+			errs = append(errs, fmt.Errorf("%s.name is %q; it must be made of at most 40 small letters, digits and underscores, each name once, such as team", field, l.Name))
+		}
+		if len(validation.IsQualifiedName(l.From)) > 0 {
+			errs = append(errs, fmt.Errorf("%s.from is %q; it must be the key of a label of namespaces, such as example.com/team", field, l.From))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func within(field string, d, least, most time.Duration) error {

@@ -72,6 +72,17 @@ func ParseCommand(text, by string) *Command {
 	return c
 }
 
+// Name is what is commanded, "unreadable" when that is not known; empty without a command.
+func (c *Command) Name() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.bad != "":
+		return "unreadable"
+	}
+	return string(c.verb)
+}
+
 // commanded says whether a command with this verb was given for the present release and can be carried out.
 func (o Observation) commanded(v verb) bool {
 	c := o.Wanted.Command

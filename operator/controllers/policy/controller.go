@@ -15,22 +15,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	table "github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/policy"
 )
 
 // reconciler carries out passes.
 type reconciler struct {
 	edges    []time.Duration
+	metrics  *metrics.Set
 	client   client.Client
 	recorder events.EventRecorder
 }
 
-// Setup adds the controller to the manager. Edges are those of the mesh's histogram of durations, rising.
-func Setup(m manager.Manager, edges []time.Duration) error {
+// Setup adds the controller to the manager. Edges are those of the mesh's histogram of durations, rising. The Set is told which policies there
+// are.
+func Setup(m manager.Manager, edges []time.Duration, set *metrics.Set) error {
 	err := builder.ControllerManagedBy(m).Named("policy").
 		For(&v1alpha1.ShiftPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Complete(&reconciler{edges: edges, client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+		Complete(&reconciler{edges: edges, metrics: set, client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
 	if err != nil {
 		return fmt.Errorf("setting up the policy controller: %w", err)
 	}
@@ -46,13 +51,15 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !p.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
+	r.metrics.Add(table.ReleasesStarted, 0, p.Name) // there before the first release by it
 	problem := policy.Contradiction(p.Spec, r.edges)
 	after := p.DeepCopy()
 	after.Status = status(p, problem)
 	if equality.Semantic.DeepEqual(p.Status, after.Status) {
 		return reconcile.Result{}, nil
 	}
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(p, client.MergeFromWithOptimisticLock{})); err != nil {
+	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(p, client.MergeFromWithOptimisticLock{}))
+	if r.metrics.Write(after, cluster.Status, err); err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the status of ShiftPolicy %s: %w", p.Name, err)
 	}
 	log.FromContext(ctx).V(1).Info("Policy looked at", "accepted", problem == "", "message", problem)

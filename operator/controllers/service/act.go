@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -33,7 +34,7 @@ func (r *reconciler) act(ctx context.Context, f facts, m move) error {
 func (r *reconciler) start(ctx context.Context, f facts, policy string) error {
 	labels := map[string]string{v1alpha1.ServiceLabel: f.key.Name}
 	maps.Copy(labels, workload.Inherited(f.service.Labels))
-	err := r.client.Create(ctx, &v1alpha1.TrafficShift{
+	made := &v1alpha1.TrafficShift{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:       f.key.Name,
 			Namespace:  f.key.Namespace,
@@ -44,7 +45,9 @@ func (r *reconciler) start(ctx context.Context, f facts, policy string) error {
 			PolicyRef: v1alpha1.PolicyReference{Name: policy},
 			Service:   v1alpha1.ServiceReference{Name: f.key.Name},
 		},
-	})
+	}
+	err := r.client.Create(ctx, made)
+	r.metrics.Write(made, cluster.Create, err)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return nil // the Service goes with its namespace
 	}
@@ -60,7 +63,8 @@ func (r *reconciler) follow(ctx context.Context, f facts, policy string) error {
 	if err != nil {
 		return fmt.Errorf("rendering the patch of TrafficShift %s: %w", f.key, err)
 	}
-	if err := r.client.Patch(ctx, f.shift.DeepCopy(), client.RawPatch(types.JSONPatchType, body)); err != nil {
+	err = r.client.Patch(ctx, f.shift.DeepCopy(), client.RawPatch(types.JSONPatchType, body))
+	if r.metrics.Write(f.shift, cluster.Patch, err); err != nil {
 		return fmt.Errorf("giving TrafficShift %s the policy %s: %w", f.key, policy, err)
 	}
 	return nil
@@ -69,7 +73,8 @@ func (r *reconciler) follow(ctx context.Context, f facts, policy string) error {
 // end deletes the TrafficShift that was read, not one that has taken its name or was taken over by a person since.
 func (r *reconciler) end(ctx context.Context, f facts) error {
 	err := r.client.Delete(ctx, f.shift.DeepCopy(), client.Preconditions{UID: &f.shift.UID, ResourceVersion: &f.shift.ResourceVersion})
-	if client.IgnoreNotFound(err) != nil {
+	err = client.IgnoreNotFound(err)
+	if r.metrics.Write(f.shift, cluster.Delete, err); err != nil {
 		return fmt.Errorf("deleting TrafficShift %s: %w", f.key, err)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -32,17 +33,18 @@ const (
 // reconciler carries out passes.
 type reconciler struct {
 	client   client.Client
+	metrics  *metrics.Set
 	recorder events.EventRecorder
 }
 
-// Setup adds the controller to the manager.
-func Setup(m manager.Manager) error {
+// Setup adds the controller to the manager. The Set is told of its writes.
+func Setup(m manager.Manager, set *metrics.Set) error {
 	err := builder.ControllerManagedBy(m).Named("service").
 		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast)}).
 		For(&corev1.Service{}, builder.WithPredicates(managementChanged)).
 		Watches(&v1alpha1.TrafficShift{}, &handler.EnqueueRequestForObject{},
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
-		Complete(&reconciler{client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+		Complete(&reconciler{client: m.GetClient(), metrics: set, recorder: m.GetEventRecorder("stagger")})
 	if err != nil {
 		return fmt.Errorf("setting up the service controller: %w", err)
 	}

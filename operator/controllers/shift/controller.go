@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,6 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
@@ -59,8 +59,8 @@ type Settings struct {
 	Hold string
 	// FastTick and SlowTick are the lengths of the evidence ticks.
 	FastTick, SlowTick time.Duration
-	// Metrics is where the controller's metrics are registered; nil: nowhere.
-	Metrics prometheus.Registerer
+	// Metrics is told what happens; nil: nobody is.
+	Metrics *metrics.Set
 }
 
 // reconciler carries out passes.
@@ -72,7 +72,6 @@ type reconciler struct {
 	written  *written
 	guard    *guard
 	recorder events.EventRecorder
-	metrics  *metrics
 	clock    clock.PassiveClock
 	live     *throttle
 	refusals *refusals
@@ -90,6 +89,7 @@ func Setup(m manager.Manager, s Settings) error {
 		return err
 	}
 	r := newReconciler(m, s, guarded)
+	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
 		WithOptions(controller.Options{
@@ -125,7 +125,7 @@ func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
 	w := newWritten(k)
 	return &reconciler{
 		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s.Domain), guard: newGuard(c, k, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), metrics: newMetrics(s.Metrics), clock: k, live: newThrottle(), refusals: newRefusals(),
+		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
 		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }
@@ -147,7 +147,6 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	d := release.Decide(v.Facts, r.clock.Now())
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
 	failure := r.send(ctx, v, d)
-	r.timeAbort(ctx, v, d, failure)
 	if failure == nil && forgets(d) {
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
@@ -208,16 +207,6 @@ func priority(d release.Decision) *int {
 		return ptr.To(urgent)
 	}
 	return ptr.To(0)
-}
-
-// timeAbort measures how long it took from the counts that decided an abort to its writes.
-func (r *reconciler) timeAbort(ctx context.Context, v *cluster.View, d release.Decision, failure *cluster.Failure) {
-	if failure != nil || d.Rule != "breach" || d.Release == nil || d.Release.Outcome == nil {
-		return
-	}
-	took := r.clock.Since(v.Counted)
-	r.metrics.abortLatency.Observe(took.Seconds())
-	log.FromContext(ctx).Info("Release aborted", "release", d.Release.Number, "reason", d.Reason, "message", d.Message, "sinceCounts", took.String())
 }
 
 // forgets says whether a decision lets the TrafficShift go.

@@ -17,6 +17,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -27,16 +28,28 @@ const liveInterval = 15 * time.Second
 func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1alpha1.TrafficShiftStatus) error {
 	after := v.Shift.DeepCopy()
 	after.Status = status
+	before := v.Shift.Status
 	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{}),
 		client.DisableReadYourWritesConsistency)
+	r.Metrics.Write(after, cluster.Status, err)
 	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
 	r.written.note(client.ObjectKeyFromObject(after), after)
 	r.tell(v, after)
-	r.metrics.ended(v.Shift.Status, after.Status)
+	r.logAbort(ctx, before.Release, status.Release)
+	metrics.Changes(after.Namespace, before, status, v.Facts.Wanted.Command.Name(), r.clock.Now(), r.Metrics.Add)
 	v.Shift = after
 	return nil
+}
+
+// logAbort says how long an abort by evidence took, when the canary's traffic is gone.
+func (r *reconciler) logAbort(ctx context.Context, was, is *v1alpha1.Release) {
+	if !was.Aborting() || was.State != v1alpha1.StateAborting || is.State == v1alpha1.StateAborting || is.Outcome == nil || is.Outcome.CountedUntil == nil {
+		return
+	}
+	log.FromContext(ctx).Info("Release aborted", "release", is.Number, "reason", is.Outcome.Reason, "message", is.Outcome.Message,
+		"sinceCounts", r.clock.Since(is.Outcome.CountedUntil.Time).String())
 }
 
 // report writes the outcome of a pass into the status, and says when the next one is.
@@ -56,7 +69,6 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 			r.live.wrote(key, r.clock.Now())
 		}
 	}
-	r.metrics.show(v)
 	if failure != nil || unwritten != nil {
 		return r.retry(ctx, key, d, failure, unwritten)
 	}
@@ -143,7 +155,6 @@ func (t *throttle) forget(key types.NamespacedName) {
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.Loop.Follow(key, evidence.Following{})
 	r.live.forget(key)
-	r.metrics.forget(key)
 	r.guard.forget(key)
 	r.refusals.forget(key)
 	r.failures.Forget(key)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -51,8 +52,8 @@ func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Writ
 		return failure
 	}
 	r.refusals.pass(key, w)
-	if w.Kind != cluster.Status && w.Action.OnRoutes() {
-		r.metrics.routeWrites.Inc()
+	if w.Lever && w.Action.Verb == release.Pause {
+		r.Metrics.Add(metrics.ForeignEdits, 1, metrics.EditRollout) // while a release runs nobody else lets it loose
 	}
 	return nil
 }
@@ -77,7 +78,8 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	case cluster.Status:
 		return r.patchStatus(ctx, v, *w.Status)
 	case cluster.Create:
-		if err := r.client.Create(ctx, w.Object, client.DisableReadYourWritesConsistency); err != nil {
+		err := r.client.Create(ctx, w.Object, client.DisableReadYourWritesConsistency)
+		if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 			return err
 		}
 		r.written.note(client.ObjectKeyFromObject(v.Shift), w.Object)
@@ -95,7 +97,9 @@ func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cl
 	if w.ExactVersion {
 		only.ResourceVersion = &version
 	}
-	if err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency); client.IgnoreNotFound(err) != nil {
+	err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency)
+	err = client.IgnoreNotFound(err)
+	if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 		return err
 	}
 	r.written.gone(key, w.Object)
@@ -115,7 +119,8 @@ func (r *reconciler) patch(ctx context.Context, key types.NamespacedName, w *clu
 	if !ok {
 		return fmt.Errorf("copying %s: not an object", w.Object.GetName())
 	}
-	if err := r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency); err != nil {
+	err = r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency)
+	if r.Metrics.Write(sent, w.Kind, err); err != nil {
 		if w.Action.Verb == release.Forget && apierrors.IsNotFound(err) {
 			return nil
 		}

@@ -12,9 +12,11 @@ import (
 	"github.com/prometheus/common/model"
 	"k8s.io/utils/clock"
 
+	opmetrics "github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 // Kind is what people call this kind of source.
@@ -58,8 +60,8 @@ type Config struct {
 	Slice time.Duration
 	// Clock tells when lag and scrape interval are measured again; nil: the real one.
 	Clock clock.PassiveClock
-	// Metrics counts the queries; nil: nobody does.
-	Metrics *Metrics
+	// Metrics is told of the queries; nil: nobody is.
+	Metrics *opmetrics.Set
 }
 
 // Counter asks one Prometheus. Its methods may be called at any time from any goroutine.
@@ -79,9 +81,6 @@ func New(c Config) (*Counter, error) {
 	c.Slice = cmp.Or(c.Slice, counting.DefaultStep)
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
-	}
-	if c.Metrics == nil {
-		c.Metrics = newMetrics()
 	}
 	if c.Querier == nil {
 		return nil, errors.New("there is nothing to ask")
@@ -167,7 +166,7 @@ func inParts(of []counting.Pair, do func(first int, part []counting.Pair) error)
 }
 
 func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
-	return outcomeOf(c, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
+	return outcomeOf(c, metrics.AskSlice, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
 }
 
 // answered is what is read of the answer to a question; an answer that cannot be read is unusable.
@@ -184,18 +183,29 @@ func answered[T any](ctx context.Context, c *Counter, expr string, at time.Time,
 	return answer, nil
 }
 
-// outcomeOf counts a query by its outcome, and makes its answer unusable when something may be missing in it.
-func outcomeOf[T any](c *Counter, ask func() (T, error)) (T, error) {
+// outcomeOf counts and times a query of a kind, and makes its answer unusable when something may be missing in it.
+func outcomeOf[T any](c *Counter, kind string, ask func() (T, error)) (T, error) {
+	began := c.Clock.Now()
 	v, err := ask()
-	outcome := outcomeOK
+	c.Metrics.Add(metrics.EvidenceQueryDuration, c.Clock.Since(began).Seconds(), c.Name, kind)
+	outcome := metrics.OK
 	if i, ok := errors.AsType[incomplete](err); ok {
-		outcome = outcomePartial
+		outcome = metrics.Partial
 		err = c.unusable(errors.New(strings.Join(i.Incomplete(), "; ")))
 	} else if err != nil {
-		outcome = outcomeError
+		outcome = metrics.Error
 	}
-	c.Metrics.queries.WithLabelValues(outcome).Inc()
+	c.Metrics.Add(metrics.EvidenceQueries, 1, c.Name, kind, outcome)
 	return v, err
+}
+
+// Probe asks the smallest question there is. The error is a counting.Unanswered.
+func (c *Counter) Probe(ctx context.Context) error {
+	_, err := outcomeOf(c, metrics.AskProbe, func() (model.Vector, error) { return c.Querier.Query(ctx, "vector(1)", c.Clock.Now()) })
+	if _, answered := errors.AsType[counting.Unusable](err); answered {
+		return nil
+	}
+	return c.typed(err)
 }
 
 // single asks for one number.

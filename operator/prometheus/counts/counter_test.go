@@ -13,9 +13,11 @@ import (
 
 	testclock "k8s.io/utils/clock/testing"
 
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
+	table "github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 func TestASourceThatCannotBeUsedIsNamed(t *testing.T) {
@@ -117,14 +119,12 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 }
 
 func TestMetricsTellOutcomes(t *testing.T) {
+	set := metrics.New(metrics.Settings{Build: []string{"v", "r", "g"}})
 	registry := prometheus.NewPedanticRegistry()
-	m, err := NewMetrics(registry)
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry.MustRegister(set)
 	p := newStore()
 	p.observe(stable, noon.Add(-time.Hour), "200", 1)
-	c := counter(t, Config{Querier: p, Metrics: m})
+	c := counter(t, Config{Name: "default", Querier: p, Metrics: set})
 	if _, err := counted(t, c, pair()); err != nil { // base, freshness and requests
 		t.Fatal(err)
 	}
@@ -140,23 +140,17 @@ func TestMetricsTellOutcomes(t *testing.T) {
 	if _, err := counted(t, c, pair()); err == nil {
 		t.Error("a question that was not answered is no error")
 	}
-	want := `# HELP stagger_evidence_queries_total Queries to Prometheus for evidence, by outcome: ok, partial (not used) or error (asked again).
+	want := `# HELP stagger_evidence_queries_total Queries for evidence. partial: something was missing in the answer, and it is not used; error: it is asked again.
 # TYPE stagger_evidence_queries_total counter
-stagger_evidence_queries_total{outcome="error"} 1
-stagger_evidence_queries_total{outcome="ok"} 4
-stagger_evidence_queries_total{outcome="partial"} 1
+stagger_evidence_queries_total{kind="slice",outcome="error",source="default"} 1
+stagger_evidence_queries_total{kind="slice",outcome="ok",source="default"} 4
+stagger_evidence_queries_total{kind="slice",outcome="partial",source="default"} 1
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), table.EvidenceQueries); err != nil {
 		t.Error(err)
 	}
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("promlint: %v %v", problems, err)
-	}
-	if _, err := NewMetrics(registry); err == nil {
-		t.Error("the same registry was taken twice without an error")
-	}
-	if _, err := NewMetrics(nil); err != nil {
-		t.Error(err)
+	if n, err := testutil.GatherAndCount(registry, table.EvidenceQueryDuration); err != nil || n != 1 {
+		t.Errorf("%d histograms of how long queries took (%v), want 1", n, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
+	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 // minute is the interval of the counts of pods, which are added up.
@@ -26,7 +27,7 @@ func (c *Counter) History(ctx context.Context, of counting.Pair, by counting.Ind
 		return nil, c.typed(err)
 	}
 	first := over.Start.Add(step)
-	v, err := outcomeOf(c, func() (model.Matrix, error) { return c.Querier.QueryRange(ctx, expr, first, over.End, step) })
+	v, err := outcomeOf(c, metrics.AskPast, func() (model.Matrix, error) { return c.Querier.QueryRange(ctx, expr, first, over.End, step) })
 	if err != nil {
 		return nil, c.typed(err)
 	}
@@ -52,7 +53,7 @@ func (c *Counter) Pods(ctx context.Context, of types.NamespacedName, by counting
 	for first.Add(-minute).After(over.Start) {
 		first = first.Add(-minute)
 	}
-	answer, err := outcomeOf(c, func() (model.Matrix, error) { return c.Querier.QueryRange(ctx, expr, first, over.End, minute) })
+	answer, err := outcomeOf(c, metrics.AskPods, func() (model.Matrix, error) { return c.Querier.QueryRange(ctx, expr, first, over.End, minute) })
 	if err != nil {
 		return nil, c.typed(err)
 	}

@@ -1,0 +1,5 @@
+// Package metrics gives the operator's metrics to Prometheus: those of pkg/metrics, and no others.
+//
+//	a change   Set.Add, when it has been written ─► counters, histograms
+//	a scrape   Set.Collect ─► the states, by the leader alone: the caches of TrafficShifts and Services (Fleet), the evidence loop, the hold
+package metrics
