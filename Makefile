@@ -35,7 +35,7 @@ mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, no
 	$(COMPILE) -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
 	bin/localmesh build
 
-generate: ## CRDs, deepcopy and RBAC from their sources
+generate: ## CRDs, deepcopy, RBAC and the reference of the metrics from their sources
 	$(call say,generating)
 	hack/generate.sh
 
@@ -65,7 +65,7 @@ lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
 verify: ## Fail when generated files have drifted
 	hack/verify.sh
 
-promtool: ## The counting expressions on Prometheus's own engine
+promtool: ## The counting expressions and the alerts on Prometheus's own engine
 	hack/promtool.sh
 
 krew: ## The plugin's archive for krew, installed by krew
