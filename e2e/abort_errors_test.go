@@ -11,6 +11,7 @@ import (
 func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	t.Parallel()
 	s := tell(t).gateway()
+	s.toldAtRest()
 	s.push("1.1.0-errors")
 	s.until("the abort has begun", func(x *v1alpha1.TrafficShift) bool {
 		return x.Status.Release != nil && x.Status.Release.Outcome != nil
@@ -23,6 +24,11 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	if x.Status.Refused != x.Status.Release.Revision || ready(x) != "False" {
 		t.Errorf("the template is not refused: %s", describe(x))
 	}
+	s.toldWhileItRan()
+	s.asks(`stagger_namespace_releases_total{release_namespace="$NS", outcome="Aborted"} == 1`)
+	s.asks(`stagger_releases_total{pod="$OP", outcome="Aborted", cause="version"} == 1`)
+	s.asks(`stagger_abort_latency_seconds_sum{pod="$OP", stage="total"} > ignoring (stage) stagger_abort_latency_seconds_sum{pod="$OP", stage="evidence"} > 0`)
+	s.asks(`ALERTS{alertname="StaggerReleaseAborted", alertstate="firing", severity="info", release_namespace="$NS"}`)
 	s.restored()
 	s.neverAgain("1.1.0-errors", gone)
 	if got := s.deployment(); got != "shop:1.1.0-errors paused=true" {

@@ -78,6 +78,8 @@ func TestARouteThatMayNotBeWrittenIsToldAndKeepsNobodyAtABadVersion(t *testing.T
 	gone := time.Now().Add(2 * time.Second)
 	s.meets("1.0.0", 3*perSecond, gone)
 	s.neverAgain("1.1.0", gone)
+	s.asks(`ALERTS{alertname="StaggerAbortOpen", severity="critical", release_namespace="$NS", reason="RouteWriteDenied"}`)
+	s.asks(`stagger_writes_total{pod="$OP", kind="VirtualService", result="denied"} > 0`)
 	s.thaw()
 	s.ended(1, v1alpha1.StateAborted)
 	s.restored()

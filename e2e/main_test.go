@@ -168,6 +168,9 @@ func install(ctx context.Context) error {
 			return fmt.Errorf("installing: kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+	if err := bed.LoadRules(ctx, prometheus(), "../manifests/monitoring/alerts.yaml"); err != nil {
+		return err
+	}
 	if err := known(ctx); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func startOperatorBy(t *testing.T, cluster *rest.Config, namespace string, setti
 	o.start()
 	t.Cleanup(func() {
 		o.stop()
+		o.ended(process.Leave())
 		if t.Failed() {
 			t.Logf("the operator's log ends with:\n%s", tail(o.log(), 60))
 		}

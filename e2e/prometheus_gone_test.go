@@ -25,6 +25,8 @@ func TestAReleaseHoldsWhilePrometheusIsGoneAndThenGoesOn(t *testing.T) {
 		}
 		return time.Now().After(back)
 	})
+	s.asks(`stagger_evidence_source_up{pod="$OP"} == 0`)
+	s.asks(`ALERTS{alertname="StaggerSourceDown"}`)
 	s.spoil("--clear")
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()

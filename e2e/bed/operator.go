@@ -31,10 +31,14 @@ const (
 )
 
 // Operator is the real program as a process beside the cluster. It is started again when it ends by itself, as a kubelet does.
+//
+// Where PROMETHEUS_SCRAPED names a folder, its Prometheus scrapes it with the labels that a ServiceMonitor gives.
 type Operator struct {
 	// Log is the file it writes to, over all of its starts.
-	Log  string
-	args []string
+	Log string
+	// Metrics is the address of its metrics, Pod the label by which the mesh's Prometheus tells it from the others.
+	Metrics, Pod string
+	args         []string
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -47,7 +51,11 @@ type Operator struct {
 // "evidence.slice=1s". The clock is quicker than the shipped one, and "sources" is for the caller to set.
 func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config, settings ...string) (*Operator, error) {
 	file, kubeconfig := filepath.Join(dir, "operator.yaml"), filepath.Join(dir, "operator.kubeconfig")
-	config, err := configuration(settings)
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	config, err := configuration(append([]string{"metrics.address=" + address}, settings...))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +65,11 @@ func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config,
 	if err := operatorKubeconfig(ctx, cluster, kubeconfig); err != nil {
 		return nil, err
 	}
-	return &Operator{args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(dir, "operator.log")}, nil
+	o := &Operator{
+		args: []string{program, "--config", file, "--kubeconfig", kubeconfig}, Log: filepath.Join(dir, "operator.log"),
+		Metrics: address, Pod: "stagger-" + address[strings.LastIndex(address, ":")+1:],
+	}
+	return o, scrape(o.Pod, address)
 }
 
 // StartOperator builds the operator and runs it until the context is done.

@@ -59,7 +59,10 @@ func writeConfiguration(dir state.Dir, o Options) error {
 			return err
 		}
 	}
-	prometheus := map[string]any{"Interval": o.ScrapeInterval.String(), "Targets": dir.Path("components", "targets.json"), "Pods": dir.Path("components", "pods.json"), "Proxies": []proxy{gateway, sidecar}}
+	prometheus := map[string]any{
+		"Interval": o.ScrapeInterval.String(), "Targets": dir.Path("components", "targets.json"), "Pods": dir.Path("components", "pods.json"),
+		"Proxies": []proxy{gateway, sidecar}, "Scraped": dir.Scraped(),
+	}
 	for _, name := range []string{"prometheus", replica} {
 		prometheus["Replica"] = name
 		if err := render("prometheus.yaml", prometheus, dir.Path("components", name+".yaml")); err != nil {

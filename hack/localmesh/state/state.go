@@ -75,7 +75,7 @@ func (d Dir) Clear() error {
 	if err := os.RemoveAll(d.Path("audit.log")); err != nil {
 		return fmt.Errorf("clearing the mesh's folder: %w", err)
 	}
-	for _, name := range []string{"bin", "certs", "components", "kubecache", "logs"} {
+	for _, name := range []string{"bin", "certs", "components", "kubecache", "logs", "scraped"} {
 		if err := os.RemoveAll(d.Path(name)); err != nil {
 			return fmt.Errorf("clearing the mesh's folder: %w", err)
 		}
@@ -88,7 +88,7 @@ func (d Dir) Clear() error {
 
 // Remove deletes the data of a mesh that has ended. Its logs stay for whoever wants to know why.
 func (d Dir) Remove() error {
-	for _, name := range []string{"bin", "certs", "components", "kubeconfig", "kubeconfig-faulty", "kubecache", "options.json", "control.sock"} {
+	for _, name := range []string{"bin", "certs", "components", "kubeconfig", "kubeconfig-faulty", "kubecache", "scraped", "options.json", "control.sock"} {
 		if err := os.RemoveAll(d.Path(name)); err != nil {
 			return fmt.Errorf("removing the mesh's data: %w", err)
 		}
@@ -96,8 +96,12 @@ func (d Dir) Remove() error {
 	return nil
 }
 
+// Scraped is the folder whose files name others to scrape (NAME.json, as for Prometheus's file_sd_configs) and hold rules (NAME.rules.yaml).
+func (d Dir) Scraped() string { return d.Path("scraped") }
+
 // Environ returns base with the variables that let programs find the mesh: KUBECONFIG, KUBECONFIG_FAULTY, KUBECACHEDIR,
-// PROMETHEUS_URL, PROMETHEUS_URL_FAULTY, GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and localmesh.
+// PROMETHEUS_URL, PROMETHEUS_URL_FAULTY, PROMETHEUS_SCRAPED, GATEWAY, SIDECAR, STAGGER_MESH, and a PATH that begins with kubectl, promtool and
+// localmesh.
 // No name is in it twice.
 func (d Dir) Environ(base []string) []string {
 	set := map[string]string{
@@ -106,6 +110,7 @@ func (d Dir) Environ(base []string) []string {
 		"KUBECACHEDIR":          d.Path("kubecache"),
 		"PROMETHEUS_URL":        Prometheus,
 		"PROMETHEUS_URL_FAULTY": FaultyPrometheus,
+		"PROMETHEUS_SCRAPED":    d.Scraped(),
 		"GATEWAY":               Gateway,
 		"SIDECAR":               Sidecar,
 		Variable:                string(d),

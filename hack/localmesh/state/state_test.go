@@ -51,7 +51,7 @@ func TestEnvironReplacesWhatIsThere(t *testing.T) {
 	for name, want := range map[string]string{
 		"HOME": "/h", "KUBECONFIG": "/m/kubeconfig", "KUBECONFIG_FAULTY": "/m/kubeconfig-faulty",
 		"PATH": "/m/bin:/usr/bin", Variable: "/m", "GATEWAY": Gateway, "PROMETHEUS_URL": Prometheus,
-		"PROMETHEUS_URL_FAULTY": FaultyPrometheus,
+		"PROMETHEUS_URL_FAULTY": FaultyPrometheus, "PROMETHEUS_SCRAPED": "/m/scraped",
 	} {
 		if got := values[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want once %q", name, got, want)

@@ -1,0 +1,95 @@
+package bed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Scraped is the folder of the mesh's Prometheus for whom to scrape beside the proxies; empty where there is none.
+func Scraped() string { return os.Getenv("PROMETHEUS_SCRAPED") }
+
+// freeAddress is an address on which nobody listens.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// scrape has Prometheus scrape an operator, with the labels that the ServiceMonitor of the manifests gives its pods.
+func scrape(pod, address string) error {
+	if Scraped() == "" {
+		return nil
+	}
+	targets, err := json.Marshal([]map[string]any{{"targets": []string{address}, "labels": map[string]string{
+		"job": "stagger-metrics", "namespace": OperatorNamespace, "service": "stagger-metrics", "endpoint": "https-metrics", "container": "operator", "pod": pod,
+	}}})
+	if err != nil {
+		return fmt.Errorf("rendering whom to scrape: %w", err)
+	}
+	return replace(filepath.Join(Scraped(), pod+".json"), targets)
+}
+
+// Leave ends the scraping of the operator.
+func (o *Operator) Leave() error {
+	if Scraped() == "" {
+		return nil
+	}
+	return os.Remove(filepath.Join(Scraped(), o.Pod+".json"))
+}
+
+// LoadRules has the Prometheus at an address go by the rules of a PrometheusRule in a file.
+func LoadRules(ctx context.Context, address, file string) error {
+	if Scraped() == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the rules: %w", err)
+	}
+	var rule struct {
+		Spec any `json:"spec"`
+	}
+	if err := yaml.Unmarshal(text, &rule); err != nil {
+		return fmt.Errorf("reading the rules of %s: %w", file, err)
+	}
+	rules, err := yaml.Marshal(rule.Spec)
+	if err != nil {
+		return fmt.Errorf("rendering the rules of %s: %w", file, err)
+	}
+	if err := replace(filepath.Join(Scraped(), "stagger.rules.yaml"), rules); err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/-/reload", nil)
+	if err != nil {
+		return fmt.Errorf("asking Prometheus to read its rules: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("asking Prometheus to read its rules: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("asking Prometheus to read its rules: %s", answer.Status)
+	}
+	return nil
+}
+
+// replace writes a file at once, so that nobody reads half of it.
+func replace(file string, text []byte) error {
+	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", file, err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return fmt.Errorf("writing %s: %w", file, err)
+	}
+	return nil
+}
