@@ -65,11 +65,14 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// buildPrograms makes the operator and the plugin; where no cluster is given also what raises the mesh.
+// buildPrograms makes the operator and the plugin; where no cluster is given also what raises the mesh, and the Alertmanager beside it.
 func buildPrograms(dir string) error {
 	builds := [][]string{{".", "stagger", "./operator"}, {".", "kubectl-stagger", "./operator/cmd/kubectl-stagger"}}
 	if os.Getenv("KUBECONFIG") == "" {
 		builds = append(builds, []string{"hack/localmesh", "localmesh", "."})
+		if out, err := exec.Command("../hack/alertmanager.sh", filepath.Join(dir, "alertmanager")).CombinedOutput(); err != nil {
+			return fmt.Errorf("building the Alertmanager: %w\n%s", err, out)
+		}
 	}
 	for _, b := range builds {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, b[1]), b[2])

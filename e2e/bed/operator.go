@@ -51,7 +51,7 @@ type Operator struct {
 // "evidence.slice=1s". The clock is quicker than the shipped one, and "sources" is for the caller to set.
 func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config, settings ...string) (*Operator, error) {
 	file, kubeconfig := filepath.Join(dir, "operator.yaml"), filepath.Join(dir, "operator.kubeconfig")
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}

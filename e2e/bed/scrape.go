@@ -15,8 +15,8 @@ import (
 // Scraped is the folder of the mesh's Prometheus for whom to scrape beside the proxies; empty where there is none.
 func Scraped() string { return os.Getenv("PROMETHEUS_SCRAPED") }
 
-// freeAddress is an address on which nobody listens.
-func freeAddress() (string, error) {
+// FreeAddress is an address of this machine, host:port, on which nobody listens.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("looking for a free port: %w", err)
@@ -92,4 +92,10 @@ func replace(file string, text []byte) error {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil
+}
+
+// SendAlerts has Prometheus send its alerts to the Alertmanager at an address, host:port, until the end is called.
+func SendAlerts(address string) (end func() error, err error) {
+	file := filepath.Join(Scraped(), "alertmanagers.yml")
+	return func() error { return os.Remove(file) }, replace(file, fmt.Appendf(nil, "[{targets: [%q]}]\n", address))
 }
