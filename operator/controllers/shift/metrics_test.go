@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,6 +23,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	table "github.com/stagger-dev/stagger/pkg/metrics"
+	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -150,6 +152,28 @@ func TestASlowAbortIsTimed(t *testing.T) {
 				t.Errorf("%s: %d aborts of %g s, want one of %g s", m.GetLabel()[0].GetValue(), h.GetSampleCount(), h.GetSampleSum(), want)
 			}
 		}
+	}
+}
+
+// A Deployment that somebody lets loose while a release runs is paused again, and that is counted; the pause of a release's start is not.
+func TestARolloutThatWasLetLooseIsCounted(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := appsv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	r := reconcilerOf(t, testclock.NewFakePassiveClock(time.Now()), fake.NewClientBuilder().WithScheme(scheme).WithObjects(d).Build())
+	r.Metrics = metrics.New(metrics.Settings{Build: []string{"", "", ""}})
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, time.Now())
+	for _, lever := range []bool{false, true} {
+		w := cluster.Write{Action: release.Action{Verb: release.Pause}, Kind: cluster.Patch, Object: d, Lever: lever, Patch: patch.Patch{patch.Add("/spec/paused", true)}}
+		if failure := r.write(t.Context(), v, &w); failure != nil {
+			t.Fatal(failure)
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{"rollout ": 1}, counted(t, r.Metrics, table.ForeignEdits)); diff != "" {
+		t.Errorf("foreign edits (-want +got):\n%s", diff)
 	}
 }
 
