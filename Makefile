@@ -5,6 +5,9 @@ FAULT ?= errors
 # STORIES chooses end-to-end tests by name: make e2e STORIES=Promote
 STORIES ?= .
 RUNS ?= 2000
+# VERSION is what make image and make release build; PUSH the repository that make image pushes to, such as registry.example.com/stagger.
+VERSION ?= v0.0.0-dev
+PUSH ?=
 TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
 PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
@@ -14,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build test unit race lint verify generate mesh mesh-test promtool krew gitops e2e bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops e2e matrix bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,12 +33,20 @@ build: ## bin/stagger and bin/kubectl-stagger
 	$(COMPILE) build -trimpath -o bin/stagger ./operator
 	$(COMPILE) build -trimpath -o bin/kubectl-stagger ./operator/cmd/kubectl-stagger
 
+image: ## The operator's image, by ko: make image VERSION=v0.1.0 PUSH=registry.example.com/stagger; without PUSH bin/stagger-image.tar
+	$(call say,building the image $(VERSION))
+	@mkdir -p bin
+	go -C hack/packaging tool image -version $(VERSION) $(if $(PUSH),-push $(PUSH),-archive $(CURDIR)/bin/stagger-image.tar)
+
+release: ## All that a release consists of, into dist/: make release VERSION=v0.1.0
+	hack/release.sh $(VERSION)
+
 mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, nothing after it
 	$(call say,building the mesh (step i of n is shown when something is to be built))
 	$(COMPILE) -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
 	bin/localmesh build
 
-generate: ## CRDs, deepcopy, RBAC and the reference of the metrics from their sources
+generate: ## CRDs, deepcopy, RBAC, the reference of the metrics, the schema of the chart's values and manifests/kustomize from their sources
 	$(call say,generating)
 	hack/generate.sh
 
@@ -43,7 +54,7 @@ test: ## Everything: what CI runs
 	$(call say,1 of 6: lint) && $(MAKE) lint
 	$(call say,2 of 6: generated files) && $(MAKE) verify
 	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
-	$(call say,4 of 6: the plugin by krew; the counting expressions on Prometheus) && $(MAKE) krew mesh promtool
+	$(call say,4 of 6: the image; the plugin by krew; the counting expressions on Prometheus) && $(MAKE) packaging-test krew mesh promtool
 	$(call say,5 of 6: the mesh itself; what GitOps tools think of a release) && $(MAKE) mesh-test gitops
 	$(call say,6 of 6: the API and the user stories on the mesh) && $(MAKE) e2e
 	$(call say,all is well)
@@ -59,6 +70,7 @@ race: ## Units and scenarios, those of operator/ with the race detector, where t
 lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
 	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/...
 	cd hack/localmesh && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
+	cd hack/packaging && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 	hack/purity.sh
 	hack/lengths.sh
 
@@ -71,6 +83,9 @@ promtool: ## The counting expressions and the alerts on Prometheus's own engine
 krew: ## The plugin's archive for krew, installed by krew
 	hack/krew.sh
 
+packaging-test: ## The image: built twice, pushed, pulled and run
+	go -C hack/packaging test -count=1 ./...
+
 mesh-test: ## The tests of hack/localmesh
 	go -C hack/localmesh test ./...
 
@@ -82,6 +97,9 @@ e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of
 	@# -p=1 shows how each story ended as soon as it has.
 	go test -count=1 -timeout=60m -p=1 -parallel=8 -v -run '$(STORIES)' ./e2e/...
 
+matrix: ## Stories on the oldest Kubernetes and Istio that are supported: builds them first, which takes half an hour
+	hack/matrix.sh
+
 bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 	hack/bench.sh $(RUNS)
@@ -90,4 +108,4 @@ soak: ## The stories that take hours
 	go test -count=1 -timeout=12h -parallel=2 -v -run Soak ./e2e/ -soak
 
 clean: ## Remove what was built here; the mesh's programs stay in the cache
-	rm -rf bin
+	rm -rf bin dist

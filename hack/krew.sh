@@ -23,7 +23,7 @@ sed -i "s|VERSION|$version|; s|ADDRESS|$address|" "$out/stagger.yaml"
 for platform in "${platforms[@]}"; do
 	name=kubectl-stagger
 	[ "${platform%_*}" = windows ] && name=kubectl-stagger.exe
-	GOOS=${platform%_*} GOARCH=${platform#*_} go build -trimpath -ldflags "-X main.release=$version" -o "$out/$name" ./operator/cmd/kubectl-stagger
+	GOOS=${platform%_*} GOARCH=${platform#*_} go build -trimpath -ldflags "-X github.com/stagger-dev/stagger/operator/version.release=$version" -o "$out/$name" ./operator/cmd/kubectl-stagger
 	cp LICENSE "$out/"
 	# The same source makes the same archive.
 	tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - LICENSE "$name" | gzip -n >"$out/kubectl-stagger_$platform.tar.gz"

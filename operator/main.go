@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no files but the operator: no certificates of the system either
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager/signals"
 
 	"github.com/stagger-dev/stagger/operator/controllers"
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/operator/version"
 )
 
 func main() {
@@ -30,7 +32,7 @@ func run(args []string, out, talk io.Writer) error {
 		return err
 	}
 	if o.Version {
-		_, err := fmt.Fprintln(out, options.Version())
+		_, err := fmt.Fprintln(out, version.String())
 		return err
 	}
 	logger := o.Log.Logger(talk)
@@ -58,6 +60,6 @@ func run(args []string, out, talk io.Writer) error {
 	if err := controllers.CheckIdentity(ctx, m.GetClient(), m.GetAPIReader()); err != nil {
 		return err
 	}
-	logger.Info("Starting", "version", options.Version())
+	logger.Info("Starting", "version", version.String())
 	return m.Start(ctx)
 }

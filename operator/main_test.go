@@ -20,6 +20,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/operator/version"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
@@ -29,7 +30,7 @@ func TestTheOperatorSaysWhichVersionItIs(t *testing.T) {
 	if err := run([]string{"--version"}, &out, &talk); err != nil {
 		t.Fatal(err)
 	}
-	if out.String() != options.Version()+"\n" || talk.Len() > 0 {
+	if out.String() != version.String()+"\n" || talk.Len() > 0 {
 		t.Errorf("got %q, and %q beside it", &out, &talk)
 	}
 }

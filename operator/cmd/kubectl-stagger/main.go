@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl"
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/operator/version"
 )
 
 func main() {
@@ -28,7 +28,7 @@ func main() {
 		Token:   func() string { return strings.ToLower(rand.Text()) },
 		Getenv:  os.Getenv,
 		Open:    open,
-		Version: version(),
+		Version: version.String(),
 	})
 	stop()
 	os.Exit(code)
@@ -49,18 +49,4 @@ func open(path string) error {
 	}
 	go func() { _ = c.Wait() }() // how the browser ends is its own business
 	return nil
-}
-
-// release is set by the linker in builds that are published.
-var release string
-
-// version is what the build says of itself.
-func version() string {
-	if release != "" {
-		return release
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }
