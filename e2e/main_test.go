@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,6 +26,9 @@ import (
 
 // programsVariable tells the tests inside the mesh where the programs are that were built outside, where modules can be fetched.
 const programsVariable = "STAGGER_E2E_PROGRAMS"
+
+// ownMeshVariable tells a test that the mesh it runs in is its own, where nothing is installed yet.
+const ownMeshVariable = "STAGGER_E2E_OWN_MESH"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -51,7 +56,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}
 	if os.Getenv("KUBECONFIG") == "" {
-		return insideMesh(programs)
+		return insideMesh(programs, os.Stdout, os.Args[1:])
 	}
 	if err := os.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return 1, fmt.Errorf("setting PATH: %w", err)
@@ -59,15 +64,18 @@ func run(m *testing.M) (code int, err error) {
 	if err := connect(programs); err != nil {
 		return 1, err
 	}
-	if err := install(context.Background()); err != nil {
-		return 1, err
+	if os.Getenv(ownMeshVariable) == "" {
+		if err := install(context.Background()); err != nil {
+			return 1, err
+		}
 	}
 	return m.Run(), nil
 }
 
-// buildPrograms makes the operator and the plugin; where no cluster is given also what raises the mesh, and the Alertmanager beside it.
+// buildPrograms makes the plugin, Helm and the operator's image, whose program is the operator of the stories; where no cluster is given also
+// what raises the mesh, and the Alertmanager beside it.
 func buildPrograms(dir string) error {
-	builds := [][]string{{".", "stagger", "./operator"}, {".", "kubectl-stagger", "./operator/cmd/kubectl-stagger"}}
+	builds := [][]string{{".", "kubectl-stagger", "./operator/cmd/kubectl-stagger"}}
 	if os.Getenv("KUBECONFIG") == "" {
 		builds = append(builds, []string{"hack/localmesh", "localmesh", "."})
 		if out, err := exec.Command("../hack/alertmanager.sh", filepath.Join(dir, "alertmanager")).CombinedOutput(); err != nil {
@@ -81,11 +89,22 @@ func buildPrograms(dir string) error {
 			return fmt.Errorf("building %s: %w", b[1], err)
 		}
 	}
-	return nil
+	for _, tool := range []string{"helm", "image"} {
+		cmd := exec.Command("go", "-C", "../hack/packaging", "tool", "-n", tool) // builds it, where that was not done before
+		cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), "CGO_ENABLED=0")
+		path, err := cmd.Output()
+		if err != nil {
+			return fmt.Errorf("building %s: %w", tool, err)
+		}
+		if err := os.Symlink(strings.TrimSpace(string(path)), filepath.Join(dir, tool)); err != nil {
+			return fmt.Errorf("placing %s: %w", tool, err)
+		}
+	}
+	return imageProgram(dir)
 }
 
-// insideMesh raises a mesh, runs this test binary again inside its network, and takes the mesh down.
-func insideMesh(programs string) (code int, err error) {
+// insideMesh raises a mesh, runs this test binary again inside its network, with what it prints going to out, and takes the mesh down.
+func insideMesh(programs string, out io.Writer, args []string, env ...string) (code int, err error) {
 	localmesh := filepath.Join(programs, "localmesh")
 	state, err := os.MkdirTemp("", "stagger-mesh-")
 	if err != nil {
@@ -111,8 +130,8 @@ func insideMesh(programs string) (code int, err error) {
 	}
 	interrupted, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	again := exec.CommandContext(interrupted, localmesh, append([]string{"--state", state, "exec", "--ahead", "--", self}, os.Args[1:]...)...)
-	again.Stdout, again.Stderr, again.Env = os.Stdout, os.Stderr, append(os.Environ(), programsVariable+"="+programs)
+	again := exec.CommandContext(interrupted, localmesh, append([]string{"--state", state, "exec", "--ahead", "--", self}, args...)...)
+	again.Stdout, again.Stderr, again.Env = out, os.Stderr, append(append(os.Environ(), programsVariable+"="+programs), env...)
 	runtime.LockOSThread() // the tests end with this thread
 	again.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	again.Cancel = func() error { return syscall.Kill(-again.Process.Pid, syscall.SIGINT) } // --ahead makes it the leader of its group
@@ -123,6 +142,23 @@ func insideMesh(programs string) (code int, err error) {
 		return 1, fmt.Errorf("running the tests inside the mesh: %w", err)
 	}
 	return 0, nil
+}
+
+// onItsOwnMesh tells the test on a mesh where nothing is installed, beside the others': it returns true there, and false when that is done.
+func onItsOwnMesh(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(ownMeshVariable) != "" {
+		return true
+	}
+	if _, err := os.Stat(filepath.Join(adm.programs, "localmesh")); err != nil {
+		t.Skip("told on a local mesh only: on another cluster Stagger is in use")
+	}
+	var said bytes.Buffer
+	code, err := insideMesh(adm.programs, &said, []string{"-test.v", "-test.run=^" + t.Name() + "$"}, ownMeshVariable+"=1")
+	if err != nil || code != 0 || !strings.Contains(said.String(), "--- PASS: "+t.Name()) {
+		t.Errorf("on a mesh of its own: exit status %d, %v\n%s", code, err, &said)
+	}
+	return false
 }
 
 // untilReady waits for the mesh. It sets no bound of its own: the first time it is built, which says how far it is.
@@ -159,17 +195,12 @@ func takeDown(mesh *exec.Cmd, ended <-chan error) error {
 	}
 }
 
-// install applies the manifests as they ship. The operator's pods have no image here: it runs as a process beside the cluster.
+// install installs the chart as it ships; again on a cluster where that was done. The operator's pods have no image here: it runs as a process
+// beside the cluster.
 func install(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"apply", "-k", "../manifests/kustomize"},
-		{"-n", operatorNamespace, "scale", "deployment/stagger", "--replicas=0"},
-		{"wait", "--for=condition=Established", "crd/shiftpolicies.stagger.dev", "crd/trafficshifts.stagger.dev", "--timeout=30s"},
-		{"apply", "-k", "../manifests/policies"},
-	} {
-		if out, err := exec.CommandContext(ctx, "kubectl", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("installing: kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
+	if _, err := helm(ctx, "upgrade", "--install", "stagger", chartFolder, "-n", operatorNamespace, "--create-namespace", "--set", "replicas=0",
+		"--wait", "--timeout", "2m"); err != nil {
+		return fmt.Errorf("installing: %w", err)
 	}
 	if err := bed.LoadRules(ctx, prometheus(), "../manifests/monitoring/alerts.yaml"); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
+	"github.com/stagger-dev/stagger/operator/version"
 )
 
 // newMetrics returns the operator's metrics, which are served beside those of controller-runtime.
@@ -21,8 +22,8 @@ func newMetrics(o options.Options, m manager.Manager, l logr.Logger) (*metrics.S
 	for _, c := range o.Metrics.Labels {
 		names, from.Keys = append(names, c.Name), append(from.Keys, c.From)
 	}
-	version, revision, _ := strings.Cut(options.Version(), " ")
-	set := metrics.New(metrics.Settings{Custom: names, Of: from.Of, Elected: m.Elected(), Build: []string{version, revision, runtime.Version()}})
+	number, revision, _ := strings.Cut(version.String(), " ")
+	set := metrics.New(metrics.Settings{Custom: names, Of: from.Of, Elected: m.Elected(), Build: []string{number, revision, runtime.Version()}})
 	fleet := &metrics.Fleet{Cache: m.GetCache(), Detail: o.Metrics.Releases, Set: set, Clock: clock.RealClock{}, Log: l}
 	set.Gauges(fleet.State)
 	if err := runtimemetrics.Registry.Register(set); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -50,6 +51,11 @@ type Operator struct {
 // own ServiceAccount to the folder. A setting is the dotted name of one of the configuration file and its value in YAML, such as
 // "evidence.slice=1s". The clock is quicker than the shipped one, and "sources" is for the caller to set.
 func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config, settings ...string) (*Operator, error) {
+	return NewOperatorAs(ctx, types.NamespacedName{Namespace: OperatorNamespace, Name: "stagger"}, program, dir, cluster, settings...)
+}
+
+// NewOperatorAs is NewOperator with another ServiceAccount.
+func NewOperatorAs(ctx context.Context, account types.NamespacedName, program, dir string, cluster *rest.Config, settings ...string) (*Operator, error) {
 	file, kubeconfig := filepath.Join(dir, "operator.yaml"), filepath.Join(dir, "operator.kubeconfig")
 	address, err := FreeAddress()
 	if err != nil {
@@ -62,7 +68,7 @@ func NewOperator(ctx context.Context, program, dir string, cluster *rest.Config,
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the configuration: %w", err)
 	}
-	if err := operatorKubeconfig(ctx, cluster, kubeconfig); err != nil {
+	if err := operatorKubeconfig(ctx, account, cluster, kubeconfig); err != nil {
 		return nil, err
 	}
 	o := &Operator{
@@ -202,13 +208,13 @@ func (o *Operator) end(signal syscall.Signal) error {
 }
 
 // operatorKubeconfig writes a kubeconfig with a token of the operator's own ServiceAccount.
-func operatorKubeconfig(ctx context.Context, cluster *rest.Config, file string) error {
+func operatorKubeconfig(ctx context.Context, account types.NamespacedName, cluster *rest.Config, file string) error {
 	clients, err := kubernetes.NewForConfig(cluster)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	day := int64((24 * time.Hour).Seconds())
-	token, err := clients.CoreV1().ServiceAccounts(OperatorNamespace).CreateToken(ctx, "stagger",
+	token, err := clients.CoreV1().ServiceAccounts(account.Namespace).CreateToken(ctx, account.Name,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}, metav1.CreateOptions{})
 	if err != nil {
 		return fmt.Errorf("asking for a token of the operator's ServiceAccount: %w", err)
@@ -218,7 +224,7 @@ func operatorKubeconfig(ctx context.Context, cluster *rest.Config, file string) 
 		Server: cluster.Host, CertificateAuthorityData: cluster.CAData, CertificateAuthority: cluster.CAFile, TLSServerName: cluster.ServerName,
 	}
 	k.AuthInfos["stagger"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
-	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: OperatorNamespace}
+	k.Contexts["stagger"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "stagger", Namespace: account.Namespace}
 	k.CurrentContext = "stagger"
 	if err := clientcmd.WriteToFile(*k, file); err != nil {
 		return fmt.Errorf("writing the operator's kubeconfig: %w", err)

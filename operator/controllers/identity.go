@@ -49,11 +49,12 @@ func CheckIdentity(ctx context.Context, c client.Writer, r client.Reader) error 
 		known, found := operatorIn(p)
 		if !found {
 			return fmt.Errorf("admission policy %s does not say in a variable named %s who the operator is, and this operator is %s, so its writes may be put back: "+
-				"apply the admission policies that belong to this version (kubectl apply -k manifests/kustomize)", name, operatorVariable, me)
+				"install the admission policies that belong to this version, by the chart or by manifests/kustomize", name, operatorVariable, me)
 		}
 		if known != me {
 			return fmt.Errorf("admission policy %s takes %s for the operator, and this operator is %s, so its writes would be put back for ever: "+
-				"apply manifests/kustomize with this namespace and service account, in an overlay by \"namespace\" and \"transformers: [.../manifests/operator-name]\", "+
+				"install the chart in this namespace with this serviceAccount.name, or apply an overlay of manifests/kustomize that says so "+
+				"by \"namespace\" and \"transformers: [.../manifests/operator-name]\", "+
 				"or run the operator as the one that is named", name, known, me)
 		}
 	}
