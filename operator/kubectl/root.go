@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/stagger-dev/stagger/operator/kubectl/check"
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/dashboard"
 	"github.com/stagger-dev/stagger/operator/kubectl/look"
@@ -70,7 +71,7 @@ func newRoot(env cli.Env) *cobra.Command {
 			root.AddCommand(verb)
 		}
 	}
-	root.AddCommand(newVersion(env, flags))
+	root.AddCommand(check.NewVerb(env, flags), newVersion(env, flags))
 	return root
 }
 

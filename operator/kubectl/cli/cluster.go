@@ -44,6 +44,7 @@ func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 		return Cluster{}, err
 	}
 	config.UserAgent = FieldManager
+	config.QPS, config.Burst = 50, 100 // as kubectl itself
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return Cluster{}, err

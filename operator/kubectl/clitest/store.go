@@ -79,11 +79,12 @@ func (s *Store) Kubeconfig() string {
 
 // ServeHTTP answers as the API server does.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	code, answer := s.handle(r)
+	code, answer, does := 0, any(nil), false
 	if s.Handled != nil {
-		if c, a, does := s.Handled(r); does {
-			code, answer = c, a
-		}
+		code, answer, does = s.Handled(r)
+	}
+	if !does {
+		code, answer = s.handle(r)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -1,0 +1,188 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+const (
+	operatorCheck = "operator"
+	rightsCheck   = "the operator's rights"
+	sourceCheck   = "counts, by the operator"
+	shiftPolicies = "ShiftPolicies"
+)
+
+// operatorLabel is on the operator's Deployment in the chart.
+const operatorLabel = "app.kubernetes.io/name=stagger"
+
+// rights are what a release needs of the operator's rights, as "verb resource.group".
+func rights() []string {
+	return []string{"patch services.", "create services.", "list pods.", "patch deployments.apps", "create replicasets.apps", "patch replicasets.apps",
+		"patch virtualservices.networking.istio.io", "create destinationrules.networking.istio.io",
+		"create trafficshifts.stagger.dev", "patch trafficshifts/status.stagger.dev", "create events.events.k8s.io"}
+}
+
+// installed looks at what was installed.
+func (k *check) installed(ctx context.Context) {
+	there := k.crds()
+	accounts := k.operators(ctx)
+	if !there {
+		return // the rest is of no use yet
+	}
+	k.policies(ctx, accounts)
+	for _, account := range accounts {
+		k.rights(ctx, account)
+	}
+	k.shiftPolicies(ctx)
+	k.counts(ctx)
+}
+
+// operators looks at the operator's Deployments, and returns their user names.
+func (k *check) operators(ctx context.Context) []string {
+	list, err := k.cluster.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+	if err != nil {
+		k.unknown(operatorCheck, err)
+		return nil
+	}
+	if len(list.Items) == 0 {
+		k.add(ResultMissing, operatorCheck, "there is no Deployment with the label "+operatorLabel, "install Stagger: manifests/docs/install.md")
+		return nil
+	}
+	var accounts []string
+	for _, d := range list.Items {
+		available, _, _ := unstructured.NestedInt64(d.Object, "status", "availableReplicas")
+		wanted, _, _ := unstructured.NestedInt64(d.Object, "spec", "replicas")
+		account, _, _ := unstructured.NestedString(d.Object, "spec", "template", "spec", "serviceAccountName")
+		accounts = append(accounts, "system:serviceaccount:"+d.GetNamespace()+":"+account)
+		found := fmt.Sprintf("%d of %d replicas are available in %s: %s", available, wanted, d.GetNamespace(), strings.Join(images([]unstructured.Unstructured{d}), ", "))
+		logs := fmt.Sprintf("kubectl -n %s describe deployment %s", d.GetNamespace(), d.GetName())
+		switch {
+		case available == 0:
+			k.add(ResultMissing, operatorCheck, found, "see why: "+logs)
+		case available < wanted:
+			k.add(ResultWarning, operatorCheck, found, "see why: "+logs)
+		default:
+			k.add(ResultOK, operatorCheck, found, "")
+		}
+	}
+	if len(list.Items) > 1 {
+		k.add(ResultMissing, operatorCheck, fmt.Sprintf("there are %d of them, and each would release", len(list.Items)), "keep one of them; replicas of one Deployment take turns")
+	}
+	return accounts
+}
+
+// rights asks the API server whether the operator may do in the namespace what a release needs.
+func (k *check) rights(ctx context.Context, user string) {
+	reviews := k.cluster.Client.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"})
+	namespace := strings.Split(user, ":")[2]
+	var lacks []string
+	for _, right := range rights() {
+		verb, resource, _ := strings.Cut(right, " ")
+		name, group, _ := strings.Cut(resource, ".")
+		name, sub, _ := strings.Cut(name, "/")
+		review, err := reviews.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+			"spec": map[string]any{
+				"user": user, "groups": []any{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+				"resourceAttributes": map[string]any{"namespace": k.cluster.Namespace, "verb": verb, "group": group, "resource": name, "subresource": sub},
+			},
+		}}, metav1.CreateOptions{})
+		if err != nil {
+			k.unknown(rightsCheck, err)
+			return
+		}
+		if allowed, _, _ := unstructured.NestedBool(review.Object, "status", "allowed"); !allowed {
+			lacks = append(lacks, verb+" "+strings.TrimSuffix(resource, "."))
+		}
+	}
+	if len(lacks) > 0 {
+		k.add(ResultMissing, rightsCheck, fmt.Sprintf("in namespace %s %s may not %s", k.cluster.Namespace, user, strings.Join(lacks, ", ")),
+			"add the namespace to the chart's value namespaces, or choose another with -n")
+		return
+	}
+	k.add(ResultOK, rightsCheck, fmt.Sprintf("%s may release in namespace %s", user, k.cluster.Namespace), "")
+}
+
+// shiftPolicies looks at whether there is a policy that releases can go by.
+func (k *check) shiftPolicies(ctx context.Context) {
+	list, err := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		k.unknown(shiftPolicies, err)
+		return
+	}
+	var good, bad []string
+	for _, p := range list.Items {
+		if c := condition(p, v1alpha1.ConditionAccepted); c != nil && c.Status == metav1.ConditionFalse {
+			bad = append(bad, p.GetName()+": "+c.Message)
+			continue
+		}
+		good = append(good, p.GetName())
+	}
+	switch {
+	case len(bad) > 0:
+		k.add(ResultWarning, shiftPolicies, strings.Join(bad, "; "), "mend or remove what no release can go by")
+	case len(good) == 0:
+		k.add(ResultMissing, shiftPolicies, "there is none", "kubectl apply -k manifests/policies, or write your own")
+	default:
+		k.add(ResultOK, shiftPolicies, strings.Join(good, ", "), "")
+	}
+}
+
+// condition reads a condition of an object; nil where it has none.
+func condition(o unstructured.Unstructured, kind string) *metav1.Condition {
+	all, _, err := unstructured.NestedSlice(o.Object, "status", "conditions")
+	if err != nil {
+		return nil
+	}
+	var conditions []metav1.Condition
+	for _, each := range all {
+		if c, is := each.(map[string]any); is {
+			conditions = append(conditions, metav1.Condition{Type: fmt.Sprint(c["type"]), Status: metav1.ConditionStatus(fmt.Sprint(c["status"])),
+				Reason: fmt.Sprint(c["reason"]), Message: fmt.Sprint(c["message"])})
+		}
+	}
+	return meta.FindStatusCondition(conditions, kind)
+}
+
+// counts looks at what the operator itself says of its source: the only one who knows whether it can be reached from where it runs.
+func (k *check) counts(ctx context.Context) {
+	shifts := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts"))
+	list, err := shifts.List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		list, err = k.cluster.Shifts().List(ctx, metav1.ListOptions{})
+	}
+	if err != nil {
+		k.unknown(sourceCheck, err)
+		return
+	}
+	current := 0
+	for _, s := range list.Items {
+		c := condition(s, v1alpha1.ConditionEvidenceCurrent)
+		switch {
+		case c == nil:
+		case c.Status == metav1.ConditionTrue:
+			current++
+		case c.Reason == string(v1alpha1.ReasonPrometheusUnreachable):
+			k.add(ResultMissing, sourceCheck, c.Message, "mend config.sources of the chart, or let the network policy of the operator's namespace through")
+			return
+		default:
+			k.add(ResultWarning, sourceCheck, fmt.Sprintf("%s/%s: %s", s.GetNamespace(), s.GetName(), c.Message), "see kubectl stagger why")
+			return
+		}
+	}
+	if current == 0 {
+		k.add(ResultUnknown, sourceCheck, "nothing is being released, so the operator asks for no counts", "look again while a release runs")
+		return
+	}
+	k.add(ResultOK, sourceCheck, fmt.Sprintf("fresh, of %d Services", current), "")
+}
