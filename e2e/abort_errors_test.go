@@ -40,7 +40,7 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	}
 	s.push("1.0.0") // the way back is not a release
 	s.until("the Service is up to date", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
-	waitFor(t, "the Deployment is not paused", func() (bool, string) { got := s.deployment(); return got == "shop:1.0.0 paused=", got })
+	waitFor(t, "the Deployment is as at rest", func() (bool, string) { got := s.deployment(); return got == "shop:1.0.0 paused="+pausedAtRest(t), got })
 }
 
 // Who deletes the TrafficShift of a bad release does not have the bad version released again.

@@ -160,3 +160,13 @@ func plugin(t *testing.T, ns string, args ...string) (string, error) {
 	out, err := exec.CommandContext(t.Context(), filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns}, args...)...).CombinedOutput()
 	return string(out), err
 }
+
+// pausedAtRest is how kubectl prints whether a held Deployment is paused where nothing is released: it is where the cluster has no admission
+// policy that would pause it in time.
+func pausedAtRest(t *testing.T) string {
+	t.Helper()
+	if strings.Contains(kubectl(t, "api-resources", "--api-group=admissionregistration.k8s.io", "-o", "name"), "mutatingadmissionpolicies.") {
+		return ""
+	}
+	return "true"
+}

@@ -101,7 +101,9 @@ func TestTheManifestsAreTheChartsDefaultRendering(t *testing.T) {
 		if hash, named := strings.CutPrefix(object, "ConfigMap stagger-system/stagger-config-"); named {
 			o := shipped[object]
 			delete(shipped, object)
-			unstructured.SetNestedField(o, "stagger-config", "metadata", "name")
+			if err := unstructured.SetNestedField(o, "stagger-config", "metadata", "name"); err != nil {
+				t.Fatal(err)
+			}
 			shipped["ConfigMap stagger-system/stagger-config"] = o
 			whole, err := yaml.Marshal(shipped["Deployment stagger-system/stagger"])
 			if err != nil {

@@ -26,7 +26,7 @@ func TestAGoodVersionIsPromotedStepByStep(t *testing.T) {
 		}
 	}
 	s.restored()
-	if got := s.deployment(); got != "shop:1.1.0 paused=" {
+	if got := s.deployment(); got != "shop:1.1.0 paused="+pausedAtRest(t) {
 		t.Errorf("the Deployment is %s", got)
 	}
 	kubectl(t, "-n", s.ns, "rollout", "status", "deployment/checkout", "--timeout=30s")
