@@ -52,7 +52,7 @@ build() { # version, into the cache
 
 status=0
 table='| Kubernetes | Istio | stories told | came true |\n|---|---|---|---|\n'
-istio=$(awk '$1 == "istio.io/api" { print $2 }' "$source/go.mod.txt")
+istio=$(awk '$1 == "istio.io/api" { print substr($2, 2) }' "$source/go.mod.txt")
 for version in "${versions[@]}"; do
 	log=bin/matrix/stories-$version.log
 	if ! build "$version"; then
@@ -65,7 +65,7 @@ for version in "${versions[@]}"; do
 	came=$(grep -c '^--- PASS' "$log" || true)
 	told=$(grep -cE '^--- (PASS|FAIL)' "$log" || true)
 	[ "$told" -gt 0 ] || status=1
-	table+="| $version | ${istio#v} | $told | $came |\n"
+	table+="| $version | ${istio%.*} | $told | $came |\n"
 done
 printf '%b' "$table"
 exit $status
