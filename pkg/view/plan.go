@@ -3,7 +3,6 @@ package view
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -19,7 +18,7 @@ type Plan struct {
 	// Steps are the weights of the plan.
 	Steps []v1alpha1.Detection `json:"steps"`
 	// Holds are the least times at the plan's steps, by weight.
-	Holds map[v1alpha1.Percentage]time.Duration `json:"-"`
+	Holds map[v1alpha1.Percentage]v1alpha1.Duration `json:"-"`
 	// Warning is said when there is too little traffic; "" when there is enough.
 	Warning string `json:"warning,omitempty"`
 }
@@ -38,8 +37,8 @@ func (p Plan) Text(layout Layout) string {
 	}
 	for _, d := range p.Steps {
 		hold := ""
-		if h := p.Holds[d.Weight]; h > 0 {
-			hold = span(h)
+		if h := p.Holds[d.Weight]; h.Duration() > 0 {
+			hold = setting(h)
 		}
 		cells := []string{percent(d.Weight), clean(d.RequestsPerMinute), hold, detectionTime(d.Clear), detectionTime(d.Total), detectionTime(d.Tenfold), detectionTime(d.Threefold), detectionTime(d.Twofold)}
 		for i, cell := range cells {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -115,23 +118,11 @@ func evidence(text string) string {
 	return strconv.FormatFloat(math.Floor(e*10+1e-9)/10, 'f', 1, 64)
 }
 
-// span writes a length of time with at most two units: "1m12s", "23m", "3h10m", "4d".
-func span(d time.Duration) string {
-	d = max(d, 0)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < 10*time.Minute && d%time.Minute >= time.Second:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	case d < 24*time.Hour && d%time.Hour >= time.Minute:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	}
-	return fmt.Sprintf("%dd", d/(24*time.Hour))
-}
+// span writes a length of time as kubectl writes an age: "72s", "5m10s", "23m", "3h10m", "4d".
+func span(d time.Duration) string { return duration.HumanDuration(max(d, 0)) }
+
+// setting writes a length of time as the policy says it; "0s" where it says none.
+func setting(d v1alpha1.Duration) string { return cmp.Or(clean(string(d)), "0s") }
 
 // Named joins names with what they are, in one or many: "VirtualService a", "VirtualServices a, b"; "" for none.
 func Named(kind string, names []string) string {

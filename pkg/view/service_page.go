@@ -201,7 +201,7 @@ func planStepsOf(r *v1alpha1.Release, s Screen) []PlanStep {
 	}
 	took := tookOf(r)
 	for i, step := range r.Plan.Steps {
-		stop := PlanStep{Weight: percent(step.Weight), Hold: span(step.Hold.Duration()), Took: took[int32(i+1)]}
+		stop := PlanStep{Weight: percent(step.Weight), Hold: setting(step.Hold), Took: took[int32(i+1)]}
 		switch at := i + 1; {
 		case result == StatePromoted, at < s.Step:
 			stop.Mark, stop.Word, stop.Icon = "done", "done", "✔"

@@ -14,8 +14,10 @@ type Weight struct {
 	Error string
 	// Settling says that the wanted weight is not known to be live in the proxies yet.
 	Settling bool
-	// Held is how long the weight has been live, negative when it is not, or nobody counts; Hold is the least time, 0 when unknown.
-	Held, Hold time.Duration
+	// Held is how long the weight has been live, negative when it is not, or nobody counts.
+	Held time.Duration
+	// Hold is the least time, as the policy says it; "" when unknown.
+	Hold v1alpha1.Duration
 	// Next is the weight after this one, or "promotion" after the last; "" when it is not to be said here.
 	Next string
 	// In is about how long until Next.
@@ -32,14 +34,14 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 		return w
 	}
 	if i := int(r.Step) - 1; i >= 0 && i < len(r.Plan.Steps) && !r.OnTheWay() {
-		w.Hold = r.Plan.Steps[i].Hold.Duration()
+		w.Hold = r.Plan.Steps[i].Hold
 	}
 	w.Settling = r.SettledAt == nil
 	if !w.Settling && !stale(shift) { // time without counts does not count
 		w.Held = max(now.Sub(r.SettledAt.Time), 0)
 	}
-	if state == StateShifting && w.Held >= 0 && w.Held < w.Hold {
-		w.Next, w.In = nextWeight(r), w.Hold-w.Held
+	if hold := w.Hold.Duration(); state == StateShifting && w.Held >= 0 && w.Held < hold {
+		w.Next, w.In = nextWeight(r), hold-w.Held
 	}
 	return w
 }
@@ -57,13 +59,13 @@ func (w Weight) live() string {
 
 // held is how long the weight has been held, in words; "" before.
 func (w Weight) held() string {
-	switch {
+	switch hold := w.Hold.Duration(); {
 	case w.Settling:
 		return "settling"
-	case w.Hold > 0 && w.Held >= w.Hold:
-		return "held " + span(w.Held) + ", at least " + span(w.Hold)
-	case w.Held >= 0 && w.Hold > 0:
-		return "held " + span(w.Held) + " of " + span(w.Hold)
+	case hold > 0 && w.Held >= hold:
+		return "held " + span(w.Held) + ", at least " + setting(w.Hold)
+	case w.Held >= 0 && hold > 0:
+		return "held " + span(w.Held) + " of " + setting(w.Hold)
 	case w.Held >= 0:
 		return "held " + span(w.Held)
 	}

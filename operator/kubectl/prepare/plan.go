@@ -3,7 +3,6 @@ package prepare
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -64,10 +63,10 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	}
 	screen := view.Plan{
 		Name: p.service, Policy: policy.Name, Rate: past.Rate(), From: from,
-		Steps: release.Detects(policy.Spec, past), Holds: map[v1alpha1.Percentage]time.Duration{},
+		Steps: release.Detects(policy.Spec, past), Holds: map[v1alpha1.Percentage]v1alpha1.Duration{},
 	}
 	for _, s := range policy.Spec.Steps {
-		screen.Holds[s.Weight] = s.Hold.Duration()
+		screen.Holds[s.Weight] = s.Hold
 	}
 	screen.Warning = release.TooLittle(policy.Spec, past, screen.Steps)
 	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
