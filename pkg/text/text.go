@@ -1,7 +1,7 @@
 // Package text cuts texts to a bound and finds the name that was probably meant.
 //
 //	CutBytes   for what the API or an object bounds in bytes
-//	CutRunes   for what a screen bounds in characters
+//	CutRunes   for what a message bounds in characters
 //	Nearest    for "did you mean"
 package text
 

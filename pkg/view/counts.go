@@ -3,9 +3,8 @@ package view
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/stagger-dev/stagger/pkg/text"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // objectives writes the comparison of both arms: a table, or some lines for each objective where that is too wide.
@@ -53,7 +52,7 @@ func comparison(s Screen, evidence string, bars bool) []column {
 }
 
 func (w *writer) objectiveOnLines(s Screen, o Objective) {
-	name := line{plainText(indent + text.CutRunes(o.title(), w.layout.width()-4) + "  "), toned(verdict(o), o.Tone())}
+	name := line{plainText(indent + ansi.Truncate(o.title(), w.layout.width()-4, "") + "  "), toned(verdict(o), o.Tone())}
 	w.lines = append(w.lines, name)
 	w.sideBySide("stable "+o.Stable.String(), "canary "+o.Canary.String())
 	w.sideBySide(fmt.Sprintf("against %s (abort at %g)", o.Against, s.AbortAt), fmt.Sprintf("for %s (pass at %g)", o.For, s.PassAt))
@@ -62,7 +61,7 @@ func (w *writer) objectiveOnLines(s Screen, o Objective) {
 // sideBySide writes two texts on one line where they fit, else below each other.
 func (w *writer) sideBySide(a, b string) {
 	texts := []string{a, b}
-	if both := a + "   " + b; utf8.RuneCountInString(both)+4 <= w.layout.width() {
+	if both := a + "   " + b; ansi.StringWidth(both)+4 <= w.layout.width() {
 		w.lines = append(w.lines, line{plainText(indent + indent + both)})
 		return
 	}
@@ -110,7 +109,7 @@ func aligned(arms [][2]string) []string {
 func widest(cells [][2]string, i int) int {
 	n := 0
 	for _, c := range cells {
-		n = max(n, utf8.RuneCountInString(c[i]))
+		n = max(n, ansi.StringWidth(c[i]))
 	}
 	return n
 }

@@ -2,9 +2,8 @@ package view
 
 import (
 	"strings"
-	"unicode/utf8"
 
-	"github.com/stagger-dev/stagger/pkg/text"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Layout says how lines are laid out: for a terminal of some width, with or without colours.
@@ -48,7 +47,7 @@ func toned(text string, tone Tone) piece { return piece{text: text, tone: tone} 
 func (l line) width() int {
 	n := 0
 	for _, p := range l {
-		n += utf8.RuneCountInString(p.text)
+		n += ansi.StringWidth(p.text)
 	}
 	return n
 }
@@ -62,8 +61,8 @@ func (p Layout) write(lines []line) string {
 		room := p.width()
 		var out strings.Builder
 		for _, part := range l {
-			shown := text.CutRunes(part.text, room)
-			room -= utf8.RuneCountInString(shown)
+			shown := ansi.Truncate(part.text, room, "")
+			room -= ansi.StringWidth(shown)
 			out.WriteString(p.paint(part, shown))
 		}
 		b.WriteString(strings.TrimRight(out.String(), " "))
@@ -86,30 +85,27 @@ func (p Layout) paint(part piece, text string) string {
 
 // pad fills text with blanks on the right, lead on the left.
 func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
+	return text + strings.Repeat(" ", max(width-ansi.StringWidth(text), 0))
 }
 
 func lead(text string, width int) string {
-	return strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0)) + text
+	return strings.Repeat(" ", max(width-ansi.StringWidth(text), 0)) + text
 }
 
-// wrap breaks text between words, and inside words that are wider than a line.
+// wrap breaks text between words, and inside words that are wider than a line. Flags and names are not broken at their hyphens.
 func wrap(text string, width int) []string {
 	var lines []string
 	now := ""
 	for _, word := range strings.Fields(text) {
-		if now != "" && utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) <= width {
+		if now != "" && ansi.StringWidth(now)+1+ansi.StringWidth(word) <= width {
 			now += " " + word
 			continue
 		}
 		if now != "" {
 			lines = append(lines, now)
 		}
-		runes := []rune(word)
-		for ; len(runes) > width; runes = runes[width:] {
-			lines = append(lines, string(runes[:width]))
-		}
-		now = string(runes)
+		parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
+		lines, now = append(lines, parts[:len(parts)-1]...), parts[len(parts)-1]
 	}
 	return append(lines, now)
 }

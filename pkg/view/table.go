@@ -3,7 +3,8 @@ package view
 import (
 	"cmp"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // column of a table; its cells follow the order of the rows.
@@ -16,9 +17,9 @@ type column struct {
 }
 
 func (c column) width() int {
-	n := utf8.RuneCountInString(c.head)
+	n := ansi.StringWidth(c.head)
 	for _, cell := range c.cells {
-		n = max(n, utf8.RuneCountInString(cell.text))
+		n = max(n, ansi.StringWidth(cell.text))
 	}
 	return n
 }
@@ -94,7 +95,7 @@ func filled(columns []column) []column {
 }
 
 func tableWidth(columns []column, before string) int {
-	n := utf8.RuneCountInString(before)
+	n := ansi.StringWidth(before)
 	for i, c := range columns {
 		n += c.width()
 		if i > 0 {

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Text writes the screen as lines that end in a line feed.
@@ -92,7 +93,7 @@ func (w *writer) title(s Screen) {
 func (w *writer) wrapPieces(l line) {
 	now := line{}
 	for _, part := range l {
-		if now.width()+utf8.RuneCountInString(part.text) <= w.layout.width() {
+		if now.width()+ansi.StringWidth(part.text) <= w.layout.width() {
 			now = append(now, part)
 			continue
 		}
@@ -136,7 +137,7 @@ func (w *writer) weight(s Screen) {
 		parts = append(parts, "next "+v.Next+" in about "+span(v.In))
 	}
 	text := strings.TrimSpace(parts[0] + "  " + strings.Join(parts[1:], "   "))
-	if len(text)+margin > w.layout.width() {
+	if ansi.StringWidth(text)+margin > w.layout.width() {
 		w.field("WEIGHT", TonePlain, strings.Join(parts, ", "))
 		return
 	}
