@@ -79,6 +79,9 @@ func (c *Client) typed(ctx context.Context, err error) error {
 	if p, ok := errors.AsType[*Partial](err); ok {
 		return p
 	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return newPartial(fmt.Sprintf("it has more than %d bytes", large.Limit))
+	}
 	u, ok := errors.AsType[*Unreachable](err)
 	if !ok {
 		u = &Unreachable{Address: c.address, Err: err}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/prometheus/client_golang/api"
@@ -115,7 +114,7 @@ func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		if o.err != nil {
 			return nil, o.err
 		}
-		o.resp.Body = &body{ReadCloser: o.resp.Body, left: l.most, most: l.most}
+		o.resp.Body = http.MaxBytesReader(nil, o.resp.Body, l.most)
 		return o.resp, nil
 	case <-r.Context().Done():
 		go discard(done)
@@ -128,18 +127,4 @@ func discard(done <-chan outcome) {
 	if o := <-done; o.resp != nil {
 		_ = o.resp.Body.Close()
 	}
-}
-
-type body struct {
-	io.ReadCloser
-	left, most int64
-}
-
-// Read is io.Reader's.
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, newPartial(fmt.Sprintf("it has more than %d bytes", b.most))
-	}
-	return n, err
 }
