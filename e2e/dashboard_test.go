@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -31,16 +37,9 @@ func TestAReleaseIsTakenBackOnTheDashboard(t *testing.T) {
 	s.live("30%")
 	b.shows(".facts", "30%")
 	b.shows(".stops .here", "now")
-	waitFor(t, "the plots are drawn", func() (bool, string) {
-		drawn := b.says(`[...document.querySelectorAll("path.series")].map(p => p.className.baseVal + " " + p.getAttribute("d").length).join(", ")`)
-		for _, kind := range []string{"wanted", "live", "stable", "canary", "against", "for"} {
-			if !strings.Contains(drawn, "series "+kind+" ") || strings.Contains(drawn, "series "+kind+" 0") {
-				return false, drawn
-			}
-		}
-		return true, drawn
-	})
 	s.meets("1.1.0", 60, s.began)
+	s.plotted(b)
+	b.readByKeys("wanted 30%, live ")
 	b.picture("release")
 
 	b.do("asking for an abort", chromedp.Click(chromedp.CSS("button.abort")), chromedp.WaitVisible(chromedp.CSS("dialog[open]")))
@@ -60,4 +59,95 @@ func TestAReleaseIsTakenBackOnTheDashboard(t *testing.T) {
 	}
 	s.restored()
 	s.losesNothing()
+}
+
+// plotted waits until the plots show the values of the status, and every line and limit of them is seen in its colour.
+func (s *story) plotted(b *browser) {
+	s.t.Helper()
+	var seen string
+	s.until("the plots show what the status says", func(x *v1alpha1.TrafficShift) bool {
+		seen = b.says(newest)
+		var shown map[string]float64
+		return json.Unmarshal([]byte(seen), &shown) == nil && shows(shown, x)
+	})
+	s.t.Logf("the plots show %s", seen)
+	waitFor(s.t, "every line and every limit is drawn", func() (bool, string) {
+		counted := b.says(pixels)
+		var drawn map[string]int
+		if err := json.Unmarshal([]byte(counted), &drawn); err != nil {
+			return false, fmt.Sprintf("%v: %s", err, counted)
+		}
+		for _, line := range []string{"wanted", "live", "stable", "canary", "against", "for", "allowed 5%", "aborts at 100", "passes at 20"} {
+			if drawn[line] < 10 {
+				return false, line + " is not in " + counted
+			}
+		}
+		return true, counted
+	})
+}
+
+// newest is what uPlot shows at the right end of each line, by the line's name.
+const newest = `JSON.stringify(Object.fromEntries([...document.querySelectorAll(".canvas")].flatMap(
+  ({u}) => u.series.slice(1).map((line, i) => [line.label, u.data[i + 1].at(-1)]))))`
+
+// pixels are how many of a canvas have the colour of a line, and in the row of a limit that of the limit.
+const pixels = `JSON.stringify(Object.fromEntries([...document.querySelectorAll(".canvas")].flatMap(({u, p}) => {
+  const count = (kind, top, height) => {
+    const hex = getComputedStyle(document.documentElement).getPropertyValue("--" + kind).trim();
+    const want = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    const {data} = u.ctx.getImageData(u.bbox.left, top, u.bbox.width, height);
+    let n = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 100 && want.every((v, c) => Math.abs(v - data[i + c]) < 24)) n++;
+    return n;
+  };
+  return [...p.lines.map((l) => [l.name, count(l.kind, u.bbox.top, u.bbox.height)]),
+    ...p.limits.map((l) => [l.text, count(l.kind, Math.round(u.valToPos(l.value, "y", true)) - 1, 3)])];
+})))`
+
+// shows tells whether these are the values of the status of a release with one objective.
+func shows(shown map[string]float64, x *v1alpha1.TrafficShift) bool {
+	r := x.Status.Release
+	if r == nil || len(r.Objectives) != 1 || r.Objectives[0].Canary.Requests == 0 || r.LiveWeight == "" {
+		return false
+	}
+	o := r.Objectives[0]
+	share := func(a v1alpha1.ArmCounts) float64 { return 100 * float64(a.Bad) / float64(a.Requests) }
+	for line, want := range map[string]float64{
+		"wanted": 100 * r.Weight.Fraction(), "live": 100 * r.LiveWeight.Fraction(), "stable": share(o.Stable), "canary": share(o.Canary),
+		"against": onAxis(o.Against), "for": onAxis(o.For),
+		"allowed 5%": 5, "aborts at 100": 100, "passes at 20": 1 / r.Plan.Confidence.FalsePromote.Fraction(),
+	} {
+		if got, is := shown[line]; !is || !(math.Abs(got-want) < 1e-5) {
+			return false
+		}
+	}
+	return true
+}
+
+// onAxis is where evidence is drawn.
+func onAxis(evidence string) float64 {
+	e, err := strconv.ParseFloat(evidence, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return min(max(e, 0.1), 1000)
+}
+
+// readByKeys reads a plot by the arrow keys alone: the newest sample, and one before it.
+func (b *browser) readByKeys(want string) {
+	b.t.Helper()
+	b.do("going to the plot by its focus", chromedp.Focus(chromedp.CSS(".picture")))
+	first := ""
+	waitFor(b.t, fmt.Sprintf("the arrow keys read two samples with %q", want), func() (bool, string) {
+		b.do("pressing an arrow key", chromedp.KeyEvent(kb.ArrowLeft))
+		said := b.says(`document.getElementById("said").textContent`)
+		if !strings.Contains(said, want) {
+			return false, said
+		}
+		first = cmp.Or(first, said)
+		return said != first && said < first, first + "; " + said
+	})
+	if shown := b.says(`document.querySelector(".readout").textContent`); !strings.Contains(shown, want) {
+		b.t.Errorf("beside the cursor stands %q", shown)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,58 +135,102 @@ func trace(t *testing.T) *view.Trace {
 	return seen
 }
 
-func TestPlotsArePositions(t *testing.T) {
+// numbers are the values of a line; -1 where nothing was measured.
+func numbers(values []*float64) []float64 {
+	all := make([]float64, 0, len(values))
+	for _, v := range values {
+		if v == nil {
+			all = append(all, -1)
+			continue
+		}
+		all = append(all, *v)
+	}
+	return all
+}
+
+// since are times in seconds after now.
+func since(times []float64) []float64 {
+	all := make([]float64, 0, len(times))
+	for _, at := range times {
+		all = append(all, at-float64(now.Unix()))
+	}
+	return all
+}
+
+func TestPlotsAreValuesOverTime(t *testing.T) {
 	seen := trace(t)
 	p := view.PlotsOf(seen, now.Add(60*time.Second))
-	// The axis goes from 30 s before the first look, when the weight was written, to 60 s after it.
-	if p.Began != 0.3333 || p.Note != "Recorded since 12:00:00, when this dashboard first saw the release. It had begun at 11:55:00, and the weight at that time was written at 11:59:30." {
-		t.Errorf("recorded since %v: %s", p.Began, p.Note)
+	// From 30 s before the first look, when the weight was written, to 60 s after it.
+	if diff := cmp.Diff([]float64{-30, 0, 10, 20, 30, 40, 50, 60}, since(p.Times)); diff != "" || p.First != 1 || len(p.Samples) != 6 {
+		t.Errorf("%d samples from the place %d of the times (-want +got):\n%s", len(p.Samples), p.First, diff)
 	}
-	if diff := cmp.Diff([]view.Tick{{At: 0, Text: "11:59:30"}, {At: 0.3333, Text: "12:00:00"}, {At: 0.6667, Text: "12:00:30"}, {At: 1, Text: "12:01:00"}}, p.Times); diff != "" {
-		t.Errorf("times (-want +got):\n%s", diff)
+	if p.Note != "Recorded since 12:00:00, when this dashboard first saw the release. It had begun at 11:55:00, and the weight at that time was written at 11:59:30." {
+		t.Errorf("the note is %q", p.Note)
 	}
 	wanted, live := p.Weight.Lines[0], p.Weight.Lines[1]
-	// 5% of an axis up to 25%, a stair after 30 s, and on to the right end.
-	stairs := [][][2]float64{{{0, 0.2}, {0.3333, 0.2}, {0.4444, 0.2}, {0.5556, 0.2}, {0.6667, 0.2}, {0.6667, 1}, {0.7778, 1}, {0.8889, 1}, {1, 1}}}
-	if diff := cmp.Diff(stairs, wanted.Parts); diff != "" || wanted.Last != "25%" {
-		t.Errorf("wanted, last %s (-want +got):\n%s", wanted.Last, diff)
+	if diff := cmp.Diff([]float64{5, 5, 5, 5, 25, 25, 25, 25}, numbers(wanted.Values)); diff != "" || wanted.Last != "25%" || !wanted.Stepped || p.Weight.Top != 26.25 || p.Weight.Unit != "%" {
+		t.Errorf("wanted, last %s, up to %v (-want +got):\n%s", wanted.Last, p.Weight.Top, diff)
 	}
-	// What is not measured is not drawn.
-	if diff := cmp.Diff([][][2]float64{{{0.3333, 0.1972}, {0.4444, 0.1972}, {0.5556, 0.1972}}}, live.Parts); diff != "" || live.Last != "not measured" {
+	// What is not measured has no value.
+	if diff := cmp.Diff([]float64{-1, 4.93, 4.93, 4.93, -1, -1, -1, -1}, numbers(live.Values)); diff != "" || live.Last != "not measured" {
 		t.Errorf("live, last %s (-want +got):\n%s", live.Last, diff)
 	}
 	evidence := p.Objectives[0].Evidence
-	if last := evidence.Lines[1].Parts[0]; evidence.Lines[1].Last != ">999" || last[0][1] != 0.25 || last[2][1] != 0.75 || last[5][1] != 1 {
-		t.Errorf("evidence for is %v, last %s", last, evidence.Lines[1].Last)
+	if diff := cmp.Diff([]float64{-1, 1, 10, 100, 1000, 1000, 1000, 1000}, numbers(evidence.Lines[1].Values)); diff != "" || evidence.Lines[1].Last != ">999" || !evidence.Logarithmic {
+		t.Errorf("evidence for, last %s (-want +got):\n%s", evidence.Lines[1].Last, diff)
 	}
-	if diff := cmp.Diff([]view.Limit{{At: 0.75, Text: "aborts at 100", Kind: "against"}, {At: 0.5753, Text: "passes at 20", Kind: "for"}}, evidence.Limits); diff != "" {
+	if diff := cmp.Diff([]view.Limit{{Value: 100, Text: "aborts at 100", Kind: "against"}, {Value: 20, Text: "passes at 20", Kind: "for"}}, evidence.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 	canary := p.Objectives[0].Share.Lines[1]
-	if canary.Last != "0.08% (0.04% to 0.19%)" || len(canary.Band) != 7 {
-		t.Errorf("the canary's share is %s, with %d pieces of its band", canary.Last, len(canary.Band))
+	if diff := cmp.Diff([]float64{-1, 0, 0.05, 0.066667, 0.075, 0.08, 0.083333, 0.083333}, numbers(canary.Values)); diff != "" || canary.Last != "0.08% (0.04% to 0.19%)" {
+		t.Errorf("the canary's share, last %s (-want +got):\n%s", canary.Last, diff)
+	}
+	if low, high := numbers(canary.Low), numbers(canary.High); low[0] != -1 || high[0] != -1 || math.Round(100*low[7]) != 4 || math.Round(100*high[7]) != 19 {
+		t.Errorf("the interval of the canary's share goes from %v to %v", low, high)
+	}
+	last := view.SampleText{Time: "12:00:50", Weight: "wanted 25%, live not measured", Shares: p.Samples[5].Shares, Evidence: []string{"against 0.5, for >999", "against 0.3, for >999"}}
+	if diff := cmp.Diff(last, p.Samples[5]); diff != "" || !strings.Contains(last.Shares[0], "canary 0.08% of 6,000") {
+		t.Errorf("the last sample says %q (-want +got):\n%s", last.Shares, diff)
 	}
 }
 
-func TestTheWeightsBeforeTheFirstLookAreDrawn(t *testing.T) {
+func TestTheWeightsBeforeTheFirstLookAreShown(t *testing.T) {
 	s := shifting()
 	seen, _ := view.NewTrace(s, now)
 	seen.Add(s, now)
 	s.Status.Release.Weight = "25%"
 	seen.Add(s, now.Add(5*time.Minute))
-	// The axis begins four minutes before the first look and ends eight after it; the top is 25%.
-	p := view.PlotsOf(seen, now.Add(8*time.Minute))
-	want := [][][2]float64{{{0, 0.008}, {0.0833, 0.008}, {0.0833, 0.04}, {0.2222, 0.04}, {0.2222, 0.2}, {0.3333, 0.2}, {0.75, 0.2}, {0.75, 1}, {1, 1}}}
-	if diff := cmp.Diff(want, p.Weight.Lines[0].Parts); diff != "" {
-		t.Errorf("wanted (-want +got):\n%s", diff)
+	for _, c := range []struct {
+		later   time.Duration
+		times   []float64
+		weights []float64
+	}{
+		// From four minutes before the first look to eight after it.
+		{8 * time.Minute, []float64{-240, -180, -80, 0, 300, 480}, []float64{0.2, 1, 5, 5, 25, 25}},
+		// With less recorded, less from before is shown, beginning with the weight that was in force.
+		{5*time.Minute + time.Second, []float64{-150.5, -80, 0, 300, 301}, []float64{1, 5, 5, 25, 25}},
+	} {
+		p := view.PlotsOf(seen, now.Add(c.later))
+		if diff := cmp.Diff(c.times, since(p.Times)) + cmp.Diff(c.weights, numbers(p.Weight.Lines[0].Values)); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", c.later, diff)
+		}
+		if p.First != len(p.Times)-3 || !strings.HasSuffix(p.Note, "and the weight at that time was written at 11:58:40.") {
+			t.Errorf("it was recorded from the place %d on; the note is %q", p.First, p.Note)
+		}
 	}
-	// With less recorded, less from before is shown, beginning at the level that it had.
-	p = view.PlotsOf(seen, now.Add(5*time.Minute+time.Second))
-	if first := p.Weight.Lines[0].Parts[0][0]; first != [2]float64{0, 0.04} {
-		t.Errorf("it begins at %v", first)
+}
+
+// uPlot draws nothing right when a time is before the one in front of it.
+func TestTimesNeverGoBack(t *testing.T) {
+	s := shifting()
+	seen, _ := view.NewTrace(s, now)
+	for i, at := range []time.Duration{0, 30 * time.Second, -time.Hour, 40 * time.Second} {
+		s.Status.Release.Objectives[0].Canary.Requests = int64(1000 + i)
+		seen.Add(s, now.Add(at))
 	}
-	if !strings.HasSuffix(p.Note, "and the weight at that time was written at 11:58:40.") {
-		t.Errorf("the note is %q", p.Note)
+	if times := view.PlotsOf(seen, now.Add(-2*time.Hour)).Times; !slices.IsSorted(times) {
+		t.Errorf("the times are %v", since(times))
 	}
 }
 
@@ -202,8 +247,8 @@ func TestAPlotEndsWithItsRelease(t *testing.T) {
 	}
 }
 
-// Nothing in a status makes a plot leave its frame.
-func TestOddSamplesStayInTheFrame(t *testing.T) {
+// Nothing in a status makes a value that cannot be drawn.
+func TestOddSamplesCanBeDrawn(t *testing.T) {
 	s := shifting()
 	r := s.Status.Release
 	r.Weight, r.LiveWeight, r.Plan.Confidence.FalsePromote = "0.0001%", "100%", "0.01%"
@@ -212,21 +257,19 @@ func TestOddSamplesStayInTheFrame(t *testing.T) {
 	seen, _ := view.NewTrace(s, now)
 	seen.Add(s, now)
 	p := view.PlotsOf(seen, now.Add(-time.Hour))
-	lines := p.Weight.Lines
+	plots := []view.Plot{*p.Weight}
 	for _, o := range p.Objectives {
-		lines = append(append(lines, o.Share.Lines...), o.Evidence.Lines...)
+		plots = append(plots, o.Share, o.Evidence)
 	}
-	for _, l := range lines {
-		for _, part := range l.Parts {
-			for _, point := range part {
-				if !(point[0] >= 0 && point[0] <= 1 && point[1] >= 0 && point[1] <= 1) {
-					t.Errorf("%s has %v", l.Name, point)
-				}
-			}
+	for _, plot := range plots {
+		if !(plot.Top > plot.Bottom && plot.Top <= 1000) {
+			t.Errorf("%s goes from %v to %v", plot.Title, plot.Bottom, plot.Top)
 		}
-		for _, b := range l.Band {
-			if !(b[0] >= 0 && b[1] >= 0 && b[1] <= b[2] && b[2] <= 1) {
-				t.Errorf("the band of %s has %v", l.Name, b)
+		for _, l := range plot.Lines {
+			for _, v := range slices.Concat(numbers(l.Values), numbers(l.Low), numbers(l.High)) {
+				if v != -1 && !(v >= plot.Bottom && v <= max(plot.Top, 100)) {
+					t.Errorf("%s has %v in %s", l.Name, v, plot.Title)
+				}
 			}
 		}
 	}

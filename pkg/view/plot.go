@@ -9,26 +9,27 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// Plots are a Trace to be drawn. All positions are from 0 to 1, from left to right and from below; a page only stretches them.
+// Plots are a Trace as values over time, and in words. How they are drawn is the page's affair.
 type Plots struct {
 	Number int64 `json:"number"`
 	// Note says since when is recorded, and what is known from before.
 	Note string `json:"note"`
-	// Times are on the common axis.
-	Times []Tick `json:"times"`
-	// Began is where recording began; what is left of it was not seen.
-	Began      float64         `json:"began"`
+	// Times are those of all values, in seconds since 1970, from the beginning of the axis to now; none is before the one in front of it.
+	Times []float64 `json:"times"`
+	// First is the place in Times at which recording began. What is before it was not seen.
+	First int `json:"first"`
+	// Offset is how many seconds the clock of the words is ahead of UTC.
+	Offset     int             `json:"offset"`
 	Weight     *Plot           `json:"weight,omitempty"`
 	Objectives []ObjectivePlot `json:"objectives"`
-	// Samples are some of the samples in words, from left to right.
+	// Samples are in words, from Times[First] on. At the last of Times what the last one says still holds.
 	Samples []SampleText `json:"samples"`
 }
 
 // SampleText is one sample in words.
 type SampleText struct {
-	At     float64 `json:"at"`
-	Time   string  `json:"time"`
-	Weight string  `json:"weight"`
+	Time   string `json:"time"`
+	Weight string `json:"weight"`
 	// Shares and Evidence are in the order of the objectives.
 	Shares   []string `json:"shares"`
 	Evidence []string `json:"evidence"`
@@ -46,66 +47,71 @@ type Plot struct {
 	Title string `json:"title"`
 	// Sentence is what it shows now, in a sentence.
 	Sentence string `json:"said"`
-	Ticks    []Tick `json:"ticks"`
-	Lines    []Line `json:"lines"`
-	// Limits are lines that mean something when they are reached.
+	// Unit of all values: "%" or "".
+	Unit string `json:"unit"`
+	// Bottom and Top are the ends of the axis. What lies beyond them is not worth the room.
+	Bottom float64 `json:"bottom"`
+	Top    float64 `json:"top"`
+	// Logarithmic says that equal ratios are equally long on the axis.
+	Logarithmic bool   `json:"logarithmic"`
+	Lines       []Line `json:"lines"`
+	// Limits are values that mean something when they are reached.
 	Limits []Limit `json:"limits"`
 }
 
-// Tick is a labelled position.
-type Tick struct {
-	At   float64 `json:"at"`
-	Text string  `json:"text"`
-}
-
-// Limit is a labelled line across a Plot.
+// Limit is a labelled value.
 type Limit struct {
-	At   float64 `json:"at"`
-	Text string  `json:"text"`
-	Kind string  `json:"kind"`
+	Value float64 `json:"value"`
+	Text  string  `json:"text"`
+	// Kind is allowed, against or for.
+	Kind string `json:"kind"`
 }
 
-// Line is one series. It is broken where nothing was measured.
+// Line is one series. Its values are at the times of the Plots, nil where nothing was measured.
 type Line struct {
 	// Kind is wanted, live, stable, canary, against or for.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	// Last is the newest value, in words.
-	Last  string         `json:"last"`
-	Parts [][][2]float64 `json:"parts"`
-	// Band holds the position, the lower and the upper end of an interval, where there is one.
-	Band [][3]float64 `json:"band,omitempty"`
+	Last string `json:"last"`
+	// Stepped says that a value holds until the next one.
+	Stepped bool       `json:"stepped"`
+	Values  []*float64 `json:"values"`
+	// Low and High are the ends of an interval, where there is one.
+	Low  []*float64 `json:"low,omitempty"`
+	High []*float64 `json:"high,omitempty"`
 }
 
-// maxPoints bounds the points of a line, maxSampleTexts the samples that are put into words: more cannot be told apart on a page.
-const maxPoints, maxSampleTexts = 300, 120
-
-// PlotsOf draws a trace as of now, or as of its last sample when the release has ended.
+// PlotsOf shows a trace as of now, or as of its last sample when the release has ended.
 func PlotsOf(t *Trace, now time.Time) Plots {
-	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []Tick{}, Samples: []SampleText{}}
+	p := Plots{Number: t.Number, Objectives: []ObjectivePlot{}, Times: []float64{}, Samples: []SampleText{}}
 	if len(t.Samples) == 0 {
 		return p
 	}
 	if t.Ended {
 		now = t.Samples[len(t.Samples)-1].At.In(now.Location())
 	}
-	a := axisOf(t, now)
-	p.Began, p.Times, p.Note = rounded(a.x(t.Since)), a.ticks(), recordedSince(t, now)
-	d := drawing{t: t, a: a, now: now, shown: thinned(t.Samples, maxPoints)}
+	_, p.Offset = now.Zone()
+	p.Note = recordedSince(t, now)
+	d := drawing{t: t, moments: momentsOf(t, now)}
+	for _, m := range d.moments {
+		p.Times = append(p.Times, m.at)
+	}
+	p.First = len(d.moments) - len(t.Samples) - 1
 	weights := d.weights()
 	p.Weight = &weights
 	for i, name := range t.Names {
 		p.Objectives = append(p.Objectives, ObjectivePlot{Name: name, Share: d.shares(i), Evidence: d.evidence(i)})
 	}
-	for _, s := range thinned(t.Samples, maxSampleTexts) {
-		p.Samples = append(p.Samples, d.sampleText(s))
+	for _, s := range t.Samples {
+		p.Samples = append(p.Samples, sampleText(s, now))
 	}
 	return p
 }
 
 // recordedSince says what the plots know, and what was before.
 func recordedSince(t *Trace, now time.Time) string {
-	clock := func(at time.Time) string { return clockOf(at, now, time.Second) }
+	clock := func(at time.Time) string { return clockOf(at, now) }
 	text := "Recorded since " + clock(t.Since) + ", when this dashboard first saw the release."
 	if t.Started.IsZero() || t.Since.Sub(t.Started) < 2*time.Second {
 		return text
@@ -119,73 +125,60 @@ func recordedSince(t *Trace, now time.Time) string {
 	return text + "."
 }
 
-func clockOf(at, now time.Time, unit time.Duration) string {
+func clockOf(at, now time.Time) string {
 	at = at.In(now.Location())
-	layout := "15:04"
-	if unit < time.Minute {
-		layout = "15:04:05"
-	}
 	if now.Sub(at) > 20*time.Hour {
-		layout = "2 Jan " + layout
+		return at.Format("2 Jan 15:04:05")
 	}
-	return at.Format(layout)
+	return at.Format("15:04:05")
 }
 
-// axis is the time that is shown.
-type axis struct{ from, to time.Time }
-
-// axisOf begins where the first weight was written, but so that at least two thirds, or all but a minute, of what is shown was recorded.
-func axisOf(t *Trace, now time.Time) axis {
-	a := axis{from: t.Since, to: now}
-	if len(t.Before) > 0 {
-		before := max(0, t.Since.Sub(t.Before[0].At.Time))
-		a.from = t.Since.Add(-min(before, max(a.to.Sub(t.Since)/2, time.Minute)))
-	}
-	least := 30 * time.Second // while there is more to come
-	if t.Ended {
-		least = time.Second
-	}
-	if end := a.from.Add(least); a.to.Before(end) {
-		a.to = end
-	}
-	return a
+// moment is one of the times of all values.
+type moment struct {
+	at float64
+	// wanted is the weight in the routes, as a share.
+	wanted float64
+	// sample is what was seen, nil before the first look.
+	sample *Sample
 }
 
-func (a axis) x(at time.Time) float64 {
-	return min(max(float64(at.Sub(a.from))/float64(a.to.Sub(a.from)), 0), 1)
-}
-
-func (a axis) ticks() []Tick {
-	const minutes, hours = time.Minute, time.Hour
-	length, unit := a.to.Sub(a.from), 24*hours
-	for _, u := range []time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, minutes, 2 * minutes, 5 * minutes,
-		10 * minutes, 15 * minutes, 30 * minutes, hours, 2 * hours, 6 * hours, 12 * hours} {
-		if length/u <= 5 {
-			unit = u
-			break
+// momentsOf are the weights that were written before the first look, the samples, and now. They begin where the first weight was written, but
+// so that at least two thirds, or all but a minute, of the time was recorded.
+func momentsOf(t *Trace, now time.Time) []moment {
+	all := make([]moment, 0, len(t.Before)+len(t.Samples)+1)
+	add := func(at time.Time, wanted float64, sample *Sample) {
+		m := moment{float64(at.UnixMilli()) / 1000, wanted, sample}
+		if n := len(all); n > 0 { // also where a clock was put back
+			m.at = max(m.at, all[n-1].at)
+		}
+		all = append(all, m)
+	}
+	most := max(now.Sub(t.Since)/2, time.Minute)
+	for _, b := range t.Before {
+		ago := t.Since.Sub(b.At.Time)
+		if ago >= most {
+			all = all[:0] // it begins at the weight that was in force then
+		}
+		if ago > 0 {
+			add(t.Since.Add(-min(ago, most)), b.Weight.Fraction(), nil)
 		}
 	}
-	ticks := []Tick{}
-	_, offset := a.to.Zone()
-	shift := time.Duration(offset) * time.Second
-	for at := a.from.Add(shift).Truncate(unit).Add(-shift); !at.After(a.to) && len(ticks) < 40; at = at.Add(unit) {
-		if !at.Before(a.from) {
-			ticks = append(ticks, Tick{rounded(a.x(at)), clockOf(at, a.to, unit)})
-		}
+	for i := range t.Samples {
+		add(t.Samples[i].At, t.Samples[i].Wanted, &t.Samples[i])
 	}
-	return ticks
+	last := &t.Samples[len(t.Samples)-1]
+	add(now, last.Wanted, last)
+	return all
 }
 
 // drawing makes the plots of one trace.
 type drawing struct {
-	t     *Trace
-	a     axis
-	now   time.Time
-	shown []Sample
+	t       *Trace
+	moments []moment
 }
 
-func (d drawing) sampleText(s Sample) SampleText {
-	l := SampleText{At: rounded(d.a.x(s.At)), Time: clockOf(s.At, d.now, time.Second), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
+func sampleText(s Sample, now time.Time) SampleText {
+	l := SampleText{Time: clockOf(s.At, now), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
 	for _, p := range s.Points {
 		l.Shares = append(l.Shares, "stable "+p.Stable.String()+", canary "+p.Canary.String())
 		l.Evidence = append(l.Evidence, "against "+evidenceOf(p.Against)+", for "+evidenceOf(p.For))
@@ -200,130 +193,78 @@ func liveText(live float64) string {
 	return rate(live)
 }
 
-func thinned(samples []Sample, most int) []Sample {
-	if len(samples) <= most {
-		return samples
+func (d drawing) last() Sample { return d.t.Samples[len(d.t.Samples)-1] }
+
+// values are those of all moments; negative ones are not known.
+func (d drawing) values(of func(moment) float64) []*float64 {
+	values := make([]*float64, len(d.moments))
+	for i, m := range d.moments {
+		if v := of(m); v >= 0 {
+			v = rounded(v)
+			values[i] = &v
+		}
 	}
-	var shown []Sample
-	for i := range most {
-		shown = append(shown, samples[i*(len(samples)-1)/(most-1)])
-	}
-	return shown
+	return values
 }
 
-func (d drawing) last() Sample { return d.shown[len(d.shown)-1] }
-
-// line puts values below each other; negative ones are not known. A stair keeps its value until the next one.
-func (d drawing) line(l Line, stair bool, value func(Sample) float64, y func(float64) float64) Line {
-	l.Parts = [][][2]float64{}
-	var part [][2]float64
-	end := func() {
-		if len(part) > 0 {
-			l.Parts = append(l.Parts, part)
+// seen is a value of what was seen, unknown where nothing was.
+func seen(of func(Sample) float64) func(moment) float64 {
+	return func(m moment) float64 {
+		if m.sample == nil {
+			return -1
 		}
-		part = nil
+		return of(*m.sample)
 	}
-	for _, s := range d.shown {
-		v := value(s)
-		if v < 0 {
-			end()
-			continue
-		}
-		x, at := rounded(d.a.x(s.At)), rounded(y(v))
-		if n := len(part); stair && n > 0 && part[n-1][1] != at {
-			part = append(part, [2]float64{x, part[n-1][1]})
-		}
-		part = append(part, [2]float64{x, at})
-	}
-	if n := len(part); n > 0 {
-		// What was said last holds until something else is said.
-		part = append(part, [2]float64{rounded(d.a.x(d.now)), part[n-1][1]})
-	}
-	end()
-	return l
 }
 
 func (d drawing) weights() Plot {
-	top := 0.0
-	for _, s := range d.t.Samples {
-		top = max(top, s.Wanted, s.Live)
+	last, top := d.last(), 0.0
+	for _, m := range d.moments {
+		top = max(top, m.wanted, seen(func(s Sample) float64 { return s.Live })(m))
 	}
-	for _, b := range d.t.Before {
-		top = max(top, b.Weight.Fraction())
-	}
-	scale, ticks := linear(max(top, 1e-6))
-	last := d.last()
 	wanted, live := shareText(last.Wanted), liveText(last.Live)
-	p := Plot{Title: "Weight", Sentence: "Wanted " + wanted + ", live " + live, Ticks: ticks, Limits: []Limit{}}
-	w := d.line(Line{Kind: "wanted", Name: "wanted", Last: wanted}, true, func(s Sample) float64 { return s.Wanted }, scale)
-	if len(w.Parts) > 0 {
-		w.Parts[0] = append(d.before(scale, w.Parts[0][0]), w.Parts[0]...)
-	}
-	p.Lines = []Line{w, d.line(Line{Kind: "live", Name: "live", Last: live}, false, func(s Sample) float64 { return s.Live }, scale)}
-	return p
-}
-
-// before is the stair of the weights that were written before the first point of a line.
-func (d drawing) before(scale func(float64) float64, first [2]float64) [][2]float64 {
-	var stair [][2]float64
-	level := -1.0
-	for _, b := range d.t.Before {
-		x, y := rounded(d.a.x(b.At.Time)), rounded(scale(b.Weight.Fraction()))
-		if x == 0 {
-			stair = stair[:0]
-		} else if level >= 0 {
-			stair = append(stair, [2]float64{x, level})
-		}
-		stair, level = append(stair, [2]float64{x, y}), y
-	}
-	if level >= 0 && level != first[1] {
-		stair = append(stair, [2]float64{first[0], level})
-	}
-	return stair
+	return Plot{Title: "Weight", Sentence: "Wanted " + wanted + ", live " + live, Unit: "%", Top: topOf(top), Limits: []Limit{}, Lines: []Line{
+		{Kind: "wanted", Name: "wanted", Last: wanted, Stepped: true, Values: d.values(func(m moment) float64 { return 100 * m.wanted })},
+		{Kind: "live", Name: "live", Last: live, Values: d.values(seen(func(s Sample) float64 { return 100 * s.Live }))},
+	}}
 }
 
 // shares are the bad shares of both arms so far, with their intervals.
 func (d drawing) shares(i int) Plot {
 	phi, allowed := d.t.Phi[i], d.t.Allowed[i]
 	top := allowed * 1.5
-	for n, s := range d.shown {
+	for n, s := range d.t.Samples {
 		for _, a := range []Arm{s.Points[i].Stable, s.Points[i].Canary} {
 			_, high := band(a, phi)
 			if a.Requests >= 50 {
 				top = max(top, ratio(a.Bad, a.Requests)*1.2)
 			}
-			if a.Requests > 0 && n >= len(d.shown)*3/4 {
+			if a.Requests > 0 && n >= len(d.t.Samples)*3/4 {
 				top = max(top, min(high, 4*max(allowed, ratio(a.Bad, a.Requests))))
 			}
 		}
 	}
-	scale, ticks := linear(max(top, 1e-6))
-	p := Plot{Title: "Share of bad requests so far", Ticks: ticks, Limits: []Limit{}}
+	p := Plot{Title: "Share of bad requests so far", Unit: "%", Top: topOf(top), Limits: []Limit{}}
 	if allowed > 0 {
-		p.Limits = append(p.Limits, Limit{At: rounded(scale(allowed)), Text: "allowed " + shareText(allowed), Kind: "allowed"})
+		p.Limits = append(p.Limits, Limit{Value: rounded(100 * allowed), Text: "allowed " + shareText(allowed), Kind: "allowed"})
 	}
 	var said []string
 	for _, arm := range []struct {
 		name string
 		of   func(Sample) Arm
 	}{{"stable", func(s Sample) Arm { return s.Points[i].Stable }}, {"canary", func(s Sample) Arm { return s.Points[i].Canary }}} {
-		l := d.line(Line{Kind: arm.name, Name: arm.name, Last: interval(arm.of(d.last()), phi)}, false, func(s Sample) float64 {
-			if a := arm.of(s); a.Requests > 0 {
-				return ratio(a.Bad, a.Requests)
-			}
-			return -1
-		}, scale)
-		for _, s := range d.shown {
-			if a := arm.of(s); a.Requests > 0 {
-				low, high := band(a, phi)
-				l.Band = append(l.Band, [3]float64{rounded(d.a.x(s.At)), rounded(scale(low)), rounded(scale(high))})
-			}
+		percents := func(of func(Arm) float64) []*float64 {
+			return d.values(seen(func(s Sample) float64 {
+				if a := arm.of(s); a.Requests > 0 {
+					return 100 * of(a)
+				}
+				return -1
+			}))
 		}
-		if n := len(l.Band); n > 0 {
-			end := l.Band[n-1]
-			end[0] = rounded(d.a.x(d.now))
-			l.Band = append(l.Band, end)
-		}
+		l := Line{Kind: arm.name, Name: arm.name, Last: interval(arm.of(d.last()), phi)}
+		l.Values = percents(func(a Arm) float64 { return ratio(a.Bad, a.Requests) })
+		l.Low = percents(func(a Arm) float64 { low, _ := band(a, phi); return low })
+		l.High = percents(func(a Arm) float64 { _, high := band(a, phi); return high })
 		p.Lines = append(p.Lines, l)
 		said = append(said, arm.name+" "+l.Last)
 	}
@@ -340,57 +281,40 @@ func interval(a Arm, phi float64) string {
 	return fmt.Sprintf("%s (%s to %s)", rate(ratio(a.Bad, a.Requests)), rate(low), rate(high))
 }
 
-// The evidence axis is logarithmic from leastShown to mostShown.
+// The evidence axis is logarithmic from leastShown to mostShown. Evidence beyond it is drawn at its ends, and told in words.
 const leastShown, mostShown = 0.1, 1000
 
 func (d drawing) evidence(i int) Plot {
-	scale := func(e float64) float64 {
-		return math.Log(min(max(e, leastShown), mostShown)/leastShown) / math.Log(mostShown/leastShown)
-	}
-	p := Plot{Title: "Evidence", Limits: []Limit{
-		{At: rounded(scale(abortAt)), Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
-		{At: rounded(scale(d.t.PassAt)), Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
-	}}
-	for _, at := range []float64{leastShown, 1, 10, 100, mostShown} {
-		p.Ticks = append(p.Ticks, Tick{rounded(scale(at)), fmt.Sprintf("%g", at)})
+	shown := func(of func(Point) float64) []*float64 {
+		return d.values(seen(func(s Sample) float64 {
+			e := of(s.Points[i])
+			if e < 0 {
+				return e
+			}
+			return min(max(e, leastShown), mostShown)
+		}))
 	}
 	against, favour := evidenceOf(d.last().Points[i].Against), evidenceOf(d.last().Points[i].For)
-	p.Lines = []Line{
-		d.line(Line{Kind: "against", Name: "against", Last: against}, false, func(s Sample) float64 { return s.Points[i].Against }, scale),
-		d.line(Line{Kind: "for", Name: "for", Last: favour}, false, func(s Sample) float64 { return s.Points[i].For }, scale),
-	}
-	p.Sentence = "against " + against + ", for " + favour
-	return p
+	return Plot{Title: "Evidence", Sentence: "against " + against + ", for " + favour, Bottom: leastShown, Top: mostShown, Logarithmic: true,
+		Limits: []Limit{
+			{Value: abortAt, Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
+			{Value: d.t.PassAt, Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
+		},
+		Lines: []Line{
+			{Kind: "against", Name: "against", Last: against, Values: shown(func(p Point) float64 { return p.Against })},
+			{Kind: "for", Name: "for", Last: favour, Values: shown(func(p Point) float64 { return p.For })},
+		}}
 }
 
 func evidenceOf(e float64) string { return evidence(fmt.Sprint(e)) }
 
-// linear is a scale from 0 to a round number that is not below top, and its ticks.
-func linear(top float64) (func(float64) float64, []Tick) {
-	size := math.Pow(10, math.Floor(math.Log10(top)))
-	steps := 5
-	for _, r := range []struct {
-		times float64
-		steps int
-	}{{1, 4}, {2, 4}, {2.5, 5}, {4, 4}, {5, 5}, {10, 4}} {
-		if steps = r.steps; top <= r.times*size*(1+1e-9) {
-			size *= r.times
-			break
-		}
-	}
-	size = min(size, 1)
-	var ticks []Tick
-	for i := 0; i <= steps; i++ {
-		at := float64(i) / float64(steps)
-		ticks = append(ticks, Tick{rounded(at), shareText(at * size)})
-	}
-	return func(v float64) float64 { return min(max(v/size, 0), 1) }, ticks
-}
+// topOf is the end of an axis of percentages for a largest share, with some room above it.
+func topOf(share float64) float64 { return rounded(100 * min(max(1.05*share, 1e-6), 1)) }
 
 // shareText is a share as percentages are written.
 func shareText(share float64) string {
 	return string(v1alpha1.PercentageOf(int64(math.Round(share * v1alpha1.Whole))))
 }
 
-// rounded keeps what can be told apart on a page.
-func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+// rounded keeps what can be told apart on a page, and down to the smallest weight.
+func rounded(x float64) float64 { return math.Round(x*1e6) / 1e6 }

@@ -26,8 +26,8 @@ type Point struct {
 	Against, For float64
 }
 
-// MaxSamples bounds a Trace.
-const MaxSamples = 2000
+// MaxSamples bounds a Trace: more cannot be told apart on a page.
+const MaxSamples = 500
 
 // Trace is what was seen of one release since somebody looked. It is bounded: when it is full, every second sample of it goes, so
 // that it always covers the whole time.

@@ -1,7 +1,7 @@
 // Package dashboard is the verb dashboard. It serves a page on the loopback address, with the rights of whoever started it.
 //
 //	path                        who may        what
-//	/ /*.css /*.js /*.svg       anybody        the page itself, which holds no data
+//	/ /*.css /*.js /*.svg       anybody        the page itself, which holds no data; plots are drawn by uPlot (hack/uplot.sh)
 //	/api/board                  the token      all Services, as JSON
 //	/api/service/{ns}/{name}      the token      one Service, as JSON
 //	/api/stream[/{ns}/{name}]   the token      the same live, as server-sent events

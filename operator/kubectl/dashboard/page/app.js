@@ -2,7 +2,7 @@
 
 import { h, show } from "./dom.js";
 import { Stream, command, takeToken } from "./wire.js";
-import { plot, pointer } from "./plots.js";
+import { plot } from "./plots.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { board: null, service: null, plots: null, gone: "", health: null, lost: { lost: false }, filter: "" };
@@ -10,7 +10,7 @@ let stream = null;
 let said = "";
 let drawing = 0;
 
-const look = pointer(() => draw(), (text) => { $("said").textContent = text; });
+const say = (text) => { $("said").textContent = text; };
 
 const badge = (b) => b && h("span", { class: "badge " + b.tone }, h("span", { class: "icon", "aria-hidden": "true" }, b.icon), h("span", {}, b.word));
 const key = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
@@ -116,7 +116,7 @@ const stop = (p) => h("li", { class: p.mark, "aria-current": p.mark === "here" ?
 function weights() {
   const p = state.plots;
   if (!p || !p.weight) return null;
-  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time"), h("p", { class: "quiet" }, p.note), plot(p.weight, p, look, (l) => l.weight, true));
+  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time"), h("p", { class: "quiet" }, p.note), plot(p.weight, p, (l) => l.weight, say, true));
 }
 
 function contest(c) {
@@ -126,7 +126,7 @@ function contest(c) {
     h("div", { class: "contest-head" }, h("h2", {}, c.title), badge(c.verdict), c.allowed && h("span", { class: "quiet" }, "at most " + c.allowed + " bad allowed")),
     h("div", { class: seen ? "contest-body" : "contest-body bare" },
       h("div", { class: "numbers" }, numbers(c), seen && bars(c)),
-      seen ? [plot(seen.share, state.plots, look, (l) => l.shares[at]), plot(seen.evidence, state.plots, look, (l) => l.evidence[at])] : h("div", { class: "bars" }, bars(c))));
+      seen ? [plot(seen.share, state.plots, (l) => l.shares[at], say), plot(seen.evidence, state.plots, (l) => l.evidence[at], say)] : h("div", { class: "bars" }, bars(c))));
 }
 
 const bars = (c) => [evidence(c.against, "against"), evidence(c.for, "for")];
@@ -218,7 +218,6 @@ function connect() {
 
 function go() {
   Object.assign(state, { service: null, plots: null, gone: "" });
-  look.chosen = -1;
   connect();
   draw();
   scrollTo(0, 0);

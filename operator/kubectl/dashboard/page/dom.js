@@ -1,8 +1,5 @@
 // A tree of nodes as values, and the fewest changes that make the document show it. Nothing is made of text from objects but text.
 
-const svg = "http://www.w3.org/2000/svg";
-const drawn = new Set(["svg", "g", "path", "line", "rect", "polyline", "polygon"]);
-
 export function h(tag, attrs, ...children) {
   return { tag, attrs: attrs || {}, children: children.flat(9).filter((c) => c !== null && c !== undefined && c !== false && c !== "") };
 }
@@ -42,17 +39,18 @@ function place(node, at, known) {
   } else if (at && at.nodeType === 1 && at.localName === node.tag && at.vkey === undefined) {
     return at;
   }
-  const made = drawn.has(node.tag) ? document.createElementNS(svg, node.tag) : document.createElement(node.tag);
+  const made = document.createElement(node.tag);
   made.vkey = key;
   return made;
 }
 
 function fill(element, node) {
   const before = element.vattrs || {};
-  for (const name of Object.keys(before)) if (!(name in node.attrs)) set(element, name, null, before[name]);
-  for (const [name, value] of Object.entries(node.attrs)) if (name !== "key") set(element, name, value, before[name]);
+  for (const name of Object.keys(before)) if (!(name in node.attrs) && name !== "own") set(element, name, null, before[name]);
+  for (const [name, value] of Object.entries(node.attrs)) if (name !== "key" && name !== "own") set(element, name, value, before[name]);
   element.vattrs = node.attrs;
-  show(element, node.children);
+  if (node.attrs.own) node.attrs.own(element); // which fills it itself
+  else show(element, node.children);
 }
 
 function set(element, name, value, before) {
