@@ -177,6 +177,14 @@ func TestTheDashboardRefusesWhatIsNotItsOwnPage(t *testing.T) {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
+	cookie := func(r *http.Request) {
+		r.Header.Set("Cookie", "Stagger-Token="+r.Header.Get("Stagger-Token"))
+		r.Header.Del("Stagger-Token")
+	}
+	both := func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Origin", "https://evil.example")
+	}
 	order := `{"namespace":"shop","name":"checkout","verb":"abort","number":7}`
 	cases := map[string]struct {
 		method, path, body string
@@ -193,6 +201,9 @@ func TestTheDashboardRefusesWhatIsNotItsOwnPage(t *testing.T) {
 		"data with a longer token":           {"GET", "/api/board", "", header("Stagger-Token", "t0ken11"), http.StatusUnauthorized, "the token is not that of this dashboard"},
 		"data by another name":               {"GET", "/api/board", "", func(r *http.Request) { r.Host = "rebound.example:80" }, http.StatusMisdirectedRequest, "this is not rebound.example:80"},
 		"data for another page":              {"GET", "/api/board", "", header("Sec-Fetch-Site", "cross-site"), http.StatusForbidden, "another page may not ask this"},
+		"data for another port":              {"GET", "/api/board", "", header("Sec-Fetch-Site", "same-site"), http.StatusForbidden, "another page may not ask this"},
+		"data by an address that was typed":  {"GET", "/api/board", "", header("Sec-Fetch-Site", "none"), http.StatusForbidden, "another page may not ask this"},
+		"data with the token in a cookie":    {"GET", "/api/board", "", cookie, http.StatusUnauthorized, "the token is not that of this dashboard"},
 		"a stream without a token":           {"GET", "/api/stream", "", header("Stagger-Token", ""), http.StatusUnauthorized, "the token is not that of this dashboard"},
 		"what there is not":                  {"GET", "/api/secrets", "", nil, http.StatusNotFound, "not served here"},
 		"a Service that there is not":        {"GET", "/api/service/shop/nothing", "", nil, http.StatusNotFound, "kubectl annotate service nothing -n shop stagger.dev/policy=standard"},
@@ -201,6 +212,9 @@ func TestTheDashboardRefusesWhatIsNotItsOwnPage(t *testing.T) {
 		"a command of another page":          {"POST", "/api/command", order, header("Origin", "https://evil.example"), http.StatusForbidden, "another page may not command"},
 		"a command of a page in a file":      {"POST", "/api/command", order, header("Origin", "null"), http.StatusForbidden, "another page may not command"},
 		"a command of no page":               {"POST", "/api/command", order, func(r *http.Request) { r.Header.Del("Origin") }, http.StatusForbidden, "another page may not command"},
+		"a command of this page by https":    {"POST", "/api/command", order, func(r *http.Request) { r.Header.Set("Origin", "https://"+r.URL.Host) }, http.StatusForbidden, "another page may not command"},
+		"a command of two pages":             {"POST", "/api/command", order, both, http.StatusForbidden, "another page may not command"},
+		"a command of another port":          {"POST", "/api/command", order, header("Sec-Fetch-Site", "same-site"), http.StatusForbidden, "another page may not ask this"},
 		"a command as a form":                {"POST", "/api/command", order, header("Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "a command is JSON"},
 		"a command that is read":             {"GET", "/api/command", "", nil, http.StatusNotFound, "not served here"},
 		"a command that is none":             {"POST", "/api/command", `{"verb":`, nil, http.StatusBadRequest, "cannot be read"},
