@@ -66,7 +66,7 @@ func (s *story) plotted(b *browser) {
 	s.t.Helper()
 	var seen string
 	s.until("the plots show what the status says", func(x *v1alpha1.TrafficShift) bool {
-		seen = b.says(newest)
+		seen = b.says(lastValues)
 		var shown map[string]float64
 		return json.Unmarshal([]byte(seen), &shown) == nil && shows(shown, x)
 	})
@@ -86,8 +86,8 @@ func (s *story) plotted(b *browser) {
 	})
 }
 
-// newest is what uPlot shows at the right end of each line, by the line's name.
-const newest = `JSON.stringify(Object.fromEntries([...document.querySelectorAll(".canvas")].flatMap(
+// lastValues is what uPlot shows at the right end of each line, by the line's name.
+const lastValues = `JSON.stringify(Object.fromEntries([...document.querySelectorAll(".canvas")].flatMap(
   ({u}) => u.series.slice(1).map((line, i) => [line.label, u.data[i + 1].at(-1)]))))`
 
 // pixels are how many of a canvas have the colour of a line, and in the row of a limit that of the limit.
