@@ -32,6 +32,11 @@ func (v *View) external(o Objects) {
 			"no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
 			v.Shift.Namespace, v.target.Arms.Stable, v.target.Arms.Canary))
 	}
+	for _, dr := range o.Rules {
+		if v.beforeTraffic() {
+			v.releasedElsewhere(dr.GetKind(), dr)
+		}
+	}
 	v.revisions()
 	for i, arm := range []routing.Destination{v.target.Arms.Stable, v.target.Arms.Canary} {
 		v.Arms[i] = v.armOf(arm, o.Rules)

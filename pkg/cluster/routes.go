@@ -89,7 +89,7 @@ func (v *View) unrouted() string {
 // makeable refuses a Service for which no route can be made.
 func (v *View) makeable(taken *unstructured.Unstructured) {
 	if taken != nil {
-		v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("%s %s exists and is not Stagger's: rename it", taken.GetKind(), taken.GetName()))
+		v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("%s %s exists and is not Stagger's: delete or rename it", taken.GetKind(), taken.GetName()))
 	}
 	if problem := routing.Unmakeable(v.ports(), v.target); problem != "" && v.beforeTraffic() {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, problem)
@@ -129,6 +129,7 @@ func (v *View) since(e routing.Edit) bool {
 
 // splittable asks, before anything is touched, whether the routes could be split at all.
 func (v *View) splittable(r route, reading routing.Reading) {
+	v.releasedElsewhere(r.GetKind(), r)
 	if reading.Unsupported != "" {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s: %s", r.GetKind(), r.GetName(), reading.Unsupported))
 	}
@@ -150,6 +151,9 @@ func (c ruleCopy) due() bool {
 func (v *View) rules(all []*unstructured.Unstructured) {
 	have, others := map[types.NamespacedName]*unstructured.Unstructured{}, map[types.NamespacedName]*unstructured.Unstructured{}
 	for _, dr := range all {
+		if v.beforeTraffic() {
+			v.releasedElsewhere(dr.GetKind(), dr)
+		}
 		if id := idOf(dr); ours(dr) && v.target.IsCopy(dr) {
 			have[id] = dr
 		} else {
@@ -164,7 +168,7 @@ func (v *View) rules(all []*unstructured.Unstructured) {
 	for _, want := range wanted.Copies {
 		id := idOf(want)
 		if others[id] != nil {
-			v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("DestinationRule %s exists and is not Stagger's: rename it", id))
+			v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("DestinationRule %s exists and is not Stagger's: delete or rename it", id))
 			continue
 		}
 		want.SetLabels(v.labelsOfOurs(want.GetLabels()))

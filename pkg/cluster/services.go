@@ -29,7 +29,9 @@ func (v *View) services(o Objects) {
 	}
 	mark, ok := workload.MarkOf(canary)
 	if !ok || mark.Namespace != namespace || mark.Shift != v.Shift.Name {
-		v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("Service %s/%s exists and is not Stagger's: rename it, since a release of Service %s needs the name",
+		v.Facts.Canary.Taken = true
+		v.releasedElsewhere("Service", canary)
+		v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("Service %s/%s exists and is not Stagger's: delete or rename it, since a release of Service %s needs the name",
 			namespace, canary.Name, name))
 		return
 	}

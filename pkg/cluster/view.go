@@ -159,9 +159,18 @@ func (v *View) refuse(reason v1alpha1.Reason, message string) {
 
 // unsupported notes that the workload is in the way of a release.
 func (v *View) unsupported(p *workload.Problem) {
-	v.refuseFor(release.Problem{
-		Reason: v1alpha1.ReasonWorkloadUnsupported, Message: p.Message, Transient: p.Transient(), Gone: p.Reason == workload.NoDeployment,
-	})
+	reason := v1alpha1.ReasonWorkloadUnsupported
+	if p.Reason == workload.ReleasedElsewhere {
+		reason = v1alpha1.ReasonWorkloadTaken
+	}
+	v.refuseFor(release.Problem{Reason: reason, Message: p.Message, Transient: p.Transient(), Gone: p.Reason == workload.NoDeployment})
+}
+
+// releasedElsewhere refuses an object by which another tool releases versions.
+func (v *View) releasedElsewhere(kind string, o metav1.Object) {
+	if released := workload.ReleasedBy(kind, o); released != "" {
+		v.refuse(v1alpha1.ReasonWorkloadTaken, released)
+	}
 }
 
 // refuseFor notes the first thing that is in the way of a release.

@@ -47,6 +47,10 @@ func (v *View) found(o Objects) {
 		v.describe(v.held(o), o.Hold)
 		return
 	}
+	if released := workload.RolloutBehind(v.Service, o.Pods); released != "" && !v.running() {
+		v.refuse(v1alpha1.ReasonWorkloadTaken, released)
+		return
+	}
 	if holder := v.holder(o, w.Deployment); holder != nil {
 		v.refuse(v1alpha1.ReasonWorkloadTaken, fmt.Sprintf(
 			"Deployment %s is released by TrafficShift %s (Service %s): one Deployment has one TrafficShift; take the annotation %s off one of the Services",

@@ -52,7 +52,7 @@ func unrecorded(o Observation) bool {
 	if o.External { // weights without our mark are their owner's
 		return !o.running() && o.Routes.Marked && o.Routes.Highest > 0
 	}
-	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0 || o.Canary.Exists && (o.Release == nil || o.Routes.Marked))
+	return !o.running() && (o.Workload.Canary.There() || o.Routes.Highest > 0 && !o.Canary.Taken || o.Canary.Exists && (o.Release == nil || o.Routes.Marked))
 }
 
 // abortUnrecorded takes such a release back with a record of its own.

@@ -135,6 +135,8 @@ type Canary struct {
 	Service string
 	Exists  bool
 	Selects string
+	// Taken: a Service of its name is somebody else's, and with it what routes give that.
+	Taken bool
 	// Aborted: it bears the mark of an abort.
 	Aborted bool
 	// Number is the release that it was made for; 0 when unknown.

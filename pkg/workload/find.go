@@ -100,7 +100,10 @@ func unsuited(svc *corev1.Service, namespace, selector map[string]string) *Probl
 		bound, where = namespace[waypointLabel], "the namespace of Service "+svc.Name
 	}
 	_, pinned := selector[HashLabel]
+	released := ReleasedBy("Service", svc)
 	switch {
+	case released != "":
+		return problem(ReleasedElsewhere, "%s", released)
 	case svc.Spec.Type == corev1.ServiceTypeExternalName:
 		return problem(ExternalName, "spec.type of Service %s is ExternalName, so no pods are behind it: put the annotation on a Service with a selector", svc.Name)
 	case len(selector) == 0:
@@ -126,6 +129,9 @@ func behind(svc *corev1.Service, selector map[string]string, deployments []*apps
 	case 0:
 		return nil, problem(NoDeployment, "no Deployment in namespace %s has pods that match spec.selector %s of Service %s", svc.Namespace, labels.FormatLabels(selector), svc.Name)
 	case 1:
+		if released := ReleasedBy("Deployment", found[0]); released != "" {
+			return nil, problem(ReleasedElsewhere, "%s", released)
+		}
 		return found[0], nil
 	}
 	return nil, problem(SeveralDeployments, "spec.selector of Service %s matches the pods of the Deployments %s: add a label that only one of them has", svc.Name, join(found))

@@ -153,7 +153,7 @@ func TestATemplateWaitsOnlyBesideAnotherThatRuns(t *testing.T) {
 }
 
 func TestOnlyProblemsThatPassByThemselvesPass(t *testing.T) {
-	for _, r := range []Reason{ExternalName, NoSelector, NoPorts, SelectorPinned, Waypoint, NoDeployment, SeveralDeployments, NothingRuns, RolloutRunning, NoHash, NameTaken} {
+	for _, r := range []Reason{ExternalName, NoSelector, NoPorts, SelectorPinned, ReleasedElsewhere, Waypoint, NoDeployment, SeveralDeployments, NothingRuns, RolloutRunning, NoHash, NameTaken} {
 		if got, want := problem(r, "").Transient(), r == NothingRuns || r == RolloutRunning; got != want {
 			t.Errorf("Transient of %s = %t, want %t", r, got, want)
 		}

@@ -13,6 +13,8 @@ const (
 	NoPorts Reason = "NoPorts"
 	// SelectorPinned: the user's own selector names a pod-template-hash.
 	SelectorPinned Reason = "SelectorPinned"
+	// ReleasedElsewhere: another tool releases versions by the Service or the Deployment: see ReleasedBy.
+	ReleasedElsewhere Reason = "ReleasedElsewhere"
 	// Waypoint: the Service or its namespace is bound to a waypoint proxy.
 	Waypoint Reason = "Waypoint"
 	// NoDeployment: no Deployment's pods match the selector.

@@ -20,7 +20,7 @@ import (
 var (
 	shiftsResource           = v1alpha1.GroupVersion.WithResource("trafficshifts")
 	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
-	podsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	PodsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	NamespacesResource       = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	ClaimsResource           = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
 	DeploymentsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}

@@ -183,6 +183,9 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 	if problem != nil {
 		a.Obstacle = problem.Message
 	}
+	if err := previewOthers(ctx, c, service, a); err != nil {
+		return err
+	}
 	if w.Deployment == nil {
 		return nil
 	}
@@ -225,8 +228,8 @@ func previewVolumes(ctx context.Context, c cli.Cluster, d *appsv1.Deployment, a 
 		}
 		claims = append(claims, claim)
 	}
-	if problem := workload.Exclusive(d, claims); problem != nil && a.Obstacle == "" {
-		a.Obstacle = problem.Message
+	if problem := workload.Exclusive(d, claims); problem != nil {
+		obstruct(a, problem.Message)
 	}
 	return nil
 }
@@ -244,8 +247,9 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 			continue
 		}
 		names = append(names, vs.GetNamespace()+"/"+vs.GetName())
-		if problem := routing.Unsupported(vs, t); problem != "" && a.Obstacle == "" {
-			a.Obstacle = "VirtualService " + vs.GetName() + ": " + problem
+		obstruct(a, workload.ReleasedBy(vs.GetKind(), vs))
+		if problem := routing.Unsupported(vs, t); problem != "" {
+			obstruct(a, "VirtualService "+vs.GetName()+": "+problem)
 		}
 	}
 	slices.Sort(names)
@@ -255,13 +259,11 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 		a.Later = append(a.Later, "weights between both Services in "+view.Named("VirtualService", names))
 	}
 	switch covered := routing.Covers(all, t); {
-	case covered && len(names) == 0 && a.Obstacle == "":
-		a.Obstacle = fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
-			t.Host(), c.Namespace, v1alpha1.AllowAnnotation, c.Namespace)
+	case covered && len(names) == 0:
+		obstruct(a, fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
+			t.Host(), c.Namespace, v1alpha1.AllowAnnotation, c.Namespace))
 	case !covered:
-		if problem := routing.Unmakeable(service.Spec.Ports, t); problem != "" && a.Obstacle == "" {
-			a.Obstacle = problem
-		}
+		obstruct(a, routing.Unmakeable(service.Spec.Ports, t))
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")
 	}
 	a.Leaves = append(a.Leaves, "when a release ends, routes and Service are as they were written")
@@ -278,9 +280,7 @@ func previewRules(ctx context.Context, c cli.Cluster, t routing.Target, a *view.
 		return err
 	}
 	needed := routing.RulesFor(rules, t)
-	if a.Obstacle == "" {
-		a.Obstacle = needed.Problem
-	}
+	obstruct(a, needed.Problem)
 	a.Careful = append(a.Careful, needed.Relaxed...)
 	for _, rule := range needed.Copies {
 		a.Later = append(a.Later, "DestinationRule "+rule.GetNamespace()+"/"+rule.GetName()+", a copy of the one there for the Service")

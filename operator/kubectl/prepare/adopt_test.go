@@ -23,6 +23,20 @@ const unmanaged = `
 - {apiVersion: v1, kind: Service, metadata: {name: cart-metrics}, spec: {selector: {app: cart}, ports: [{name: http, port: 9090}]}}
 - {apiVersion: v1, kind: Service, metadata: {name: search}, spec: {selector: {app: search}, ports: [{name: http, port: 80}]}}
 - {apiVersion: v1, kind: Service, metadata: {name: nothing}, spec: {selector: {app: nothing}, ports: [{name: http, port: 80}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: till}, spec: {selector: {app: till}, ports: [{name: http, port: 80}]}}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: till-79d8-x, labels: {app: till, rollouts-pod-template-hash: 79d8}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: till-79d8, uid: r9, controller: true}]}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: till, uid: d4}
+  spec: {replicas: 0, selector: {matchLabels: {app: till}}, template: {metadata: {labels: {app: till}}, spec: {containers: [{name: app, image: till:1}]}}}
+- {apiVersion: v1, kind: Service, metadata: {name: desk}, spec: {selector: {app: desk}, ports: [{name: http, port: 80}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: desk-canary}, spec: {selector: {app: desk}, ports: [{name: http, port: 80}]}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: desk, uid: d5}
+  spec: {replicas: 0, selector: {matchLabels: {app: desk}}, template: {metadata: {labels: {app: desk}}, spec: {containers: [{name: app, image: desk:1}]}}}
 - {apiVersion: v1, kind: Service, metadata: {name: mail, annotations: {stagger.dev/policy: standard}}, spec: {selector: {app: mail}}}
 - {apiVersion: v1, kind: Service, metadata: {name: stock, annotations: {stagger.dev/policy: standard}}, spec: {selector: {app: stock}}}
 - apiVersion: apps/v1
@@ -76,14 +90,24 @@ func TestWhatIsTouchedIsShownBeforeItIs(t *testing.T) {
 		words []string
 		with  func(s *clitest.Store)
 	}{
-		"adopt":                            {words: []string{"adopt", "checkout", "--yes"}},
-		"adopt that is tried":              {words: []string{"adopt", "svc/checkout", "--policy", "cautious", "--dry-run"}},
-		"adopt as yaml":                    {words: []string{"adopt", "checkout", "--yes", "-o", "yaml"}},
-		"adopt as xml":                     {words: []string{"adopt", "checkout", "--yes", "-o", "xml"}},
-		"adopt that nobody confirms":       {words: []string{"adopt", "checkout"}},
-		"adopt without routes":             {words: []string{"adopt", "cart", "--yes"}},
-		"adopt behind a foreign route":     {words: []string{"adopt", "search", "--dry-run"}},
-		"adopt without a deployment":       {words: []string{"adopt", "nothing", "--dry-run"}},
+		"adopt":                        {words: []string{"adopt", "checkout", "--yes"}},
+		"adopt that is tried":          {words: []string{"adopt", "svc/checkout", "--policy", "cautious", "--dry-run"}},
+		"adopt as yaml":                {words: []string{"adopt", "checkout", "--yes", "-o", "yaml"}},
+		"adopt as xml":                 {words: []string{"adopt", "checkout", "--yes", "-o", "xml"}},
+		"adopt that nobody confirms":   {words: []string{"adopt", "checkout"}},
+		"adopt without routes":         {words: []string{"adopt", "cart", "--yes"}},
+		"adopt behind a foreign route": {words: []string{"adopt", "search", "--dry-run"}},
+		"adopt without a deployment":   {words: []string{"adopt", "nothing", "--dry-run"}},
+		"adopt of what Flagger releases": {words: []string{"adopt", "cart", "--dry-run"}, with: func(s *clitest.Store) {
+			s.Objects[clitest.ShopPath+"services/cart"].SetOwnerReferences(
+				[]metav1.OwnerReference{{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "cart", UID: "canary"}})
+		}},
+		"adopt with a route of Flagger": {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) {
+			s.Objects["/apis/networking.istio.io/v1/namespaces/shop/virtualservices/shop"].SetOwnerReferences(
+				[]metav1.OwnerReference{{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "shop", UID: "canary"}})
+		}},
+		"adopt before pods of a Rollout":   {words: []string{"adopt", "till", "--dry-run"}},
+		"adopt where the name is taken":    {words: []string{"adopt", "desk", "--dry-run"}},
 		"adopt of what is managed":         {words: []string{"adopt", "mail"}},
 		"adopt by another policy":          {words: []string{"adopt", "mail", "--policy", "cautious"}},
 		"adopt by no policy":               {words: []string{"adopt", "checkout", "--policy", "standrad"}},

@@ -51,7 +51,7 @@ const (
 	ReasonRouteConflict Reason = "RouteConflict"
 	// ReasonNameTaken: an object that Stagger would make exists and belongs to somebody else; nothing was touched.
 	ReasonNameTaken Reason = "NameTaken"
-	// ReasonWorkloadTaken: another TrafficShift releases the Deployment, or shifts the Service, already; nothing was touched.
+	// ReasonWorkloadTaken: another TrafficShift, or another tool, releases the Deployment or shifts the Service already; nothing was touched.
 	ReasonWorkloadTaken Reason = "WorkloadTaken"
 	// ReasonServiceNotFound: the Service does not exist.
 	ReasonServiceNotFound Reason = "ServiceNotFound"
