@@ -17,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops e2e matrix bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops e2e matrix peers bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -99,6 +99,9 @@ e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of
 
 matrix: ## Stories on the oldest Kubernetes and Istio that are supported: builds them first, which takes half an hour
 	hack/matrix.sh
+
+peers: ## The stories of teams who come from Flagger and Argo Rollouts, with those beside them: records what they leave
+	hack/peers.sh
 
 bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)

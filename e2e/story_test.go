@@ -92,8 +92,7 @@ func tell(t *testing.T, extra ...string) *story {
 	t.Helper()
 	defer turn(t)()
 	s := &story{t: t, ns: newNamespace(t), api: adm.config}
-	apply(t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
-	t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
+	s.quickPolicy()
 	if len(extra) == 0 {
 		extra = []string{fmt.Sprintf(route, s.ns)}
 	}
@@ -103,6 +102,13 @@ func tell(t *testing.T, extra ...string) *story {
 		return out == "4", out
 	})
 	return s
+}
+
+// quickPolicy makes the policy of the story's namespace.
+func (s *story) quickPolicy() {
+	s.t.Helper()
+	apply(s.t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
+	s.t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
 }
 
 // under sends the story's load, by the gateway or by the client's sidecar, and waits until it is answered.

@@ -22,6 +22,7 @@ type Second struct {
 	NoAnswer   int                      `json:"noAnswer"`
 	ByCode     map[string]int           `json:"byCode"`
 	ByVersion  map[string]VersionCounts `json:"byVersion"`
+	ByRevision map[string]VersionCounts `json:"byRevision"` // by the pod-template-hash of the pod that answered; those without it are left out
 }
 
 // VersionCounts are the answers of one version.
