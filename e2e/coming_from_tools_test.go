@@ -185,6 +185,9 @@ func tidy(o *unstructured.Unstructured, keepStatus bool) {
 	if len(refs) > 0 {
 		o.SetOwnerReferences(refs)
 	}
+	for _, field := range []string{"conditions", "lastTransitionTime"} {
+		unstructured.RemoveNestedField(o.Object, "status", field)
+	}
 	if !keepStatus {
 		unstructured.RemoveNestedField(o.Object, "status")
 	}

@@ -50,6 +50,11 @@ func (w *world) rollout(weight string) {
 	w.store.Put(virtualService(web, weights(web, weight)...))
 }
 
+// rolloutAnnotates is Argo Rollouts that begins to look after the Service.
+func (w *world) rolloutAnnotates() {
+	edit(w, w.service(), func(s *corev1.Service) { s.Annotations = with(s.Annotations, managedBy, web) })
+}
+
 // rolloutPods are those of a Rollout that moves no traffic, and refers to the Deployment for its template. The Rollout itself is not there:
 // their ReplicaSet names none, so that it is not collected.
 func (w *world) rolloutPods() {

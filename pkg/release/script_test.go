@@ -186,6 +186,7 @@ func events() []event {
 		{"pods of TEMPLATE FAULT", func(_ *testing.T, w *world, a []string) error { return w.hurt(a[0], a[1]) }},
 		{"pods of TEMPLATE are given MEMORY", func(_ *testing.T, w *world, a []string) error { return w.give(a[0], a[1]) }},
 		{"rollout of Argo Rollouts at WEIGHT", text((*world).rollout)},
+		{"service annotated by Argo Rollouts", do((*world).rolloutAnnotates)},
 		{"pods of a rollout of Argo Rollouts", do((*world).rolloutPods)},
 		{"canary of Flagger at WEIGHT", text((*world).flagger)},
 		{"copy of Flagger serves", do((*world).flaggerCopy)},

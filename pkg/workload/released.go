@@ -45,9 +45,10 @@ func rolloutRuns(what, rollout, trace string) string {
 
 // RolloutBehind says in a sentence that pods of Argo Rollouts are behind a Service, and what to do; empty where none are.
 func RolloutBehind(svc *corev1.Service, pods []*corev1.Pod) string {
+	selector := Selector(svc)
 	for _, p := range pods {
 		hash, of := p.Labels[rolloutHashLabel]
-		if !of || gone(p) || p.Namespace != svc.Namespace || !covers(Selector(svc), p.Labels) {
+		if !of || gone(p) || p.Namespace != svc.Namespace || !covers(selector, p.Labels) {
 			continue
 		}
 		name := "a Rollout"
