@@ -24,13 +24,14 @@ func FreeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// scrape has Prometheus scrape an operator, with the labels that the ServiceMonitor of the manifests gives its pods.
+// scrape has Prometheus scrape an operator, with the labels that the ServiceMonitor of the manifests gives its pods. Each operator stands for
+// an installation of its own, so its namespace is its own too.
 func scrape(pod, address string) error {
 	if Scraped() == "" {
 		return nil
 	}
 	targets, err := json.Marshal([]map[string]any{{"targets": []string{address}, "labels": map[string]string{
-		"job": "stagger-metrics", "namespace": OperatorNamespace, "service": "stagger-metrics", "endpoint": "https-metrics", "container": "operator", "pod": pod,
+		"job": "stagger-metrics", "namespace": OperatorNamespace + "-" + pod, "service": "stagger-metrics", "endpoint": "https-metrics", "container": "operator", "pod": pod,
 	}}})
 	if err != nil {
 		return fmt.Errorf("rendering whom to scrape: %w", err)

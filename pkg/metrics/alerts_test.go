@@ -62,9 +62,9 @@ var (
 	// lists are what follows by, on and group_left: names of labels.
 	lists = regexp.MustCompile(`(?:by|on|group_left) \(([a-z_, ]*)\)`)
 	// functions look like names of metrics.
-	functions = []string{"histogram_quantile", "group_left"}
+	functions = []string{"histogram_quantile", "group_left", "last_over_time"}
 	// targets are labels of whom Prometheus scrapes, not of a metric.
-	targets = []string{"cluster", "job", "instance"}
+	targets = []string{"cluster", "namespace", "job", "instance"}
 )
 
 // Alerts name metrics, labels and values that there are; stable ones, where they are Stagger's own.
