@@ -104,11 +104,13 @@ func waiting(s *v1alpha1.TrafficShift) string {
 
 // stuck says whether a release is being taken back or waits for something else than its next step.
 func stuck(s *v1alpha1.TrafficShift) bool {
-	switch v1alpha1.Reason(waiting(s)) {
-	case "", v1alpha1.ReasonReleasing, v1alpha1.ReasonHolding, v1alpha1.ReasonNotCleared, v1alpha1.ReasonSettling:
-		return s.Status.Release.Aborting()
-	}
-	return true
+	reason := waiting(s)
+	return reason != "" && !slices.Contains(Progressing(), reason) || s.Status.Release.Aborting()
+}
+
+// Progressing are the reasons of ReleaseWaitingSince by which a release waits for nothing but its next step.
+func Progressing() []string {
+	return []string{string(v1alpha1.ReasonReleasing), string(v1alpha1.ReasonHolding), string(v1alpha1.ReasonNotCleared), string(v1alpha1.ReasonSettling)}
 }
 
 // release gives the samples of one TrafficShift: none when it is at rest.

@@ -168,21 +168,21 @@ const (
 func Table() []Metric { return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics()) }
 
 var (
-	namespaceLabel = Label{Name: "release_namespace", Means: "the namespace of the Service"}
-	serviceLabel   = Label{Name: "release_service", Means: "the Service; of a TrafficShift between destinations its name"}
-	policyLabel    = Label{Name: "policy", Means: "the ShiftPolicy"}
-	outcomeLabel   = Label{Name: "outcome", Values: []string{string(v1alpha1.StatePromoted), string(v1alpha1.StateAborted)}}
-	objectiveLabel = Label{Name: "objective", Means: "the objective's name in the policy"}
-	sideLabel      = Label{Name: "side", Values: []string{Against, For}}
-	sourceLabel    = Label{Name: "source", Means: "the name of the source in the operator's configuration"}
+	namespaceLabel = Label{Name: LabelNamespace, Means: "the namespace of the Service"}
+	serviceLabel   = Label{Name: LabelService, Means: "the Service; of a TrafficShift between destinations its name"}
+	policyLabel    = Label{Name: LabelPolicy, Means: "the ShiftPolicy"}
+	outcomeLabel   = Label{Name: LabelOutcome, Values: []string{string(v1alpha1.StatePromoted), string(v1alpha1.StateAborted)}}
+	objectiveLabel = Label{Name: LabelObjective, Means: "the objective's name in the policy"}
+	sideLabel      = Label{Name: LabelSide, Values: []string{Against, For}}
+	sourceLabel    = Label{Name: LabelSource, Means: "the name of the source in the operator's configuration"}
 	ofRelease      = []Label{namespaceLabel, serviceLabel}
 )
 
 // and returns labels with more of them at their end.
 func and(labels []Label, more ...Label) []Label { return slices.Concat(labels, more) }
 
-// runningStates are the states of a release that is not over.
-func runningStates() []string {
+// RunningStates are the states of a release that is not over.
+func RunningStates() []string {
 	return []string{
 		string(v1alpha1.StatePreparing), string(v1alpha1.StateShifting), string(v1alpha1.StateHandover),
 		string(v1alpha1.StateAborting), string(v1alpha1.StateDraining), string(v1alpha1.StateRestoring),
@@ -190,53 +190,53 @@ func runningStates() []string {
 }
 
 func stateMetrics() []Metric {
-	states := append(runningStates(), StateReady, string(v1alpha1.StateAborted), StateWaiting, StateStalled, StateUnknown)
+	states := append(RunningStates(), StateReady, string(v1alpha1.StateAborted), StateWaiting, StateStalled, StateUnknown)
 	return []Metric{
 		{Name: BuildInfo, Type: Gauge, Stability: Stable, Help: "The operator that is scraped; always 1. Every replica tells it.",
-			Labels: []Label{{Name: "version", Means: "its version"}, {Name: "revision", Means: "the commit it was built from; empty when unknown"}, {Name: "go_version", Means: "the version of Go"}}},
+			Labels: []Label{{Name: LabelVersion, Means: "its version"}, {Name: LabelRevision, Means: "the commit it was built from; empty when unknown"}, {Name: LabelGoVersion, Means: "the version of Go"}}},
 		{Name: HoldMode, Type: Gauge, Stability: Stable, Help: "How Deployments are held: 1 for the way that is in force. Fallback: the admission policy is " +
 			"installed and does not hold a Deployment, so that it is paused at rest too, as with Always. All are 0 until the first proof.",
-			Labels: []Label{{Name: "mode", Values: []string{OnChange, Always, Fallback}}}},
+			Labels: []Label{{Name: LabelMode, Values: []string{OnChange, Always, Fallback}}}},
 		{Name: Services, Type: Gauge, Stability: Stable, Custom: true, Help: "Services under management. Combinations without a Service are left out.",
-			Labels: []Label{namespaceLabel, policyLabel, {Name: "state", Values: states}}},
+			Labels: []Label{namespaceLabel, policyLabel, {Name: LabelState, Values: states}}},
 		{Name: UnmanagedServices, Type: Gauge, Stability: Stable, Custom: true,
 			Help: "Services with a selector that are not under management, in namespaces that the operator watches.", Labels: []Label{namespaceLabel}},
 		{Name: ReleaseInfo, Type: Gauge, Stability: Stable, Help: "A running release; always 1.",
-			Labels: and(ofRelease, policyLabel, Label{Name: "state", Values: runningStates()}, Label{Name: "number", Means: "the release's number"})},
+			Labels: and(ofRelease, policyLabel, Label{Name: LabelState, Values: RunningStates()}, Label{Name: LabelNumber, Means: "the release's number"})},
 		{Name: ReleaseStarted, Type: Gauge, Stability: Stable, Help: "When the running release began, in seconds since 1970.", Labels: ofRelease},
 		{Name: ReleaseWaitingSince, Type: Gauge, Stability: Stable, Help: "Since when a release, or a template that is to be released, waits for the reason, " +
-			"in seconds since 1970.", Labels: and(ofRelease, Label{Name: "reason", Means: "the reason of the condition Reconciling or Stalled"})},
+			"in seconds since 1970.", Labels: and(ofRelease, Label{Name: LabelReason, Means: "the reason of the condition Reconciling or Stalled"})},
 		{Name: ReleaseWeight, Type: Gauge, Stability: Stable, Help: "Share of the traffic for the canary, as wanted and as measured, from 0 to 1. Without traffic nothing is measured.",
-			Labels: and(ofRelease, Label{Name: "kind", Values: []string{Wanted, Live}})},
+			Labels: and(ofRelease, Label{Name: LabelKind, Values: []string{Wanted, Live}})},
 		{Name: ReleaseStep, Type: Gauge, Stability: Stable, Help: "Step of the plan, from 1; 0 before the first weight.", Labels: ofRelease},
 		{Name: ReleaseSteps, Type: Gauge, Stability: Stable, Help: "Steps that the plan has.", Labels: ofRelease},
 		{Name: ReleaseRequests, Type: Gauge, Stability: Stable, Help: "Requests that met the canary of the running release, those of them that were bad, and " +
 			"how many would have been bad at the stable's share of bad requests; the last is left out while the stable has no requests.",
-			Labels: and(ofRelease, Label{Name: "result", Values: []string{Exposed, Failed, ExpectedFailed}})},
+			Labels: and(ofRelease, Label{Name: LabelResult, Values: []string{Exposed, Failed, ExpectedFailed}})},
 		{Name: ObjectiveEvidence, Type: Gauge, Stability: Beta, Help: "Evidence about the canary: against it, and for the next move; at most 1e6. " +
 			"The release is aborted when the sum of what is against it reaches the limit.", Labels: and(ofRelease, objectiveLabel, sideLabel)},
 		{Name: ObjectiveEvidenceLimit, Type: Gauge, Stability: Beta, Help: "The evidence that suffices: to abort, and for one objective to allow the next move.",
 			Labels: and(ofRelease, sideLabel)},
 		{Name: ObjectiveRequests, Type: Gauge, Stability: Beta, Help: "Requests that were counted in the running release.",
-			Labels: and(ofRelease, objectiveLabel, Label{Name: "arm", Values: []string{StableArm, CanaryArm}})},
+			Labels: and(ofRelease, objectiveLabel, Label{Name: LabelArm, Values: []string{StableArm, CanaryArm}})},
 		{Name: ObjectiveBadRequests, Type: Gauge, Stability: Beta, Help: "Those of them that were bad.",
-			Labels: and(ofRelease, objectiveLabel, Label{Name: "arm", Values: []string{StableArm, CanaryArm}})},
+			Labels: and(ofRelease, objectiveLabel, Label{Name: LabelArm, Values: []string{StableArm, CanaryArm}})},
 	}
 }
 
 func changeMetrics() []Metric {
-	canary := Label{Name: "result", Values: []string{Exposed, Failed, ExcessFailed}}
-	command := Label{Name: "command", Values: []string{"abort", "retry", "undo", "replan", "promote", "promote-full", Unreadable}}
-	edit := Label{Name: "kind", Values: []string{EditRoute, EditSelector, EditRollout}}
-	stage := Label{Name: "stage", Values: []string{StageEvidence, StageWrite, StageTotal}}
-	kind := Label{Name: "kind", Values: []string{"VirtualService", "DestinationRule", "Service", "Deployment", "ReplicaSet", "TrafficShift", "ShiftPolicy"}}
-	verb := Label{Name: "verb", Values: []string{"create", "patch", "delete"}}
-	result := Label{Name: "result", Values: []string{OK, Conflict, Denied, Error}}
-	answer := Label{Name: "result", Values: []string{Accepted, Refused}}
+	canary := Label{Name: LabelResult, Values: []string{Exposed, Failed, ExcessFailed}}
+	command := Label{Name: LabelCommand, Values: []string{"abort", "retry", "undo", "replan", "promote", "promote-full", Unreadable}}
+	edit := Label{Name: LabelKind, Values: []string{EditRoute, EditSelector, EditRollout}}
+	stage := Label{Name: LabelStage, Values: []string{StageEvidence, StageWrite, StageTotal}}
+	kind := Label{Name: LabelKind, Values: []string{"VirtualService", "DestinationRule", "Service", "Deployment", "ReplicaSet", "TrafficShift", "ShiftPolicy"}}
+	verb := Label{Name: LabelVerb, Values: []string{"create", "patch", "delete"}}
+	result := Label{Name: LabelResult, Values: []string{OK, Conflict, Denied, Error}}
+	answer := Label{Name: LabelResult, Values: []string{Accepted, Refused}}
 	return []Metric{
 		{Name: ReleasesStarted, Type: Counter, Stability: Stable, Help: "Releases that began.", Labels: []Label{policyLabel}},
 		{Name: Releases, Type: Counter, Stability: Stable, Help: "Releases that ended, once that is written.", Born: born(outcomes()),
-			Labels: []Label{outcomeLabel, {Name: "reason", Values: reasons(outcomes())}, {Name: "cause", Values: Causes()}}},
+			Labels: []Label{outcomeLabel, {Name: LabelReason, Values: reasons(outcomes())}, {Name: LabelCause, Values: Causes()}}},
 		{Name: NamespaceReleases, Type: Counter, Stability: Stable, Custom: true, Help: "Releases that ended, by namespace; at 0 from the first managed Service of the namespace.",
 			Labels: []Label{namespaceLabel, outcomeLabel}},
 		{Name: NamespaceCanaryRequests, Type: Counter, Stability: Stable, Custom: true, Help: "Requests that met the canaries of the releases that ended: all of them, those " +
@@ -249,7 +249,7 @@ func changeMetrics() []Metric {
 		{Name: ReleaseDuration, Type: Histogram, Stability: Stable, Help: "From the start of a release to its end.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel),
 			Buckets: exponential(30, 2, 14)},
 		{Name: StepDuration, Type: Histogram, Stability: Beta, Help: "From the first weight of a step to the next step, or to the decision that ended the release.",
-			Labels: []Label{{Name: "step", Means: "the step of the plan, from 1 to 20"}}, Buckets: exponential(30, 2, 14)},
+			Labels: []Label{{Name: LabelStep, Means: "the step of the plan, from 1 to 20"}}, Buckets: exponential(30, 2, 14)},
 		{Name: AbortLatency, Type: Histogram, Stability: Stable, Help: "How long aborts by evidence took. evidence: from the end of the counts that decided it to the decision, which is how far " +
 			"Prometheus lags behind; write: from there until the canary's traffic was taken away, by the API server and the operator; total: both.",
 			Labels: []Label{stage}, Born: combinations(stage), Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300, 600}},
@@ -260,9 +260,9 @@ func changeMetrics() []Metric {
 
 func evidenceMetrics() []Metric {
 	by := []Label{sourceLabel}
-	kind := Label{Name: "kind", Values: []string{AskSlice, AskPast, AskPods, AskProbe}}
-	outcome := Label{Name: "outcome", Values: []string{OK, Partial, Error}}
-	void := Label{Name: "reason", Values: voidReasons()}
+	kind := Label{Name: LabelKind, Values: []string{AskSlice, AskPast, AskPods, AskProbe}}
+	outcome := Label{Name: LabelOutcome, Values: []string{OK, Partial, Error}}
+	void := Label{Name: LabelReason, Values: voidReasons()}
 	return []Metric{
 		{Name: EvidenceQueries, Type: Counter, Stability: Stable, Help: "Queries for evidence. partial: something was missing in the answer, and it is not used; error: it is asked again.",
 			Labels: and(by, kind, outcome)},
