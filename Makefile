@@ -17,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops e2e matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops dashboards e2e matrix peers bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, no
 	$(COMPILE) -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
 	bin/localmesh build
 
-generate: ## CRDs, deepcopy, RBAC, the reference of the metrics, the schema of the chart's values and manifests/kustomize from their sources
+generate: ## CRDs, deepcopy, RBAC, the reference of the metrics, the dashboards, the schema of the chart's values and manifests/kustomize from their sources
 	$(call say,generating)
 	hack/generate.sh
 
@@ -55,7 +55,7 @@ test: ## Everything: what CI runs
 	$(call say,2 of 6: generated files) && $(MAKE) verify
 	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
 	$(call say,4 of 6: the image; the plugin by krew; the counting expressions on Prometheus) && $(MAKE) packaging-test krew mesh promtool
-	$(call say,5 of 6: the mesh itself; what GitOps tools think of a release) && $(MAKE) mesh-test gitops
+	$(call say,5 of 6: the mesh itself; what GitOps tools think of a release; the dashboards) && $(MAKE) mesh-test gitops dashboards
 	$(call say,6 of 6: the API and the user stories on the mesh) && $(MAKE) e2e
 	$(call say,all is well)
 
@@ -91,6 +91,9 @@ mesh-test: ## The tests of hack/localmesh
 
 gitops: ## What GitOps tools think of a release, by their own libraries
 	go -C hack/gitops test ./...
+
+dashboards: ## The dashboards: read strictly, their queries by Prometheus's parser
+	go -C hack/dashboards test ./...
 
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh

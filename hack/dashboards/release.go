@@ -1,0 +1,124 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/units"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/metrics"
+)
+
+// release is for the team whose Service is released, and for who is on call.
+func release() board {
+	return board{
+		uid: releaseUID, title: "Release", from: "now-1h",
+		about: "One release: how much traffic the canary has and why, what both arms answer, and how close the evidence is to a decision. A Service at rest has no series of its own: choose a time in which one was released.",
+		variables: []cog.Builder[dashboard.VariableModel]{
+			values(metrics.LabelNamespace, "Namespace", of(metrics.ReleaseInfo)),
+			values(metrics.LabelService, "Service", of(metrics.ReleaseInfo, is(metrics.LabelNamespace, "$release_namespace"))),
+			variable("workload", "Workload", "label_values("+istioOf("istio_requests_total", `destination_service_name="$release_service"`)+", destination_workload)").
+				Hide(dashboard.VariableHideHideVariable).IncludeAll(true).Multi(true).Current(all()),
+		},
+		annotations: []cog.Builder[dashboard.AnnotationQuery]{
+			span("Releases", blue, "release {{number}} by policy {{policy}}", metrics.RunningStates()),
+			span("Taken back", red, "release {{number}} is taken back", []string{string(v1alpha1.StateAborting), string(v1alpha1.StateDraining), string(v1alpha1.StateRestoring)}),
+			span("Handed over", green, "release {{number}} is handed over", []string{string(v1alpha1.StateHandover)}),
+		},
+		rows: []row{
+			{"Where it stands", releaseNumbers()},
+			{"What is decided", releaseDecisions()},
+			{"What users get", releaseUsers()},
+		},
+	}
+}
+
+// span marks the time in which a release was in one of the states, from its beginning to its end.
+func span(name, color, text string, states []string) *dashboard.AnnotationQueryBuilder {
+	return dashboard.NewAnnotationQueryBuilder().Name(name).Enable(true).IconColor(color).Datasource(source()).
+		Expr(most(ofRelease(metrics.ReleaseInfo, is(metrics.LabelState, states...)), metrics.LabelNamespace, metrics.LabelService, metrics.LabelNumber, metrics.LabelPolicy)).
+		TitleFormat(name).TextFormat(text).TagKeys(strings.Join([]string{metrics.LabelNamespace, metrics.LabelService}, ","))
+}
+
+func releaseNumbers() []cog.Builder[dashboard.Panel] {
+	return []cog.Builder[dashboard.Panel]{
+		number(panel{"State", "State of the release that runs, its number and its policy.", units.Short, 6, 4},
+			now("{{state}}: release {{number}} by {{policy}}", most(ofRelease(metrics.ReleaseInfo), metrics.LabelState, metrics.LabelNumber, metrics.LabelPolicy))).
+			TextMode(common.BigValueTextModeName).ColorScheme(fixed(blue)),
+		number(panel{"Runs for", "Since the release began.", units.DurationSeconds, 3, 4},
+			now("", "time() - "+most(ofRelease(metrics.ReleaseStarted)))).ColorScheme(fixed(blue)),
+		number(panel{"Step", "The step of the plan, and how many it has. 0 before the first weight.", units.Short, 4, 4},
+			now("step", most(ofRelease(metrics.ReleaseStep))), now("of", most(ofRelease(metrics.ReleaseSteps)))).ColorScheme(fixed(blue)),
+		number(panel{"Waits", "For how long the release has waited for the same reason. Holding, NotCleared and Settling are a release that goes its way.", units.DurationSeconds, 4, 4},
+			now(by(metrics.LabelReason), "time() - "+most(ofRelease(metrics.ReleaseWaitingSince), metrics.LabelReason))).ColorScheme(fixed(orange)),
+		number(panel{"What users met", "Requests that met the canary in this release: all of them (exposed), those that failed, and how many would have failed at the stable's share (expected_failed).", units.Short, 7, 4},
+			now(by(metrics.LabelResult), most(ofRelease(metrics.ReleaseRequests), metrics.LabelResult))).ColorScheme(fixed(blue)),
+	}
+}
+
+func releaseDecisions() []cog.Builder[dashboard.Panel] {
+	arm := []string{metrics.LabelObjective, metrics.LabelArm}
+	bad, requests := most(ofRelease(metrics.ObjectiveBadRequests), arm...), most(ofRelease(metrics.ObjectiveRequests), arm...)
+	side := func(metric, side string) string { return ofRelease(metric, is(metrics.LabelSide, side)) }
+	return []cog.Builder[dashboard.Panel]{
+		graph(panel{"Weight", "Share of the traffic that is to go to the canary, and that does, as measured. Without traffic nothing is measured.", units.PercentUnit, 12, 9},
+			over(by(metrics.LabelKind), most(ofRelease(metrics.ReleaseWeight), metrics.LabelKind))).Min(0).Max(1).
+			LineInterpolation(common.LineInterpolationStepAfter).FillOpacity(10).
+			OverrideByRegexp("^"+metrics.Wanted+".*", colored(blue)).OverrideByRegexp("^"+metrics.Live+".*", colored(orange)),
+		states(panel{"Steps and states", "The step of the plan, the state of the release, and what it waits for, in their time.", units.Short, 12, 9},
+			over("step", most(ofRelease(metrics.ReleaseStep))),
+			over(by(metrics.LabelState), most(ofRelease(metrics.ReleaseInfo), metrics.LabelState)),
+			over("waits: "+by(metrics.LabelReason), aggregate("group", ofRelease(metrics.ReleaseWaitingSince), []string{metrics.LabelReason}))).
+			ColorScheme(fixed(blue)).
+			OverrideByQuery("B", append(colored(green), shown("1", " ", green))).OverrideByQuery("C", append(colored(orange), shown("1", " ", orange))),
+		graph(panel{"Evidence", "Evidence against the canary, of all objectives together, and for its next move, of each; with the limits. The release is aborted where what is against it reaches its limit, and may move on where every objective has reached that of the other side. Both grow tenfold as easily from 1 as from 10: the axis is logarithmic.", units.SiShort, 12, 10},
+			over("against", sum(most(side(metrics.ObjectiveEvidence, metrics.Against), metrics.LabelObjective))),
+			over("for, {{objective}}", most(side(metrics.ObjectiveEvidence, metrics.For), metrics.LabelObjective)),
+			over("abort at", most(side(metrics.ObjectiveEvidenceLimit, metrics.Against))),
+			over("go on at", most(side(metrics.ObjectiveEvidenceLimit, metrics.For)))).
+			ScaleDistribution(common.NewScaleDistributionConfigBuilder().Type(common.ScaleDistributionLog).Log(10)).
+			OverrideByQuery("A", colored(red)).OverrideByQuery("C", dashed(red)).OverrideByQuery("D", dashed(green)),
+		graph(panel{"Bad requests of both arms", "Part of the requests counted in this release that were bad, by objective. Few requests say little: see how many there are beside it.", units.PercentUnit, 6, 10},
+			over(by(metrics.LabelArm, metrics.LabelObjective), bad+" / "+requests)).Min(0).
+			OverrideByRegexp("^"+metrics.StableArm+".*", colored(blue)).OverrideByRegexp("^"+metrics.CanaryArm+".*", colored(orange)),
+		graph(panel{"Counted requests (n)", "Requests that were counted in this release, by objective. What is decided rests on them.", units.Short, 6, 10},
+			over(by(metrics.LabelArm, metrics.LabelObjective), requests)).Min(0).
+			OverrideByRegexp("^"+metrics.StableArm+".*", colored(blue)).OverrideByRegexp("^"+metrics.CanaryArm+".*", colored(orange)),
+	}
+}
+
+// shown is an override that shows a value as a text.
+func shown(value, text, color string) dashboard.DynamicConfigValue {
+	return dashboard.DynamicConfigValue{Id: "mappings", Value: mapping(said{value, text, color})}
+}
+
+// istioOf are Istio's standard metrics of the release's Services, as the callers' proxies report them.
+func istioOf(metric string, matchers ...string) string {
+	return of(metric, append([]string{`reporter="source"`, `destination_service_namespace="$release_namespace"`}, matchers...)...)
+}
+
+func releaseUsers() []cog.Builder[dashboard.Panel] {
+	const arm = "destination_service_name"
+	both := arm + `=~"${release_service}(-canary)?"`
+	requests := rate(istioOf("istio_requests_total", both))
+	failed := rate(istioOf("istio_requests_total", both, `response_code=~"5..|0"`))
+	ready := func(owner ...string) string {
+		return sum(of("kube_replicaset_status_ready_replicas", `namespace="$release_namespace"`)+" * on (cluster, namespace, replicaset) group_left () "+
+			aggregate("group", of("kube_replicaset_owner", append([]string{`namespace="$release_namespace"`}, owner...)...), []string{"namespace", "replicaset"}), "replicaset")
+	}
+	return []cog.Builder[dashboard.Panel]{
+		graph(panel{"Requests per second", "Requests to both arms, by Istio's destination_service_name, as callers' proxies report them. The canary's Service ends with -canary.", units.RequestsPerSecond, 6, 9},
+			over(by(arm), sum(requests, arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
+		graph(panel{"Failed requests", "Part of the requests that were answered with 5xx, or not at all, by Istio's destination_service_name. The policy may count more or less as bad: see above.", units.PercentUnit, 6, 9},
+			over(by(arm), "("+sum(failed, arm)+" or 0 * "+sum(requests, arm)+") / "+sum(requests, arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
+		graph(panel{"Duration of requests, p90", "Nine in ten requests are answered at least that fast, by Istio's destination_service_name.", units.Milliseconds, 6, 9},
+			over(by(arm), quantile(0.9, rate(istioOf("istio_request_duration_milliseconds_bucket", both)), arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
+		graph(panel{"Ready pods", "Pods of both arms that are ready, as kube-state-metrics has them. The canary's ReplicaSet belongs to its Service until it is handed over to the Deployment.", units.Short, 6, 9},
+			over("stable, {{replicaset}}", ready(`owner_kind="Deployment"`, `owner_name=~"$workload"`)+" > 0"),
+			over("canary, {{replicaset}}", ready(`owner_kind="Service"`, `owner_name="${release_service}-canary"`))).Min(0).Decimals(0).
+			OverrideByRegexp("^canary.*", colored(orange)),
+	}
+}
