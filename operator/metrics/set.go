@@ -110,6 +110,9 @@ func (x *Set) Namespace(namespace string) {
 	}
 }
 
+// Policy makes the series of a policy by which Services are released be there at 0.
+func (x *Set) Policy(policy string) { x.Add(metrics.ReleasesStarted, 0, policy) }
+
 // Leave drops the counters of a namespace.
 func (x *Set) Leave(namespace string) {
 	for _, name := range []string{metrics.NamespaceReleases, metrics.NamespaceCanaryRequests} {

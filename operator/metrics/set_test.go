@@ -108,6 +108,7 @@ func TestNobodyNeedsASet(*testing.T) {
 	var set *metrics.Set
 	set.Add(table.Commands, 1, "abort", table.Accepted)
 	set.Namespace("shop")
+	set.Policy("standard")
 	set.Source("default")
 	set.Gauges(nil)
 }
@@ -171,7 +172,7 @@ func TestFiveThousandServicesFitTheBudget(t *testing.T) {
 		return n
 	}
 	none := count(0, 0)
-	const ofNamespaces = (rest + running) / 10 * (2 + 3 + 1) // releases, canary requests, Services in one state
+	const ofNamespaces = (rest+running)/10*(2+3+1) + 1 // releases, canary requests, Services in one state; the one policy's releases
 	if got := count(rest, running) - none; got > ofNamespaces+18*running {
 		t.Errorf("%d series more than without Services, want at most %d", got, ofNamespaces+18*running)
 	}
@@ -192,6 +193,18 @@ func TestNamespacesCarryTheirTeam(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	if got := lines(t, r, table.Services); !slices.Equal(got, []string{`stagger_services{custom_team="payments",policy="standard",release_namespace="ns-0",state="Ready"} 1`}) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// The first release by a policy after a start of the operator is seen by increase().
+func TestPoliciesAreThereBeforeTheirFirstRelease(t *testing.T) {
+	r, set := watched(t, fleet(t, 2, 0), testclock.NewFakePassiveClock(time.Now()))
+	if got := lines(t, r, table.ReleasesStarted); !slices.Equal(got, []string{`stagger_releases_started_total{policy="standard"} 0`}) {
+		t.Errorf("got %s", got)
+	}
+	set.Add(table.ReleasesStarted, 1, "standard")
+	if got := lines(t, r, table.ReleasesStarted); !slices.Equal(got, []string{`stagger_releases_started_total{policy="standard"} 1`}) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -164,6 +165,9 @@ const (
 	StateUnknown = "Unknown"
 )
 
+// mostSteps is how many steps a plan has at most.
+const mostSteps = 20
+
 // Table returns every metric, in the order of the reference.
 func Table() []Metric { return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics()) }
 
@@ -232,6 +236,7 @@ func changeMetrics() []Metric {
 	kind := Label{Name: LabelKind, Values: []string{"VirtualService", "DestinationRule", "Service", "Deployment", "ReplicaSet", "TrafficShift", "ShiftPolicy"}}
 	verb := Label{Name: LabelVerb, Values: []string{"create", "patch", "delete"}}
 	result := Label{Name: LabelResult, Values: []string{OK, Conflict, Denied, Error}}
+	step := Label{Name: LabelStep, Values: numbers(mostSteps)}
 	answer := Label{Name: LabelResult, Values: []string{Accepted, Refused}}
 	return []Metric{
 		{Name: ReleasesStarted, Type: Counter, Stability: Stable, Help: "Releases that began.", Labels: []Label{policyLabel}},
@@ -249,7 +254,7 @@ func changeMetrics() []Metric {
 		{Name: ReleaseDuration, Type: Histogram, Stability: Stable, Help: "From the start of a release to its end.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel),
 			Buckets: exponential(30, 2, 14)},
 		{Name: StepDuration, Type: Histogram, Stability: Beta, Help: "From the first weight of a step to the next step, or to the decision that ended the release.",
-			Labels: []Label{{Name: LabelStep, Means: "the step of the plan, from 1 to 20"}}, Buckets: exponential(30, 2, 14)},
+			Labels: []Label{step}, Born: combinations(step), Buckets: exponential(30, 2, 14)},
 		{Name: AbortLatency, Type: Histogram, Stability: Stable, Help: "How long aborts by evidence took. evidence: from the end of the counts that decided it to the decision, which is how far " +
 			"Prometheus lags behind; write: from there until the canary's traffic was taken away, by the API server and the operator; total: both.",
 			Labels: []Label{stage}, Born: combinations(stage), Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300, 600}},
@@ -280,6 +285,15 @@ func evidenceMetrics() []Metric {
 // voidReasons are the reasons for which a slice proves nothing.
 func voidReasons() []string {
 	return []string{string(v1alpha1.ReasonNoData), string(v1alpha1.ReasonStale), string(v1alpha1.ReasonPrometheusUnreachable)}
+}
+
+// numbers are those from 1 to n.
+func numbers(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = strconv.Itoa(i + 1)
+	}
+	return all
 }
 
 // combinations are all combinations of the values of labels.
