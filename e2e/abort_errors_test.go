@@ -10,7 +10,9 @@ import (
 
 func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	t.Parallel()
-	s := tell(t).gateway()
+	s := tell(t)
+	apply(t, s.ns, "{apiVersion: v1, kind: Service, metadata: {name: nobodys}, spec: {selector: {app: nobodys}, ports: [{port: 80}]}}")
+	s.gateway()
 	s.toldAtRest()
 	s.push("1.1.0-errors")
 	s.until("the abort has begun", func(x *v1alpha1.TrafficShift) bool {
@@ -29,6 +31,7 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	s.asks(`stagger_releases_total{pod="$OP", outcome="Aborted", cause="version"} == 1`)
 	s.asks(`stagger_abort_latency_seconds_sum{pod="$OP", stage="total"} > ignoring (stage) stagger_abort_latency_seconds_sum{pod="$OP", stage="evidence"} > 0`)
 	s.asks(`ALERTS{alertname="StaggerReleaseAborted", alertstate="firing", severity="info", release_namespace="$NS"}`)
+	s.boards()
 	s.restored()
 	s.neverAgain("1.1.0-errors", gone)
 	if got := s.deployment(); got != "shop:1.1.0-errors paused=true" {

@@ -82,6 +82,7 @@ func TestARouteThatMayNotBeWrittenIsToldAndKeepsNobodyAtABadVersion(t *testing.T
 	s.asks(`stagger_writes_total{pod="$OP", kind="VirtualService", result="denied"} > 0`)
 	s.thaw()
 	s.ended(1, v1alpha1.StateAborted)
+	s.boards()
 	s.restored()
 	s.losesNothing()
 }

@@ -71,6 +71,7 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.people(true, "is being released", "retry", "checkout", "--reason", "once more", "--wait")
 	s.step(2, 1)
 	s.people(false, "release 2 ended Aborted", "abort", "checkout", "--wait")
+	s.boards()
 	s.restored()
 	s.losesNothing()
 }

@@ -29,6 +29,7 @@ func TestAReleaseHoldsWhilePrometheusIsGoneAndThenGoesOn(t *testing.T) {
 	s.asks(`ALERTS{alertname="StaggerSourceDown"}`)
 	s.spoil("--clear")
 	s.ended(1, v1alpha1.StatePromoted)
+	s.boards()
 	s.restored()
 	s.losesNothing()
 }

@@ -37,6 +37,7 @@ func TestAGoodVersionIsPromotedStepByStep(t *testing.T) {
 	s.push("1.2.0") // promoted pods are an ordinary stable: the next release goes the same way
 	s.ended(2, v1alpha1.StatePromoted)
 	s.restored()
+	s.boards()
 	if n, by := s.lost(); n != 0 {
 		t.Errorf("%d requests failed in the second release: %v", n, by)
 	}
