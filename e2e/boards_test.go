@@ -129,6 +129,13 @@ var counted = map[string][]string{
 // operators are the metrics of an operator; another's are left out by its pod, whatever cluster and job are chosen.
 var operators = regexp.MustCompile(`\b((?:stagger|leader_election|controller_runtime|workqueue|rest_client|process)_\w+)\{cluster=~"\$cluster"`)
 
+// scraped waits until Prometheus has the operator's counters from before the story's first release, as it has where an operator runs for long.
+func (s *story) scraped() *story {
+	s.t.Helper()
+	s.asks(`stagger_releases_started_total{pod="$OP", policy="$NS"} == 0`)
+	return s
+}
+
 // boards checks that the boards show the story: that the mesh's Prometheus answers what they ask about the time since the operator took charge.
 func (s *story) boards() {
 	s.t.Helper()

@@ -58,7 +58,7 @@ func (s *story) thaw() {
 func TestARouteThatMayNotBeWrittenIsToldAndKeepsNobodyAtABadVersion(t *testing.T) {
 	t.Parallel()
 	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
-  steps: [{weight: "50%", hold: 1h}, {weight: "100%", hold: 1s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+  steps: [{weight: "50%", hold: 1h}, {weight: "100%", hold: 1s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway().scraped()
 	denied := func(x *v1alpha1.TrafficShift) bool {
 		told := describe(x)
 		return strings.Contains(told, string(v1alpha1.ReasonRouteWriteDenied)) && strings.Contains(told, "frozen-"+s.ns) &&

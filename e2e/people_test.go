@@ -30,7 +30,7 @@ func (s *story) looksAtTheCanary() {
 func TestPeopleSteerARelease(t *testing.T) {
 	t.Parallel()
 	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
-  steps: [{weight: "30%", hold: 1h}, {weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway()
+  steps: [{weight: "30%", hold: 1h}, {weight: "50%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`).gateway().scraped()
 	promote := []string{"promote", "checkout", "--reason", "checked by hand"}
 	s.push("1.1.0")
 	s.live("30%")

@@ -13,7 +13,7 @@ const outage = 2 * time.Minute
 func TestAReleaseHoldsWhilePrometheusIsGoneAndThenGoesOn(t *testing.T) {
 	t.Parallel()
 	s := tell(t)
-	s.gateway(s.faultyPrometheus())
+	s.gateway(s.faultyPrometheus()).scraped()
 	s.push("1.1.0")
 	s.step(1, 1)
 	s.spoil("--delay=1h")

@@ -8,7 +8,7 @@ import (
 
 func TestAGoodVersionIsPromotedStepByStep(t *testing.T) {
 	t.Parallel()
-	s := tell(t).gateway()
+	s := tell(t).gateway().scraped()
 	s.push("1.1.0")
 	x := s.step(1, 3)
 	if x.Status.Release.Stable == x.Status.Release.Revision {
