@@ -44,8 +44,8 @@ func evidenceAborts() []cog.Builder[dashboard.Panel] {
 	latency := of(metrics.AbortLatency + "_bucket")
 	within := func(q float64) string { return quantile(q, increase(latency, "$__range"), metrics.LabelStage) }
 	return []cog.Builder[dashboard.Panel]{
-		number(panel{"Aborts by evidence took", "Half of them at most the first, nine in ten at most the second, in the time of the board. evidence: from the end of the counts to the decision, which is the source's lag. write: from there until the canary's traffic was taken away. total: both.", units.Seconds, 12, 8},
-			now("half, "+by(metrics.LabelStage), within(0.5)), now("nine in ten, "+by(metrics.LabelStage), within(0.9))).Thresholds(limits(60, orange)),
+		bars(panel{"Aborts by evidence took", "Half of them at most p50, nine in ten at most p90, in the time of the board. evidence: from the end of the counts to the decision, which is the source's lag. write: from there until the canary's traffic was taken away. total: both.", units.Seconds, 12, 8},
+			now("p50 "+by(metrics.LabelStage), within(0.5)), now("p90 "+by(metrics.LabelStage), within(0.9))).Decimals(1).ColorScheme(fixed(blue)),
 		events(panel{"Aborts by evidence", "How many there were in each part of the time.", units.Short, 12, 8},
 			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)),
 	}

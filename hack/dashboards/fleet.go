@@ -47,7 +47,7 @@ func fleetNumbers() []cog.Builder[dashboard.Panel] {
 			now("", ended(aborted))).Thresholds(limits(1, orange)),
 		number(panel{"Promoted in 24 h", "Releases whose version serves all users, within a day.", units.Short, 4, 4},
 			now("", ended(promoted))).ColorScheme(fixed(green)),
-		number(panel{"Aborted, then promoted, in 24 h", "Releases of a template that had been aborted and was released again and promoted: the abort may have been for nothing.", units.Short, 4, 4},
+		number(panel{"Promoted on retry", "Releases of a template that had been aborted and was released again and promoted, within a day: the abort may have been for nothing.", units.Short, 4, 4},
 			now("", "round("+sum(increase(of(metrics.RetriedReleases, is(metrics.LabelOutcome, promoted)), "24h"))+")")).Thresholds(limits(1, orange)),
 		number(panel{"Under management", "Part of the Services with a selector that are released step by step, in the namespaces that the operator watches.", units.PercentUnit, 4, 4},
 			now("", sum(of(metrics.Services))+" / ("+sum(of(metrics.Services))+" + ("+sum(of(metrics.UnmanagedServices))+" or "+told+"))")).ColorScheme(fixed(blue)).Min(0).Max(1),
@@ -58,11 +58,11 @@ func fleetTables() []cog.Builder[dashboard.Panel] {
 	link := dashboard.NewDashboardLinkBuilder("Show the release").Type(dashboard.DashboardLinkTypeLink).
 		Url("/d/" + releaseUID + "?${datasource:queryparam}&${cluster:queryparam}&var-release_namespace=${__data.fields.Namespace}&var-release_service=${__data.fields.Service}")
 	return []cog.Builder[dashboard.Panel]{
-		rows(panel{"What has waited longest", "Releases, and versions that are to be released, that wait for something else than their next step, and for what. kubectl stagger why says what helps. Click to see the release.", units.DurationSeconds, 14, 9},
+		rows(panel{"What has waited longest", "Releases, and versions that are to be released, that wait for something else than their next step, and for what. kubectl stagger why says what helps. Click to see the release.", units.DurationSeconds, 14, 7},
 			"sort_desc(topk(20, time() - "+waits+"))",
 			column{"Value", "Waits for"}, column{metrics.LabelReason, "Reason"}, column{metrics.LabelNamespace, "Namespace"}, column{metrics.LabelService, "Service"}, column{clusterLabel, "Cluster"},
 		).DataLinks([]cog.Builder[dashboard.DashboardLink]{link}),
-		rows(panel{"Alerts that fire", "Stagger's alerts, as this Prometheus has them. Each has a runbook of its name.", units.Short, 10, 9},
+		rows(panel{"Alerts that fire", "Stagger's alerts, as this Prometheus has them. Each has a runbook of its name.", units.Short, 10, 7},
 			most(of("ALERTS", is("alertstate", "firing"), `alertname=~"Stagger.+"`), "alertname", "severity", metrics.LabelNamespace, metrics.LabelService),
 			column{"severity", "Severity"}, column{"alertname", "Alert"}, column{metrics.LabelNamespace, "Namespace"}, column{metrics.LabelService, "Service"}, column{clusterLabel, "Cluster"}),
 	}
@@ -82,8 +82,8 @@ func fleetEnds() []cog.Builder[dashboard.Panel] {
 		number(panel{"What users met", "Requests that met the canaries of the releases that ended in the time of the board: all of them (exposed), those that failed, and how many more failed than at the stable's share (excess_failed), which is what releases cost.", units.Short, 8, 6},
 			now(by(metrics.LabelResult), "round("+sum(increase(of(metrics.NamespaceCanaryRequests), "$__range"), metrics.LabelResult)+")")).ColorScheme(fixed(blue)).
 			OverrideByRegexp("^"+metrics.ExcessFailed+".*", colored(orange)),
-		number(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most the first, nine in ten at most the second.", units.DurationSeconds, 8, 6},
-			now("half, "+by(metrics.LabelOutcome), duration(0.5)), now("nine in ten, "+by(metrics.LabelOutcome), duration(0.9))).ColorScheme(fixed(blue)),
+		number(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most p50, nine in ten at most p90.", units.DurationSeconds, 8, 6},
+			now("p50 "+by(metrics.LabelOutcome), duration(0.5)), now("p90 "+by(metrics.LabelOutcome), duration(0.9))).ColorScheme(fixed(blue)),
 		bars(panel{"How long steps took", "Median time from the first weight of a step to the next step, or to the end, in the time of the board.", units.DurationSeconds, 8, 6},
 			now("step "+by(metrics.LabelStep), quantile(0.5, increase(of(metrics.StepDuration+"_bucket"), "$__range"), metrics.LabelStep))).ColorScheme(fixed(blue)),
 	}
