@@ -17,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops dashboards e2e matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e matrix peers bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ gitops: ## What GitOps tools think of a release, by their own libraries
 
 dashboards: ## The dashboards: read strictly, their queries by Prometheus's parser
 	go -C hack/dashboards test ./...
+
+pictures: ## The boards as pictures for the docs, light and dark; wants npm
+	hack/pictures.sh
 
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
