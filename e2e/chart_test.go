@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -205,6 +206,28 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				}
 			}
 		}},
+		"dashboards": {elsewhere, append(newest, "--set", "monitoring.dashboards.enabled=true", "--set-string", "monitoring.dashboards.labels.board=yes"), func(t *testing.T, all rendered) {
+			files, err := filepath.Glob(boardFiles)
+			if err != nil || len(files) == 0 {
+				t.Fatalf("there are no boards: %v", err)
+			}
+			for _, file := range files {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				object := "ConfigMap " + elsewhere + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
+				if got := all.at(t, object, "data", filepath.Base(file)); got != string(text) {
+					t.Errorf("%s is not the file", object)
+				}
+				if got := fmt.Sprint(all.at(t, object, "metadata", "labels")); got != "map[app.kubernetes.io/name:stagger board:yes grafana_dashboard:1]" {
+					t.Errorf("%s has the labels %s", object, got)
+				}
+				if got := all.at(t, object, "metadata", "annotations", "grafana_folder"); got != "Stagger" {
+					t.Errorf("%s is put into %v", object, got)
+				}
+			}
+		}},
 		"GKE": {operatorNamespace, append(newest, "--set", "platform=gke"), func(t *testing.T, all rendered) {
 			all.at(t, "ResourceQuota stagger-system/stagger")
 		}},
@@ -233,6 +256,17 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 			}
 		})
 	}
+	t.Run("boards for the Grafana operator", func(t *testing.T) { // nor a Grafana operator
+		set := []string{"--set", "monitoring.dashboards.enabled=true", "--set", "monitoring.dashboards.grafanaOperator.enabled=true"}
+		all := objects(t, render(t, elsewhere, set...))
+		board := "GrafanaDashboard " + elsewhere + "/stagger-release"
+		if name, key := all.at(t, board, "spec", "configMapRef", "name"), all.at(t, board, "spec", "configMapRef", "key"); name != "stagger-release" || key != "stagger-release.json" {
+			t.Errorf("it takes %v of %v", key, name)
+		}
+		if got := all.at(t, board, "spec", "instanceSelector", "matchLabels", "dashboards"); got != "grafana" {
+			t.Errorf("it is shown by %v", got)
+		}
+	})
 	t.Run("monitoring", func(t *testing.T) { // the mesh has no Prometheus operator to judge its kinds
 		all := objects(t, render(t, elsewhere, "--set", "monitoring.enabled=true", "--set", "monitoring.labels.release=kube-prometheus-stack"))
 		for _, object := range []string{"ServiceMonitor " + elsewhere + "/stagger", "PrometheusRule " + elsewhere + "/stagger"} {
@@ -258,6 +292,7 @@ func TestTheChartRefusesWhatTheOperatorWould(t *testing.T) {
 		"config.leaderElection.enabled=false": "set replicas to 1",
 		"networkPolicy.extraPorts={0}":        "minimum: got 0, want 1",
 		"monitorring.enabled=true":            "additional properties 'monitorring' not allowed",
+		"monitoring.dashboards.enable=true":   "additional properties 'enable' not allowed",
 	} {
 		if _, err := helm(t.Context(), "template", "stagger", chartFolder, "--set", value); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v, want %q", value, err, says)

@@ -78,6 +78,19 @@ type policies struct {
 }
 
 type monitoring struct {
-	Enabled bool              `yaml:"enabled"`
-	Labels  map[string]string `yaml:"labels"`
+	Enabled    bool              `yaml:"enabled"`
+	Labels     map[string]string `yaml:"labels"`
+	Dashboards dashboards        `yaml:"dashboards"`
+}
+
+type dashboards struct {
+	Enabled         bool              `yaml:"enabled"`
+	Labels          map[string]string `yaml:"labels"`
+	Annotations     map[string]string `yaml:"annotations"`
+	GrafanaOperator grafanaOperator   `yaml:"grafanaOperator"`
+}
+
+type grafanaOperator struct {
+	Enabled          bool   `yaml:"enabled"`
+	InstanceSelector object `yaml:"instanceSelector"`
 }
