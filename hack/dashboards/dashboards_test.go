@@ -216,3 +216,19 @@ func TestEachBoardIsAFile(t *testing.T) {
 		t.Error("a folder that is not there was written to")
 	}
 }
+
+// Whoever applies the manifests gets every board, under the label by which Grafana's sidecar finds it.
+func TestEveryBoardIsInAConfigMap(t *testing.T) {
+	text, err := os.ReadFile("../../manifests/monitoring/dashboards/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range boards() {
+		if want := "- {name: " + b.uid + ", files: [" + b.uid + ".json]}"; !strings.Contains(string(text), want) {
+			t.Errorf("it lacks %s", want)
+		}
+	}
+	if !strings.Contains(string(text), `grafana_dashboard: "1"`) {
+		t.Error("the sidecar does not find them")
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,6 +128,9 @@ func TestQueriesNameOnlyWhatThereIs(t *testing.T) {
 	})
 }
 
+// unscoped is said of a metric that is shown whatever cluster is chosen.
+const unscoped = " is not that of the chosen clusters"
+
 // faults are the names in an expression that there are not.
 func faults(expr parser.Expr) []string {
 	var found []string
@@ -148,7 +152,7 @@ func faults(expr parser.Expr) []string {
 				found = append(found, unmatched(n.Name, values, m)...)
 			}
 			if !scoped && n.Name != metrics.BuildInfo {
-				found = append(found, n.Name+" is not that of the chosen clusters")
+				found = append(found, n.Name+unscoped)
 			}
 		case *parser.AggregateExpr:
 			grouped = append(grouped, n.Grouping...)
@@ -236,6 +240,31 @@ func TestEveryMetricIsOnABoard(t *testing.T) {
 	for _, m := range metrics.Table() {
 		if !regexp.MustCompile(m.Name + `(_bucket|_count)?[{]`).MatchString(all.String()) {
 			t.Errorf("%s is on no board", m.Name)
+		}
+	}
+}
+
+// What users are to put on their own boards names what there is, too.
+func TestTheHowToNamesOnlyWhatThereIs(t *testing.T) {
+	page, err := os.ReadFile("../../manifests/docs/how-to/see-releases-on-your-own-boards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer(`\|`, "|", `\"`, `"`, "$namespace", "shop", "$service", "checkout").Replace(string(page))
+	queries := regexp.MustCompile(`max by \([a-z_, ]+\) \([^)]+\)`).FindAllString(text, -1)
+	if len(queries) < 5 {
+		t.Fatalf("only %q was found", queries)
+	}
+	for _, q := range queries {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(q)
+		if err != nil {
+			t.Errorf("%v in %s", err, q)
+			continue
+		}
+		for _, fault := range faults(expr) {
+			if !strings.HasSuffix(fault, unscoped) { // the reader has one cluster, or knows how to choose it
+				t.Errorf("%s: %s", q, fault)
+			}
 		}
 	}
 }
