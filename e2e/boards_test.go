@@ -110,7 +110,8 @@ var inNone = map[string]string{
 var counted = map[string][]string{
 	"stagger-fleet/Aborted in 24 h/A":                      {errorsAbort, steered, refusal},
 	"stagger-fleet/Promoted in 24 h/A":                     {promoting, gone},
-	"stagger-fleet/Ends by cause/A":                        everyStory,
+	"stagger-fleet/Ends by cause/A":                        {promoting, gone},
+	"stagger-fleet/Ends by cause/B":                        {errorsAbort, steered, refusal},
 	"stagger-fleet/What users met/A":                       everyStory,
 	"stagger-fleet/Begun by policy/A":                      everyStory,
 	"stagger-fleet/Commands of people/A":                   {steered, refusal},

@@ -12,6 +12,7 @@ if ! cmp -s hack/pictures/package-lock.json "$cache/package-lock.json" || [ ! -e
 	cp hack/pictures/package.json hack/pictures/package-lock.json hack/pictures/.npmrc "$cache"
 	npm --prefix "$cache" ci --no-audit --no-fund >/dev/null
 fi
+# A series is over when it has had no sample for longer than from one to the next.
 newest() { ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/stagger/localmesh/prometheus-*/"$1" 2>/dev/null | head -n 1 || true; }
 [ -n "$(newest promtool)" ] || go -C hack/localmesh run . build
 
@@ -35,7 +36,7 @@ rm "$work/fleet.om"
 echo "global: {}" >"$work/prometheus.yaml"
 port=$((20000 + $$ % 20000))
 "$(newest prometheus)" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/data" --storage.tsdb.retention.time=100y \
-	--web.listen-address="127.0.0.1:$port" --log.level=warn 2>"$work/prometheus.log" &
+	--web.listen-address="127.0.0.1:$port" --query.lookback-delta=45s --log.level=warn 2>"$work/prometheus.log" &
 prometheus=$!
 echo "▸ photographing the boards" >&2
 mkdir -p manifests/docs/images

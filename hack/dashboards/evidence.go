@@ -42,7 +42,7 @@ func evidenceSources() []cog.Builder[dashboard.Panel] {
 
 func evidenceAborts() []cog.Builder[dashboard.Panel] {
 	latency := of(metrics.AbortLatency + "_bucket")
-	within := func(q float64) string { return quantile(q, increase(latency, "$__range"), metrics.LabelStage) }
+	within := func(q float64) string { return quantile(q, increase(latency, "$__range"), metrics.LabelStage) + " > 0" }
 	return []cog.Builder[dashboard.Panel]{
 		bars(panel{"Aborts by evidence took", "Half of them at most p50, nine in ten at most p90, in the time of the board. evidence: from the end of the counts to the decision, which is the source's lag. write: from there until the canary's traffic was taken away. total: both.", units.Seconds, 12, 8},
 			now("p50 "+by(metrics.LabelStage), within(0.5)), now("p90 "+by(metrics.LabelStage), within(0.9))).Decimals(1).ColorScheme(fixed(blue)),

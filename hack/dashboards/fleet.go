@@ -70,22 +70,25 @@ func fleetTables() []cog.Builder[dashboard.Panel] {
 
 func fleetEnds() []cog.Builder[dashboard.Panel] {
 	duration := func(q float64) string {
-		return quantile(q, increase(of(metrics.ReleaseDuration+"_bucket"), "$__range"), metrics.LabelOutcome)
+		return quantile(q, increase(of(metrics.ReleaseDuration+"_bucket"), "$__range"), metrics.LabelOutcome) + " > 0"
+	}
+	ends := func(outcome string) string {
+		return sum(increase(of(metrics.Releases, is(metrics.LabelOutcome, outcome)), rateInterval), metrics.LabelOutcome, metrics.LabelCause)
 	}
 	return []cog.Builder[dashboard.Panel]{
 		events(panel{"Ends by cause", "Releases that ended in each part of the time, by outcome and cause. version: it was proven, or it fails. workload: pods that do not come, or objects that went away. people: somebody's decision. superseded: another template. evidence: the counts could not tell. mesh: what keeps Stagger from writing, or writes against it.", units.Short, 14, 9},
-			over(by(metrics.LabelOutcome, metrics.LabelCause), sum(increase(of(metrics.Releases), rateInterval), metrics.LabelOutcome, metrics.LabelCause))).
-			OverrideByRegexp("^"+promoted+".*", colored(green)).OverrideByRegexp("^"+aborted+" "+metrics.CauseVersion+".*", colored(red)),
+			over(by(metrics.LabelOutcome, metrics.LabelCause), ends(promoted)), over(by(metrics.LabelOutcome, metrics.LabelCause), ends(aborted))).
+			OverrideByQuery("A", colored(green)).OverrideByRegexp("^"+aborted+" "+metrics.CauseVersion+".*", colored(red)),
 		bars(panel{"Releases by namespace", "Releases that ended in the time of the board, by namespace: the twenty with the most.", units.Short, 10, 9},
 			now(by(metrics.LabelNamespace, metrics.LabelOutcome), "topk(20, round("+sum(increase(of(metrics.NamespaceReleases), "$__range"), metrics.LabelNamespace, metrics.LabelOutcome)+") > 0)")).
 			OverrideByRegexp(".*"+promoted+".*", colored(green)).OverrideByRegexp(".*"+aborted+".*", colored(red)),
 		number(panel{"What users met", "Requests that met the canaries of the releases that ended in the time of the board: all of them (exposed), those that failed, and how many more failed than at the stable's share (excess_failed), which is what releases cost.", units.Short, 8, 6},
 			now(by(metrics.LabelResult), "round("+sum(increase(of(metrics.NamespaceCanaryRequests), "$__range"), metrics.LabelResult)+")")).ColorScheme(fixed(blue)).
 			OverrideByRegexp("^"+metrics.ExcessFailed+".*", colored(orange)),
-		number(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most p50, nine in ten at most p90.", units.DurationSeconds, 8, 6},
+		bars(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most p50, nine in ten at most p90.", units.DurationSeconds, 8, 6},
 			now("p50 "+by(metrics.LabelOutcome), duration(0.5)), now("p90 "+by(metrics.LabelOutcome), duration(0.9))).ColorScheme(fixed(blue)),
 		bars(panel{"How long steps took", "Median time from the first weight of a step to the next step, or to the end, in the time of the board.", units.DurationSeconds, 8, 6},
-			now("step "+by(metrics.LabelStep), quantile(0.5, increase(of(metrics.StepDuration+"_bucket"), "$__range"), metrics.LabelStep))).ColorScheme(fixed(blue)),
+			now("step "+by(metrics.LabelStep), quantile(0.5, increase(of(metrics.StepDuration+"_bucket"), "$__range"), metrics.LabelStep)+" > 0")).ColorScheme(fixed(blue)),
 	}
 }
 

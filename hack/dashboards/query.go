@@ -60,7 +60,7 @@ func rate(series string) string { return "rate(" + series + "[" + rateInterval +
 // increase is how much came in a window.
 func increase(series, window string) string { return "increase(" + series + "[" + window + "])" }
 
-// quantile is that of the histogram whose buckets rose by so much.
+// quantile is that of the histogram whose buckets rose by so much; no number where nothing happened.
 func quantile(q float64, buckets string, by ...string) string {
 	return fmt.Sprintf("histogram_quantile(%v, %s)", q, sum(buckets, append([]string{"le"}, by...)...))
 }

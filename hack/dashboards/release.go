@@ -6,6 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -60,14 +61,20 @@ func releaseNumbers() []cog.Builder[dashboard.Panel] {
 }
 
 func releaseDecisions() []cog.Builder[dashboard.Panel] {
-	arm := []string{metrics.LabelObjective, metrics.LabelArm}
-	bad, requests := most(ofRelease(metrics.ObjectiveBadRequests), arm...), most(ofRelease(metrics.ObjectiveRequests), arm...)
+	counted := func(metric, arm string) string {
+		return most(ofRelease(metric, is(metrics.LabelArm, arm)), metrics.LabelObjective)
+	}
+	requests := func(arm string) query { return over(arm+", {{objective}}", counted(metrics.ObjectiveRequests, arm)) }
+	bad := func(arm string) query {
+		return over(arm+", {{objective}}", counted(metrics.ObjectiveBadRequests, arm)+" / "+counted(metrics.ObjectiveRequests, arm))
+	}
+	weight := func(kind string) query {
+		return over(kind, most(ofRelease(metrics.ReleaseWeight, is(metrics.LabelKind, kind))))
+	}
 	side := func(metric, side string) string { return ofRelease(metric, is(metrics.LabelSide, side)) }
 	return []cog.Builder[dashboard.Panel]{
-		graph(panel{"Weight", "Share of the traffic that is to go to the canary, and that does, as measured. Without traffic nothing is measured.", units.PercentUnit, 12, 9},
-			over(by(metrics.LabelKind), most(ofRelease(metrics.ReleaseWeight), metrics.LabelKind))).Min(0).Max(1).
-			LineInterpolation(common.LineInterpolationStepAfter).FillOpacity(10).
-			OverrideByRegexp("^"+metrics.Wanted+".*", colored(blue)).OverrideByRegexp("^"+metrics.Live+".*", colored(orange)),
+		arms(panel{"Weight", "Share of the traffic that is to go to the canary, and that does, as measured. Without traffic nothing is measured.", units.PercentUnit, 12, 9},
+			weight(metrics.Wanted), weight(metrics.Live)).Max(1).LineInterpolation(common.LineInterpolationStepAfter).FillOpacity(10),
 		states(panel{"Steps and states", "The step of the plan, the state of the release, and what it waits for, in their time.", units.Short, 12, 9},
 			over("step", most(ofRelease(metrics.ReleaseStep))),
 			over(by(metrics.LabelState), most(ofRelease(metrics.ReleaseInfo), metrics.LabelState)),
@@ -81,12 +88,10 @@ func releaseDecisions() []cog.Builder[dashboard.Panel] {
 			over("go on at", most(side(metrics.ObjectiveEvidenceLimit, metrics.For)))).
 			ScaleDistribution(common.NewScaleDistributionConfigBuilder().Type(common.ScaleDistributionLog).Log(10)).
 			OverrideByQuery("A", colored(red)).OverrideByQuery("C", dashed(red)).OverrideByQuery("D", dashed(green)),
-		graph(panel{"Bad requests of both arms", "Part of the requests counted in this release that were bad, by objective. Few requests say little: see how many there are beside it.", units.PercentUnit, 6, 10},
-			over(by(metrics.LabelArm, metrics.LabelObjective), bad+" / "+requests)).Min(0).
-			OverrideByRegexp("^"+metrics.StableArm+".*", colored(blue)).OverrideByRegexp("^"+metrics.CanaryArm+".*", colored(orange)),
-		graph(panel{"Counted requests (n)", "Requests that were counted in this release, by objective. What is decided rests on them.", units.Short, 6, 10},
-			over(by(metrics.LabelArm, metrics.LabelObjective), requests)).Min(0).
-			OverrideByRegexp("^"+metrics.StableArm+".*", colored(blue)).OverrideByRegexp("^"+metrics.CanaryArm+".*", colored(orange)),
+		arms(panel{"Bad requests of both arms", "Part of the requests counted in this release that were bad, by objective. Few requests say little: see how many there are beside it.", units.PercentUnit, 6, 10},
+			bad(metrics.StableArm), bad(metrics.CanaryArm)),
+		arms(panel{"Counted requests (n)", "Requests that were counted in this release, by objective. What is decided rests on them.", units.Short, 6, 10},
+			requests(metrics.StableArm), requests(metrics.CanaryArm)),
 	}
 }
 
@@ -95,30 +100,45 @@ func shown(value, text, color string) dashboard.DynamicConfigValue {
 	return dashboard.DynamicConfigValue{Id: "mappings", Value: mapping(said{value, text, color})}
 }
 
+// arms draws two queries, the first in the color of the stable, the second in that of the canary.
+func arms(p panel, a, b query) *timeseries.PanelBuilder {
+	return graph(p, a, b).Min(0).OverrideByQuery("A", colored(blue)).OverrideByQuery("B", colored(orange))
+}
+
 // istioOf are Istio's standard metrics of the release's Services, as the callers' proxies report them.
 func istioOf(metric string, matchers ...string) string {
 	return of(metric, append([]string{`reporter="source"`, `destination_service_namespace="$release_namespace"`}, matchers...)...)
 }
 
 func releaseUsers() []cog.Builder[dashboard.Panel] {
-	const arm = "destination_service_name"
-	both := arm + `=~"${release_service}(-canary)?"`
-	requests := rate(istioOf("istio_requests_total", both))
-	failed := rate(istioOf("istio_requests_total", both, `response_code=~"5..|0"`))
+	const stable, canary = "$release_service", "${release_service}-canary"
+	to := func(service, metric string, matchers ...string) string {
+		return istioOf(metric, append([]string{is("destination_service_name", service)}, matchers...)...)
+	}
+	name := by("destination_service_name")
+	requests := func(service string) string {
+		return sum(rate(to(service, "istio_requests_total")), "destination_service_name")
+	}
+	failed := func(service string) string {
+		bad := sum(rate(to(service, "istio_requests_total", `response_code=~"5..|0"`)), "destination_service_name")
+		return "(" + bad + " or 0 * " + requests(service) + ") / " + requests(service)
+	}
+	slowest := func(service string) string {
+		return quantile(0.9, rate(to(service, "istio_request_duration_milliseconds_bucket")), "destination_service_name")
+	}
 	ready := func(owner ...string) string {
 		return sum(of("kube_replicaset_status_ready_replicas", `namespace="$release_namespace"`)+" * on (cluster, namespace, replicaset) group_left () "+
 			aggregate("group", of("kube_replicaset_owner", append([]string{`namespace="$release_namespace"`}, owner...)...), []string{"namespace", "replicaset"}), "replicaset")
 	}
 	return []cog.Builder[dashboard.Panel]{
-		graph(panel{"Requests per second", "Requests to both arms, by Istio's destination_service_name, as callers' proxies report them. The canary's Service ends with -canary.", units.RequestsPerSecond, 6, 9},
-			over(by(arm), sum(requests, arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
-		graph(panel{"Failed requests", "Part of the requests that were answered with 5xx, or not at all, by Istio's destination_service_name. The policy may count more or less as bad: see above.", units.PercentUnit, 6, 9},
-			over(by(arm), "("+sum(failed, arm)+" or 0 * "+sum(requests, arm)+") / "+sum(requests, arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
-		graph(panel{"Duration of requests, p90", "Nine in ten requests are answered at least that fast, by Istio's destination_service_name.", units.Milliseconds, 6, 9},
-			over(by(arm), quantile(0.9, rate(istioOf("istio_request_duration_milliseconds_bucket", both)), arm))).Min(0).OverrideByRegexp(".*-canary.*", colored(orange)),
-		graph(panel{"Ready pods", "Pods of both arms that are ready, as kube-state-metrics has them. The canary's ReplicaSet belongs to its Service until it is handed over to the Deployment.", units.Short, 6, 9},
+		arms(panel{"Requests per second", "Requests to both arms, by Istio's destination_service_name, as callers' proxies report them. The canary's Service ends with -canary.", units.RequestsPerSecond, 6, 9},
+			over(name, requests(stable)), over(name, requests(canary))),
+		arms(panel{"Failed requests", "Part of the requests that were answered with 5xx, or not at all, by Istio's destination_service_name. The policy may count more or less as bad: see above.", units.PercentUnit, 6, 9},
+			over(name, failed(stable)), over(name, failed(canary))),
+		arms(panel{"Duration of requests, p90", "Nine in ten requests are answered at least that fast, by Istio's destination_service_name.", units.Milliseconds, 6, 9},
+			over(name, slowest(stable)), over(name, slowest(canary))),
+		arms(panel{"Ready pods", "Pods of both arms that are ready, as kube-state-metrics has them. The canary's ReplicaSet belongs to its Service until it is handed over to the Deployment.", units.Short, 6, 9},
 			over("stable, {{replicaset}}", ready(`owner_kind="Deployment"`, `owner_name=~"$workload"`)+" > 0"),
-			over("canary, {{replicaset}}", ready(`owner_kind="Service"`, `owner_name="${release_service}-canary"`))).Min(0).Decimals(0).
-			OverrideByRegexp("^canary.*", colored(orange)),
+			over("canary, {{replicaset}}", ready(`owner_kind="Service"`, is("owner_name", canary)))).Decimals(0),
 	}
 }

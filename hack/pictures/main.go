@@ -22,7 +22,7 @@ import (
 var end = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
 // boards are the boards with the time they show.
-var boards = map[string]time.Duration{"fleet": 24 * time.Hour, "release": time.Hour, "evidence": 6 * time.Hour, "operator": 6 * time.Hour}
+var boards = map[string]time.Duration{"fleet": 24 * time.Hour, "release": 40 * time.Minute, "evidence": 6 * time.Hour, "operator": 6 * time.Hour}
 
 const (
 	width = 1400
