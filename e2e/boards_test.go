@@ -118,7 +118,6 @@ var counted = map[string][]string{
 	"stagger-fleet/Running/A":                              everyStory,
 	"stagger-fleet/Waiting/A":                              {gone, steered, refusal},
 	"stagger-evidence/Queries/A":                           everyStory,
-	"stagger-evidence/Void slices/A":                       {gone},
 	"stagger-evidence/Aborts by evidence/A":                {errorsAbort},
 	"stagger-evidence/Writes by result/A":                  everyStory,
 	"stagger-evidence/Writes that were denied or failed/A": {refusal},
