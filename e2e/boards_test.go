@@ -102,8 +102,8 @@ var inSome = map[string][]string{
 
 // inNone are those that no story can answer, and why.
 var inNone = map[string]string{
-	"stagger-release/Ready pods/A": "kube-state-metrics is no Go module that can be built here, so the mesh has none",
-	"stagger-release/Ready pods/B": "the same",
+	"stagger-release/Ready pods/A": "the mesh has no kube-state-metrics",
+	"stagger-release/Ready pods/B": "the mesh has no kube-state-metrics",
 }
 
 // counted are the questions about events of which a story has some: the answer is more than 0 there. Counters are there at 0 in any case.
