@@ -100,8 +100,16 @@ func shoot(allocated context.Context, address string) ([]byte, error) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
 		return nil, err
 	}
+	height, err := chromedp.Run(ctx, chromedp.Evaluate[int64](still, chromedp.EvalAwaitPromise))
+	if err != nil {
+		return nil, err
+	}
+	// Charts are drawn anew when the window grows, so that is waited for, too.
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
+		return nil, err
+	}
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[int64](still, chromedp.EvalAwaitPromise)); err != nil {
 		return nil, err
 	}
-	return chromedp.Run(ctx, chromedp.FullScreenshot(100)) // a PNG
+	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
 }
