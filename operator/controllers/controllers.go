@@ -17,7 +17,7 @@ import (
 // Setup adds every controller to the manager.
 func Setup(m manager.Manager, o options.Options, l *evidence.Loop, set *metrics.Set) error {
 	return errors.Join(
-		policy.Setup(m, o.Evidence.DurationEdges, set),
+		policy.Setup(m, o.Evidence.DurationEdges, l, set),
 		service.Setup(m, set),
 		shift.Setup(m, shift.Settings{
 			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,

@@ -55,7 +55,7 @@ type Loop struct {
 	log             logr.Logger
 	metrics         *metrics.Set
 	sources         map[string]*source
-	events          chan event.GenericEvent
+	events, changes chan event.GenericEvent
 
 	mu       sync.Mutex
 	releases map[types.NamespacedName]*release
@@ -70,6 +70,7 @@ func New(s Settings) (*Loop, error) {
 		slice: s.Slice, backfill: s.Backfill, clock: s.Clock, log: s.Log, metrics: s.Metrics,
 		sources:  map[string]*source{},
 		events:   make(chan event.GenericEvent, eventBuffer),
+		changes:  make(chan event.GenericEvent, 1),
 		releases: map[types.NamespacedName]*release{},
 		refused:  map[types.NamespacedName]refusal{},
 		suspects: map[types.NamespacedName]*suspect{},

@@ -180,20 +180,3 @@ func (s *source) noteUnusable(answers []counting.Answer) {
 		}
 	}
 }
-
-// setState notes the state of a source, and whether it answers. A change is logged, and wakes all shifts that are counted there.
-func (l *Loop) setState(ctx context.Context, s *source, c currency, silent bool) {
-	l.mu.Lock()
-	before, same := s.state, s.state.reason == c.reason && s.silent == silent
-	s.state, s.silent, s.lastAsked = c, silent, l.clock.Now()
-	l.mu.Unlock()
-	if same {
-		return
-	}
-	l.log.Info("Source changed state", "source", s.Name, "state", c.reason, "before", before.reason, "message", c.message)
-	var woken []types.NamespacedName
-	for _, x := range l.tracked(s).releases {
-		woken = append(woken, x.key)
-	}
-	l.wake(ctx, woken)
-}

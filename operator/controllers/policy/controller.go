@@ -7,17 +7,23 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/counting"
 	table "github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/policy"
 )
@@ -25,21 +31,38 @@ import (
 // reconciler carries out passes.
 type reconciler struct {
 	edges    []time.Duration
+	answers  func() (metav1.ConditionStatus, counting.Trouble)
 	metrics  *metrics.Set
 	client   client.Client
 	recorder events.EventRecorder
 }
 
-// Setup adds the controller to the manager. Edges are those of the mesh's histogram of durations, rising. The Set is told which policies there
-// are.
-func Setup(m manager.Manager, edges []time.Duration, set *metrics.Set) error {
+// Setup adds the controller to the manager. Edges are those of the mesh's histogram of durations, rising. The Loop says whether the source
+// answers. The Set is told which policies there are.
+func Setup(m manager.Manager, edges []time.Duration, l *evidence.Loop, set *metrics.Set) error {
+	r := &reconciler{edges: edges, answers: l.Answers, metrics: set, client: m.GetClient(), recorder: m.GetEventRecorder("stagger")}
 	err := builder.ControllerManagedBy(m).Named("policy").
 		For(&v1alpha1.ShiftPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Complete(&reconciler{edges: edges, metrics: set, client: m.GetClient(), recorder: m.GetEventRecorder("stagger")})
+		WatchesRawSource(source.Channel(l.Changes(), handler.EnqueueRequestsFromMapFunc(r.all))).
+		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the policy controller: %w", err)
 	}
 	return nil
+}
+
+// all are the requests for every policy: whether the source answers is said by each of them. There are few.
+func (r *reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+	var policies v1alpha1.ShiftPolicyList
+	if err := r.client.List(ctx, &policies, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the policies failed") // the caches answer; they do not fail once they are filled
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(policies.Items))
+	for i := range policies.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&policies.Items[i])})
+	}
+	return requests
 }
 
 // Reconcile is one pass over one ShiftPolicy.
@@ -54,7 +77,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	r.metrics.Add(table.ReleasesStarted, 0, p.Name) // there before the first release by it
 	problem := policy.Contradiction(p.Spec, r.edges)
 	after := p.DeepCopy()
-	after.Status = status(p, problem)
+	answers, said := r.answers()
+	after.Status = status(p, problem, answers, said)
 	if equality.Semantic.DeepEqual(p.Status, after.Status) {
 		return reconcile.Result{}, nil
 	}
@@ -63,7 +87,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, fmt.Errorf("writing the status of ShiftPolicy %s: %w", p.Name, err)
 	}
 	log.FromContext(ctx).V(1).Info("Policy looked at", "accepted", problem == "", "message", problem)
-	if problem != "" {
+	if said := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAccepted); problem != "" && (said == nil || said.Message != problem) {
 		r.recorder.Eventf(p, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonInvalid), "Accept", "%s", problem)
 	}
 	return reconcile.Result{}, nil

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 // sound is a plan that can be followed, changed as a case wants it.
@@ -35,6 +36,12 @@ type world struct {
 	client   client.Client
 	recorder *events.FakeRecorder
 	writes   int
+	status   metav1.ConditionStatus // whether the source answers, and what is said of it
+	said     counting.Trouble
+}
+
+func (w *world) reconciler() *reconciler {
+	return &reconciler{client: w.client, recorder: w.recorder, answers: func() (metav1.ConditionStatus, counting.Trouble) { return w.status, w.said }}
 }
 
 func newWorld(t *testing.T, p *v1alpha1.ShiftPolicy) *world {
@@ -43,7 +50,7 @@ func newWorld(t *testing.T, p *v1alpha1.ShiftPolicy) *world {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{recorder: events.NewFakeRecorder(16)}
+	w := &world{recorder: events.NewFakeRecorder(16), status: metav1.ConditionTrue, said: counting.Trouble{Reason: v1alpha1.ReasonCurrent, Message: "it answers"}}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(p).WithStatusSubresource(p).WithInterceptorFuncs(interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			w.writes++
@@ -56,7 +63,7 @@ func newWorld(t *testing.T, p *v1alpha1.ShiftPolicy) *world {
 // pass returns the policy after a pass over it.
 func (w *world) pass(t *testing.T, name string) *v1alpha1.ShiftPolicy {
 	t.Helper()
-	r := &reconciler{client: w.client, recorder: w.recorder}
+	r := w.reconciler()
 	key := types.NamespacedName{Name: name}
 	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
 		t.Fatalf("a pass failed: %v", err)
@@ -80,7 +87,7 @@ func TestStatusFollowsThePlan(t *testing.T) {
 	p := &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine", Generation: 1}, Spec: sound(func(s *v1alpha1.ShiftPolicySpec) { s.Steps = s.Steps[:1] })}
 	w := newWorld(t, p)
 	got := w.pass(t, "mine")
-	if diff := cmp.Diff(map[string]string{"Accepted": "False Invalid", "Ready": "False Invalid", "Stalled": "True Invalid"}, verdicts(got)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"Accepted": "False Invalid", "Ready": "False Invalid", "Stalled": "True Invalid", "SourceAnswers": "True Current"}, verdicts(got)); diff != "" {
 		t.Errorf("a plan that ends at 1%% (-want +got):\n%s", diff)
 	}
 	if len(w.recorder.Events) != 1 {
@@ -96,7 +103,7 @@ func TestStatusFollowsThePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	got = w.pass(t, "mine")
-	if diff := cmp.Diff(map[string]string{"Accepted": "True Accepted", "Ready": "True Accepted"}, verdicts(got)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"Accepted": "True Accepted", "Ready": "True Accepted", "SourceAnswers": "True Current"}, verdicts(got)); diff != "" {
 		t.Errorf("a sound plan (-want +got):\n%s", diff)
 	}
 	ready := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.ConditionReady)
@@ -107,8 +114,47 @@ func TestStatusFollowsThePlan(t *testing.T) {
 
 func TestAPolicyThatIsGoneIsNoError(t *testing.T) {
 	w := newWorld(t, &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "other"}})
-	r := &reconciler{client: w.client, recorder: w.recorder}
+	r := w.reconciler()
 	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Name: "mine"}}); err != nil {
 		t.Errorf("a pass over a policy that is gone failed: %v", err)
+	}
+}
+
+// Each policy says whether the source answers; that is written when it changes, and a plan that contradicts itself is not told of again.
+func TestStatusFollowsTheSource(t *testing.T) {
+	p := &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine", Generation: 1}, Spec: sound(func(s *v1alpha1.ShiftPolicySpec) { s.Steps = s.Steps[:1] })}
+	w := newWorld(t, p)
+	for i, step := range []struct {
+		status metav1.ConditionStatus
+		said   counting.Trouble
+	}{
+		{metav1.ConditionUnknown, counting.Trouble{Reason: v1alpha1.ReasonPending, Message: "not asked"}},
+		{metav1.ConditionTrue, counting.Trouble{Reason: v1alpha1.ReasonCurrent, Message: "it answers"}},
+		{metav1.ConditionFalse, counting.Trouble{Reason: v1alpha1.ReasonPrometheusUnreachable, Message: "no route to host"}},
+	} {
+		w.status, w.said = step.status, step.said
+		w.pass(t, "mine")
+		c := meta.FindStatusCondition(w.pass(t, "mine").Status.Conditions, v1alpha1.ConditionSourceAnswers)
+		if c == nil || c.Status != step.status || c.Reason != string(step.said.Reason) || c.Message != step.said.Message {
+			t.Errorf("got %+v, want %+v", c, step)
+		}
+		if w.writes != i+1 {
+			t.Errorf("%d writes after %d changes", w.writes, i+1)
+		}
+	}
+	if len(w.recorder.Events) != 1 {
+		t.Errorf("%d events of one contradiction, want 1", len(w.recorder.Events))
+	}
+}
+
+func TestTheSourceConcernsEveryPolicy(t *testing.T) {
+	w := newWorld(t, &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine"}})
+	if err := w.client.Create(t.Context(), &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "other"}}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.reconciler().all(t.Context(), nil)
+	want := []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "mine"}}, {NamespacedName: types.NamespacedName{Name: "other"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -1,4 +1,5 @@
-// Package policy says in the status of each ShiftPolicy whether releases can go by it.
+// Package policy says in the status of each ShiftPolicy whether releases can go by it, and whether the source that they would be counted at
+// answers the operator (SourceAnswers): nobody but the operator can tell what is reachable from where it runs.
 //
 //	plan                  Accepted and Ready   Stalled
 //	can be followed       both True            absent

@@ -25,6 +25,9 @@ const (
 	ConditionEvidenceCurrent = "EvidenceCurrent"
 	// ConditionAccepted, of a ShiftPolicy, is False when the plan contradicts itself.
 	ConditionAccepted = "Accepted"
+	// ConditionSourceAnswers, of a ShiftPolicy, is True while the source of counts answers the operator; False, with what it said instead,
+	// since it does not; Unknown until an operator that has just started to work has asked it. It is as true as the operator is alive.
+	ConditionSourceAnswers = "SourceAnswers"
 )
 
 // Reasons of Ready.

@@ -24,6 +24,7 @@ type Duration string
 // +kubebuilder:printcolumn:name="First",type=string,JSONPath=`.spec.steps[0].weight`
 // +kubebuilder:printcolumn:name="Pace",type=string,JSONPath=`.spec.pace.type`
 // +kubebuilder:printcolumn:name="Tolerance",type=string,JSONPath=`.spec.tolerance`
+// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.status.conditions[?(@.type=="SourceAnswers")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ShiftPolicy struct {
 	metav1.TypeMeta `json:",inline"`
@@ -292,7 +293,7 @@ type ShiftPolicyStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of; -1 before the first look.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready and Accepted.
+	// conditions are Ready, Accepted and SourceAnswers; Stalled when the plan contradicts itself.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
