@@ -31,6 +31,9 @@ type world struct {
 	unproven  bool
 	answers   map[string]string // by a part of the query
 	silent    bool
+	html      bool
+	renewed   time.Duration // how long ago the leader renewed its Lease
+	source    string        // the policies' condition SourceAnswers
 }
 
 const istiod = `
@@ -51,11 +54,21 @@ apiVersion: stagger.dev/v1alpha1
 kind: TrafficShift
 metadata: {name: checkout, namespace: shop}
 status: {conditions: [{type: EvidenceCurrent, status: "True", reason: Current, message: fresh}]}
+---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: stagger, namespace: tools}
+spec: {holderIdentity: stagger-5d9c-x2x4q_8f6e, leaseDurationSeconds: 15, renewTime: "RENEWED"}
+---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: another, namespace: tools}
+spec: {holderIdentity: another-1_2, leaseDurationSeconds: 15}
 `
 
 // whole is a world where nothing is missing.
 func whole() *world {
-	w := &world{version: "v1.37.2", objects: istiod + "---" + installed, served: map[string][]string{
+	w := &world{version: "v1.37.2", renewed: 2 * time.Second, source: `"True", reason: Current, message: it answers`, objects: istiod + "---" + installed, served: map[string][]string{
 		"admissionregistration.k8s.io/v1": {"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"},
 		"networking.istio.io/v1":          {"virtualservices", "destinationrules"},
 		"stagger.dev/v1alpha1":            {"trafficshifts", "trafficshifts/status", "shiftpolicies", "shiftpolicies/status"},
@@ -92,6 +105,10 @@ func (w *world) prometheus(t *testing.T) string {
 			http.Error(out, "not now", http.StatusServiceUnavailable)
 			return
 		}
+		if w.html {
+			fmt.Fprint(out, "<html><body>Please log in</body></html>")
+			return
+		}
 		found := ""
 		for part, answer := range w.answers {
 			if strings.Contains(r.FormValue("query"), part) {
@@ -109,7 +126,8 @@ func (w *world) prometheus(t *testing.T) string {
 func (w *world) cluster(t *testing.T) string {
 	t.Helper()
 	s := clitest.NewStore(t, "")
-	for document := range strings.SplitSeq(w.objects, "---") {
+	objects := strings.ReplaceAll(w.objects, "RENEWED", clitest.Now.Add(-w.renewed).UTC().Format(metav1.RFC3339Micro))
+	for document := range strings.SplitSeq(objects, "---") {
 		o := object(t, document)
 		group := "/apis/" + o.GetAPIVersion() + "/namespaces/" + o.GetNamespace()
 		s.Put(group+"/"+strings.ToLower(o.GetKind())+"s", o)
@@ -124,7 +142,8 @@ apiVersion: stagger.dev/v1alpha1
 kind: ShiftPolicy
 metadata: {name: %s}
 spec: {objectives: [{name: latency, indicator: Duration, threshold: 500ms, target: "99%%"}]}
-`, name)))
+status: {conditions: [{type: SourceAnswers, status: %s}]}
+`, name, w.source)))
 	}
 	s.Handled = w.handle
 	return s.Kubeconfig()
@@ -226,22 +245,43 @@ func TestWhatIsMissingIsFoundAndSaid(t *testing.T) {
 		"policies not in force":   {func(w *world) { w.unproven = true }, "policies in force", check.ResultMissing, "without the name"},
 		"a right":                 {func(w *world) { w.denied = "virtualservices" }, "the operator's rights", check.ResultMissing, "may not patch virtualservices.networking.istio.io"},
 		"nobody may see policies": {func(w *world) { w.forbidden = "mutatingadmissionpolicies/" }, "admission policies", check.ResultUnknown, "an administrator"},
-		"Prometheus of the cluster": {func(w *world) {
-			w.objects = strings.ReplaceAll(w.objects, `"True", reason: Current, message: fresh`, `"False", reason: PrometheusUnreachable, message: no route to host`)
-		}, "counts, by the operator", check.ResultMissing, "no route to host"},
-		"Prometheus":          {func(w *world) { w.silent = true }, "Prometheus", check.ResultMissing, "it answers"},
-		"no requests":         {answer("count by (reporter)", ""), "istio_requests_total", check.ResultMissing, "scrape the proxies"},
-		"no callers":          {answer("count by (reporter)", series(map[string]string{"destination": "3", "waypoint": "1"}, "reporter")), "istio_requests_total", check.ResultMissing, "only destination, waypoint"},
-		"no reporter":         {answer("count by (reporter)", single("7")), "istio_requests_total", check.ResultMissing, "only (none)"},
-		"no code":             {answer(`response_code=""`, single("4")), "labels of requests", check.ResultMissing, "response_code on 4 series"},
-		"no name":             {answer(`destination_service_name=""`, single("4")), "labels of requests", check.ResultMissing, "destination_service_name on 4 series"},
-		"gRPC without status": {answer(`grpc_response_status=""`, single("2")), "protocols", check.ResultMissing, "2 series of gRPC"},
-		"a long interval":     {answer("300 / count_over_time", single("60")), "scrape interval", check.ResultWarning, "the longest is 1m0s"},
-		"an unknown interval": {answer("300 / count_over_time", ""), "scrape interval", check.ResultUnknown, "look again later"},
-		"late samples":        {answer("timestamp(up)", single(fmt.Sprint(clitest.Now.Add(-time.Minute).Unix()))), "lag and clocks", check.ResultWarning, "1m0s old"},
-		"clocks that differ":  {answer("timestamp(up)", single(fmt.Sprint(clitest.Now.Add(time.Minute).Unix()))), "lag and clocks", check.ResultWarning, "in the future"},
-		"no durations":        {answer("group by (le)", ""), "edges of durations", check.ResultWarning, "Duration alone"},
-		"no edge":             {answer("group by (le)", series(map[string]string{"250": "1", "1000": "1"}, "le")), "edges of durations", check.ResultMissing, "standard: threshold 500ms is no edge"},
+		"Prometheus of the cluster": {func(w *world) { w.source = `"False", reason: PrometheusUnreachable, message: no route to host` },
+			"counts, by the operator", check.ResultMissing, "no route to host"},
+		"a source that was not asked": {func(w *world) { w.source = `"Unknown", reason: Pending, message: not asked` },
+			"counts, by the operator", check.ResultUnknown, "look again in a minute"},
+		"counts that are late": {func(w *world) {
+			w.objects = strings.ReplaceAll(w.objects, `"True", reason: Current, message: fresh`, `"False", reason: Stale, message: they end a minute ago`)
+		}, "counts, by the operator", check.ResultWarning, "shop/checkout: they end a minute ago"},
+		"no leader any more":        {func(w *world) { w.renewed = time.Minute }, "leader", check.ResultMissing, "stagger-5d9c-x2x4q was it, and has not renewed its Lease of 15s for 1m0s"},
+		"the word of a dead leader": {func(w *world) { w.renewed = time.Minute }, "counts, by the operator", check.ResultUnknown, "no operator works"},
+		"the word of no replica": {func(w *world) {
+			w.objects = strings.ReplaceAll(w.objects, "availableReplicas: 2", "availableReplicas: 0")
+		}, "counts, by the operator", check.ResultUnknown, "no operator works"},
+		"a Lease that was given back": {func(w *world) {
+			w.objects = strings.ReplaceAll(w.objects, "holderIdentity: stagger-5d9c-x2x4q_8f6e", `holderIdentity: ""`)
+		}, "leader", check.ResultMissing, "no replica has taken its place"},
+		"no Lease": {func(w *world) {
+			w.objects = strings.ReplaceAll(strings.ReplaceAll(w.objects, "{name: stagger, namespace: tools}", "{name: other, namespace: tools}"), "stagger-5d9c", "other-5d9c")
+		}, "leader", check.ResultMissing, "none of them works"},
+		"no Lease of a single replica": {func(w *world) {
+			w.objects = strings.ReplaceAll(strings.ReplaceAll(w.objects, "{name: stagger, namespace: tools}", "{name: other, namespace: tools}"), "stagger-5d9c", "other-5d9c")
+			w.objects = strings.ReplaceAll(strings.ReplaceAll(w.objects, "replicas: 2", "replicas: 1"), "availableReplicas: 2", "availableReplicas: 1")
+		}, "leader", check.ResultUnknown, "leaderElection.enabled: false"},
+		"nobody may see Leases":            {func(w *world) { w.forbidden = "leases" }, "leader", check.ResultUnknown, "an administrator"},
+		"a Prometheus that answers a page": {func(w *world) { w.html = true }, "Prometheus", check.ResultMissing, "it answers"},
+		"Prometheus":                       {func(w *world) { w.silent = true }, "Prometheus", check.ResultMissing, "it answers"},
+		"no requests":                      {answer("count by (reporter)", ""), "istio_requests_total", check.ResultMissing, "scrape the proxies"},
+		"no callers":                       {answer("count by (reporter)", series(map[string]string{"destination": "3", "waypoint": "1"}, "reporter")), "istio_requests_total", check.ResultMissing, "only destination, waypoint"},
+		"no reporter":                      {answer("count by (reporter)", single("7")), "istio_requests_total", check.ResultMissing, "only (none)"},
+		"no code":                          {answer(`response_code=""`, single("4")), "labels of requests", check.ResultMissing, "response_code on 4 series"},
+		"no name":                          {answer(`destination_service_name=""`, single("4")), "labels of requests", check.ResultMissing, "destination_service_name on 4 series"},
+		"gRPC without status":              {answer(`grpc_response_status=""`, single("2")), "protocols", check.ResultMissing, "2 series of gRPC"},
+		"a long interval":                  {answer("300 / count_over_time", single("60")), "scrape interval", check.ResultWarning, "the longest is 1m0s"},
+		"an unknown interval":              {answer("300 / count_over_time", ""), "scrape interval", check.ResultUnknown, "look again later"},
+		"late samples":                     {answer("timestamp(up)", single(fmt.Sprint(clitest.Now.Add(-time.Minute).Unix()))), "lag and clocks", check.ResultWarning, "1m0s old"},
+		"clocks that differ":               {answer("timestamp(up)", single(fmt.Sprint(clitest.Now.Add(time.Minute).Unix()))), "lag and clocks", check.ResultWarning, "in the future"},
+		"no durations":                     {answer("group by (le)", ""), "edges of durations", check.ResultWarning, "Duration alone"},
+		"no edge":                          {answer("group by (le)", series(map[string]string{"250": "1", "1000": "1"}, "le")), "edges of durations", check.ResultMissing, "standard: threshold 500ms is no edge"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := whole()
@@ -258,7 +298,8 @@ func TestWhatIsMissingIsFoundAndSaid(t *testing.T) {
 			if f := found[i]; f.Result != c.result || !strings.Contains(f.Found+" "+f.Do, c.says) {
 				t.Errorf("got %+v, want %s and %q", f, c.result, c.says)
 			}
-			if want := map[bool]int{true: cli.ExitError, false: cli.ExitOK}[c.result == check.ResultMissing]; code != want {
+			missing := slices.ContainsFunc(found, func(f check.Finding) bool { return f.Result == check.ResultMissing })
+			if want := map[bool]int{true: cli.ExitError, false: cli.ExitOK}[missing]; code != want {
 				t.Errorf("exit code %d, want %d: %s", code, want, out)
 			}
 		})

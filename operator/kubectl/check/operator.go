@@ -35,7 +35,7 @@ func rights() []string {
 // installed looks at what was installed.
 func (k *check) installed(ctx context.Context) {
 	there := k.crds()
-	accounts := k.operators(ctx)
+	accounts, works := k.operators(ctx)
 	if !there {
 		return // the rest is of no use yet
 	}
@@ -43,22 +43,20 @@ func (k *check) installed(ctx context.Context) {
 	for _, account := range accounts {
 		k.rights(ctx, account)
 	}
-	k.shiftPolicies(ctx)
-	k.counts(ctx)
+	k.counts(ctx, k.shiftPolicies(ctx), works)
 }
 
-// operators looks at the operator's Deployments, and returns their user names.
-func (k *check) operators(ctx context.Context) []string {
+// operators looks at the operator's Deployments, and returns their user names, and whether nothing speaks against one of them being at work.
+func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
 	list, err := k.cluster.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
 	if err != nil {
 		k.unknown(operatorCheck, err)
-		return nil
+		return nil, false
 	}
 	if len(list.Items) == 0 {
 		k.add(ResultMissing, operatorCheck, "there is no Deployment with the label "+operatorLabel, "install Stagger: manifests/docs/install.md")
-		return nil
+		return nil, false
 	}
-	var accounts []string
 	for _, d := range list.Items {
 		available, _, _ := unstructured.NestedInt64(d.Object, "status", "availableReplicas")
 		wanted, _, _ := unstructured.NestedInt64(d.Object, "spec", "replicas")
@@ -74,11 +72,14 @@ func (k *check) operators(ctx context.Context) []string {
 		default:
 			k.add(ResultOK, operatorCheck, found, "")
 		}
+		if available > 0 {
+			works = k.leader(ctx, d, wanted) || works
+		}
 	}
 	if len(list.Items) > 1 {
 		k.add(ResultMissing, operatorCheck, fmt.Sprintf("there are %d of them, and each would release", len(list.Items)), "keep one of them; replicas of one Deployment take turns")
 	}
-	return accounts
+	return accounts, works
 }
 
 // rights asks the API server whether the operator may do in the namespace what a release needs.
@@ -113,12 +114,12 @@ func (k *check) rights(ctx context.Context, user string) {
 	k.add(ResultOK, rightsCheck, fmt.Sprintf("%s may release in namespace %s", user, k.cluster.Namespace), "")
 }
 
-// shiftPolicies looks at whether there is a policy that releases can go by.
-func (k *check) shiftPolicies(ctx context.Context) {
+// shiftPolicies looks at whether there is a policy that releases can go by, and returns all.
+func (k *check) shiftPolicies(ctx context.Context) []unstructured.Unstructured {
 	list, err := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		k.unknown(shiftPolicies, err)
-		return
+		return nil
 	}
 	var good, bad []string
 	for _, p := range list.Items {
@@ -136,6 +137,7 @@ func (k *check) shiftPolicies(ctx context.Context) {
 	default:
 		k.add(ResultOK, shiftPolicies, strings.Join(good, ", "), "")
 	}
+	return list.Items
 }
 
 // condition reads a condition of an object; nil where it has none.
@@ -154,8 +156,26 @@ func condition(o unstructured.Unstructured, kind string) *metav1.Condition {
 	return meta.FindStatusCondition(conditions, kind)
 }
 
-// counts looks at what the operator itself says of its source: the only one who knows whether it can be reached from where it runs.
-func (k *check) counts(ctx context.Context) {
+// counts looks at what the operator itself says of its source: the only one who knows whether it can be reached from where it runs. What was
+// said by an operator that does not work any more is no news.
+func (k *check) counts(ctx context.Context, policies []unstructured.Unstructured, works bool) {
+	if !works {
+		k.add(ResultUnknown, sourceCheck, "no operator works that could say", "mend the operator first")
+		return
+	}
+	said := false
+	for _, p := range policies {
+		c := condition(p, v1alpha1.ConditionSourceAnswers)
+		if c != nil && c.Status == metav1.ConditionFalse {
+			k.add(ResultMissing, sourceCheck, c.Message, "mend config.sources of the chart, or let the network policy of the operator's namespace through")
+			return
+		}
+		said = said || c != nil && c.Status == metav1.ConditionTrue
+	}
+	if !said {
+		k.add(ResultUnknown, sourceCheck, "the operator has not said yet in a ShiftPolicy whether its source answers", "look again in a minute; there must be a ShiftPolicy")
+		return
+	}
 	shifts := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("trafficshifts"))
 	list, err := shifts.List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
@@ -165,24 +185,16 @@ func (k *check) counts(ctx context.Context) {
 		k.unknown(sourceCheck, err)
 		return
 	}
-	current := 0
+	found := "its source answers; nothing is being released"
 	for _, s := range list.Items {
-		c := condition(s, v1alpha1.ConditionEvidenceCurrent)
-		switch {
-		case c == nil:
+		switch c := condition(s, v1alpha1.ConditionEvidenceCurrent); {
+		case c == nil || c.Status == metav1.ConditionUnknown:
 		case c.Status == metav1.ConditionTrue:
-			current++
-		case c.Reason == string(v1alpha1.ReasonPrometheusUnreachable):
-			k.add(ResultMissing, sourceCheck, c.Message, "mend config.sources of the chart, or let the network policy of the operator's namespace through")
-			return
+			found = "its source answers, and the counts of what is released are fresh"
 		default:
-			k.add(ResultWarning, sourceCheck, fmt.Sprintf("%s/%s: %s", s.GetNamespace(), s.GetName(), c.Message), "see kubectl stagger why")
+			k.add(ResultWarning, sourceCheck, fmt.Sprintf("its source answers, but %s/%s: %s", s.GetNamespace(), s.GetName(), c.Message), "see kubectl stagger why")
 			return
 		}
 	}
-	if current == 0 {
-		k.add(ResultUnknown, sourceCheck, "nothing is being released, so the operator asks for no counts", "look again while a release runs")
-		return
-	}
-	k.add(ResultOK, sourceCheck, fmt.Sprintf("fresh, of %d Services", current), "")
+	k.add(ResultOK, sourceCheck, found, "")
 }
