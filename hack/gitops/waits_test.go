@@ -152,16 +152,16 @@ func kstatus(t *testing.T, o *unstructured.Unstructured) string {
 	return r.Status.String()
 }
 
-// readme is the block of code in manifests/README.md that begins so.
-func readme(t *testing.T, language, begins string) string {
+// page is the block of code in manifests/docs/how-to/gitops.md that begins so.
+func page(t *testing.T, language, begins string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "manifests", "README.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "manifests", "docs", "how-to", "gitops.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?s)```" + language + "\n(" + regexp.QuoteMeta(begins) + ".*?)```").FindSubmatch(text)
 	if block == nil {
-		t.Fatalf("the README has no %s that begins with %q", language, begins)
+		t.Fatalf("the page has no %s that begins with %q", language, begins)
 	}
 	return string(block[1])
 }
@@ -171,7 +171,7 @@ func exprs(t *testing.T) func(*testing.T, *unstructured.Unstructured) string {
 	var set struct {
 		HealthCheckExprs []kustomize.CustomHealthCheck `json:"healthCheckExprs"`
 	}
-	if err := yaml.UnmarshalStrict([]byte(readme(t, "yaml", "healthCheckExprs:")), &set); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(page(t, "yaml", "healthCheckExprs:")), &set); err != nil {
 		t.Fatal(err)
 	}
 	of := set.HealthCheckExprs[0]
@@ -207,7 +207,7 @@ func argo(t *testing.T, o *unstructured.Unstructured) string {
 // argoLua runs the script as Argo CD does: the object is obj, and a table with a status comes back.
 func argoLua(t *testing.T) func(*testing.T, *unstructured.Unstructured) string {
 	t.Helper()
-	script := readme(t, "lua", "local hs")
+	script := page(t, "lua", "local hs")
 	return func(t *testing.T, o *unstructured.Unstructured) string {
 		t.Helper()
 		l := lua.NewState()

@@ -95,8 +95,8 @@ log: {level: debug, format: text}
 	}
 }
 
-func TestTheSourcesOfTheReadmeAreUnderstood(t *testing.T) {
-	text, err := os.ReadFile("../../manifests/README.md")
+func TestTheSourcesInTheDocsAreUnderstood(t *testing.T) {
+	text, err := os.ReadFile("../../manifests/docs/install/prometheus.md")
 	if err != nil {
 		t.Fatal(err)
 	}

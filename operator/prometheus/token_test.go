@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/common/config"
 )
 
-// TestATokenIsAskedForAsCloudsWantIt looks at what the settings in manifests/README.md send: an application's secret to Microsoft, and a
+// TestATokenIsAskedForAsCloudsWantIt looks at what the settings in manifests/docs/install/prometheus.md send: an application's secret to Microsoft, and a
 // signed assertion to Google.
 func TestATokenIsAskedForAsCloudsWantIt(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
