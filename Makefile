@@ -17,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e matrix peers bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,13 +46,13 @@ mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, no
 	$(COMPILE) -C hack/localmesh build -trimpath -o $(CURDIR)/bin/localmesh .
 	bin/localmesh build
 
-generate: ## CRDs, deepcopy, RBAC, the reference of the metrics, the dashboards, the schema of the chart's values and manifests/kustomize from their sources
+generate: ## CRDs, deepcopy, RBAC, the dashboards, the schema of the chart's values, the reference in manifests/docs and manifests/kustomize from their sources
 	$(call say,generating)
 	hack/generate.sh
 
 test: ## Everything: what CI runs
 	$(call say,1 of 6: lint) && $(MAKE) lint
-	$(call say,2 of 6: generated files) && $(MAKE) verify
+	$(call say,2 of 6: generated files; the documentation) && $(MAKE) verify docs
 	$(call say,3 of 6: units and scenarios with the race detector) && $(MAKE) race
 	$(call say,4 of 6: the image; the plugin by krew; the counting expressions on Prometheus) && $(MAKE) packaging-test krew mesh promtool
 	$(call say,5 of 6: the mesh itself; what GitOps tools think of a release; the dashboards) && $(MAKE) mesh-test gitops dashboards
@@ -76,6 +76,9 @@ lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
 
 verify: ## Fail when generated files have drifted
 	hack/verify.sh
+
+docs: ## The site of the documentation, into bin/docs/site; fails on a link that leads nowhere
+	hack/docs.sh
 
 promtool: ## The counting expressions and the alerts on Prometheus's own engine
 	hack/promtool.sh

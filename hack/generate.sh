@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates below a root, this repository or the folder given: the CRDs, the operator's roles and the deepcopies, the reference of the
-# metrics, the dashboards, the schema of the chart's values, and manifests/kustomize from the chart.
+# Generates below a root, this repository or the folder given: the CRDs, the operator's roles and the deepcopies, the dashboards, the schema
+# of the chart's values, the reference in manifests/docs, and manifests/kustomize from the chart.
 set -eu
 cd "$(dirname "$0")/.."
 root=${1:-.}
@@ -8,12 +8,14 @@ gen() { go tool -modfile=hack/tools/go.mod controller-gen "$@"; }
 gen object paths=./pkg/apis/... output:object:dir="$root/pkg/apis/stagger/v1alpha1"
 gen crd paths=./pkg/apis/... output:crd:dir="$root/manifests/crd"
 gen rbac:roleName=stagger paths=./operator/controllers output:rbac:dir="$root/manifests/rbac"
-mkdir -p "$root/manifests/docs/reference" "$root/manifests/monitoring/dashboards"
-go run ./hack/metricsdoc >"$root/manifests/docs/reference/metrics.md"
+mkdir -p "$root/manifests/docs/reference" "$root/manifests/monitoring/dashboards" "$root/manifests/chart" "$root/manifests/kustomize"
 go -C hack/dashboards run . "$(realpath "$root")/manifests/monitoring/dashboards"
-
-mkdir -p "$root/manifests/chart" "$root/manifests/kustomize"
 go run ./hack/schema >"$root/manifests/chart/values.schema.json"
+go run ./hack/docs "$root"
+talk=$(mktemp)
+go tool -modfile=hack/tools/go.mod crd-ref-docs --log-level=ERROR --source-path=pkg/apis --config=hack/docs/api.yaml \
+	--renderer=markdown --output-path="$root/manifests/docs/reference/api.md" >"$talk" 2>&1 || { cat "$talk" >&2; exit 1; }
+rm "$talk"
 
 # The chart with its default values. kustomize names the ConfigMap by its content, so the checksum is left out, and the file taken out of it.
 render() {

@@ -20,7 +20,7 @@ import (
 
 // Main runs the plugin with the arguments after its name and returns its exit code. Errors are one sentence on the standard error.
 func Main(ctx context.Context, args []string, env cli.Env) int {
-	root := newRoot(env)
+	root := NewRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var end cli.ExitStatus
@@ -38,7 +38,8 @@ func Main(ctx context.Context, args []string, env cli.Env) int {
 	return cli.ExitError
 }
 
-func newRoot(env cli.Env) *cobra.Command {
+// NewRoot returns the plugin's command with all of its verbs, as it is run and as its reference is made from it.
+func NewRoot(env cli.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kubectl-stagger",
 		Short:         "See and steer staggered releases",

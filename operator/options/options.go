@@ -67,8 +67,9 @@ type Source struct {
 	Parameters map[string]string `yaml:"parameters"`
 	// Jobs are the scrape jobs whose metrics are counted; empty: all, which costs Prometheus some work.
 	Jobs []string `yaml:"jobs"`
-	// Lag and ScrapeInterval are evidence.lag and evidence.scrapeInterval of this source alone.
-	Lag            time.Duration `yaml:"lag"`
+	// Lag is evidence.lag of this source alone.
+	Lag time.Duration `yaml:"lag"`
+	// ScrapeInterval is evidence.scrapeInterval of this source alone.
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
 	// SigV4 signs the questions for Amazon Managed Service for Prometheus, by the settings of Prometheus's own sigv4: region, access_key,
 	// secret_key, profile, role_arn and others; nil: they are not signed.
@@ -88,11 +89,13 @@ func (s *Source) UnmarshalYAML(unmarshal func(any) error) error {
 type Evidence struct {
 	// Slice is how often is counted.
 	Slice time.Duration `yaml:"slice"`
-	// FastTick and SlowTick are the least lengths of the evidence ticks.
+	// FastTick is the least length of the evidence ticks that find gross faults soon.
 	FastTick time.Duration `yaml:"fastTick"`
+	// SlowTick is the least length of the evidence ticks that find small faults.
 	SlowTick time.Duration `yaml:"slowTick"`
-	// Lag is how far behind now is asked, ScrapeInterval the longest of the jobs with Istio's metrics; 0: measured.
-	Lag            time.Duration `yaml:"lag"`
+	// Lag is how far behind now is asked; 0: measured.
+	Lag time.Duration `yaml:"lag"`
+	// ScrapeInterval is the longest of the jobs with Istio's metrics; 0: measured.
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
 	// Backfill is how far back is counted what was missed.
 	Backfill time.Duration `yaml:"backfill"`
@@ -116,13 +119,15 @@ const (
 type LeaderElection struct {
 	// Enabled may be false where there is one replica only, as on a developer's machine.
 	Enabled bool `yaml:"enabled"`
-	// ID is the Lease's name, Namespace its namespace; empty: that of the operator's own pod.
-	ID        string `yaml:"id"`
+	// ID is the Lease's name.
+	ID string `yaml:"id"`
+	// Namespace is the Lease's; empty: that of the operator's own pod.
 	Namespace string `yaml:"namespace"`
-	// Lease is how long a leader that is gone keeps the others waiting, Renew how long a leader tries to stay one, Retry
-	// how often all try.
+	// Lease is how long a leader that is gone keeps the others waiting.
 	Lease time.Duration `yaml:"lease"`
+	// Renew is how long a leader tries to stay one.
 	Renew time.Duration `yaml:"renew"`
+	// Retry is how often all try.
 	Retry time.Duration `yaml:"retry"`
 }
 
@@ -166,9 +171,10 @@ const (
 
 // API limits calls to the API server.
 type API struct {
-	// QPS is how many calls are made in a second, Burst how many at once.
-	QPS   float32 `yaml:"qps"`
-	Burst int     `yaml:"burst"`
+	// QPS is how many calls are made in a second.
+	QPS float32 `yaml:"qps"`
+	// Burst is how many calls are made at once.
+	Burst int `yaml:"burst"`
 }
 
 // Log is what is logged, and how.
