@@ -19,5 +19,6 @@ fi
 rm -rf bin/docs
 mkdir -p bin/docs
 cp -R manifests/mkdocs.yml manifests/docs bin/docs
-NO_COLOR=1 "$tool/bin/zensical" build --strict --config-file bin/docs/mkdocs.yml >bin/docs/build.log 2>&1 || { cat bin/docs/build.log >&2; exit 1; }
+"$tool/bin/zensical" build --strict --config-file bin/docs/mkdocs.yml >bin/docs/build.log 2>&1 ||
+	{ sed 's/\x1b\[[0-9;]*m//g' bin/docs/build.log >&2; exit 1; }
 echo "the site is in bin/docs/site"
