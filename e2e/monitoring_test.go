@@ -33,7 +33,7 @@ func (s *story) toldWhileItRan() {
 	s.t.Helper()
 	for _, m := range metrics.Table() {
 		if slices.ContainsFunc(m.Labels, func(l metrics.Label) bool { return l.Name == "release_service" }) {
-			s.asks(fmt.Sprintf(`last_over_time(%s{release_namespace="$NS", release_service="checkout", namespace=%q, service="stagger-metrics"}[10m])`, m.Name, operatorNamespace))
+			s.asks(fmt.Sprintf(`last_over_time(%s{release_namespace="$NS", release_service="checkout", namespace="%s-$OP", service="stagger-metrics"}[10m])`, m.Name, operatorNamespace))
 		}
 	}
 	if bed.Scraped() == "" {
