@@ -19,6 +19,7 @@ func TestAReleaseHoldsWhilePrometheusIsGoneAndThenGoesOn(t *testing.T) {
 	s.spoil("--delay=1h")
 	back := time.Now().Add(outage)
 	held := s.blind("does not answer").Status.Release.Step
+	s.reads().follows("how-to/when-prometheus-is-down.md", "What it looks like")
 	s.within(2*outage, "the outage is over", func(x *v1alpha1.TrafficShift) bool {
 		if r := x.Status.Release; r.Step != held || r.Outcome != nil {
 			t.Fatalf("the release moved without counts: %s", describe(x))

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/stagger-dev/stagger/e2e/pages"
+)
+
+// docs is the folder of the pages.
+const docs = "../manifests/docs"
+
+const (
+	// typing is how long a command may take.
+	typing = 5 * time.Minute
+	// looks is how often a command that only looks is typed, once a second, until it shows what the page shows.
+	looks = 90
+)
+
+var (
+	// elsewhere are commands that are no story's business: building, and what runs beside, such as a port that is forwarded.
+	elsewhere = regexp.MustCompile(`^(make|install|git|export) |&$`)
+	// looking are commands that change nothing; they are typed until they show what the page shows.
+	looking = regexp.MustCompile(`^(curl|kubectl( -n \S+)? get|kubectl stagger( -n \S+)? (status|why|history|report|check)) `)
+)
+
+// reader types the commands of pages into a shell of its own, with the plugin and everything else as a user has it.
+type reader struct {
+	t   *testing.T
+	dir string // where the files of the pages are
+	env []string
+	// here says what is called otherwise here than on the pages, back what the pages call it.
+	here, back *strings.Replacer
+}
+
+// newReader is a reader in a namespace, which the pages call shop. Pairs are further words of the pages and what they are here.
+func newReader(t *testing.T, ns string, pairs ...string) *reader {
+	t.Helper()
+	r := &reader{t: t, dir: t.TempDir()}
+	kubeconfig := filepath.Join(r.dir, "kubeconfig")
+	if err := os.WriteFile(kubeconfig, []byte(kubectl(t, "config", "view", "--raw", "--minify", "--flatten")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kubectl(t, "--kubeconfig", kubeconfig, "config", "set-context", "--current", "--namespace="+ns)
+	r.env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+r.dir)
+	r.here = strings.NewReplacer(append(pairs, "http://127.0.0.1:9090", prometheus(), "-n shop", "-n "+ns, `namespace="shop"`, `namespace="`+ns+`"`,
+		"adopt checkout --policy standard", "adopt checkout --policy "+ns, "policy=standard", "policy="+ns)...)
+	r.back = strings.NewReplacer("policy "+ns, "policy standard", "ShiftPolicy "+ns, "ShiftPolicy standard", "policy="+ns, "policy=standard",
+		ns, "shop", prometheus(), "http://127.0.0.1:9090")
+	return r
+}
+
+// reads is a reader of pages about the story's Service.
+func (s *story) reads(pairs ...string) *reader {
+	s.t.Helper()
+	return newReader(s.t, s.ns, pairs...)
+}
+
+// follows types the commands of sections of a page, and checks what each says and how it ends.
+func (r *reader) follows(page string, headings ...string) {
+	r.t.Helper()
+	file := filepath.Join(docs, page)
+	sections, err := pages.Read(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range sections {
+		for name, text := range s.Files {
+			if err := os.WriteFile(filepath.Join(r.dir, name), []byte(r.here.Replace(text)), 0o600); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		if !slices.Contains(headings, s.Heading) {
+			continue
+		}
+		headings = slices.DeleteFunc(headings, func(h string) bool { return h == s.Heading })
+		for _, c := range s.Commands {
+			if !elsewhere.MatchString(c.Typed) {
+				r.command(file, c)
+			}
+		}
+	}
+	if len(headings) > 0 {
+		r.t.Fatalf("%s has no section %q", file, headings)
+	}
+}
+
+// command types a command; what only looks again and again, until it shows what the page shows.
+func (r *reader) command(file string, c pages.Command) {
+	r.t.Helper()
+	left := 1
+	if looking.MatchString(c.Typed) && len(c.Shown) > 0 {
+		left = looks
+	}
+	var said, differs string
+	err := wait.PollUntilContextCancel(r.t.Context(), time.Second, true, func(context.Context) (bool, error) {
+		said, differs = r.run(c)
+		left--
+		return differs == "" || left == 0, nil
+	})
+	if err != nil || differs != "" {
+		r.t.Errorf("%s:%d: $ %s\n%s %v\nin\n%s", file, c.Line, c.Typed, differs, err, said)
+		return
+	}
+	r.t.Logf("$ %s\n%s", c.Typed, said)
+}
+
+// run types a command once, and returns what it says, and how that differs from the page.
+func (r *reader) run(c pages.Command) (said, differs string) {
+	r.t.Helper()
+	ctx, stop := context.WithTimeout(r.t.Context(), typing)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "bash", "-c", r.here.Replace(c.Typed))
+	var out screen
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.env, &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	if c.Interrupted {
+		waitFor(r.t, "$ "+c.Typed+" says what the page shows", func() (bool, string) {
+			differs := pages.Differs(c.Shown, r.back.Replace(out.String()))
+			return differs == "", differs
+		})
+		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+			r.t.Errorf("interrupting %s: %v", c.Typed, err)
+		}
+	}
+	err := cmd.Wait()
+	said = r.back.Replace(out.String())
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited || ctx.Err() != nil {
+		r.t.Fatalf("$ %s: %v\n%s", c.Typed, errors.Join(err, ctx.Err()), said)
+	}
+	if got := cmd.ProcessState.ExitCode(); !c.Interrupted && got != c.Status {
+		return said, fmt.Sprintf("exit status %d, want %d", got, c.Status)
+	}
+	return said, pages.Differs(c.Shown, said)
+}
+
+// screen is what a command says, while it says it.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
