@@ -112,7 +112,7 @@ func (n *newcomer) settles(t *testing.T) {
 	t.Helper()
 	defer turn(t)()
 	n.story = &story{t: t, ns: newNamespace(t), api: adm.config}
-	n.quickPolicy()
+	n.hasPolicy()
 	if *peers != "" {
 		n.runs()
 	} else {

@@ -36,31 +36,33 @@ func TestAPlatformTeamInstallsUpgradesAndUninstallsStagger(t *testing.T) {
 		return
 	}
 	in := fromRegistry(t)
+	s := &story{t: t, ns: newNamespace(t), api: adm.config}
+	s.opens()
+	s.under("gateway", s.ns+".example.com")
+	if err := believed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := s.reads("oci://registry.example.com/charts/stagger", in.chart+" --plain-http --values "+in.values(), "stagger-system", platform.Namespace,
+		// The mesh's nodes have no image of the operator: that is what is found missing, as is looked at below.
+		"check -n shop --prometheus http://127.0.0.1:9090", "check -n "+s.ns+" --prometheus "+prometheus()+" || [ $? = 1 ]")
 	if found := checked(t, "default", false, "--pre"); found["Kubernetes"].Result != "ok" || found["Istio"].Result != "ok" {
 		t.Errorf("before the installation: %+v", found)
 	}
 	if found := checked(t, "default", false); found["CRDs"].Result != "missing" || found["operator"].Result != "missing" {
 		t.Errorf("nothing is installed, and check says %+v", found)
 	}
-	in.helm("install", "--create-namespace", "--wait", "--timeout", "2m")
+	r.follows("tutorials/first-release.md", "Look at what the cluster lacks", "Install")
 	if err := known(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := believed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	kubectl(t, "get", "shiftpolicies", "cautious", "standard", "fast")
+	asWritten := s.snapshot()
+	s.hasPolicy()
 	in.runs("e2e-install")
 	kubectl(t, "wait", "--for=condition=SourceAnswers", "--timeout=2m", "shiftpolicy/cautious", "shiftpolicy/standard") // before any release needs it
-
-	s := tell(t)
-	s.under("gateway", s.ns+".example.com")
-	asWritten := s.snapshot()
-	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/policy="+s.ns)
-	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+	s.newcomer(r)
 	s.before, s.began = s.snapshot(), time.Now()
-	s.push("1.1.0")
-	s.step(1, 1)
+	s.push("1.3.0")
+	s.step(3, 1)
 
 	for name, f := range checked(t, s.ns, false) {
 		want := "ok"
@@ -96,7 +98,7 @@ func TestAPlatformTeamInstallsUpgradesAndUninstallsStagger(t *testing.T) {
 	}
 	in.op.stop()
 	in.runs("e2e-install")
-	s.ended(1, v1alpha1.StatePromoted)
+	s.ended(3, v1alpha1.StatePromoted)
 	s.losesNothing()
 	s.restored()
 
@@ -128,9 +130,25 @@ func TestAPlatformTeamInstallsUpgradesAndUninstallsStagger(t *testing.T) {
 	if diff := asWritten.Diff(now); diff != "" {
 		t.Errorf("the team's objects, -as written +as left:\n%s", diff)
 	}
-	kubectl(t, "-n", s.ns, "set", "image", "deployment/checkout", "app=shop:1.2.0") // nobody holds it any more
+	kubectl(t, "-n", s.ns, "set", "image", "deployment/checkout", "app=shop:1.4.0") // nobody holds it any more
 	kubectl(t, "-n", s.ns, "rollout", "status", "deployment/checkout", "--timeout=60s")
 	in.helm("install", "--wait", "--timeout", "2m") // what was kept is no obstacle
+}
+
+// newcomer goes the way of a new user, as the tutorials have it, from the annotation over a release and an abort to the alert.
+func (s *story) newcomer(r *reader) {
+	s.t.Helper()
+	if err := bed.LoadRules(s.t.Context(), prometheus(), "../manifests/monitoring/alerts.yaml"); err != nil {
+		s.t.Fatal(err)
+	}
+	r.follows("tutorials/first-release.md", "Manage the Service")
+	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+	s.before, s.began = s.snapshot(), time.Now()
+	r.follows("tutorials/first-release.md", "Look again", "Ship", "See it in Prometheus")
+	s.losesNothing()
+	s.restored()
+	r.follows("tutorials/first-abort.md", "Ship a bad version", "Read why", "Hear of it", "Clean up")
+	s.restored()
 }
 
 // finding is a line of what kubectl stagger check finds.
@@ -187,8 +205,18 @@ func (in *installation) helm(verb string, args ...string) {
 		all = append(all, in.chart, "--version", "0.1.0", "--plain-http")
 	}
 	if verb == "install" {
-		values := filepath.Join(in.t.TempDir(), "values.yaml")
-		text := fmt.Sprintf(`
+		all = append(all, "--values", in.values())
+	}
+	if _, err := helm(in.t.Context(), all...); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// values is the file of values that the story installs with.
+func (in *installation) values() string {
+	in.t.Helper()
+	file := filepath.Join(in.t.TempDir(), "values.yaml")
+	text := fmt.Sprintf(`
 replicas: 0
 serviceAccount: {name: %s}
 config:
@@ -198,14 +226,10 @@ config:
   settleBound: 10s
   log: {level: debug, format: text}
 `, platform.Name, prometheus())
-		if err := os.WriteFile(values, []byte(text), 0o600); err != nil {
-			in.t.Fatal(err)
-		}
-		all = append(all, "--values", values)
-	}
-	if _, err := helm(in.t.Context(), all...); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		in.t.Fatal(err)
 	}
+	return file
 }
 
 // runs starts the operator with the configuration and the ServiceAccount that Helm has installed.

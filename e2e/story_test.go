@@ -92,23 +92,29 @@ func tell(t *testing.T, extra ...string) *story {
 	t.Helper()
 	defer turn(t)()
 	s := &story{t: t, ns: newNamespace(t), api: adm.config}
-	s.quickPolicy()
-	if len(extra) == 0 {
-		extra = []string{fmt.Sprintf(route, s.ns)}
-	}
-	apply(t, s.ns, shop+"\n---\n"+strings.Join(extra, "\n---\n"))
-	waitFor(t, "the stable pods are ready", func() (bool, string) {
-		out := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.status.availableReplicas}")
-		return out == "4", out
-	})
+	s.hasPolicy()
+	s.opens(extra...)
 	return s
 }
 
-// quickPolicy makes the policy of the story's namespace.
-func (s *story) quickPolicy() {
+// hasPolicy makes the story's policy.
+func (s *story) hasPolicy() {
 	s.t.Helper()
 	apply(s.t, s.ns, fmt.Sprintf(policy, s.ns, "60s"))
 	s.t.Cleanup(func() { _ = exec.Command("kubectl", "delete", "shiftpolicy", s.ns).Run() }) // another story has another name
+}
+
+// opens applies the team's objects, and waits until the shop is open.
+func (s *story) opens(extra ...string) {
+	s.t.Helper()
+	if len(extra) == 0 {
+		extra = []string{fmt.Sprintf(route, s.ns)}
+	}
+	apply(s.t, s.ns, shop+"\n---\n"+strings.Join(extra, "\n---\n"))
+	waitFor(s.t, "the stable pods are ready", func() (bool, string) {
+		out := kubectl(s.t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.status.availableReplicas}")
+		return out == "4", out
+	})
 }
 
 // under sends the story's load, by the gateway or by the client's sidecar, and waits until it is answered.
