@@ -85,7 +85,7 @@ func (n *newcomer) comes(t *testing.T) {
 	n.settles(t)
 	n.op = startOperator(t, n.ns)
 	n.isRefused()
-	r := newReader(t, n.ns)
+	r := newPathReader(t, n.ns)
 	steps := readPage(t, filepath.Join("..", "manifests", "docs", "coming-from", n.page), everybody(), n.ways)
 	if len(steps) != 10 {
 		t.Fatalf("the page has %d steps", len(steps))
@@ -178,7 +178,7 @@ func (n *newcomer) isRefused() {
 }
 
 // takes types the commands of a step, and looks at what its table says.
-func (n *newcomer) takes(r reader, title string, typed []command, table map[string][]string) {
+func (n *newcomer) takes(r pathReader, title string, typed []command, table map[string][]string) {
 	n.t.Helper()
 	r.do(typed)
 	pods, traffic := table["pods"], table["traffic"]

@@ -164,13 +164,7 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 			t.Errorf("%v: %v: %s; want %q", args, err, out, want)
 		}
 	}
-	out, err := set("checkout-settings", "--from-literal=rate=20")
-	if err != nil || !strings.Contains(out, "is made, and named by Deployment checkout instead of checkout-settings") {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if want := "Deployment checkout goes out step by step; follow it with: kubectl stagger status checkout -n " + s.ns; !strings.Contains(out, want) {
-		t.Errorf("got %q, want %q in it", out, want)
-	}
+	s.reads().follows("how-to/configuration.md", "Change a value")
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
 	named := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}")

@@ -99,15 +99,15 @@ func commands(t *testing.T, block string) []command {
 	return all
 }
 
-// reader types what a page says, in a folder of his own and in the namespace of his context.
-type reader struct {
+// pathReader types what a page says, in a folder of his own and in the namespace of his context.
+type pathReader struct {
 	t           *testing.T
 	dir, config string
 }
 
-func newReader(t *testing.T, namespace string) reader {
+func newPathReader(t *testing.T, namespace string) pathReader {
 	t.Helper()
-	r := reader{t: t, dir: t.TempDir(), config: filepath.Join(t.TempDir(), "kubeconfig")}
+	r := pathReader{t: t, dir: t.TempDir(), config: filepath.Join(t.TempDir(), "kubeconfig")}
 	if err := os.WriteFile(r.config, []byte(kubectl(t, "config", "view", "--raw")), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func newReader(t *testing.T, namespace string) reader {
 	return r
 }
 
-func (r reader) write(files map[string]string) {
+func (r pathReader) write(files map[string]string) {
 	r.t.Helper()
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
@@ -124,14 +124,14 @@ func (r reader) write(files map[string]string) {
 	}
 }
 
-// looks are the beginnings of lines that change nothing: they may be typed again until what is to be read is there.
-var looks = regexp.MustCompile(`^kubectl (get|stagger (status|adopt .*--dry-run))\b`)
+// pathLooks are the beginnings of lines that change nothing: they may be typed again until what is to be read is there.
+var pathLooks = regexp.MustCompile(`^kubectl (get|stagger (status|adopt .*--dry-run))\b`)
 
 // do types lines and reads what they say.
-func (r reader) do(typed []command) {
+func (r pathReader) do(typed []command) {
 	r.t.Helper()
 	for _, c := range typed {
-		if looks.MatchString(c.line) {
+		if pathLooks.MatchString(c.line) {
 			waitFor(r.t, "$ "+c.line, func() (bool, string) {
 				out, err := r.run(c.line)
 				return err == nil && reads(out, c.wants), fmt.Sprintf("%v: %s", err, out)
@@ -142,7 +142,7 @@ func (r reader) do(typed []command) {
 	}
 }
 
-func (r reader) run(line string) (string, error) {
+func (r pathReader) run(line string) (string, error) {
 	ctx, cancel := context.WithTimeout(r.t.Context(), promotion)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", line)
