@@ -19,49 +19,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/stagger-dev/stagger/e2e/pages"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 func TestATeamComesFromFlagger(t *testing.T) {
 	t.Parallel()
-	n := &newcomer{left: "flagger", tool: flagger(), page: "flagger.md",
-		served: "app=checkout-primary", serves: "app=checkout", told: "run by Canary checkout of Flagger"}
-	n.comes(t)
+	n := &newcomer{left: "flagger", tool: flagger(), served: "app=checkout-primary", serves: "app=checkout", told: "run by Canary checkout of Flagger"}
+	n.comes(t, "coming-from/flagger.md")
 }
 
 func TestATeamComesFromArgoRolloutsThatSplitByHosts(t *testing.T) {
 	t.Parallel()
-	n := &newcomer{left: "argo-hosts", tool: argoRollouts(18090, "rollout/checkout"), page: "argo-rollouts.md",
-		ways:   []string{"A template of its own", "Split by hosts"},
+	n := &newcomer{left: "argo-hosts", tool: argoRollouts(18090, "rollout/checkout"),
 		served: "rollouts-pod-template-hash", serves: "app=checkout,!rollouts-pod-template-hash", told: "run by Rollout checkout of Argo Rollouts"}
-	n.comes(t)
+	n.comes(t, "coming-from/argo-rollouts.md", "A template of its own", "Then", "Split by hosts", "In both ways")
 }
 
 func TestATeamComesFromArgoRolloutsThatSplitBySubsets(t *testing.T) {
 	t.Parallel()
-	n := &newcomer{left: "argo-subsets", tool: argoRollouts(18092, "deployment/checkout"), page: "argo-rollouts.md",
-		ways:   []string{"A Deployment that it refers to", "Split by subsets"},
+	n := &newcomer{left: "argo-subsets", tool: argoRollouts(18092, "deployment/checkout"),
 		served: "rollouts-pod-template-hash", serves: "app=checkout,!rollouts-pod-template-hash", told: "pods of Rollout checkout of Argo Rollouts"}
-	n.comes(t)
-}
-
-// Every part of the pages is for somebody, so that no command stands there that no story runs.
-func TestEveryPartOfThePagesIsForSomebody(t *testing.T) {
-	ways := append(everybody(), "A template of its own", "Split by hosts", "A Deployment that it refers to", "Split by subsets")
-	for _, page := range []string{"flagger.md", "argo-rollouts.md"} {
-		text, err := os.ReadFile(filepath.Join("..", "manifests", "docs", "coming-from", page))
-		if err != nil {
-			t.Fatal(err)
-		}
-		steps := readPage(t, filepath.Join("..", "manifests", "docs", "coming-from", page), ways, nil)
-		typed := 0
-		for _, s := range steps {
-			typed += len(s.do) + len(s.back)
-		}
-		if want := strings.Count(string(text), "\n$ "); typed != want || want == 0 {
-			t.Errorf("%s: %d of %d commands are run", page, typed, want)
-		}
-	}
+	n.comes(t, "coming-from/argo-rollouts.md", "A Deployment that it refers to", "Then", "Split by subsets", "In both ways")
 }
 
 // newcomer is a team that releases by another tool, and comes to Stagger in the steps of a page.
@@ -69,37 +48,39 @@ type newcomer struct {
 	*story
 	left string // the folder of testdata/coming-from with the objects as that tool leaves them
 	tool peer
-	page string   // of the docs
-	ways []string // which parts of the page are for this team
 	// served and serves are the labels of the pods that serve at first and in the end, told is what Stagger says of the Service at first.
 	served, serves, told string
 }
 
-// everybody are the parts of the pages that are for everybody.
-func everybody() []string { return []string{"Then", "In both ways"} }
-
-// comes tells the story: what the tool left, under load; Stagger that refuses it; each step of the page, back, and once more; and in the
-// end a release that is promoted. After each step pods and traffic are as its table says, and no request is ever lost.
-func (n *newcomer) comes(t *testing.T) {
+// comes tells the story: what the tool left, under load; Stagger that refuses it; each step of the page with the parts that are for this
+// team, back, and once more; and in the end a release that is promoted. After each step pods and traffic are as its table says, and no
+// request is ever lost.
+func (n *newcomer) comes(t *testing.T, page string, parts ...string) {
 	t.Helper()
 	n.settles(t)
 	n.op = startOperator(t, n.ns)
 	n.isRefused()
-	r := newPathReader(t, n.ns)
-	steps := readPage(t, filepath.Join("..", "manifests", "docs", "coming-from", n.page), everybody(), n.ways)
+	r := n.reads()
+	steps := pages.Steps(r.page(page), parts...)
 	if len(steps) != 10 {
 		t.Fatalf("the page has %d steps", len(steps))
 	}
 	for i, step := range steps {
-		t.Logf("%s: %d commands, and %d to go back", step.title, len(step.do), len(step.back))
-		r.write(step.files)
-		n.takes(r, step.title, step.do, step.table)
-		if len(step.back) > 0 {
-			n.takes(r, step.title+", back", step.back, steps[i-1].table)
-			n.takes(r, step.title+", once more", step.do, step.table)
+		t.Logf("%s: %d commands, and %d to go back", step.Heading, len(step.Commands), len(step.Back))
+		r.writes(step.Files)
+		takes := func(title string, typed []pages.Command, rows map[string][]string) {
+			r.types(page, typed)
+			n.stands(title, rows)
 		}
-		if strings.HasPrefix(step.title, "Step 9") {
-			n.isInAHurry()
+		takes(step.Heading, step.Commands, step.Rows)
+		if len(step.Back) > 0 {
+			takes(step.Heading+", back", step.Back, steps[i-1].Rows)
+			takes(step.Heading+", once more", step.Commands, step.Rows)
+		}
+		if strings.HasPrefix(step.Heading, "Step 9") {
+			n.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
+			guarded(t, n.ns)
+			n.before = n.snapshot()
 		}
 	}
 	n.ended(1, v1alpha1.StatePromoted)
@@ -177,13 +158,12 @@ func (n *newcomer) isRefused() {
 	}
 }
 
-// takes types the commands of a step, and looks at what its table says.
-func (n *newcomer) takes(r pathReader, title string, typed []command, table map[string][]string) {
+// stands waits until pods and traffic are as the table of a step says.
+func (n *newcomer) stands(title string, rows map[string][]string) {
 	n.t.Helper()
-	r.do(typed)
-	pods, traffic := table["pods"], table["traffic"]
+	pods, traffic := rows["pods"], rows["traffic"]
 	if len(pods) != 2 || len(traffic) != 2 {
-		n.t.Fatalf("%s: the table says nothing of pods and traffic: %v", title, table)
+		n.t.Fatalf("%s: the table says nothing of pods and traffic: %v", title, rows)
 	}
 	n.pods(n.served, number(n.t, pods[0]))
 	n.pods(n.serves, number(n.t, pods[1]))
@@ -254,13 +234,4 @@ func (n *newcomer) share(from time.Time) (percent float64, of int) {
 		}
 	}
 	return 100 * float64(theirs) / float64(max(1, of)), of
-}
-
-// isInAHurry lets the first release go by a quick policy in place of the page's.
-func (n *newcomer) isInAHurry() {
-	n.t.Helper()
-	kubectl(n.t, "-n", n.ns, "annotate", "--overwrite", "service", "checkout", "stagger.dev/policy="+n.ns)
-	n.until("the quick policy is in force", func(x *v1alpha1.TrafficShift) bool { return x.Spec.PolicyRef.Name == n.ns && ready(x) == "True" })
-	guarded(n.t, n.ns)
-	n.before = n.snapshot()
 }

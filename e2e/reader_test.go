@@ -8,35 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/stagger-dev/stagger/e2e/pages"
 )
 
 // docs is the folder of the pages.
 const docs = "../manifests/docs"
-
-const (
-	// typing is how long a command may take.
-	typing = 5 * time.Minute
-	// looks is how often a command that only looks is typed, once a second, until it shows what the page shows.
-	looks = 90
-)
-
-var (
-	// elsewhere are commands that are no story's business: building, and what runs beside, such as a port that is forwarded.
-	elsewhere = regexp.MustCompile(`^(make|install|git|export) |&$`)
-	// looking are commands that change nothing; they are typed until they show what the page shows.
-	looking = regexp.MustCompile(`^(curl|kubectl( -n \S+)? get|kubectl stagger( -n \S+)? (status|why|history|report|check)) `)
-)
 
 // reader types the commands of pages into a shell of its own, with the plugin and everything else as a user has it.
 type reader struct {
@@ -70,59 +52,68 @@ func (s *story) reads(pairs ...string) *reader {
 	return newReader(s.t, s.ns, pairs...)
 }
 
-// follows types the commands of sections of a page, and checks what each says and how it ends.
-func (r *reader) follows(page string, headings ...string) {
+// page reads a page of the docs.
+func (r *reader) page(name string) []pages.Section {
 	r.t.Helper()
-	file := filepath.Join(docs, page)
-	sections, err := pages.Read(file)
+	sections, err := pages.Read(filepath.Join(docs, name))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, s := range sections {
-		for name, text := range s.Files {
-			if err := os.WriteFile(filepath.Join(r.dir, name), []byte(r.here.Replace(text)), 0o600); err != nil {
-				r.t.Fatal(err)
-			}
-		}
-		if !slices.Contains(headings, s.Heading) {
-			continue
-		}
-		headings = slices.DeleteFunc(headings, func(h string) bool { return h == s.Heading })
-		for _, c := range s.Commands {
-			if !elsewhere.MatchString(c.Typed) {
-				r.command(file, c)
-			}
+	return sections
+}
+
+// follows types the commands of sections of a page, and checks what each says and how it ends.
+func (r *reader) follows(page string, headings ...string) {
+	r.t.Helper()
+	for _, s := range r.page(page) {
+		r.writes(s.Files)
+		if slices.Contains(headings, s.Heading) {
+			headings = slices.DeleteFunc(headings, func(h string) bool { return h == s.Heading })
+			r.types(page, s.Commands)
 		}
 	}
 	if len(headings) > 0 {
-		r.t.Fatalf("%s has no section %q", file, headings)
+		r.t.Fatalf("%s has no section %q", page, headings)
 	}
 }
 
-// command types a command; what only looks again and again, until it shows what the page shows.
-func (r *reader) command(file string, c pages.Command) {
+// writes makes the files that a page shows.
+func (r *reader) writes(files map[string]string) {
 	r.t.Helper()
-	left := 1
-	if looking.MatchString(c.Typed) && len(c.Shown) > 0 {
-		left = looks
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(r.here.Replace(text)), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
 	}
-	var said, differs string
-	err := wait.PollUntilContextCancel(r.t.Context(), time.Second, true, func(context.Context) (bool, error) {
-		said, differs = r.run(c)
-		left--
-		return differs == "" || left == 0, nil
-	})
-	if err != nil || differs != "" {
-		r.t.Errorf("%s:%d: $ %s\n%s %v\nin\n%s", file, c.Line, c.Typed, differs, err, said)
-		return
+}
+
+// types enters commands of a page, a look again and again, until it shows what the page shows.
+func (r *reader) types(page string, commands []pages.Command) {
+	r.t.Helper()
+	for _, c := range commands {
+		at := fmt.Sprintf("%s:%d: $ %s", page, c.Line, c.Typed)
+		var said, differs string
+		switch {
+		case c.Elsewhere():
+			continue
+		case c.Look():
+			waitFor(r.t, at, func() (bool, string) {
+				said, differs = r.run(c)
+				return differs == "", differs + " in\n" + said
+			})
+		default:
+			if said, differs = r.run(c); differs != "" {
+				r.t.Fatalf("%s\n%s in\n%s", at, differs, said)
+			}
+		}
+		r.t.Logf("$ %s\n%s", c.Typed, said)
 	}
-	r.t.Logf("$ %s\n%s", c.Typed, said)
 }
 
 // run types a command once, and returns what it says, and how that differs from the page.
 func (r *reader) run(c pages.Command) (said, differs string) {
 	r.t.Helper()
-	ctx, stop := context.WithTimeout(r.t.Context(), typing)
+	ctx, stop := context.WithTimeout(r.t.Context(), promotion)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "bash", "-c", r.here.Replace(c.Typed))
 	var out screen

@@ -13,10 +13,13 @@
 //	http://127.0.0.1:40613/#token=…
 //	^C                                                interrupted when it has said what stands above
 //	```
+//	```console title="Back"                           typed to go back from a step
+//	| pods | 4 | 0 |                                  a row, by its first cell
 package pages
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -28,10 +31,41 @@ import (
 type Section struct {
 	// Heading is the text of the heading, without marks.
 	Heading string
+	// Level is the level of the heading, from 1; 0 before the first.
+	Level int
 	// Commands are what is typed, in order.
 	Commands []Command
+	// Back is what is typed to go back.
+	Back []Command
 	// Files are the texts of the files to be written before, by name.
 	Files map[string]string
+	// Rows are the rows of its tables: the other cells, by the first.
+	Rows map[string][]string
+}
+
+func section(level int, heading string) Section {
+	return Section{Level: level, Heading: heading, Files: map[string]string{}, Rows: map[string][]string{}}
+}
+
+// Steps returns the steps of a page, which are its sections of the second level whose headings begin with "Step". What stands there under
+// headings of the third level belongs to a step where it is one of the parts, which are named by their headings.
+func Steps(page []Section, parts ...string) []Section {
+	var steps []Section
+	inside := false
+	for _, s := range page {
+		if s.Level < 3 {
+			if inside = strings.HasPrefix(s.Heading, "Step "); inside {
+				steps = append(steps, section(s.Level, s.Heading))
+			}
+		}
+		if inside && (s.Level < 3 || slices.Contains(parts, s.Heading)) {
+			step := &steps[len(steps)-1]
+			step.Commands, step.Back = append(step.Commands, s.Commands...), append(step.Back, s.Back...)
+			maps.Copy(step.Files, s.Files)
+			maps.Copy(step.Rows, s.Rows)
+		}
+	}
+	return steps
 }
 
 // Command is one command line of a page.
@@ -51,6 +85,17 @@ type Command struct {
 // Plugin says whether it is a command of the plugin.
 func (c Command) Plugin() bool { return strings.Contains(c.Typed, "kubectl stagger") }
 
+var (
+	elsewhere = regexp.MustCompile(`^(make|install|git|export) |&$`)
+	looks     = regexp.MustCompile(`^(curl|kubectl( -n \S+)? get|kubectl stagger( -n \S+)? (status|why|history|report|check|adopt .*--dry-run))\b`)
+)
+
+// Elsewhere says whether it is no story's business: building, and what runs beside, such as a port that is forwarded.
+func (c Command) Elsewhere() bool { return elsewhere.MatchString(c.Typed) }
+
+// Look says whether it only shows what is there. It may be typed again until that is what the page shows.
+func (c Command) Look() bool { return len(c.Shown) > 0 && looks.MatchString(c.Typed) }
+
 // Read reads the sections of a page.
 func Read(file string) ([]Section, error) {
 	text, err := os.ReadFile(file)
@@ -66,28 +111,28 @@ func Read(file string) ([]Section, error) {
 
 var (
 	fence   = regexp.MustCompile("^```([a-z]*)(?: title=\"([^\"]+)\")?$")
-	heading = regexp.MustCompile(`^#+ +(.+?) *$`)
+	heading = regexp.MustCompile(`^(#+) +(.+?) *$`)
 )
 
 func parse(text string) ([]Section, error) {
-	sections := []Section{{Files: map[string]string{}}}
-	var language, title string
+	sections := []Section{section(0, "")}
+	var in block
 	inside := false
 	for i, line := range strings.Split(text, "\n") {
 		s := &sections[len(sections)-1]
+		begins, head := fence.FindStringSubmatch(line), heading.FindStringSubmatch(line)
 		switch {
-		case !inside:
-			if m := fence.FindStringSubmatch(line); m != nil {
-				inside, language, title = true, m[1], m[2]
-			} else if m := heading.FindStringSubmatch(line); m != nil {
-				sections = append(sections, Section{Heading: m[1], Files: map[string]string{}})
-			}
-		case line == "```":
-			inside = false
-		case title != "":
-			s.Files[title] += line + "\n"
-		case language == "console":
-			if err := s.add(i+1, line); err != nil {
+		case inside && line == "```":
+			in, inside = block{}, false
+		case !inside && begins != nil:
+			in, inside = block{language: begins[1], title: begins[2]}, true
+		case !inside && head != nil:
+			sections = append(sections, section(len(head[1]), head[2]))
+		case !inside && strings.HasPrefix(line, "|"):
+			cells := strings.Split(strings.Trim(line, "| "), " | ")
+			s.Rows[cells[0]] = cells[1:]
+		default:
+			if err := in.add(s, i+1, line); err != nil {
 				return nil, err
 			}
 		}
@@ -98,18 +143,38 @@ func parse(text string) ([]Section, error) {
 	return sections, nil
 }
 
-// add adds a line of a block to the commands.
-func (s *Section) add(number int, line string) error {
+// block is a block of a page; without a language and a title, it is what stands between the blocks too.
+type block struct{ language, title string }
+
+// add adds a line of the block to a section.
+func (b block) add(s *Section, number int, line string) error {
+	switch {
+	case b == block{language: "console"}:
+		return add(&s.Commands, number, line)
+	case b == block{language: "console", title: "Back"}:
+		return add(&s.Back, number, line)
+	case b.language == "console":
+		return fmt.Errorf("line %d: a block of a console has no title but Back, not %q", number, b.title)
+	case b.title != "":
+		s.Files[b.title] += line + "\n"
+	case strings.HasPrefix(strings.TrimSpace(line), "$ "):
+		return fmt.Errorf("line %d: what is typed stands in a block that begins with ```console", number)
+	}
+	return nil
+}
+
+// add adds a line of a block to commands.
+func add(commands *[]Command, number int, line string) error {
 	typed, prompt := strings.CutPrefix(line, "$ ")
 	if prompt && typed != "echo $?" {
 		typed, _, _ = strings.Cut(typed, " # ")
-		s.Commands = append(s.Commands, Command{Line: number, Typed: strings.TrimSpace(typed)})
+		*commands = append(*commands, Command{Line: number, Typed: strings.TrimSpace(typed)})
 		return nil
 	}
-	if len(s.Commands) == 0 {
+	if len(*commands) == 0 {
 		return fmt.Errorf("line %d: a block of a console begins with a command: $ …", number)
 	}
-	last := &s.Commands[len(s.Commands)-1]
+	last := &(*commands)[len(*commands)-1]
 	switch before, continued := strings.CutSuffix(last.Typed, "\\"); {
 	case prompt:
 		last.Status = -1 // the next line has it
