@@ -238,6 +238,20 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				t.Errorf("the Deployment is %s", pod)
 			}
 		}},
+		"a certificate for the metrics": {elsewhere, append(newest, "--set", "metricsCertificate.secretName=metrics-tls", "--set", "config.metrics.releases=Waiting"), func(t *testing.T, all rendered) {
+			c := fmt.Sprint(all.at(t, "ConfigMap "+elsewhere+"/stagger-config", "data", "config.yaml"))
+			for _, want := range []string{"dir: /etc/stagger-metrics\n", "releases: Waiting\n"} {
+				if !strings.Contains(c, want) {
+					t.Errorf("the configuration has no %q: %s", want, c)
+				}
+			}
+			pod := all.text(t, fmt.Sprintf(deployment, elsewhere))
+			for _, want := range []string{"mountPath:/etc/stagger-metrics name:metrics-certificate", "name:metrics-certificate secret:map[secretName:metrics-tls]"} {
+				if !strings.Contains(pod, want) {
+					t.Errorf("the Deployment has no %q: %s", want, pod)
+				}
+			}
+		}},
 		"one replica, no extras": {operatorNamespace, append(newest, "--set", "replicas=1", "--set", "networkPolicy.enabled=false",
 			"--set", "priorityClassName=", "--set", "policies.install=false", "--set", "crds.install=false", "--set-string", "config.metrics.address=0"), func(t *testing.T, all rendered) {
 			for _, not := range []string{"PodDisruptionBudget stagger-system/stagger", "NetworkPolicy stagger-system/stagger", "ShiftPolicy /standard",
@@ -277,22 +291,34 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				t.Errorf("%s speaks of stagger-system", object)
 			}
 		}
+		for secret, want := range map[string]string{
+			"":            "map[insecureSkipVerify:true]",
+			"metrics-tls": "map[ca:map[secret:map[key:ca.crt name:metrics-tls]] serverName:stagger-metrics." + elsewhere + ".svc]",
+		} {
+			all := objects(t, render(t, elsewhere, "--set", "monitoring.enabled=true", "--set", "metricsCertificate.secretName="+secret))
+			endpoints, is := all.at(t, "ServiceMonitor "+elsewhere+"/stagger", "spec", "endpoints").([]any)
+			if !is || len(endpoints) != 1 || !strings.Contains(fmt.Sprint(endpoints[0]), "tlsConfig:"+want) {
+				t.Errorf("with the certificate %q the metrics are read by %v, want tlsConfig %s", secret, endpoints, want)
+			}
+		}
 	})
 }
 
 func TestTheChartRefusesWhatTheOperatorWould(t *testing.T) {
 	t.Parallel()
 	for value, says := range map[string]string{
-		"config.hodl=Auto":                    "additional properties 'hodl' not allowed",
-		"config.hold=auto":                    "at '/config/hold': value must be one of 'Auto', 'OnChange', 'Always'",
-		"config.sources[0].adress=http://a":   "additional properties 'adress' not allowed",
-		"config.evidence.slice=5":             "at '/config/evidence/slice': got number, want string",
-		"platform=aks":                        "at '/platform'",
-		"config.namespaces={shop}":            "use the value namespaces instead",
-		"config.leaderElection.enabled=false": "set replicas to 1",
-		"networkPolicy.extraPorts={0}":        "minimum: got 0, want 1",
-		"monitorring.enabled=true":            "additional properties 'monitorring' not allowed",
-		"monitoring.dashboards.enable=true":   "additional properties 'enable' not allowed",
+		"config.hodl=Auto":                                                  "additional properties 'hodl' not allowed",
+		"config.hold=auto":                                                  "at '/config/hold': value must be one of 'Auto', 'OnChange', 'Always'",
+		"config.sources[0].adress=http://a":                                 "additional properties 'adress' not allowed",
+		"config.evidence.slice=5":                                           "at '/config/evidence/slice': got number, want string",
+		"platform=aks":                                                      "at '/platform'",
+		"config.namespaces={shop}":                                          "use the value namespaces instead",
+		"config.leaderElection.enabled=false":                               "set replicas to 1",
+		"networkPolicy.extraPorts={0}":                                      "minimum: got 0, want 1",
+		"monitorring.enabled=true":                                          "additional properties 'monitorring' not allowed",
+		"monitoring.dashboards.enable=true":                                 "additional properties 'enable' not allowed",
+		"metricsCertificate.secretName=a,config.metrics.serving=Plain":      "config.metrics.serving is Plain, which serves without the certificate",
+		"metricsCertificate.secretName=a,config.metrics.certificate.dir=/b": "both give a certificate: leave one out",
 	} {
 		if _, err := helm(t.Context(), "template", "stagger", chartFolder, "--set", value); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v, want %q", value, err, says)

@@ -9,6 +9,7 @@ type values struct {
 	Config              options.Options   `yaml:"config"`
 	Namespaces          []string          `yaml:"namespaces" jsonschema:"uniqueItems=true"`
 	Credentials         credentials       `yaml:"credentials"`
+	MetricsCertificate  credentials       `yaml:"metricsCertificate"`
 	Replicas            int               `yaml:"replicas" jsonschema:"minimum=0"`
 	Resources           object            `yaml:"resources"`
 	PriorityClassName   string            `yaml:"priorityClassName"`

@@ -24,6 +24,7 @@
 //	metrics.address                 :8443                                     /metrics; "0" is off
 //	metrics.serving                 Auto                                      Secure (TLS, callers are authorized), Plain, or
 //	                                                                          Auto: Plain on loopback only
+//	metrics.certificate.dir         the operator signs its own                the folder of tls.crt and tls.key
 //	api.qps, burst                  50, 100                                   limits of calls to the API server
 //	log.level, format               info, json                                error, info or debug; json or text
 //

@@ -154,11 +154,16 @@ func slimContainers(full []corev1.Container) []corev1.Container {
 
 func (m Metrics) server() metricsserver.Options {
 	s := metricsserver.Options{BindAddress: m.Address}
-	if m.Serving == ServeSecure || m.Serving == ServeAuto && !loopback(m.Address) {
+	if m.secure() {
 		s.SecureServing = true
+		s.CertDir = m.Certificate.Dir
 		s.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	return s
+}
+
+func (m Metrics) secure() bool {
+	return m.Serving == ServeSecure || m.Serving == ServeAuto && !loopback(m.Address)
 }
 
 func loopback(address string) bool {

@@ -143,10 +143,19 @@ type Metrics struct {
 	Address string `yaml:"address"`
 	// Serving says who may read them.
 	Serving Serving `yaml:"serving"`
+	// Certificate is what they are served with by TLS.
+	Certificate Certificate `yaml:"certificate"`
 	// Releases says which releases have series of their own: All, Waiting or None.
 	Releases metrics.Detail `yaml:"releases"`
 	// Labels are labels of namespaces that come on top of the metrics of namespaces, such as the team that a namespace belongs to.
 	Labels []MetricLabel `yaml:"labels"`
+}
+
+// Certificate is a certificate of yours, with its key.
+type Certificate struct {
+	// Dir is the folder of tls.crt and tls.key, both PEM, as a Secret of type kubernetes.io/tls is mounted; a relative name is looked up
+	// beside the configuration file. Files that change are read again. Empty: the operator signs its own certificate at each start.
+	Dir string `yaml:"dir"`
 }
 
 // MetricLabel is one label of metrics that is taken from namespaces.
@@ -253,5 +262,6 @@ func (o *Options) read(file string) error {
 		s.Name = cmp.Or(s.Name, evidence.DefaultSource)
 		s.HTTP.SetDirectory(filepath.Dir(file))
 	}
+	o.Metrics.Certificate.Dir = config.JoinDir(filepath.Dir(file), o.Metrics.Certificate.Dir)
 	return nil
 }

@@ -1,10 +1,12 @@
 package options
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,6 +35,7 @@ func (o Options) Validate() error {
 		address("metrics.address", o.Metrics.Address),
 		oneOf("metrics.serving", o.Metrics.Serving, ServeAuto, ServeSecure, ServePlain),
 		oneOf("metrics.releases", o.Metrics.Releases, metrics.AllReleases, metrics.WaitingReleases, metrics.NoReleases),
+		o.Metrics.validateCertificate(),
 		o.Metrics.validateLabels(),
 		o.API.validate(),
 		oneOf("log.level", o.Log.Level, LevelError, LevelInfo, LevelDebug),
@@ -155,6 +158,22 @@ func (l LeaderElection) validate() error {
 func (a API) validate() error {
 	if ok := a.QPS >= 1 && a.QPS <= 10_000 && float32(a.Burst) >= a.QPS; !ok { // also for NaN
 		return fmt.Errorf("api.qps and burst are %v and %d; qps must be from 1 to 10000 and burst at least as much", a.QPS, a.Burst)
+	}
+	return nil
+}
+
+// validateCertificate refuses what would be served otherwise: without a file, the metrics server signs a certificate of its own.
+func (m Metrics) validateCertificate() error {
+	dir := m.Certificate.Dir
+	if dir == "" {
+		return nil
+	}
+	if !m.secure() {
+		return fmt.Errorf("metrics.certificate.dir is %q, and metrics.serving %s serves %s without TLS; set it to %s, or leave the certificate out",
+			dir, m.Serving, m.Address, ServeSecure)
+	}
+	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
+		return fmt.Errorf("metrics.certificate.dir is %q; it must be a folder with a certificate in tls.crt and its key in tls.key: %w", dir, err)
 	}
 	return nil
 }

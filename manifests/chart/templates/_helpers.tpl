@@ -18,6 +18,15 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- end }}
 {{- $config := deepCopy .Values.config }}
 {{- with .Values.namespaces }}{{ $_ := set $config "namespaces" . }}{{ end }}
+{{- if .Values.metricsCertificate.secretName }}
+{{- if dig "metrics" "certificate" "dir" "" $config }}
+{{- fail "config.metrics.certificate.dir and metricsCertificate.secretName both give a certificate: leave one out" }}
+{{- end }}
+{{- if eq (dig "metrics" "serving" "Auto" $config) "Plain" }}
+{{- fail "config.metrics.serving is Plain, which serves without the certificate of metricsCertificate.secretName: leave one out" }}
+{{- end }}
+{{- $_ := set $config "metrics" (mergeOverwrite (dict) ($config.metrics | default dict) (dict "certificate" (dict "dir" "/etc/stagger-metrics"))) }}
+{{- end }}
 {{- toYaml $config }}
 {{- end }}
 
