@@ -30,9 +30,14 @@ told of a state is told by that replica alone, but for ` + "`" + BuildInfo + "`"
 The labels ` + "`release_namespace` and `release_service`" + ` are those of the Service that is released. They are not called ` + "`namespace` and `service`" + `,
 because Prometheus writes the namespace and the Service of whom it scrapes there.
 
-A Service at rest has no series of its own. A running release has at most 12, and 6 more for each objective. The setting
-` + "`metrics.releases`" + ` (` + "`All`, `Waiting` or `None`" + `) says which releases have them: ` + "`Waiting`" + ` keeps those that are being taken back or wait for
-something else than their next step, and ` + "`None`" + ` none, so that no alert can speak of a single release.
+A Service at rest has no series of its own. A running release has at most 12, and 6 more for each objective: 18 with one, 24 with two. The 12
+are why it waits, what it is, its start, two weights, its step and their number, three kinds of requests and two limits of the evidence; the 6
+of an objective are its evidence on two sides, and the requests and the bad ones of two arms. A namespace has 5, one more for each pair of a
+policy and a state that its Services are in, and one for Services that are not managed. So 5 000 Services, of which 250 are released by two
+objectives, have 6 000 series of releases, and about 3 500 of 500 namespaces.
+
+The setting ` + "`metrics.releases`" + ` (` + "`All`, `Waiting` or `None`" + `) says which releases have series: ` + "`Waiting`" + ` keeps those that are being taken back or wait
+for something else than their next step, and ` + "`None`" + ` none, so that no alert can speak of a single release.
 
 The setting ` + "`metrics.labels`" + ` adds labels of the namespaces, such as their team, to the metrics marked *custom*: ` + "`{name: team, from: example.com/team}`" + `
 becomes ` + "`custom_team`" + `, which is empty where a namespace has no such label.
