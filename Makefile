@@ -86,7 +86,7 @@ promtool: ## The counting expressions and the alerts on Prometheus's own engine
 krew: ## The plugin's archive for krew, installed by krew
 	hack/krew.sh
 
-packaging-test: ## The image: built twice, pushed, pulled and run
+packaging-test: ## The image: built twice, pushed, pulled and run; the chart by Helm, and by the Prometheus operator's types
 	go -C hack/packaging test -count=1 ./...
 
 mesh-test: ## The tests of hack/localmesh

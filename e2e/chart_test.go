@@ -281,7 +281,7 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 			t.Errorf("it is shown by %v", got)
 		}
 	})
-	t.Run("monitoring", func(t *testing.T) { // the mesh has no Prometheus operator to judge its kinds
+	t.Run("monitoring", func(t *testing.T) { // the mesh has no Prometheus operator; hack/packaging has its types judge its kinds
 		all := objects(t, render(t, elsewhere, "--set", "monitoring.enabled=true", "--set", "monitoring.labels.release=kube-prometheus-stack"))
 		for _, object := range []string{"ServiceMonitor " + elsewhere + "/stagger", "PrometheusRule " + elsewhere + "/stagger"} {
 			if got := all.at(t, object, "metadata", "labels", "release"); got != "kube-prometheus-stack" {
