@@ -36,10 +36,10 @@ build: ## bin/stagger and bin/kubectl-stagger
 image: ## The operator's image, by ko: make image VERSION=v0.1.0 PUSH=registry.example.com/stagger; without PUSH bin/stagger-image.tar
 	$(call say,building the image $(VERSION))
 	@mkdir -p bin
-	go -C hack/packaging tool image -version $(VERSION) $(if $(PUSH),-push $(PUSH),-archive $(CURDIR)/bin/stagger-image.tar)
+	go -C hack/packaging tool image -version "$(VERSION)" $(if $(PUSH),-push "$(PUSH)",-archive $(CURDIR)/bin/stagger-image.tar)
 
 release: ## All that a release consists of, into dist/: make release VERSION=v0.1.0
-	hack/release.sh $(VERSION)
+	@hack/release.sh "$(if $(filter file,$(origin VERSION)),,$(VERSION))"
 
 mesh: ## bin/localmesh, and the programs of the mesh: minutes the first time, nothing after it
 	$(call say,building the mesh (step i of n is shown when something is to be built))

@@ -14,16 +14,22 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/ko/pkg/build"
 	"github.com/google/ko/pkg/publish"
@@ -33,7 +39,12 @@ const (
 	importPath = "github.com/stagger-dev/stagger/operator"
 	// user is the numeric user that the operator runs as, so that a cluster can see that it is not root.
 	user = "65532:65532"
+	// registryWait is how long a registry may take to answer before anything is built.
+	registryWait = 10 * time.Second
 )
+
+// versions are what the operator may say it is.
+var versions = regexp.MustCompile(`^v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // request is what the image is to be, and where it goes.
 type request struct {
@@ -73,10 +84,17 @@ func run(ctx context.Context, args []string, out, talk io.Writer) error {
 		return fmt.Errorf("argument %q is not understood", flags.Arg(0))
 	case r.version == "":
 		return errors.New("-version is missing; give one such as v0.1.0")
+	case !versions.MatchString(r.version):
+		return fmt.Errorf("-version is %q; it must be a v and three numbers, such as v0.1.0", r.version)
 	case (r.push == "") == (r.archive == ""):
 		return errors.New("give either -push with a repository or -archive with a file")
 	}
 	r.platforms = strings.Split(platforms, ",")
+	if r.push != "" {
+		if err := r.askRegistry(); err != nil {
+			return fmt.Errorf("asking for the right to push to %s: %w", r.push, err)
+		}
+	}
 	image, err := r.build(ctx)
 	if err != nil {
 		return fmt.Errorf("building the image: %w", err)
@@ -96,6 +114,24 @@ func run(ctx context.Context, args []string, out, talk io.Writer) error {
 	}
 	_, err = fmt.Fprintln(out, where, digest)
 	return err
+}
+
+// askRegistry says, before anything is built, whether the registry answers within registryWait and takes the image.
+func (r request) askRegistry() error {
+	var options []name.Option
+	if r.plain {
+		options = append(options, name.Insecure)
+	}
+	tag, err := name.NewTag(r.push+":"+r.version, options...)
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: registryWait}).DialContext,
+		TLSHandshakeTimeout: registryWait, ResponseHeaderTimeout: registryWait,
+	}
+	defer transport.CloseIdleConnections()
+	return remote.CheckPushPermission(tag, authn.DefaultKeychain, transport)
 }
 
 // build compiles the operator for each platform and lays it into an image of its own.
@@ -186,7 +222,11 @@ func pack(dir, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, archive.Close()) }()
+	defer func() {
+		if err = errors.Join(err, archive.Close()); err != nil {
+			err = errors.Join(err, os.Remove(file)) // half an archive is none
+		}
+	}()
 	w := tar.NewWriter(archive)
 	err = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -131,15 +131,27 @@ func names(t *testing.T, archive string) []string {
 
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	for says, args := range map[string][]string{
-		"-version is missing": {"-push", "example.com/stagger"},
-		"give either -push":   {"-version", version},
-		"give either":         {"-version", version, "-push", "example.com/stagger", "-archive", "x.tar"},
-		`argument "now" is`:   {"-version", version, "-push", "example.com/stagger", "now"},
-		`-platforms: `:        {"-version", version, "-archive", "x.tar", "-platforms", "a/b/c/d"},
+		"-version is missing":    {"-push", "example.com/stagger"},
+		"give either -push":      {"-version", version},
+		"give either":            {"-version", version, "-push", "example.com/stagger", "-archive", "x.tar"},
+		`argument "now" is`:      {"-version", version, "-push", "example.com/stagger", "now"},
+		`-version is "nonsense"`: {"-version", "nonsense", "-push", "example.com/stagger"},
+		`-platforms: `:           {"-version", version, "-archive", "x.tar", "-platforms", "a/b/c/d"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: got %v, want an error with %q", args, err, says)
 		}
+	}
+}
+
+// Nobody waits for a build to hear that its image cannot be pushed.
+func TestARegistryThatDoesNotAnswerIsNamedBeforeTheBuild(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	repository := strings.TrimPrefix(server.URL, "http://") + "/stagger"
+	server.Close()
+	err := run(t.Context(), []string{"-version", version, "-root", t.TempDir(), "-push", repository, "-plain-http"}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "push to "+repository) || !strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
 	}
 }
 
