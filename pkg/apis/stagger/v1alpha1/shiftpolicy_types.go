@@ -223,14 +223,16 @@ type Objective struct {
 	Weight int32 `json:"weight,omitempty"`
 }
 
-// Confidence bounds the wrong verdicts of a whole release, all objectives together.
+// Confidence bounds how often verdicts may be wrong: an abort in a whole release, all objectives together; a raise and the promotion each
+// by itself.
 type Confidence struct {
 	// falseAbort is how often a version no worse than allowed may be aborted, from "0.01%" to "20%".
 	// +optional
 	// +kubebuilder:default="1%"
 	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 0.01 && double(self.replace('%','')) <= 20.0",message="falseAbort must be from 0.01% to 20%"
 	FalseAbort Percentage `json:"falseAbort,omitempty"`
-	// falsePromote is how often a version that breaks an objective may be promoted, from "0.01%" to "20%".
+	// falsePromote is how often each move may be wrong, from "0.01%" to "20%": the promotion of a version that breaks an objective, or a raise
+	// of one that fails more requests than pace and objectives allow at the weight it goes to.
 	// +optional
 	// +kubebuilder:default="5%"
 	// +kubebuilder:validation:XValidation:rule="double(self.replace('%','')) >= 0.01 && double(self.replace('%','')) <= 20.0",message="falsePromote must be from 0.01% to 20%"
