@@ -37,8 +37,8 @@ type world struct {
 	over        v1alpha1.ReleaseState
 }
 
-func newWorld(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) world {
-	w := world{baseline: baseline, store: &inmemory.Store{Now: epoch}, controllers: &inmemory.Controllers{}, version: -1}
+func newWorld(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline, begin time.Time) world {
+	w := world{baseline: baseline, store: &inmemory.Store{Now: begin}, controllers: &inmemory.Controllers{}, version: -1}
 	labels := map[string]string{"app": name}
 	template := func(version string) corev1.PodTemplateSpec {
 		return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: version}}}}
@@ -125,9 +125,11 @@ func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
 	if d.Release != nil {
 		status := cluster.StatusOf(v, d, d.Release)
 		if !cluster.SameButNumbers(v.Shift.Status, status) {
-			if _, err := w.store.PatchStatus(v.Shift, status); err != nil {
+			shift, err := w.store.PatchStatus(v.Shift, status)
+			if err != nil {
 				return false, fmt.Errorf("writing the record: %w", err)
 			}
+			v.Shift = shift
 		}
 	}
 	return w.store.Version() != before, nil

@@ -10,4 +10,6 @@
 // one or in bursts, drift of traffic and errors, outages of both arms, faults that begin later or under load, errors while a
 // version warms up, scrapes at different phases, the time the mesh takes to follow a change. What is not: retries, sticky
 // clients, lost scrapes, pods.
+//
+// Who wants to see more than what becomes of a release follows it, pass by pass, to the end (Setup.Follow).
 package simulate

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -24,6 +28,22 @@ type Setup struct {
 	Seed uint64
 	// Limit is when a release that is neither promoted nor aborted is left alone; 0 is 4 h.
 	Limit time.Duration
+	// Begin is the virtual time of the first weight; zero is the first second of 2026.
+	Begin time.Time
+	// Follow, if not nil, is told of every pass. The release then goes on until everything is put back, or to the limit.
+	Follow func(Moment)
+}
+
+// Moment is what there is to see after a pass of the operator.
+type Moment struct {
+	// At is the time of the pass.
+	At time.Time
+	// Status is that of the TrafficShift, with the numbers of this moment.
+	Status v1alpha1.TrafficShiftStatus
+	// Stable and Canary are what scrapes have shown of both arms since the pass before, one for each objective; nil when nothing.
+	Stable, Canary []evidence.Counts
+	// Sets are the ReplicaSets of both arms.
+	Sets []*appsv1.ReplicaSet
 }
 
 // Outcome is what became of a release.
@@ -79,7 +99,7 @@ func Run(s Setup) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	for r.now = 0; r.now < cmp.Or(s.Limit, most) && r.out.Result == ""; r.now += slice {
+	for r.now = 0; r.now < cmp.Or(s.Limit, most) && !r.done(); r.now += slice {
 		if err := r.slice(); err != nil {
 			return Outcome{}, err
 		}
@@ -101,18 +121,27 @@ type run struct {
 		canary, requests float64
 	}
 	rates []float64 // of the last slices
+	shown Moment    // what no pass has told of yet
 	out   Outcome
+}
+
+// done says whether there is nothing more to simulate.
+func (r *run) done() bool {
+	return r.out.Result != "" && (r.Follow == nil || r.record().State.Ended())
 }
 
 func newRun(s Setup) (*run, error) {
 	s.Mesh = s.Mesh.normal()
+	if s.Begin.IsZero() {
+		s.Begin = epoch
+	}
 	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape)}
 	baseline := past(s)
 	var err error
 	if r.tests, err = evidence.New(evidence.ConfigOf(s.Plan, baseline)); err != nil {
 		return nil, err
 	}
-	r.world = newWorld(s.Plan, baseline)
+	r.world = newWorld(s.Plan, baseline, s.Begin)
 	return r, r.decide(0)
 }
 
@@ -123,6 +152,7 @@ func (r *run) slice() error {
 	}
 	end := r.now + slice
 	stable, canary := r.users.scraped(end)
+	r.shown.Stable, r.shown.Canary = stable, canary
 	r.take(end, stable, canary)
 	return r.decide(end + r.Mesh.Lag)
 }
@@ -130,7 +160,10 @@ func (r *run) slice() error {
 // take gives one slice to the tests, as the operator's loop does.
 func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 	rec := r.record()
-	from, to := epoch.Add(end-slice), epoch.Add(end)
+	if rec.StepStartedAt == nil {
+		return // nothing is counted before the first weight
+	}
+	from, to := r.Begin.Add(end-slice), r.Begin.Add(end)
 	written := rec.StepStartedAt.Time
 	if rec.Moves != r.since.move {
 		r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
@@ -155,26 +188,49 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 
 // decide lets the operator decide until it has nothing more to do now.
 func (r *run) decide(at time.Duration) error {
-	now := epoch.Add(at)
+	now := r.Begin.Add(at)
 	r.store.Now = now
+	if r.out.Result != "" {
+		r.controllers.Run(r.store) // pods end in their time
+	}
 	for range passes {
 		v := r.observe(r.evidence(), now)
+		v.Counted = now.Add(-r.Mesh.Lag)
 		d := release.Decide(v.Facts, now)
 		r.out.Reason, r.out.Message = d.Reason, d.Message
 		changed, err := r.write(v, d)
-		if err != nil || !changed && len(d.Writes()) == 0 {
+		if err != nil {
 			return err
+		}
+		r.tell(v, d, now)
+		if !changed && len(d.Writes()) == 0 {
+			return nil
 		}
 		if share := float64(r.share()) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {
 			r.routes = append(r.routes, written{at + r.Mesh.Push, share})
 			r.out.Moves = append(r.out.Moves, Move{At: at, Share: share, Why: d.Message})
 		}
-		if r.over != "" {
+		if r.over != "" && r.out.Result == "" {
 			r.end(at)
-			return nil
+			if r.Follow == nil {
+				return nil
+			}
 		}
 	}
 	return nil
+}
+
+// tell shows the moment to who follows the release.
+func (r *run) tell(v *cluster.View, d release.Decision, now time.Time) {
+	if r.Follow == nil {
+		return
+	}
+	if total := r.since.requests; total > 0 {
+		v.Facts.Evidence.Share, v.Facts.Evidence.Requests = int64(r.since.canary/total*v1alpha1.Whole), total
+	}
+	r.shown.At, r.shown.Status, r.shown.Sets = now, cluster.StatusOf(v, d, d.Release), inmemory.List[*appsv1.ReplicaSet](r.store)
+	r.Follow(r.shown)
+	r.shown = Moment{}
 }
 
 // end notes how it ended, and lets the requests go on that still meet an aborted canary.
@@ -207,8 +263,11 @@ func (r *run) evidence() release.Evidence {
 		e.Rate += x / float64(len(r.rates))
 	}
 	rec := r.record()
-	if rec == nil || rec.Step == 0 {
+	switch {
+	case rec == nil || rec.Step == 0:
 		return e
+	case !rec.Running() || rec.Outcome != nil: // what is decided is not counted
+		return release.Evidence{Share: -1}
 	}
 	q := release.Ask(rec)
 	if q.Pace != nil {
