@@ -72,6 +72,7 @@ func releaseDecisions() []cog.Builder[dashboard.Panel] {
 		return over(kind, most(ofRelease(metrics.ReleaseWeight, is(metrics.LabelKind, kind))))
 	}
 	side := func(metric, side string) string { return ofRelease(metric, is(metrics.LabelSide, side)) }
+	drawn := func(expr string) string { return "clamp_min(" + expr + ", 0.001)" } // 1e-20 would leave no room for the limits
 	return []cog.Builder[dashboard.Panel]{
 		arms(panel{"Weight", "Share of the traffic that is to go to the canary, and that does, as measured. Without traffic nothing is measured.", units.PercentUnit, 12, 9},
 			weight(metrics.Wanted), weight(metrics.Live)).Max(1).LineInterpolation(common.LineInterpolationStepAfter).FillOpacity(10),
@@ -81,9 +82,9 @@ func releaseDecisions() []cog.Builder[dashboard.Panel] {
 			over("waits: "+by(metrics.LabelReason), aggregate("group", ofRelease(metrics.ReleaseWaitingSince), []string{metrics.LabelReason}))).
 			ColorScheme(fixed(blue)).
 			OverrideByQuery("B", append(colored(green), shown("1", " ", green))).OverrideByQuery("C", append(colored(orange), shown("1", " ", orange))),
-		graph(panel{"Evidence", "Evidence against the canary, of all objectives together, and for its next move, of each; with the limits. The release is aborted where what is against it reaches its limit, and may move on where every objective has reached that of the other side. Both grow tenfold as easily from 1 as from 10: the axis is logarithmic.", units.SiShort, 12, 10},
-			over("against", sum(most(side(metrics.ObjectiveEvidence, metrics.Against), metrics.LabelObjective))),
-			over("for, {{objective}}", most(side(metrics.ObjectiveEvidence, metrics.For), metrics.LabelObjective)),
+		graph(panel{"Evidence", "Evidence against the canary, of all objectives together, and for its next move, of each; with the limits. The release is aborted where what is against it reaches its limit, and may move on where every objective has reached that of the other side. Both grow tenfold as easily from 1 as from 10: the axis is logarithmic, and what is less than a thousandth is drawn there.", units.SiShort, 12, 10},
+			over("against", drawn(sum(most(side(metrics.ObjectiveEvidence, metrics.Against), metrics.LabelObjective)))),
+			over("for, {{objective}}", drawn(most(side(metrics.ObjectiveEvidence, metrics.For), metrics.LabelObjective))),
 			over("abort at", most(side(metrics.ObjectiveEvidenceLimit, metrics.Against))),
 			over("go on at", most(side(metrics.ObjectiveEvidenceLimit, metrics.For)))).
 			ScaleDistribution(common.NewScaleDistributionConfigBuilder().Type(common.ScaleDistributionLog).Log(10)).
