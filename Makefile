@@ -95,9 +95,10 @@ mesh-test: ## The tests of hack/localmesh
 gitops: ## What GitOps tools think of a release, by their own libraries
 	go -C hack/gitops test ./...
 
-dashboards: ## The dashboards: read strictly, their queries by Prometheus's parser
+dashboards: ## The dashboards: read strictly, their queries by Prometheus's parser; the day that is in their pictures
 	@# -count=1: what is kept of a test that passed knows nothing of the files beside the module.
 	go -C hack/dashboards test -count=1 ./...
+	go test ./hack/pictures
 
 pictures: ## The boards as pictures for the docs, light and dark; wants npm
 	hack/pictures.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Draws the dashboards into manifests/docs/images, light and dark: the files that are shipped for Grafana, by the renderer of Perses in Chromium,
-# from a real Prometheus with a day of a made-up fleet. Wants Node.js with npm; what npm installs (0.5 GB) stays in the cache.
+# from a real Prometheus with a day of a made-up fleet, whose releases are simulated. Wants Node.js with npm; what npm installs (0.5 GB) stays in the cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -30,7 +30,7 @@ ln -s "$cache/node_modules" "$work/node_modules"
 
 echo "▸ a day of a made-up fleet" >&2
 go build -o "$work/pictures" ./hack/pictures
-"$work/pictures" fleet >"$work/fleet.om"
+"$work/pictures" fleet manifests/policies >"$work/fleet.om"
 "$(newest promtool)" tsdb create-blocks-from openmetrics "$work/fleet.om" "$work/data" >/dev/null
 rm "$work/fleet.om"
 echo "global: {}" >"$work/prometheus.yaml"

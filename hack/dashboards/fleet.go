@@ -82,25 +82,25 @@ func fleetEnds() []cog.Builder[dashboard.Panel] {
 		bars(panel{"Releases by namespace", "Releases that ended in the time of the board, by namespace: the twenty with the most.", units.Short, 10, 9},
 			now(by(metrics.LabelNamespace, metrics.LabelOutcome), "topk(20, round("+sum(increase(of(metrics.NamespaceReleases), "$__range"), metrics.LabelNamespace, metrics.LabelOutcome)+") > 0)")).
 			OverrideByRegexp(".*"+promoted+".*", colored(green)).OverrideByRegexp(".*"+aborted+".*", colored(red)),
-		number(panel{"What users met", "Requests that met the canaries of the releases that ended in the time of the board: all of them (exposed), those that failed, and how many more failed than at the stable's share (excess_failed), which is what releases cost.", units.Short, 8, 6},
+		number(panel{"What users met", "Requests that met the canaries of the releases that ended in the time of the board: all of them (exposed), those that failed, and how many more failed than at the stable's share (excess_failed), which is what releases cost.", units.Short, 8, 8},
 			now(by(metrics.LabelResult), "round("+sum(increase(of(metrics.NamespaceCanaryRequests), "$__range"), metrics.LabelResult)+")")).ColorScheme(fixed(blue)).
 			OverrideByRegexp("^"+metrics.ExcessFailed+".*", colored(orange)),
-		bars(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most p50, nine in ten at most p90.", units.DurationSeconds, 8, 6},
+		bars(panel{"How long releases took", "Half of the releases that ended in the time of the board took at most p50, nine in ten at most p90.", units.DurationSeconds, 8, 8},
 			now("p50 "+by(metrics.LabelOutcome), duration(0.5)), now("p90 "+by(metrics.LabelOutcome), duration(0.9))).ColorScheme(fixed(blue)),
-		bars(panel{"How long steps took", "Median time from the first weight of a step to the next step, or to the end, in the time of the board.", units.DurationSeconds, 8, 6},
+		bars(panel{"How long steps took", "Median time from the first weight of a step to the next step, or to the end, in the time of the board.", units.DurationSeconds, 8, 8},
 			now("step "+by(metrics.LabelStep), quantile(0.5, increase(of(metrics.StepDuration+"_bucket"), "$__range"), metrics.LabelStep)+" > 0")).ColorScheme(fixed(blue)),
 	}
 }
 
 func fleetServices() []cog.Builder[dashboard.Panel] {
 	return []cog.Builder[dashboard.Panel]{
-		stacked(panel{"Services by state", "Services under management. Ready: at rest. Aborted: the template was taken back and is refused. Waiting: a template is to be released and waits. Stalled: only people can help.", units.Short, 8, 8},
+		stacked(panel{"Services by state", "Services under management. Ready: at rest. Aborted: the template was taken back and is refused. Waiting: a template is to be released and waits. Stalled: only people can help.", units.Short, 10, 8},
 			over(by(metrics.LabelState), sum(of(metrics.Services), metrics.LabelState))).LineInterpolation(common.LineInterpolationStepAfter),
-		bars(panel{"Services nobody manages", "Services with a selector that are not released step by step: the ten namespaces with the most.", units.Short, 6, 8},
+		bars(panel{"Services nobody manages", "Services with a selector that are not released step by step: the ten namespaces with the most.", units.Short, 5, 8},
 			now(by(metrics.LabelNamespace), "topk(10, "+sum(of(metrics.UnmanagedServices), metrics.LabelNamespace)+")")).ColorScheme(fixed(grey)),
 		events(panel{"Begun by policy", "Releases that began in each part of the time, by ShiftPolicy.", units.Short, 5, 8},
 			over(by(metrics.LabelPolicy), sum(increase(of(metrics.ReleasesStarted), rateInterval), metrics.LabelPolicy))),
-		events(panel{"Commands of people", "Commands that were answered in each part of the time. Many aborts or promotions by hand mean that people do not trust the evidence, or know more.", units.Short, 5, 8},
+		events(panel{"Commands of people", "Commands that were answered in each part of the time. Many aborts or promotions by hand mean that people do not trust the evidence, or know more.", units.Short, 4, 8},
 			over(by(metrics.LabelCommand), sum(increase(of(metrics.Commands), rateInterval), metrics.LabelCommand))),
 	}
 }

@@ -1,6 +1,6 @@
 // Pictures makes what hack/pictures.sh needs beside Perses's renderer: a day of a made-up fleet, and photographs of its boards.
 //
-//	pictures fleet                             the day's samples, as promtool backfills them
+//	pictures fleet <policies>                  the day's samples, as promtool backfills them; with the policies of the folder
 //	pictures photograph <page> <address> <dir> the boards, light and dark, of the Prometheus at the address
 package main
 
@@ -39,14 +39,18 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) == 1 && args[0] == "fleet":
+	case len(args) == 2 && args[0] == "fleet":
+		d, err := newDay(args[1])
+		if err != nil {
+			return err
+		}
 		out := bufio.NewWriter(os.Stdout)
-		newDay().write(out)
+		d.write(out)
 		return out.Flush()
 	case len(args) == 4 && args[0] == "photograph":
 		return photograph(args[1], args[2], args[3])
 	}
-	return errors.New("usage: pictures fleet, or pictures photograph <page> <address> <dir>")
+	return errors.New("usage: pictures fleet <policies>, or pictures photograph <page> <address> <dir>")
 }
 
 func photograph(at, prometheus, dir string) error {

@@ -50,7 +50,7 @@ function Cell({ of }) {
   }
   const queries = of.targets.map((t) => ({
     kind: 'PrometheusTimeSeriesQuery',
-    spec: { query: expression(of, t, range), seriesNameFormat: t.legendFormat?.replace('{{cluster}}', '').trim() },
+    spec: { query: expression(of, t, range), seriesNameFormat: t.legendFormat?.replace('{{cluster}}', '').replace(', {{replicaset}}', '').trim() },
   }));
   return (
     <div style={place}>
@@ -66,7 +66,7 @@ function Board() {
   return (
     <ThemeProvider theme={theme}>
       <CssBaseline />
-      <ChartsProvider chartsTheme={generateChartsTheme(theme, {})} enablePinning={false}>
+      <ChartsProvider chartsTheme={generateChartsTheme(theme, { echartsTheme: { grid: { top: 10 } } })} enablePinning={false}>
         <SnackbarProvider>
           <PluginRegistry pluginLoader={plugins} defaultPluginKinds={{ Panel: 'TimeSeriesChart', TimeSeriesQuery: 'PrometheusTimeSeriesQuery' }}>
             <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false, retry: 0 } } })}>

@@ -4,13 +4,15 @@ export const columns = 24;
 
 const inRelease = { cluster: '.*', job: '.*', workload: '.*', release_namespace: 'shop', release_service: 'checkout' };
 
-// expression is what a panel asks for in the time of the picture. Perses has no logarithmic axis, so exponents are drawn on one.
+// expression is what a panel asks for in the time of the picture. Perses has no logarithmic axis, so exponents are drawn on one; its legends have
+// one line, so where there are many kinds of events only those are asked for that happened.
 export function expression(panel, target, range) {
   const seconds = (range.end - range.start) / 1000;
   const text = target.expr
     .replaceAll('$__rate_interval', panel.interval === '5m' ? '330s' : '120s')
     .replaceAll('$__range', `${seconds}s`)
     .replace(/\$\{(\w+)\}|\$(\w+)/g, (_, a, b) => inRelease[a ?? b] ?? '');
+  if (['Ends by cause', 'Writes that were denied or failed', 'Commands of people'].includes(panel.title)) return `${text} > 0`;
   return logarithmic(panel) ? `log10(${text})` : text;
 }
 
@@ -35,14 +37,14 @@ const color = (name) => colors[name] ?? name;
 // fixed is the color of a whole panel.
 const fixed = (panel) => color(panel.fieldConfig.defaults.color?.fixedColor ?? 'blue');
 
-// byQuery are the colors and dashes of queries: those given for a query, or for series whose names its name matches.
+// byQuery are the colors and dashes of queries. Perses gives none to single series, so all that was aborted is red.
 function byQuery(panel) {
   return panel.targets.flatMap((t, i) => {
     const mine = (panel.fieldConfig.overrides ?? []).filter((o) => o.matcher.id === 'byFrameRefID' && o.matcher.options === t.refId);
     const properties = Object.fromEntries(mine.flatMap((o) => o.properties).map((p) => [p.id, p.value]));
     return properties.color
       ? [{ queryIndex: i, colorMode: 'fixed', colorValue: color(properties.color.fixedColor), lineStyle: properties['custom.lineStyle'] ? 'dashed' : 'solid' }]
-      : [];
+      : t.expr.includes('outcome="Aborted"') ? [{ queryIndex: i, colorMode: 'fixed', colorValue: colors.red }] : [];
   });
 }
 
@@ -90,7 +92,7 @@ export function panel(of) {
       return {
         kind: 'TimeSeriesChart',
         spec: {
-          legend: { position: 'bottom', mode: 'list', size: 'small' },
+          legend: { position: of.title === 'Services by state' ? 'right' : 'bottom', mode: 'list', size: 'small' },
           yAxis: { format, min: defaults.min, max: defaults.max, ...(logarithmic(of) ? { label: 'power of ten' } : {}) },
           visual: {
             display: custom.drawStyle === 'bars' ? 'bar' : 'line', lineWidth: 2, areaOpacity: (custom.fillOpacity ?? 0) / 100,

@@ -193,6 +193,9 @@ func (r *run) decide(at time.Duration) error {
 	if r.out.Result != "" {
 		r.controllers.Run(r.store) // pods end in their time
 	}
+	if r.Follow != nil {
+		r.version = -1 // the status has the time of the view in it
+	}
 	for range passes {
 		v := r.observe(r.evidence(), now)
 		v.Counted = now.Add(-r.Mesh.Lag)
