@@ -24,7 +24,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/counting"
-	table "github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/policy"
 )
 
@@ -74,7 +73,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !p.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	r.metrics.Add(table.ReleasesStarted, 0, p.Name) // there before the first release by it
+	r.metrics.Policy(p.Name) // there before the first release by it
 	problem := policy.Contradiction(p.Spec, r.edges)
 	after := p.DeepCopy()
 	answers, said := r.answers()

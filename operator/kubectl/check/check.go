@@ -12,6 +12,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // Result is what came of looking at one thing.
@@ -52,6 +53,8 @@ type check struct {
 	env        cli.Env
 	cluster    cli.Cluster
 	findings   []Finding
+	// known are the ShiftPolicies; none where they could not be read, which a finding says.
+	known []v1alpha1.ShiftPolicy
 }
 
 // NewVerb returns kubectl stagger check.

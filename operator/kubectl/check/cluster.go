@@ -196,7 +196,7 @@ func (k *check) force(ctx context.Context) {
 	switch {
 	case err != nil:
 		k.unknown(forceCheck, fmt.Errorf("trying a pause without writing it: %w", err))
-	case made.GetAnnotations()["stagger.dev/controlled-by"] == "":
+	case made.GetAnnotations()[v1alpha1.ControlledByAnnotation] == "":
 		k.add(ResultMissing, forceCheck, "a pause, tried without writing it, came back without the name of who paused", "see whether the API server was started without MutatingAdmissionPolicy")
 	default:
 		k.add(ResultOK, forceCheck, "proven by a dry run", "")

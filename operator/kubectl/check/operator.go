@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -43,7 +44,8 @@ func (k *check) installed(ctx context.Context) {
 	for _, account := range accounts {
 		k.rights(ctx, account)
 	}
-	k.counts(ctx, k.shiftPolicies(ctx), works)
+	k.shiftPolicies(ctx)
+	k.counts(ctx, works)
 }
 
 // operators looks at the operator's Deployments, and returns their user names, and whether nothing speaks against one of them being at work.
@@ -114,20 +116,26 @@ func (k *check) rights(ctx context.Context, user string) {
 	k.add(ResultOK, rightsCheck, fmt.Sprintf("%s may release in namespace %s", user, k.cluster.Namespace), "")
 }
 
-// shiftPolicies looks at whether there is a policy that releases can go by, and returns all.
-func (k *check) shiftPolicies(ctx context.Context) []unstructured.Unstructured {
+// shiftPolicies looks at whether there is a policy that releases can go by, and keeps all for what else is judged by them.
+func (k *check) shiftPolicies(ctx context.Context) {
 	list, err := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		k.unknown(shiftPolicies, err)
-		return nil
+		return
 	}
 	var good, bad []string
-	for _, p := range list.Items {
-		if c := condition(p, v1alpha1.ConditionAccepted); c != nil && c.Status == metav1.ConditionFalse {
-			bad = append(bad, p.GetName()+": "+c.Message)
+	for _, item := range list.Items {
+		var p v1alpha1.ShiftPolicy
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &p); err != nil {
+			k.unknown(shiftPolicies, fmt.Errorf("reading %s: %w", item.GetName(), err))
+			return
+		}
+		k.known = append(k.known, p)
+		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAccepted); c != nil && c.Status == metav1.ConditionFalse {
+			bad = append(bad, p.Name+": "+c.Message)
 			continue
 		}
-		good = append(good, p.GetName())
+		good = append(good, p.Name)
 	}
 	switch {
 	case len(bad) > 0:
@@ -137,35 +145,18 @@ func (k *check) shiftPolicies(ctx context.Context) []unstructured.Unstructured {
 	default:
 		k.add(ResultOK, shiftPolicies, strings.Join(good, ", "), "")
 	}
-	return list.Items
-}
-
-// condition reads a condition of an object; nil where it has none.
-func condition(o unstructured.Unstructured, kind string) *metav1.Condition {
-	all, _, err := unstructured.NestedSlice(o.Object, "status", "conditions")
-	if err != nil {
-		return nil
-	}
-	var conditions []metav1.Condition
-	for _, each := range all {
-		if c, is := each.(map[string]any); is {
-			conditions = append(conditions, metav1.Condition{Type: fmt.Sprint(c["type"]), Status: metav1.ConditionStatus(fmt.Sprint(c["status"])),
-				Reason: fmt.Sprint(c["reason"]), Message: fmt.Sprint(c["message"])})
-		}
-	}
-	return meta.FindStatusCondition(conditions, kind)
 }
 
 // counts looks at what the operator itself says of its source: the only one who knows whether it can be reached from where it runs. What was
 // said by an operator that does not work any more is no news.
-func (k *check) counts(ctx context.Context, policies []unstructured.Unstructured, works bool) {
+func (k *check) counts(ctx context.Context, works bool) {
 	if !works {
 		k.add(ResultUnknown, sourceCheck, "no operator works that could say", "mend the operator first")
 		return
 	}
 	said := false
-	for _, p := range policies {
-		c := condition(p, v1alpha1.ConditionSourceAnswers)
+	for _, p := range k.known {
+		c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionSourceAnswers)
 		if c != nil && c.Status == metav1.ConditionFalse {
 			k.add(ResultMissing, sourceCheck, c.Message, "mend config.sources of the chart, or let the network policy of the operator's namespace through")
 			return
@@ -186,13 +177,13 @@ func (k *check) counts(ctx context.Context, policies []unstructured.Unstructured
 		return
 	}
 	found := "its source answers; nothing is being released"
-	for _, s := range list.Items {
-		switch c := condition(s, v1alpha1.ConditionEvidenceCurrent); {
+	for _, s := range cli.DecodeList(list, k.env) {
+		switch c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionEvidenceCurrent); {
 		case c == nil || c.Status == metav1.ConditionUnknown:
 		case c.Status == metav1.ConditionTrue:
 			found = "its source answers, and the counts of what is released are fresh"
 		default:
-			k.add(ResultWarning, sourceCheck, fmt.Sprintf("its source answers, but %s/%s: %s", s.GetNamespace(), s.GetName(), c.Message), "see kubectl stagger why")
+			k.add(ResultWarning, sourceCheck, fmt.Sprintf("its source answers, but %s/%s: %s", s.Namespace, s.Name, c.Message), "see kubectl stagger why")
 			return
 		}
 	}

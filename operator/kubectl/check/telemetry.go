@@ -10,11 +10,8 @@ import (
 
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/stagger-dev/stagger/operator/prometheus"
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
@@ -115,7 +112,7 @@ func (t *telemetry) requests(ctx context.Context) (bool, error) {
 // labels looks at each label that requests are counted by.
 func (t *telemetry) labels(ctx context.Context) (bool, error) {
 	var lacks []string
-	for _, label := range []string{"destination_service_name", "destination_service_namespace", "response_code", "response_flags", "request_protocol"} {
+	for _, label := range []string{"destination_service_name", "destination_service_namespace", counting.LabelCode, counting.LabelFlags, counting.LabelProtocol} {
 		n, is, err := t.single(ctx, fmt.Sprintf(`count(istio_requests_total{reporter="source",%s=""})`, label))
 		if err != nil {
 			return false, err
@@ -134,7 +131,7 @@ func (t *telemetry) labels(ctx context.Context) (bool, error) {
 
 // protocols looks at whether calls of gRPC carry their status.
 func (t *telemetry) protocols(ctx context.Context) (bool, error) {
-	by, err := t.values(ctx, "count by (request_protocol) ("+reported+")", "request_protocol")
+	by, err := t.values(ctx, "count by ("+counting.LabelProtocol+") ("+reported+")", counting.LabelProtocol)
 	if err != nil {
 		return false, err
 	}
@@ -208,7 +205,7 @@ func (t *telemetry) edges(ctx context.Context) (bool, error) {
 	}
 	slices.Sort(there)
 	var wrong []string
-	for _, o := range t.thresholds(ctx) {
+	for _, o := range t.thresholds() {
 		if err := counting.Edge(o.threshold, there); err != nil {
 			wrong = append(wrong, o.policy+": "+err.Error())
 		}
@@ -227,21 +224,10 @@ type threshold struct {
 	threshold time.Duration
 }
 
-// thresholds are those of all policies; none where they cannot be read, which another line tells.
-func (k *check) thresholds(ctx context.Context) []threshold {
-	if k.pre {
-		return nil
-	}
-	list, err := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil
-	}
+// thresholds are those of all policies.
+func (k *check) thresholds() []threshold {
 	var all []threshold
-	for _, item := range list.Items {
-		var p v1alpha1.ShiftPolicy
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &p); err != nil {
-			continue
-		}
+	for _, p := range k.known {
 		for _, o := range p.Spec.Objectives {
 			if i := counting.IndicatorOf(o); i.KindOrDefault() == counting.Duration {
 				all = append(all, threshold{p.Name, i.Threshold})
