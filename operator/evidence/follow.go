@@ -3,6 +3,7 @@ package evidence
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -20,7 +21,8 @@ type refusal struct {
 // Follow tells all that the record of a TrafficShift says now; what was told before and is not in it ends. It is called after each
 // decision, before the proxies can know of a weight or right after, and saying the same again changes nothing:
 //
-//   - The same release again keeps what was counted, whatever the Target says; only a From that was not known is taken over.
+//   - The same release again keeps what was counted, whatever the Target says; only a From that was not known is taken over, and that the
+//     version is judged or had its last request.
 //   - Another release replaces the one before.
 //   - Counting waits for the first Weight.
 //
@@ -50,6 +52,7 @@ func (l *Loop) track(key types.NamespacedName, f Following) error {
 		if r.From.IsZero() {
 			r.From = f.Count.From
 		}
+		r.Over, r.End = f.Count.Over, f.Count.End
 		return nil
 	}
 	delete(l.releases, key)
@@ -79,6 +82,7 @@ func (l *Loop) newRelease(key types.NamespacedName, f Following) (*release, erro
 	}
 	t := *f.Count
 	r := &release{Target: t, key: key, number: f.Release, source: s, pastKnown: t.PastKnown || !t.From.IsZero()}
+	r.missed.Gaps = slices.Clone(t.Gaps)
 	r.Indicators = make([]counting.Indicator, len(t.Config.Objectives))
 	copy(r.Indicators, t.Indicators)
 	if err := s.Counter.Check(r.pair()); err != nil {

@@ -16,22 +16,24 @@ import (
 const patience = 3
 
 // Reading returns what is known of a release of a TrafficShift, and changes nothing. It is false when the release is not counted: then
-// it may hold Pods only. The rate of the question's Pace is the one that was counted.
+// it may hold Pods only, as it may in any case. The rate of the question's Pace is the one that was counted.
 func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Question) (Reading, bool) {
 	now := l.clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r, ok := l.releases[key]; ok && r.number == number {
-		return r.reading(now, l.slice, q), true
-	}
-	if x, ok := l.refused[key]; ok && x.number == number {
-		return Reading{Reason: v1alpha1.ReasonNoData, Message: x.message}, true
-	}
 	var reading Reading
+	known := true
+	if r, ok := l.releases[key]; ok && r.number == number {
+		reading = r.reading(now, l.slice, q)
+	} else if x, ok := l.refused[key]; ok && x.number == number {
+		reading = Reading{Reason: v1alpha1.ReasonNoData, Message: x.message}
+	} else {
+		known = false
+	}
 	if x, ok := l.suspects[key]; ok && x.number == number {
 		reading.Pods = x.pods
 	}
-	return reading, false
+	return reading, known
 }
 
 // reading is what is known of the release.
@@ -47,9 +49,14 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		Verdict:    r.tests.Verdict(q),
 		Checkpoint: r.checkpoint(),
 		Through:    r.tests.Through(),
+		Counted:    r.countedUntil(),
+		Gaps:       slices.Clone(r.missed.Gaps),
 		Since:      r.since,
 		Seen:       r.seen,
 		Remarks:    append(slices.Clone(r.remarks), r.ends.remarks()...),
+	}
+	if last := r.End.Add(r.source.Counter.Timing().Interval); !r.End.IsZero() && !reading.Counted.Before(last) {
+		reading.AllIn = true // what was reported last about the canary is reported again in each Interval
 	}
 	if r.clientErrors != nil {
 		v := r.clientErrors.Verdict(pkgevidence.Question{})

@@ -51,6 +51,9 @@ type release struct {
 
 	complete time.Time // up to when all reports can be seen; zero: nobody knows
 
+	missed v1alpha1.Counted // whose Gaps could not be counted
+	late   time.Time        // since when reports about the canary are late; zero: they are not
+
 	asked   time.Time // up to when freshness was last asked for
 	current currency
 	remarks []string // of the last answers
@@ -96,7 +99,7 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
 func (r *release) weigh(w Weight, slice time.Duration) {
-	if r.moves.Move(w.Move, w.Alone) {
+	if !r.Over && r.moves.Move(w.Move, w.Alone) {
 		r.tests.NextStep(w.WrittenAt)
 		if r.clientErrors != nil {
 			r.clientErrors.NextStep(w.WrittenAt)
@@ -135,6 +138,12 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
 	s.Away = r.away(i)
 	answers, ends := r.split(answers)
+	r.keep(i, answers)
+	if r.Over {
+		r.seen = true
+		r.tests.Expose(met(s, answers), "the version is judged already")
+		return
+	}
 	r.takeEnds(s, ends)
 	states := make([]currency, len(answers))
 	for n, a := range answers {
@@ -146,7 +155,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	}
 	r.note(answers, states, s.Alone)
 	if !slices.ContainsFunc(states, currency.fresh) {
-		r.tests.Void(i.Start, i.End, r.current.message)
+		r.tests.Expose(met(s, answers), r.current.message)
 		r.source.loop.metrics.Add(metrics.EvidenceVoidSlices, 1, r.source.Name, string(r.current.reason))
 		return
 	}
@@ -155,6 +164,61 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	if states[r.traffic()].fresh() {
 		r.noteTraffic(i, pkgevidence.Arms{Stable: s.Stable[r.traffic()], Canary: s.Canary[r.traffic()]})
 	}
+}
+
+// met is what is known of the requests of a slice, whether it is evidence or not.
+func met(s pkgevidence.Slice, answers []counting.Answer) pkgevidence.Slice {
+	s.Stable, s.Canary, s.Alone = nil, nil, false
+	for _, a := range answers {
+		s.Stable, s.Canary = append(s.Stable, known(a.Stable)), append(s.Canary, known(a.Canary))
+	}
+	return s
+}
+
+// known are the counts of an arm, none where nobody knows them.
+func known(a counting.ArmAnswer) pkgevidence.Counts {
+	if a.Uncounted != nil {
+		return pkgevidence.Counts{}
+	}
+	return countsOf(a.Counts)
+}
+
+// keep notes whether all requests of a slice that met the canary are counted. Reports that are late are counted when they come; where nobody
+// can count them any more, they are missed since they are late.
+func (r *release) keep(i counting.Interval, answers []counting.Answer) {
+	late := false
+	for _, a := range answers {
+		if a.Unusable != nil || a.Canary.Uncounted != nil {
+			r.miss(i.Start, i.End)
+			return
+		}
+		late = late || !reported(a, false).fresh()
+	}
+	switch {
+	case !late:
+		r.late = time.Time{}
+	case r.late.IsZero():
+		r.late = i.Start
+	}
+}
+
+// miss gives up a time, and what was late before it.
+func (r *release) miss(from, to time.Time) {
+	if !r.late.IsZero() {
+		from, r.late = r.late, time.Time{}
+	}
+	if !r.End.IsZero() && to.After(r.End) {
+		to = r.End // nobody met the canary any more
+	}
+	r.missed.Miss(from, to)
+}
+
+// countedUntil is up to when all requests that met the canary are counted, but for those that were missed.
+func (r *release) countedUntil() time.Time {
+	if !r.late.IsZero() {
+		return r.late
+	}
+	return r.through
 }
 
 // away says whether no pod of the canary could answer in a part of the interval: what was counted then says nothing about the version.
@@ -241,6 +305,7 @@ func doubted(answers []counting.Answer, alone bool) currency {
 
 // skip gives up everything before a time.
 func (r *release) skip(to time.Time) {
+	r.miss(r.through, to)
 	r.tests.Void(r.through, to, fmt.Sprintf("what happened before %s is too long ago to be counted", to.Format(time.RFC3339)))
 	r.through = to
 }

@@ -38,6 +38,12 @@ type Target struct {
 	// Checkpoint is what the last Reading before a restart said. When it is empty the tests begin; so they do when it cannot be
 	// read, for what cannot be read is no evidence.
 	Checkpoint string
+	// Over says that the version is judged already: what is counted is for the record alone.
+	Over bool
+	// End is when the canary had its last request; the zero time while it may get more.
+	End time.Time
+	// Gaps are the times that the record says were not counted.
+	Gaps []v1alpha1.Gap
 	// From is when the first weight was written, as release.Rounding has it recorded. While it is zero nothing is counted, and only the
 	// freshness of the stable is watched.
 	From time.Time
@@ -77,6 +83,11 @@ type Reading struct {
 	// before the first.
 	Checkpoint string
 	Through    time.Time
+	// Counted is up to when the requests that met the canary are counted, but for the Gaps. It may lie before Through: reports that are late
+	// may say more of what came after it. AllIn says that End is known and all reports up to it are in.
+	Counted time.Time
+	Gaps    []v1alpha1.Gap
+	AllIn   bool
 	// Fresh says that everything up to now is counted and the reports are complete. Reason and Message are those of the
 	// condition EvidenceCurrent: see the table of the package.
 	Fresh   bool

@@ -18,6 +18,9 @@ func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) rel
 	e := release.Evidence{Share: -1, Pods: r.Pods}
 	switch {
 	case !rec.Running() || rec.Outcome != nil:
+		if known {
+			e.Met, e.Checkpoint, e.Counted, e.Gaps, e.AllIn = &r.Verdict, r.Checkpoint, r.Counted, r.Gaps, r.AllIn
+		}
 		return e
 	case !known:
 		e.Reason, e.Message = v1alpha1.ReasonPending, "counting has not begun yet"
@@ -26,7 +29,7 @@ func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) rel
 	e = release.Evidence{
 		Fresh: r.Fresh, Reason: r.Reason, Message: r.Message, Seen: r.Seen, Verdict: r.Verdict, Share: -1,
 		Rate: r.Rate, Baseline: baselineOf(rec, r.Past), Checkpoint: r.Checkpoint, Pods: r.Pods,
-		ClientErrors: r.ClientErrors, Remarks: r.Remarks,
+		ClientErrors: r.ClientErrors, Remarks: r.Remarks, Counted: r.Counted, Gaps: r.Gaps,
 	}
 	if rec.Step > 0 {
 		compare(rec, r, &e, now)
@@ -67,8 +70,8 @@ func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
 // Ticks are the lengths of the evidence ticks.
 type Ticks struct{ Fast, Slow time.Duration }
 
-// Follow is what a record wants counted: the requests of a release that runs, the pods of one that was taken back for its counts, or
-// nothing. The record is the one that was written.
+// Follow is what a record wants counted: the requests of a release until the last that met its canary is counted, the pods of one that was
+// taken back for its counts, or nothing. The record is the one that was written.
 func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 	if rec == nil {
 		return Following{}
@@ -76,7 +79,9 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 	f := Following{Release: rec.Number}
 	if rec.State.Ended() || rec.Outcome != nil {
 		f.Suspect = suspicion(v, rec)
-		return f
+		if rec.Counted.Until == nil || rec.Counted.Final {
+			return f
+		}
 	}
 	f.Count = target(v, rec, t)
 	if rec.StepStartedAt != nil {
@@ -133,6 +138,10 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 	}
 	if rec.StepStartedAt != nil {
 		t.From = rec.StepStartedAt.Time
+	}
+	t.Over, t.Gaps = rec.State.Ended() || rec.Outcome != nil, rec.Counted.Gaps
+	if end := rec.Counted.End; end != nil {
+		t.End = end.Time
 	}
 	return t
 }

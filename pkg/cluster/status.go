@@ -35,6 +35,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	if s.Release != nil && (v.running() || rec != nil) {
 		release.Count(s.Release, v.Facts.Evidence, d.Message)
 	}
+	v.settle(s)
 	if w := v.Facts.Workload; !v.running() && w.Stable.There() {
 		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
 	}
@@ -42,7 +43,31 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.History = slices.Insert(s.History, 0, pastOf(s.Release))
 		s.History = s.History[:min(len(s.History), historyLength)]
 	}
+	correct(s)
 	return *s
+}
+
+// settle counts on what met the canary of a release that is judged, and gives that up where another release follows it.
+func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
+	was, is := v.Facts.Release, s.Release
+	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number {
+		release.GiveUp(&s.History[0].Counted)
+	}
+	if is == nil || !v.running() && is.Settled() {
+		return
+	}
+	if was != nil && was.Number == is.Number {
+		release.CountOn(is, v.Facts.Evidence)
+	}
+	release.Settle(is, v.Facts.Evidence, v.Facts.External, v.left, v.now)
+}
+
+// correct gives the newest line of history what is counted now.
+func correct(s *v1alpha1.TrafficShiftStatus) {
+	if r := s.Release; r != nil && len(s.History) > 0 && s.History[0].Number == r.Number {
+		p := &s.History[0]
+		p.Exposed, p.Failed, p.Counted = r.Exposed, r.Failed, *r.Counted.DeepCopy()
+	}
 }
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.
@@ -100,7 +125,7 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
 	p := v1alpha1.PastRelease{
 		Number: rec.Number, Revision: rec.Revision, Images: rec.Images, Outcome: rec.State, PeakWeight: rec.PeakWeight,
-		Exposed: rec.Exposed, Failed: rec.Failed, StartedAt: rec.StartedAt,
+		StartedAt: rec.StartedAt,
 	}
 	if rec.Outcome != nil {
 		p.Reason, p.Message = rec.Outcome.Reason, rec.Outcome.Message
@@ -127,10 +152,14 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 		}
 	}
 	if r := out.Release; r != nil {
-		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed = "", "", "", "", 0, 0
+		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
 		for i := range r.Objectives {
 			r.Objectives[i] = v1alpha1.ObjectiveStatus{Name: r.Objectives[i].Name, Verdict: r.Objectives[i].Verdict}
 		}
+	}
+	if len(out.History) > 0 {
+		p := &out.History[0]
+		p.Exposed, p.Failed, p.Counted.Until = 0, 0, nil
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -64,5 +65,74 @@ func TestTheStatusSaysWhenAnAbortWasDecided(t *testing.T) {
 				t.Errorf("%s, pass %d: by counts until %v", reason, pass, o.CountedUntil)
 			}
 		}
+	}
+}
+
+// What met the canary is counted on after an abort, and corrects record and history until all is in. What the verdict was based on stays.
+func TestTheRecordIsCorrectedUntilAllIsCounted(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	rec := &v1alpha1.Release{
+		Number: 7, State: v1alpha1.StateRestoring, Step: 1, Weight: "0%", Revision: "v2", Exposed: 119, Failed: 36,
+		Outcome:    &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryBreachesSLO},
+		Weights:    []v1alpha1.WrittenWeight{{Weight: "1%", Step: 1, At: metav1.NewTime(began.Add(-time.Minute))}},
+		Objectives: []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Breach", Against: "162.8"}},
+	}
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	shift.Status.Release = rec
+	pass := func(after time.Duration, next *v1alpha1.Release, e release.Evidence) {
+		v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, began.Add(after))
+		v.Weigh(e)
+		shift.Status = cluster.StatusOf(v, release.Decision{Reason: v1alpha1.ReasonAborted, Release: next}, next)
+	}
+	met := func(requests, bad float64, until time.Duration, allIn bool) release.Evidence {
+		c := evidence.Counts{Requests: requests, Bad: bad}
+		return release.Evidence{Counted: began.Add(until), AllIn: allIn, Met: &evidence.Verdict{
+			Exposed: c, Objectives: []evidence.ObjectiveVerdict{{Name: "availability", Release: evidence.Arms{Canary: c}}}}}
+	}
+	over := rec.DeepCopy()
+	over.State = v1alpha1.StateAborted
+	pass(0, over, met(300, 80, -10*time.Second, false))
+	if r := shift.Status.Release; r.Settled() || len(shift.Status.History) != 1 || shift.Status.History[0].Exposed != 300 || r.Counted.End == nil {
+		t.Fatalf("at the end of the release: %+v, history %+v", r.Counted, shift.Status.History)
+	}
+	pass(20*time.Second, nil, met(535, 162, 15*time.Second, true))
+	r, p := shift.Status.Release, shift.Status.History[0]
+	if !r.Settled() || r.Exposed != 535 || r.Failed != 162 || p.Exposed != 535 || p.Failed != 162 || !p.Counted.Final {
+		t.Errorf("when all is in: %d, %d, history %+v", r.Exposed, r.Failed, p)
+	}
+	if o := r.Objectives[0]; o.Canary.Requests != 535 || o.Against != "162.8" || o.Verdict != "Breach" {
+		t.Errorf("the objective is %+v", o)
+	}
+	pass(30*time.Second, nil, met(600, 162, 25*time.Second, true))
+	if shift.Status.Release.Exposed != 535 {
+		t.Error("what is final has changed")
+	}
+}
+
+// Nobody waits for ever: after an hour, or when another release follows, what is missing is a gap.
+func TestWhatIsNotCountedInTheEndIsAGap(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	until, end := metav1.NewMicroTime(began), metav1.NewMicroTime(began.Add(time.Minute))
+	for name, c := range map[string]struct {
+		after time.Duration
+		next  *v1alpha1.Release
+		final bool
+	}{
+		"in the hour after":   {time.Hour, nil, false},
+		"an hour later":       {62 * time.Minute, nil, true},
+		"another one follows": {2 * time.Minute, &v1alpha1.Release{Number: 8, State: v1alpha1.StatePreparing}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+			counted := v1alpha1.Counted{Until: &until, End: &end}
+			shift.Status.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateAborted, Counted: counted, Weights: []v1alpha1.WrittenWeight{{Weight: "1%"}},
+				Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}}
+			shift.Status.History = []v1alpha1.PastRelease{{Number: 7, Counted: counted}}
+			v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, began.Add(c.after))
+			got := cluster.StatusOf(v, release.Decision{Release: c.next}, c.next).History[0].Counted
+			if got.Final != c.final || c.final != (len(got.Gaps) == 1 && got.Gaps[0].From.Equal(&until) && got.Gaps[0].To.Equal(&end)) {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

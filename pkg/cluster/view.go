@@ -43,6 +43,8 @@ type View struct {
 	// Arms are stable and canary as requests to them are counted.
 	Arms [2]counting.Service
 
+	// left says that a pod of the release's canary is there, be it one that ends.
+	left     bool
 	now      time.Time
 	settings Settings
 	target   routing.Target

@@ -192,6 +192,7 @@ func setOf(rs *appsv1.ReplicaSet) release.Set {
 // health looks at the pods of both arms. What fails on both is not the version's fault, and what fails on few of its pods is theirs.
 func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	w, rec := &v.Facts.Workload, v.Facts.Release
+	v.left = rec != nil && len(ofHash(pods, rec.Revision)) > 0
 	if !v.running() {
 		if v.Canary == nil {
 			return

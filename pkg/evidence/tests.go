@@ -115,6 +115,18 @@ func (t *Tests) Add(s Slice) {
 	t.fill(s, s.Settled && !before)
 }
 
+// Expose takes a slice that users met and that is no evidence: it moves the watermark and adds to what was counted of the release. The reason
+// says why, as that of a void slice does.
+func (t *Tests) Expose(s Slice, reason string) {
+	if instant(s.From) < t.through || instant(s.To) == 0 {
+		return
+	}
+	if t.refuse(s) == "" {
+		t.expose(s)
+	}
+	t.Void(s.From, s.To, reason)
+}
+
 // Void takes a slice that says nothing: it moves the watermark and changes no evidence, for or against.
 func (t *Tests) Void(from, to time.Time, reason string) {
 	if instant(from) < t.through || instant(to) == 0 {

@@ -23,6 +23,7 @@ func Changes(namespace string, before, after v1alpha1.TrafficShiftStatus, comman
 	if is == nil {
 		return
 	}
+	met(namespace, was, is, emit)
 	if was == nil || was.Number != is.Number {
 		emit(ReleasesStarted, 1, is.Policy)
 		was = &v1alpha1.Release{}
@@ -31,7 +32,7 @@ func Changes(namespace string, before, after v1alpha1.TrafficShiftStatus, comman
 	steps(was, is, now, emit)
 	latency(was, is, now, emit)
 	if len(after.History) > 0 && (len(before.History) == 0 || before.History[0].Number != after.History[0].Number) {
-		ended(namespace, is, after.History, emit)
+		ended(namespace, after.History, emit)
 	}
 }
 
@@ -68,18 +69,29 @@ func latency(was, is *v1alpha1.Release, now time.Time, emit Emit) {
 	}
 }
 
+// met tells once of the requests that met the canary of a release: when they are counted to the end, or when another release follows it.
+func met(namespace string, was, is *v1alpha1.Release, emit Emit) {
+	r := is
+	if was != nil && was.Number != is.Number && was.State.Ended() {
+		r = was
+	}
+	if was.Settled() && was.Number == r.Number || r == is && !is.Settled() {
+		return
+	}
+	emit(NamespaceCanaryRequests, float64(r.Exposed), namespace, Exposed)
+	emit(NamespaceCanaryRequests, float64(r.Failed), namespace, Failed)
+	if expected, known := Expected(r); known {
+		emit(NamespaceCanaryRequests, max(0, float64(r.Failed)-expected), namespace, ExcessFailed)
+	}
+}
+
 // ended tells of a release that is over.
-func ended(namespace string, r *v1alpha1.Release, history []v1alpha1.PastRelease, emit Emit) {
+func ended(namespace string, history []v1alpha1.PastRelease, emit Emit) {
 	p := history[0]
 	result := string(p.Outcome)
 	emit(Releases, 1, result, string(p.Reason), CauseOf(p.Outcome, p.Reason))
 	emit(ReleaseDuration, p.Duration.Duration().Seconds(), result)
 	emit(NamespaceReleases, 1, namespace, result)
-	emit(NamespaceCanaryRequests, float64(p.Exposed), namespace, Exposed)
-	emit(NamespaceCanaryRequests, float64(p.Failed), namespace, Failed)
-	if expected, known := Expected(r); known {
-		emit(NamespaceCanaryRequests, max(0, float64(p.Failed)-expected), namespace, ExcessFailed)
-	}
 	if len(history) > 1 && history[1].Revision == p.Revision && history[1].Outcome == v1alpha1.StateAborted {
 		emit(RetriedReleases, 1, result)
 	}

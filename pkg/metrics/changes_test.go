@@ -31,7 +31,11 @@ func TestAWrittenStatusIsCounted(t *testing.T) {
 	gone := aborting.DeepCopy()
 	gone.State = v1alpha1.StateDraining
 	over := aborting.DeepCopy()
-	over.State = v1alpha1.StateAborted
+	over.State, over.Exposed, over.Failed = v1alpha1.StateAborted, 100, 31
+	counting := over.DeepCopy()
+	counting.Exposed, counting.Counted.Until = 90, micro(90)
+	counted := over.DeepCopy()
+	counted.Counted = v1alpha1.Counted{Until: micro(95), End: micro(90), Final: true}
 	past := func(outcome v1alpha1.ReleaseState, number int64, reason v1alpha1.Reason) v1alpha1.PastRelease {
 		return v1alpha1.PastRelease{Number: number, Revision: "v2", Outcome: outcome, Reason: reason, Exposed: 100, Failed: 31, Duration: v1alpha1.DurationOf(time.Minute)}
 	}
@@ -58,14 +62,28 @@ func TestAWrittenStatusIsCounted(t *testing.T) {
 			"stagger_abort_latency_seconds [evidence] 3", "stagger_abort_latency_seconds [write] 17", "stagger_abort_latency_seconds [total] 20"}},
 		"the abort is over": {status(gone, past(v1alpha1.StatePromoted, 6, v1alpha1.ReasonPromoted)),
 			status(over, past(v1alpha1.StateAborted, 7, v1alpha1.ReasonCanaryBreachesSLO), past(v1alpha1.StatePromoted, 6, v1alpha1.ReasonPromoted)), []string{
+				"stagger_namespace_canary_requests_total [shop exposed] 100",
+				"stagger_namespace_canary_requests_total [shop failed] 31", "stagger_namespace_canary_requests_total [shop excess_failed] 30",
 				"stagger_releases_total [Aborted CanaryBreachesSLO version] 1", "stagger_release_duration_seconds [Aborted] 60",
-				"stagger_namespace_releases_total [shop Aborted] 1", "stagger_namespace_canary_requests_total [shop exposed] 100",
-				"stagger_namespace_canary_requests_total [shop failed] 31", "stagger_namespace_canary_requests_total [shop excess_failed] 30"}},
+				"stagger_namespace_releases_total [shop Aborted] 1"}},
+		"the abort is over, its requests are still counted": {status(gone), status(counting, past(v1alpha1.StateAborted, 7, v1alpha1.ReasonCanaryBreachesSLO)), []string{
+			"stagger_releases_total [Aborted CanaryBreachesSLO version] 1", "stagger_release_duration_seconds [Aborted] 60",
+			"stagger_namespace_releases_total [shop Aborted] 1"}},
+		"they are counted": {status(counting), status(counted), []string{
+			"stagger_namespace_canary_requests_total [shop exposed] 100",
+			"stagger_namespace_canary_requests_total [shop failed] 31", "stagger_namespace_canary_requests_total [shop excess_failed] 30"}},
+		"they were counted": {status(counted), status(counted), nil},
+		"another release follows what was counted": {status(counted), status(with(func(r *v1alpha1.Release) { r.Number = 8 })), []string{
+			"stagger_releases_started_total [fast] 1"}},
+		"another release follows what is still counted": {status(counting), status(with(func(r *v1alpha1.Release) { r.Number = 8 })), []string{
+			"stagger_namespace_canary_requests_total [shop exposed] 90",
+			"stagger_namespace_canary_requests_total [shop failed] 31", "stagger_namespace_canary_requests_total [shop excess_failed] 30",
+			"stagger_releases_started_total [fast] 1"}},
 		"a retry is promoted": {status(&run, past(v1alpha1.StateAborted, 6, v1alpha1.ReasonCanaryBreachesSLO)),
-			status(&v1alpha1.Release{Number: 7, Step: 1}, past(v1alpha1.StatePromoted, 7, v1alpha1.ReasonPromoted), past(v1alpha1.StateAborted, 6, v1alpha1.ReasonCanaryBreachesSLO)), []string{
+			status(&v1alpha1.Release{Number: 7, Step: 1, State: v1alpha1.StatePromoted, Exposed: 100, Failed: 31}, past(v1alpha1.StatePromoted, 7, v1alpha1.ReasonPromoted), past(v1alpha1.StateAborted, 6, v1alpha1.ReasonCanaryBreachesSLO)), []string{
+				"stagger_namespace_canary_requests_total [shop exposed] 100", "stagger_namespace_canary_requests_total [shop failed] 31",
 				"stagger_releases_total [Promoted Promoted version] 1", "stagger_release_duration_seconds [Promoted] 60",
-				"stagger_namespace_releases_total [shop Promoted] 1", "stagger_namespace_canary_requests_total [shop exposed] 100",
-				"stagger_namespace_canary_requests_total [shop failed] 31", "stagger_retried_releases_total [Promoted] 1"}},
+				"stagger_namespace_releases_total [shop Promoted] 1", "stagger_retried_releases_total [Promoted] 1"}},
 		"edits were put back": {status(with(func(r *v1alpha1.Release) { r.Contested = v1alpha1.Contested{Routes: 2, Since: &since} })),
 			status(with(func(r *v1alpha1.Release) { r.Contested = v1alpha1.Contested{Routes: 3, Selector: 1, Since: &since} })),
 			[]string{"stagger_foreign_edits_total [route] 1", "stagger_foreign_edits_total [selector] 1"}},

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -18,7 +21,12 @@ func (w *world) evidence(o release.Observation) release.Evidence {
 	if _, suspected := release.Suspected(o.Release); suspected {
 		e.Pods = w.ofPods
 	}
+	e.Counted, e.Gaps = w.counted.Until.Time, w.counted.Gaps
 	if !o.Running() || o.Release.Outcome != nil {
+		if r := o.Release; r != nil && len(r.Weights) > 0 {
+			e.AllIn = r.Counted.End != nil && !e.Counted.Before(r.Counted.End.Time)
+			e.Met = &evidence.Verdict{Exposed: w.known, Objectives: []evidence.ObjectiveVerdict{{Name: r.Plan.Objectives[0].Name, Release: evidence.Arms{Canary: w.known}}}}
+		}
 		return e
 	}
 	e.Fresh, e.Reason, e.Message, e.Seen = w.stale == "", v1alpha1.ReasonCurrent, "counted up to now", w.memory.seen
@@ -92,6 +100,7 @@ func stepKey(r *v1alpha1.Release) string {
 func (w *world) advance(by time.Duration) {
 	w.store.Now = w.store.Now.Add(by)
 	r := w.record()
+	w.count()
 	if r != nil && !r.State.Ended() && r.Outcome == nil && w.stale == "" {
 		w.memory.seen = true
 		if r.Step > 0 && r.SettledAt != nil && w.counts != "none" {
@@ -99,4 +108,37 @@ func (w *world) advance(by time.Duration) {
 		}
 	}
 	w.controllers.Run(w.store)
+}
+
+// count counts the requests up to now. Those of more than an hour ago, which nobody has asked about, are gone.
+func (w *world) count() {
+	if r := w.record(); r == nil || len(r.Weights) == 0 {
+		w.counted.Gaps, w.counted.Until = nil, ptr.To(metav1.NewMicroTime(w.store.Now))
+	}
+	if w.stale != "" {
+		return
+	}
+	if kept := w.store.Now.Add(-time.Hour); kept.After(w.counted.Until.Time) {
+		w.counted.Miss(w.counted.Until.Time, kept)
+	}
+	w.counted.Until, w.known = ptr.To(metav1.NewMicroTime(w.store.Now)), w.met
+}
+
+// metFacts are what the record says of the requests that met the canary, where a scenario is about them.
+func (w *world) metFacts(r *v1alpha1.Release) string {
+	if past := w.shift().Status.History; len(past) > 0 && past[0].Number != r.Number {
+		return fmt.Sprintf("release %d ", past[0].Number) + w.metOf(past[0].Exposed, past[0].Failed, past[0].Counted, past[0].Counted.Final)
+	}
+	return w.metOf(r.Exposed, r.Failed, r.Counted, r.Outcome == nil || r.Settled())
+}
+
+func (w *world) metOf(requests, failed int64, c v1alpha1.Counted, known bool) string {
+	out := fmt.Sprintf("met %d, %d failed", requests, failed)
+	if !known {
+		out += ", more is counted"
+	}
+	for _, g := range c.Gaps {
+		out += fmt.Sprintf(", not counted from %s to %s", w.sinceBegin(g.From.Time), w.sinceBegin(g.To.Time))
+	}
+	return out
 }

@@ -40,6 +40,9 @@ func (w *world) facts() string {
 	if s := w.shift(); s != nil && s.Status.Refused != "" {
 		parts = append(parts, "refused "+s.Status.Refused)
 	}
+	if r := w.record(); r != nil && w.met.Requests > 0 {
+		parts = append(parts, w.metFacts(r))
+	}
 	if w.forgotten() {
 		parts = append(parts, "forgotten")
 	}

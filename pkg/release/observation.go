@@ -195,6 +195,14 @@ type Evidence struct {
 	Seen bool
 	// Verdict answers Ask(o).
 	Verdict evidence.Verdict
+	// Met is what users met of a version that is judged already, as it is still counted for the record; nil while nothing is. It decides
+	// nothing.
+	Met *evidence.Verdict
+	// Counted is up to when the requests that met the canary are counted, but for the Gaps; zero: nobody knows. AllIn says that the canary had
+	// its last request and that all are counted.
+	Counted time.Time
+	Gaps    []v1alpha1.Gap
+	AllIn   bool
 	// ClientErrors compares the arms' client errors.
 	ClientErrors ClientErrors
 	// Remarks are sentences about what the counts do not show.
@@ -209,7 +217,7 @@ type Evidence struct {
 	Rate float64
 	// Baseline is what the stable's past says; nil while it is not known.
 	Baseline *v1alpha1.Baseline
-	// Checkpoint is the state of the tests behind the Verdict.
+	// Checkpoint is the state of the tests behind the Verdict, or Met.
 	Checkpoint string
 	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
 	Pods []evidence.PodCounts

@@ -86,7 +86,9 @@ func (p *transcript) state(w *world) {
 // tail is the end of it, for failures.
 func (p *transcript) tail() string { return strings.Join(p.lines[max(0, len(p.lines)-25):], "\n") }
 
-func (w *world) since() string { return w.store.Now.Sub(epoch.Add(startup)).String() }
+func (w *world) since() string { return w.sinceBegin(w.store.Now) }
+
+func (w *world) sinceBegin(t time.Time) string { return t.Sub(epoch.Add(startup)).String() }
 
 // event is one line of the scenario language, without its arguments.
 type event struct {
@@ -124,6 +126,10 @@ func events() []event {
 		{"external arms REVISION", text((*world).external)},
 		{"want revision REVISION", text((*world).wantRevision)},
 		{"counts KIND", text(func(w *world, s string) { w.counts = s })},
+		{"canary meets N FAILED", func(_ *testing.T, w *world, a []string) error {
+			_, err := fmt.Sscan(a[0]+" "+a[1], &w.met.Requests, &w.met.Bad)
+			return err
+		}},
 		{"bad requests of pods N", func(_ *testing.T, w *world, a []string) error { return w.reported(strings.Fields(a[0])) }},
 		{"measured share WEIGHT", text(func(w *world, s string) { w.drift = v1alpha1.Percentage(s).Millionths() })},
 		{"measured share as wanted", do(func(w *world) { w.drift = 0 })},

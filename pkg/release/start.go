@@ -20,6 +20,9 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	if o.Refused == w.Template && !retrying {
 		return Decision{}, false
 	}
+	if d, counting := countingOn(o, now); counting {
+		return d, true
+	}
 	number := int64(1)
 	if o.Release != nil {
 		number = o.Release.Number + 1

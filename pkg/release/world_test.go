@@ -54,6 +54,9 @@ type world struct {
 	counts, stale string
 	clientErrors  release.ClientErrors
 	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
+	met           evidence.Counts      // the requests that the canary met and that can be counted
+	known         evidence.Counts      // those of them that are counted
+	counted       v1alpha1.Counted     // up to when they are counted
 	rate          float64              // requests per second
 	drift         int64                // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
@@ -120,6 +123,7 @@ func newWorld() *world {
 	w.controllers.Run(w.store)
 	w.store.Now = epoch.Add(startup)
 	w.controllers.Run(w.store)
+	w.count()
 	w.watch.begin("v1")
 	w.out.world = w
 	return w

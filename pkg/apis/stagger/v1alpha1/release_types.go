@@ -164,6 +164,9 @@ type Release struct {
 	// failed counts the requests that met the canary and were bad.
 	// +optional
 	Failed int64 `json:"failed,omitempty"`
+	// counted says how far exposed and failed are counted.
+	// +optional
+	Counted Counted `json:"counted,omitempty,omitzero"`
 	// away says when the canary had no pod that could answer while it had traffic; its requests of that time are not judged.
 	// +optional
 	Away *Away `json:"away,omitempty"`
@@ -278,6 +281,34 @@ type ArmCounts struct {
 	Bad int64 `json:"bad"`
 }
 
+// Counted says how far the requests that met a canary are counted. It goes on after the end of a release, until nothing more can come.
+type Counted struct {
+	// until is up to when they are counted.
+	// +optional
+	Until *metav1.MicroTime `json:"until,omitempty"`
+	// end is when the last of them had met it: an aborted canary had no pods any more, a promoted one was the stable. Empty before that.
+	// +optional
+	End *metav1.MicroTime `json:"end,omitempty"`
+	// final says that nothing more is counted.
+	// +optional
+	Final bool `json:"final,omitempty"`
+	// gaps are the times in which requests could not be counted, oldest first. Where there are any, the true numbers may be larger.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Gaps []Gap `json:"gaps,omitempty"`
+}
+
+// Gap is a time in which requests could not be counted.
+type Gap struct {
+	// from is its beginning.
+	// +required
+	From metav1.MicroTime `json:"from"`
+	// to is its end.
+	// +required
+	To metav1.MicroTime `json:"to"`
+}
+
 // Contested counts foreign edits that were put back, and since when they are counted.
 type Contested struct {
 	// routes is the number of put-backs of weights.
@@ -337,6 +368,9 @@ type PastRelease struct {
 	// failed counts those of them that were bad.
 	// +optional
 	Failed int64 `json:"failed"`
+	// counted says how far both are counted.
+	// +optional
+	Counted Counted `json:"counted,omitempty,omitzero"`
 	// startedAt is when the release began.
 	// +optional
 	StartedAt metav1.Time `json:"startedAt,omitempty"`

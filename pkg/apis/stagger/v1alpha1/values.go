@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Whole is all of a Service's traffic, in millionths: the unit of weights inside Stagger.
@@ -77,6 +79,28 @@ func (r *Release) Running() bool { return r != nil && !r.State.Ended() }
 // Aborting says whether the release is being taken back; false for none.
 func (r *Release) Aborting() bool {
 	return r.Running() && r.Outcome != nil && r.Outcome.Result == StateAborted
+}
+
+// Settled says whether the release is over and its counts of what met the canary change no more; false for none.
+func (r *Release) Settled() bool {
+	return r != nil && r.State.Ended() && (r.Counted.Until == nil || r.Counted.Final)
+}
+
+// mostGaps is how many gaps the API server accepts.
+const mostGaps = 8
+
+// Miss adds a time in which requests could not be counted, which begins after those there are. One that follows the last makes it longer, and
+// so does one for which there is no room.
+func (c *Counted) Miss(from, to time.Time) {
+	if n := len(c.Gaps); n > 0 && (n == mostGaps || !from.After(c.Gaps[n-1].To.Time)) {
+		if to.After(c.Gaps[n-1].To.Time) {
+			c.Gaps[n-1].To = metav1.NewMicroTime(to)
+		}
+		return
+	}
+	if to.After(from) {
+		c.Gaps = append(c.Gaps, Gap{From: metav1.NewMicroTime(from), To: metav1.NewMicroTime(to)})
+	}
 }
 
 // NextStop is the plan's step, from 1, that the release goes to next: the one it is on the way to, or the one after it; false at

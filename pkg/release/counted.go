@@ -1,0 +1,104 @@
+package release
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
+)
+
+const (
+	// countedFor is how long after the end of a release the next one waits for the last reports about it.
+	countedFor = time.Minute
+	// countedLast is when nobody waits any more for reports about a release that is over.
+	countedLast = time.Hour
+)
+
+// CountOn takes into the record of a release that is judged already what is still counted of it. The evidence that it was judged by stays.
+func CountOn(r *v1alpha1.Release, e Evidence) {
+	if e.Met == nil || len(e.Met.Objectives) == 0 {
+		return
+	}
+	r.Evidence = e.Checkpoint
+	r.Exposed, r.Failed = max(r.Exposed, int64(e.Met.Exposed.Requests)), max(r.Failed, int64(e.Met.Exposed.Bad))
+	for _, o := range e.Met.Objectives {
+		at := slices.IndexFunc(r.Objectives, func(s v1alpha1.ObjectiveStatus) bool { return s.Name == o.Name })
+		if at < 0 {
+			at = len(r.Objectives)
+			r.Objectives = append(r.Objectives, v1alpha1.ObjectiveStatus{Name: o.Name})
+		}
+		r.Objectives[at].Stable, r.Objectives[at].Canary = armCounts(o.Release.Stable), armCounts(o.Release.Canary)
+	}
+}
+
+func armCounts(c evidence.Counts) v1alpha1.ArmCounts {
+	return v1alpha1.ArmCounts{Requests: int64(c.Requests), Bad: int64(c.Bad)}
+}
+
+// Settle notes how far the requests that met the canary are counted. Left says that a pod of it is still there, be it one that ends.
+func Settle(r *v1alpha1.Release, e Evidence, external, left bool, now time.Time) {
+	c := &r.Counted
+	if len(r.Weights) == 0 || c.Final {
+		return
+	}
+	if c.Until == nil {
+		c.Until = micro(r.Weights[0].At.Add(-Rounding))
+	}
+	if e.Counted.After(c.Until.Time) {
+		c.Until, c.Gaps = micro(e.Counted), e.Gaps
+	}
+	if c.End == nil && ceased(r, external, left) {
+		c.End = micro(now)
+	}
+	switch {
+	case c.End == nil:
+	case e.AllIn, external && r.State == v1alpha1.StatePromoted: // what its owner runs goes on being met, as the stable
+		c.Final = true
+	case now.Sub(c.End.Time) > countedLast:
+		GiveUp(c)
+	}
+}
+
+// ceased says whether no request can meet the canary any more: its pods are gone, or no route leads to them, or it is the stable.
+func ceased(r *v1alpha1.Release, external, left bool) bool {
+	switch {
+	case r.State == v1alpha1.StatePromoted:
+		return true
+	case r.State == v1alpha1.StateRestoring && r.Aborting() && !external, r.State == v1alpha1.StateAborted:
+		return !left
+	}
+	return false
+}
+
+// GiveUp says that what is not counted yet will not be.
+func GiveUp(c *v1alpha1.Counted) {
+	if c.Until == nil || c.Final {
+		return
+	}
+	if c.End != nil {
+		c.Miss(c.Until.Time, c.End.Time)
+	}
+	c.Final = true
+}
+
+// micro is a moment as the API stores it.
+func micro(t time.Time) *metav1.MicroTime { return ptr.To(metav1.NewMicroTime(t)) }
+
+// countingOn waits with the next release until the requests of the last one are counted, for so long that a source that answers has told.
+func countingOn(o Observation, now time.Time) (Decision, bool) {
+	r := o.Release
+	if r == nil || r.Settled() || r.FinishedAt == nil {
+		return Decision{}, false
+	}
+	left := r.FinishedAt.Add(countedFor).Sub(now)
+	if left <= 0 {
+		return Decision{}, false
+	}
+	d := wait(o, v1alpha1.ReasonWaiting, "the last requests that met the version before are being counted")
+	d.After = left
+	return d, true
+}
