@@ -35,6 +35,8 @@ type Report struct {
 	// Requests met the canary, Failed of them were bad.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
+	// Lacking says which requests are not counted, "" when all are: then the true numbers may be larger.
+	Lacking string `json:"lacking,omitempty"`
 	// Commands are the last that were carried out, oldest first; known of the newest release only, as what follows.
 	Commands []ReportCommand `json:"commands,omitempty"`
 	// Weights are the last that were written, oldest first.
@@ -89,6 +91,7 @@ func pastReport(shift *v1alpha1.TrafficShift, h v1alpha1.PastRelease) Report {
 	r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images})
 	r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
 	r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
+	r.Lacking = lacking(h.Counted, true)
 	if !h.StartedAt.IsZero() {
 		started, ended := h.StartedAt.UTC(), h.StartedAt.Add(max(h.Duration.Duration(), 0)).UTC()
 		r.Started, r.Ended = &started, &ended
@@ -120,6 +123,7 @@ func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Repor
 	r.Number, r.Revision, r.Policy, r.State = release.Number, clean(release.Revision), clean(release.Policy), State(clean(string(release.State)))
 	r.Version, r.Stable = versions(shift)
 	r.Peak, r.Requests, r.Failed = percent(release.PeakWeight), max(release.Exposed, 0), max(release.Failed, 0)
+	r.Lacking = lacking(release.Counted, release.Outcome != nil)
 	if o := release.Outcome; o != nil {
 		r.Reason, r.Message, r.Pod = clean(string(o.Reason)), clean(o.Message), clean(o.Pod)
 	}
@@ -163,8 +167,9 @@ func (r Report) Markdown() string {
 		row("took", span(r.Ended.Sub(*r.Started)))
 	}
 	row("largest weight", r.Peak)
-	row("met it", counted(r.Requests, "request"))
-	row("failed", counted(r.Failed, "request"))
+	row("met it", atLeast(r.Lacking)+counted(r.Requests, "request"))
+	row("failed", atLeast(r.Lacking)+counted(r.Failed, "request"))
+	row("of these", r.Lacking)
 	row("reason", r.Reason)
 	row("pod to look at", r.Pod)
 	if r.Message != "" {
@@ -226,7 +231,7 @@ func (s Screen) HistoryTable(p Layout) string {
 func (s Screen) newestAsPast() Past {
 	p := Past{Number: s.Number, Version: s.released, Result: s.State, Ended: -1}
 	if e := s.Exposed; e != nil {
-		p.Requests, p.Failed = e.Requests, e.Failed
+		p.Requests, p.Failed, p.Lacking = e.Requests, e.Failed, e.Lacking
 	}
 	if o := s.Outcome; o != nil {
 		p.Reason, p.Peak, p.Ended, p.Took = o.Reason, o.Peak, o.Ended, o.Took

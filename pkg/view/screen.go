@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -59,6 +60,8 @@ type Exposed struct {
 	// Expected is how many would have failed at the stable's rate; valid when Compared.
 	Expected float64
 	Compared bool
+	// Lacking says what is not counted, "" when nothing is: then there may be more of all of them.
+	Lacking string
 }
 
 // Outcome is how and why a release ended or is being taken back.
@@ -83,6 +86,8 @@ type Past struct {
 	Reason           string
 	Peak             string
 	Requests, Failed int64
+	// Lacking says which requests are not counted, "" when all are.
+	Lacking string
 	// Ended is how long ago, negative when unknown. Took is from start to end, 0 when unknown.
 	Ended, Took time.Duration
 }
@@ -141,10 +146,10 @@ func passAt(c v1alpha1.Confidence) float64 {
 }
 
 func exposedOf(r *v1alpha1.Release) *Exposed {
-	if r.Exposed <= 0 && r.State.Ended() {
+	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0), Lacking: lacking(r.Counted, r.Outcome != nil || r.State.Ended())}
+	if r.Exposed <= 0 && r.State.Ended() && e.Lacking == "" {
 		return nil
 	}
-	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0)}
 	most := int64(-1)
 	for _, o := range r.Objectives {
 		// The failures shown are those of the objective that failed most, so the same one gives the rate to compare with.
@@ -156,6 +161,30 @@ func exposedOf(r *v1alpha1.Release) *Exposed {
 		e.Expected = float64(e.Requests) * ratio(o.Stable.Bad, o.Stable.Requests)
 	}
 	return e
+}
+
+// lacking says which requests that met the canary are not counted, "" when all are; over says that the release is judged.
+func lacking(c v1alpha1.Counted, over bool) string {
+	var gaps []string
+	for _, g := range c.Gaps {
+		gaps = append(gaps, "from "+clock(g.From.Time, g.To.Time)+" to "+clock(g.To.Time, g.To.Time))
+	}
+	text := ""
+	if len(gaps) > 0 {
+		text = "not counted " + strings.Join(gaps, " and ")
+	}
+	if over && c.Until != nil && !c.Final {
+		text = strings.TrimPrefix(text+"; those since "+clock(c.Until.Time, c.Until.Time)+" are being counted", "; ")
+	}
+	return text
+}
+
+// clock is a time of the day of another one, and with its date on another day.
+func clock(t, of time.Time) string {
+	if t.UTC().Format(time.DateOnly) != of.UTC().Format(time.DateOnly) {
+		return t.UTC().Format(time.DateTime)
+	}
+	return t.UTC().Format(time.TimeOnly)
 }
 
 func outcomeOf(r *v1alpha1.Release, now time.Time) *Outcome {
@@ -194,6 +223,7 @@ func historyOf(shift *v1alpha1.TrafficShift, now time.Time) []Past {
 			Peak:     percent(h.PeakWeight),
 			Requests: max(h.Exposed, 0),
 			Failed:   max(h.Failed, 0),
+			Lacking:  lacking(h.Counted, true),
 			Took:     max(h.Duration.Duration(), 0),
 			Ended:    -1,
 		}

@@ -163,12 +163,13 @@ func factsOf(s Screen) []Fact {
 		}
 	}
 	if e := s.Exposed; e != nil {
-		add("Requests to the canary", count(e.Requests))
-		failed := count(e.Failed)
+		add("Requests to the canary", atLeast(e.Lacking)+count(e.Requests))
+		failed := atLeast(e.Lacking) + count(e.Failed)
 		if e.Compared {
 			failed += " (" + approximate(e.Expected) + " expected)"
 		}
 		add("Failed of them", failed)
+		add("Of these", e.Lacking)
 	}
 	return facts
 }
@@ -318,7 +319,7 @@ func pastRows(past []Past) []PastRow {
 	rows := []PastRow{}
 	for _, p := range past {
 		row := PastRow{Number: strconv.FormatInt(p.Number, 10), Version: p.Version, Result: badgeOf(p.Result), Reason: p.Reason, Peak: p.Peak,
-			Failed: count(p.Failed) + " of " + count(p.Requests)}
+			Failed: atLeast(p.Lacking) + count(p.Failed) + " of " + count(p.Requests)}
 		if p.Took > 0 {
 			row.Took = span(p.Took)
 		}

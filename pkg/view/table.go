@@ -165,7 +165,7 @@ func (w *writer) history(past []Past) {
 	for _, p := range shown {
 		cells := []piece{plainText(strconv.FormatInt(p.Number, 10)), plainText(p.Version),
 			toned(p.Result.Icon()+" "+string(p.Result), p.Result.Tone()), plainText(p.Reason), plainText(p.Peak),
-			plainText(count(p.Failed) + " of " + count(p.Requests)), plainText(""), plainText("")}
+			plainText(atLeast(p.Lacking) + count(p.Failed) + " of " + count(p.Requests)), plainText(""), plainText("")}
 		if p.Took > 0 {
 			cells[6] = plainText(span(p.Took))
 		}

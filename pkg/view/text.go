@@ -225,14 +225,25 @@ func (w *writer) exposed(s Screen) {
 }
 
 func (e Exposed) text() string {
-	if e.Requests == 0 && e.Failed == 0 {
+	if e.Requests == 0 && e.Failed == 0 && e.Lacking == "" {
 		return "no request has met the canary"
 	}
-	text := counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"
+	text := atLeast(e.Lacking) + counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"
 	if e.Compared {
 		text += " (" + approximate(e.Expected) + " expected at the stable rate)"
 	} else {
 		text += " (no stable requests to compare with)"
 	}
+	if e.Lacking != "" {
+		text += ", " + e.Lacking
+	}
 	return text
+}
+
+// atLeast stands before a number that lacks something.
+func atLeast(lacking string) string {
+	if lacking == "" {
+		return ""
+	}
+	return "at least "
 }

@@ -193,8 +193,18 @@ func TestText(t *testing.T) {
 		"aborting":               {aborting(), view.Layout{Width: 100}},
 		"aborted":                {aborted(), view.Layout{Width: 100}},
 		"aborted, narrow":        {aborted(), view.Layout{Width: 60}},
-		"promoted":               {promoted(), view.Layout{Width: 100}},
-		"unsupported workload":   {unsupported(), view.Layout{Width: 100}},
+		"aborted, with a gap": {with(aborted(), func(s *v1alpha1.TrafficShift) {
+			gap := v1alpha1.Gap{From: metav1.NewMicroTime(now.Add(-9 * time.Minute)), To: metav1.NewMicroTime(now.Add(-6 * time.Minute))}
+			until := metav1.NewMicroTime(now.Add(-6 * time.Minute))
+			s.Status.Release.Counted = v1alpha1.Counted{Until: &until, Final: true, Gaps: []v1alpha1.Gap{gap}}
+			s.Status.History[1].Counted = v1alpha1.Counted{Until: &until, Final: true, Gaps: []v1alpha1.Gap{gap}}
+		}), view.Layout{Width: 100}},
+		"aborted, still counted": {with(aborted(), func(s *v1alpha1.TrafficShift) {
+			until := metav1.NewMicroTime(now.Add(-6 * time.Minute))
+			s.Status.Release.Counted = v1alpha1.Counted{Until: &until}
+		}), view.Layout{Width: 100}},
+		"promoted":             {promoted(), view.Layout{Width: 100}},
+		"unsupported workload": {unsupported(), view.Layout{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 			view.Layout{Width: 100}},
 		"the reason is told once": {with(aborting(), func(s *v1alpha1.TrafficShift) {
