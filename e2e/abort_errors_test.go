@@ -26,6 +26,7 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	if x.Status.Refused != x.Status.Release.Revision || ready(x) != "False" {
 		t.Errorf("the template is not refused: %s", describe(x))
 	}
+	s.recorded(1)
 	s.toldWhileItRan()
 	s.asks(`stagger_namespace_releases_total{release_namespace="$NS", outcome="Aborted"} == 1`)
 	s.asks(`stagger_releases_total{pod="$OP", outcome="Aborted", cause="version"} == 1`)

@@ -55,6 +55,7 @@ func TestAnOperatorKilledInAnAbortGoesOnAborting(t *testing.T) {
 			s.ended(1, v1alpha1.StateAborted)
 			s.restored()
 			s.neverAgain("1.1.0-errors", gone)
+			s.recorded(1)
 		})
 	}
 }

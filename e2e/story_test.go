@@ -155,6 +155,7 @@ func (s *story) manage(settings ...string) {
 	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	s.before = s.snapshot()
 	s.began = time.Now()
+	s.t.Cleanup(s.understatesNothing)
 }
 
 // gateway is the usual beginning: load by the gateway, then the annotation.
