@@ -116,3 +116,32 @@ func TestWhatAWriteNeeds(t *testing.T) {
 		t.Error("a write is due when those that it needs have not failed")
 	}
 }
+
+// A release that is judged is counted on for its record until that is final: as Met, which is no verdict.
+func TestWhatIsJudgedIsCountedForTheRecordAlone(t *testing.T) {
+	at := metav1.NewTime(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC))
+	until := metav1.NewMicroTime(at.Time)
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, at.Time)
+	for name, c := range map[string]struct {
+		state   v1alpha1.ReleaseState
+		counted v1alpha1.Counted
+		want    bool
+	}{
+		"being taken back":             {v1alpha1.StateDraining, v1alpha1.Counted{Until: &until}, true},
+		"over":                         {v1alpha1.StateAborted, v1alpha1.Counted{Until: &until, End: &until}, true},
+		"over, and counted":            {v1alpha1.StateAborted, v1alpha1.Counted{Until: &until, End: &until, Final: true}, false},
+		"over, and never had a weight": {v1alpha1.StateAborted, v1alpha1.Counted{}, false},
+	} {
+		rec := &v1alpha1.Release{Number: 7, State: c.state, StepStartedAt: &at, Counted: c.counted, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}}
+		f := cluster.Follow(v, rec, cluster.Ticks{})
+		if (f.Count != nil) != c.want || c.want && (!f.Count.Over || f.Weight.WrittenAt.IsZero() || f.Count.End.IsZero() != (c.counted.End == nil)) {
+			t.Errorf("%s: %+v", name, f.Count)
+		}
+		r := cluster.Reading{Counted: at.Time, AllIn: true, Verdict: evidence.Verdict{State: evidence.Breach, Exposed: evidence.Counts{Requests: 535}}}
+		e := cluster.EvidenceOf(rec, r, true, at.Time)
+		if e.Verdict.State != "" || e.Met == nil || e.Met.Exposed.Requests != 535 || !e.AllIn || !e.Counted.Equal(at.Time) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
