@@ -13,11 +13,7 @@ import (
 // wanted looks at the policy and the command.
 func (v *View) wanted(o Objects) {
 	w := &v.Facts.Wanted
-	if text := v.Shift.Annotations[v1alpha1.CommandAnnotation]; text != "" {
-		if c := release.ParseCommand(text, v.Shift.Annotations[v1alpha1.CommandedByAnnotation]); c.Token != v.Shift.Status.LastHandledCommand {
-			w.Command = c
-		}
-	}
+	w.Command = release.CommandOn(v.Shift)
 	w.Policy = v.Shift.Spec.PolicyRef.Name
 	p := o.Policy
 	if p == nil {

@@ -27,8 +27,9 @@ const (
 // Command is a one-shot command of a person: "<verb> <release number>[/<moves>] <token> [reason]". With the count of weights that were
 // written when the person looked, it is for that weight alone.
 type Command struct {
-	verb   verb
-	number int64
+	verb verb
+	// Number is the release that it is for; 0 where it cannot be read.
+	Number int64
 	// guarded says that the command is for the weight that was seen, after so many moves.
 	guarded bool
 	moves   int64
@@ -37,8 +38,10 @@ type Command struct {
 	// Why is the reason that was given; may be empty.
 	Why string
 	// By is the user who gave it, as the API server knows him; empty where it does not tell.
-	By  string
-	bad string
+	By string
+	// Replaced is the command in whose place this one was written before it was answered; nil when there was none.
+	Replaced *Command
+	bad      string
 }
 
 // ParseCommand reads the annotation, and the one that says whose token it is: "<token> <user>". What cannot be read is a command too: it
@@ -56,7 +59,7 @@ func ParseCommand(text, by string) *Command {
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
-	if c.number, err = strconv.ParseInt(number, 10, 64); err != nil {
+	if c.Number, err = strconv.ParseInt(number, 10, 64); err != nil {
 		c.bad = fmt.Sprintf("release number %q is not a number", truncate(number, mostToken))
 	}
 	if c.guarded {
@@ -118,23 +121,21 @@ func (c *Command) refused(message string) *Answer {
 	return &Answer{Token: c.Token, Message: truncate(message, mostMessage)}
 }
 
-// answered records a command that is carried out, refuses one that no rule ever will, and gives up one that waits for too long.
+// answered refuses a command that no rule ever will carry out, gives up one that waits for too long, and takes what became of it into the
+// record.
 func answered(o Observation, d Decision, now time.Time) Decision {
 	c := o.Wanted.Command
-	switch {
-	case c == nil:
+	if c == nil {
 		return d
-	case d.Answer == nil:
+	}
+	if d.Answer == nil {
 		if message := refusal(o, c); message != "" {
 			d.Answer = c.refused(message)
-			return d
+		} else {
+			d = pending(o, d, now)
 		}
-		return pending(o, d, now)
-	case d.Release != nil:
-		d.Release = d.Release.DeepCopy()
-		c.into(d.Release, now)
 	}
-	return d
+	return c.recorded(o, d, now)
 }
 
 // pending gives up a command that cannot be carried out for as long as the pods of a step may take, counted anew from each weight on the
@@ -158,18 +159,10 @@ func pending(o Observation, d Decision, now time.Time) Decision {
 	switch left := since.Add(limit.Duration()).Sub(now); {
 	case left <= 0:
 		d.Answer = c.refused(fmt.Sprintf("given up after %s: %s", limit, d.Message))
-		r.Pending = nil
 	case d.After == 0 || left < d.After:
 		d.After = left
 	}
 	return d
-}
-
-// into takes a command that is carried out into the record.
-func (c *Command) into(r *v1alpha1.Release, now time.Time) {
-	r.Commands = append(r.Commands, v1alpha1.RecordedCommand{Verb: string(c.verb), By: c.By, Reason: c.Why, At: *stamp(now)})
-	r.Commands = r.Commands[max(0, len(r.Commands)-mostCommands):]
-	r.Pending = nil
 }
 
 // refusal says why a command will never be carried out; empty when it can be.
@@ -179,10 +172,10 @@ func refusal(o Observation, c *Command) string {
 		return c.bad
 	case o.Release == nil:
 		return "there is no release yet"
-	case c.number != o.Release.Number:
-		return fmt.Sprintf("release %d is not the present one, which is %d", c.number, o.Release.Number)
+	case c.Number != o.Release.Number:
+		return fmt.Sprintf("release %d is not the present one, which is %d", c.Number, o.Release.Number)
 	case c.guarded && c.moves != int64(o.Release.Moves):
-		return fmt.Sprintf("release %d has gone to another weight since the command was given", c.number)
+		return fmt.Sprintf("release %d has gone to another weight since the command was given", c.Number)
 	case c.verb == retry:
 		return refuseRetry(o)
 	case c.verb == undo && !(o.running() && o.Workload.HandedOver):
@@ -195,11 +188,11 @@ func refusal(o Observation, c *Command) string {
 func refuseOfRunning(o Observation, c *Command) string {
 	switch {
 	case !o.running():
-		return fmt.Sprintf("release %d is over", c.number)
+		return fmt.Sprintf("release %d is over", c.Number)
 	case o.aborting():
-		return fmt.Sprintf("release %d is being taken back already", c.number)
+		return fmt.Sprintf("release %d is being taken back already", c.Number)
 	case o.Workload.HandedOver && (c.verb != promoteFull || o.Release.Outcome != nil):
-		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.number)
+		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.Number)
 	case c.verb == replan:
 		return refuseReplan(o)
 	case c.verb == promote || c.verb == promoteFull:

@@ -17,22 +17,22 @@ func TestACommandIsReadFromItsAnnotation(t *testing.T) {
 		text, by string
 		want     Command
 	}{
-		"with a reason":           {"promote 7 t1 known to be good", "", Command{verb: promote, number: 7, Token: "t1", Why: "known to be good"}},
-		"of a user":               {"abort 7 t1", "t1 ops@example.com\n", Command{verb: abortNow, number: 7, Token: "t1", By: "ops@example.com"}},
-		"of another user's token": {"abort 7 t1", "t0 ops@example.com", Command{verb: abortNow, number: 7, Token: "t1"}},
-		"without one":             {"abort 7 t1", "", Command{verb: abortNow, number: 7, Token: "t1"}},
-		"with spaces around":      {"  retry   7\tt1\n", "", Command{verb: retry, number: 7, Token: "t1"}},
-		"for one weight":          {"promote 7/3 t1", "", Command{verb: promote, number: 7, guarded: true, moves: 3, Token: "t1"}},
-		"for no weight":           {"promote 7/ t1", "", Command{verb: promote, number: 7, guarded: true, Token: "t1", bad: `count of moves "" is not a number from 0`}},
-		"for a negative weight":   {"promote 7/-3 t1", "", Command{verb: promote, number: 7, guarded: true, moves: -3, Token: "t1", bad: `count of moves "-3" is not a number from 0`}},
+		"with a reason":           {"promote 7 t1 known to be good", "", Command{verb: promote, Number: 7, Token: "t1", Why: "known to be good"}},
+		"of a user":               {"abort 7 t1", "t1 ops@example.com\n", Command{verb: abortNow, Number: 7, Token: "t1", By: "ops@example.com"}},
+		"of another user's token": {"abort 7 t1", "t0 ops@example.com", Command{verb: abortNow, Number: 7, Token: "t1"}},
+		"without one":             {"abort 7 t1", "", Command{verb: abortNow, Number: 7, Token: "t1"}},
+		"with spaces around":      {"  retry   7\tt1\n", "", Command{verb: retry, Number: 7, Token: "t1"}},
+		"for one weight":          {"promote 7/3 t1", "", Command{verb: promote, Number: 7, guarded: true, moves: 3, Token: "t1"}},
+		"for no weight":           {"promote 7/ t1", "", Command{verb: promote, Number: 7, guarded: true, Token: "t1", bad: `count of moves "" is not a number from 0`}},
+		"for a negative weight":   {"promote 7/-3 t1", "", Command{verb: promote, Number: 7, guarded: true, moves: -3, Token: "t1", bad: `count of moves "-3" is not a number from 0`}},
 		"too short":               {"abort 7", "", Command{Token: "abort 7", bad: `a command is "<verb> <release number> <token> [reason]"`}},
-		"of an unknown verb":      {"explode 7 t1", "", Command{verb: "explode", number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry, undo, replan, promote and promote-full`}},
+		"of an unknown verb":      {"explode 7 t1", "", Command{verb: "explode", Number: 7, Token: "t1", bad: `verb "explode" is not known; known are abort, retry, undo, replan, promote and promote-full`}},
 		"of no release":           {"abort seven t1", "", Command{verb: abortNow, Token: "t1", bad: `release number "seven" is not a number`}},
-		"of a release too far":    {"abort 99999999999999999999 t1", "", Command{verb: abortNow, number: 1<<63 - 1, Token: "t1", bad: `release number "99999999999999999999" is not a number`}},
+		"of a release too far":    {"abort 99999999999999999999 t1", "", Command{verb: abortNow, Number: 1<<63 - 1, Token: "t1", bad: `release number "99999999999999999999" is not a number`}},
 		"of a megabyte":           {long, "", Command{Token: long[:64], bad: `a command is "<verb> <release number> <token> [reason]"`}},
-		"with a token too long":   {"abort 7 " + long, "", Command{verb: abortNow, number: 7, Token: long[:64]}},
-		"with a reason too long":  {"abort 7 t1 " + long, "", Command{verb: abortNow, number: 7, Token: "t1", Why: long[:2000]}},
-		"with a rune cut in half": {"abort 7 " + strings.Repeat("x", 63) + "é", "", Command{verb: abortNow, number: 7, Token: strings.Repeat("x", 63)}},
+		"with a token too long":   {"abort 7 " + long, "", Command{verb: abortNow, Number: 7, Token: long[:64]}},
+		"with a reason too long":  {"abort 7 t1 " + long, "", Command{verb: abortNow, Number: 7, Token: "t1", Why: long[:2000]}},
+		"with a rune cut in half": {"abort 7 " + strings.Repeat("x", 63) + "é", "", Command{verb: abortNow, Number: 7, Token: strings.Repeat("x", 63)}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -45,12 +46,22 @@ func (w *world) control(c v1alpha1.Control) {
 	w.editShift(func(s *v1alpha1.TrafficShift) { s.Spec.Control = c })
 }
 
+// command is written as the plugin does: not in the place of one that has to be answered first.
 func (w *world) command(text, by string) {
 	w.editShift(func(s *v1alpha1.TrafficShift) {
-		s.Annotations = map[string]string{v1alpha1.CommandAnnotation: text}
-		if by != "" {
-			s.Annotations[v1alpha1.CommandedByAnnotation] = by
+		words := append(strings.Fields(text), "", "", "")
+		if c := release.InTheWay(s, words[0]); c != nil {
+			w.out.printf("          not written: %s is not answered yet", strings.TrimSpace(c.Name()+" "+c.By))
+			return
 		}
+		annotations := map[string]string{v1alpha1.CommandAnnotation: text}
+		if release.CommandOn(s) != nil {
+			annotations[v1alpha1.ReplacedAnnotation] = release.Replacing(s, words[2])
+		}
+		if by != "" {
+			annotations[v1alpha1.CommandedByAnnotation] = by
+		}
+		s.Annotations = annotations
 	})
 }
 

@@ -21,6 +21,9 @@ const passesAtOnce = 20
 // settle repeats passes until one has nothing to do. What cannot be written now is tried again later.
 func (w *world) settle(t *testing.T) {
 	t.Helper()
+	if w.stopped {
+		return
+	}
 	for range passesAtOnce {
 		if w.pass(t) {
 			w.out.state(w)

@@ -17,7 +17,7 @@ const (
 
 	mostSteps    = 20
 	mostWeights  = 32
-	mostCommands = 16
+	mostCommands = 32
 )
 
 // truncate keeps a text within so many bytes, without half a character at its end.

@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -152,6 +153,13 @@ func events() []event {
 			w.command(a[1], strings.Fields(a[1])[2]+" "+a[0])
 			return nil
 		}},
+		{"record", do(func(w *world) {
+			for _, c := range w.shift().Status.Release.Commands {
+				w.out.printf("          %s %s of %s (%s), %s: %s", c.Token, c.Verb, cmp.Or(c.By, "nobody known"), c.Reason, c.Result, c.Message)
+			}
+		})},
+		{"operator stops", do(func(w *world) { w.stopped = true })},
+		{"operator starts", do(func(w *world) { w.stopped = false; w.restart() })},
 		{"problem waypoint", do(func(w *world) { w.waypoint("edge") })},
 		{"problem passes", do((*world).passes)},
 		{"push TEMPLATE", text((*world).push)},

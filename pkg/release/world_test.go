@@ -50,6 +50,7 @@ type world struct {
 	bounds      release.Bounds
 	mode        release.HoldMode
 	again       bool // the Service is annotated anew while it is still being let go
+	stopped     bool // no process of the operator runs
 
 	counts, stale string
 	clientErrors  release.ClientErrors

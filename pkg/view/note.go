@@ -1,8 +1,6 @@
 package view
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,6 +38,9 @@ var notedConditions = [...]struct{ condition, label string }{
 
 func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	var notes []Note
+	if n, waits := commandNote(shift, now); waits {
+		notes = append(notes, n)
+	}
 	said := map[string]bool{}
 	for _, w := range notedConditions {
 		c := condition(shift, w.condition)
@@ -126,7 +127,7 @@ func pauseOf(shift *v1alpha1.TrafficShift, runs bool, now time.Time) string {
 	if shift.Spec.Control != v1alpha1.ControlPaused {
 		return ""
 	}
-	said, why := pausedBy(shift, now), clean(shift.Annotations[v1alpha1.PausedAnnotation])
+	said, why := writtenBy(shift, shift.Annotations[v1alpha1.ControlledByAnnotation], now, "spec", "control"), clean(shift.Annotations[v1alpha1.PausedAnnotation])
 	if why != "" {
 		said = strings.TrimPrefix(said+", because: "+why, ", ")
 	}
@@ -137,27 +138,6 @@ func pauseOf(shift *v1alpha1.TrafficShift, runs bool, now time.Time) string {
 		return said + "; a release that starts stays at no traffic until control is Auto again"
 	}
 	return said
-}
-
-// pausedBy is who wrote the control of the TrafficShift, and how long ago; "" where the API server does not tell.
-func pausedBy(shift *v1alpha1.TrafficShift, now time.Time) string {
-	for _, m := range shift.ManagedFields {
-		var fields struct {
-			Spec map[string]any `json:"f:spec"`
-		}
-		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil {
-			continue
-		}
-		if _, wrote := fields.Spec["f:control"]; !wrote {
-			continue
-		}
-		said := "by " + clean(cmp.Or(shift.Annotations[v1alpha1.ControlledByAnnotation], m.Manager))
-		if m.Time != nil {
-			said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
-		}
-		return said
-	}
-	return ""
 }
 
 func times(n int32) string {

@@ -37,19 +37,22 @@ type Report struct {
 	Failed   int64 `json:"failed"`
 	// Lacking says which requests are not counted, "" when all are: then the true numbers may be larger.
 	Lacking string `json:"lacking,omitempty"`
-	// Commands are the last that were carried out, oldest first; known of the newest release only, as what follows.
+	// Commands are the last that people gave, oldest first; known of the newest release only, as what follows.
 	Commands []ReportCommand `json:"commands,omitempty"`
 	// Weights are the last that were written, oldest first.
 	Weights    []ReportWeight    `json:"weights,omitempty"`
 	Objectives []ReportObjective `json:"objectives,omitempty"`
 }
 
-// ReportCommand is a command that was carried out; By is "" where the API server does not tell who gave it.
+// ReportCommand is a command that people gave, and what became of it; By is "" where the API server does not tell who gave it.
 type ReportCommand struct {
 	Verb   string    `json:"verb"`
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
+	// Result is Accepted, Refused or Replaced, Message what was done, or why nothing was.
+	Result  string `json:"result"`
+	Message string `json:"message,omitempty"`
 }
 
 // ReportWeight is a weight of a Report, the step of the plan that it belongs to, from 1, and when it was written.
@@ -136,7 +139,8 @@ func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Repor
 		r.Ended = &ended
 	}
 	for _, c := range release.Commands {
-		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC()})
+		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
+			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
 	}
 	for _, w := range release.Weights {
 		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
@@ -177,7 +181,7 @@ func (r Report) Markdown() string {
 	}
 	var commands, weights, objectives [][]string
 	for _, c := range r.Commands {
-		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, stamp(&c.At)})
+		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, stamp(&c.At), strings.TrimSuffix(strings.ToLower(c.Result)+": "+c.Message, ": ")})
 	}
 	for _, w := range r.Weights {
 		weights = append(weights, []string{w.Weight, strconv.Itoa(w.Step), stamp(&w.At)})
@@ -185,7 +189,7 @@ func (r Report) Markdown() string {
 	for _, o := range r.Objectives {
 		objectives = append(objectives, []string{o.Name, Arm{o.StableRequests, o.StableBad}.String(), Arm{o.CanaryRequests, o.CanaryBad}.String(), o.Verdict, o.Against, o.For})
 	}
-	markdownTable(&b, []string{"command", "by", "because", "carried out"}, commands)
+	markdownTable(&b, []string{"command", "by", "because", "at", "what became of it"}, commands)
 	markdownTable(&b, []string{"weight", "step", "written"}, weights)
 	markdownTable(&b, []string{"objective", "stable", "canary", "verdict", "evidence against", "for"}, objectives)
 	return b.String()

@@ -3,6 +3,7 @@ package view_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -176,6 +177,12 @@ func paused(s *v1alpha1.TrafficShift) {
 	s.ManagedFields = []metav1.ManagedFieldsEntry{other, {Manager: "kubectl-stagger", Time: ago(12 * time.Minute), FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:control":{}}}`)}}
 }
 
+func commanded(s *v1alpha1.TrafficShift) {
+	s.Annotations = map[string]string{v1alpha1.CommandAnnotation: fmt.Sprintf("abort %d t1 orders are booked twice", s.Status.Release.Number), v1alpha1.CommandedByAnnotation: "t1 ops@example.com"}
+	s.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-stagger", Time: ago(3 * time.Minute),
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:stagger.dev/command":{}}}}`)}}
+}
+
 func TestText(t *testing.T) {
 	cases := map[string]struct {
 		shift  *v1alpha1.TrafficShift
@@ -224,6 +231,7 @@ func TestText(t *testing.T) {
 		"at a step, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
 		}), view.Layout{Width: 100}},
+		"a command that waits": {with(shifting(), commanded), view.Layout{Width: 100}},
 		"settling": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.SettledAt, s.Status.Release.LiveWeight = nil, ""
 		}), view.Layout{Width: 100}},
@@ -261,17 +269,18 @@ func clearStable(s *v1alpha1.TrafficShift) {
 
 func TestTheStoryOfARelease(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"why idle":                idle(),
-		"why preparing":           preparing(),
-		"why shifting":            shifting(),
-		"why holding":             holding(),
-		"why blind":               unreachable(),
-		"why aborting":            aborting(),
-		"why aborted":             aborted(),
-		"why promoted":            promoted(),
-		"why stalled":             unsupported(),
-		"why paused for a reason": with(shifting(), paused),
-		"why paused":              with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"why idle":                      idle(),
+		"why preparing":                 preparing(),
+		"why shifting":                  shifting(),
+		"why holding":                   holding(),
+		"why blind":                     unreachable(),
+		"why aborting":                  aborting(),
+		"why aborted":                   aborted(),
+		"why promoted":                  promoted(),
+		"why stalled":                   unsupported(),
+		"why paused for a reason":       with(shifting(), paused),
+		"why paused":                    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"why with a command that waits": with(shifting(), commanded),
 		"why of two destinations": with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Spec.Service.Name = ""
 			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2", Stable: v1alpha1.Destination{Host: "db.data.svc.cluster.local", Subset: "one"},

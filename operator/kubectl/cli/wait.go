@@ -30,6 +30,8 @@ type releaseWait struct {
 	number  int64
 	stderr  io.Writer
 	now     func() time.Time
+	// stands says whether the command that is to end the release is still there.
+	stands func(*v1alpha1.TrafficShift) error
 	// state is the last one that was printed.
 	state v1alpha1.ReleaseState
 	end   Ending
@@ -57,18 +59,27 @@ func (e Ending) Print(env Env, name string) error {
 	return nil
 }
 
-// WaitForEnd waits until the release of a TrafficShift has ended, and prints how.
-func WaitForEnd(ctx context.Context, c Cluster, env Env, shift *v1alpha1.TrafficShift, timeout time.Duration) error {
-	f := releaseWait{cluster: c, name: shift.Name, number: shift.Status.Release.Number, stderr: env.Streams.ErrOut, now: env.Now}
+// WaitForEnd waits until the release of a TrafficShift has ended, and prints how. While its end is not decided, stands is asked whether the
+// command that is to end it is still there; its error ends the wait.
+func WaitForEnd(ctx context.Context, c Cluster, env Env, shift *v1alpha1.TrafficShift, timeout time.Duration, stands func(*v1alpha1.TrafficShift) error) error {
+	f := releaseWait{cluster: c, name: shift.Name, number: shift.Status.Release.Number, stderr: env.Streams.ErrOut, now: env.Now, stands: stands}
 	err := c.Await(ctx, shift, timeout, f.seen)
 	if errors.Is(err, ErrTimeout) {
 		return TimeoutError{fmt.Sprintf("release %d of %s has not ended after %s (it is %s); the command stands, look with: %s",
 			f.number, f.name, timeout, f.state, c.CommandLine("status", f.name))}
 	}
 	if err != nil {
-		return err
+		return c.Interrupted(err, "the command", f.name)
 	}
 	return f.end.Print(env, shift.Name)
+}
+
+// Interrupted says that what was written stands, where the person has broken a wait off; any other error is returned as it is.
+func (c Cluster) Interrupted(err error, what, name string) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("interrupted; %s stands, look with: %s", what, c.CommandLine("status", name))
 }
 
 // ErrTimeout says that what was waited for did not come in time.
@@ -148,6 +159,9 @@ func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 		if r.State != f.state {
 			f.state = r.State
 			Say(f.stderr, "release %d is %s", f.number, r.State)
+		}
+		if r.Outcome == nil {
+			return false, f.stands(shift)
 		}
 		return false, nil
 	}

@@ -2,6 +2,7 @@ package clitest
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -22,8 +23,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // Run runs the plugin as if the words had been typed.
 func Run(t *testing.T, config string, words ...string) (code int, out, talk string) {
 	t.Helper()
+	return RunIn(t.Context(), t, config, words...)
+}
+
+// RunIn is Run until the context ends, as by Ctrl-C.
+func RunIn(ctx context.Context, t *testing.T, config string, words ...string) (code int, out, talk string) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = kubectl.Main(t.Context(), append([]string{"--kubeconfig", config}, words...), cli.Env{
+	code = kubectl.Main(ctx, append([]string{"--kubeconfig", config}, words...), cli.Env{
 		Streams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr},
 		Now:     func() time.Time { return Now },
 		Token:   func() string { return "t0ken" },

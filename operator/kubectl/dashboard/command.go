@@ -32,7 +32,7 @@ func (s *server) command(w http.ResponseWriter, r *http.Request) {
 		refuse(w, code, why)
 		return
 	}
-	text, err := steer.Do(r.Context(), s.cluster, o, s.env.Token())
+	text, err := steer.Do(r.Context(), s.cluster, o, s.env.Token(), s.env.Now)
 	if err != nil {
 		code := http.StatusConflict
 		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {

@@ -204,7 +204,7 @@ func TestTheDashboardCommandsAsTheVerbsDo(t *testing.T) {
 		"a pause of what is paused":          {order: `"verb":"pause","number":7`, object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused)), code: http.StatusOK, says: "checkout is paused already"},
 		"a resumption":                       {order: `"verb":"resume","number":7`, object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused)), code: http.StatusOK, says: "checkout: resumed; weights are raised"},
 		"a resumption of a release not seen": {order: `"verb":"resume","number":6`, object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused)), code: http.StatusConflict, says: "release 7 of checkout has begun"},
-		"an endless reason":                  {order: `"verb":"abort","number":7,"reason":"` + strings.Repeat("x", 513) + `"`, code: http.StatusConflict, says: "--reason has 513 bytes; say it in at most 512"},
+		"an endless reason":                  {order: `"verb":"abort","number":7,"reason":"` + strings.Repeat("x", 513) + `"`, code: http.StatusConflict, says: "--reason has 513 characters; say it in at most 512"},
 		"without the right to": {order: `"verb":"abort","number":7`, code: http.StatusForbidden, says: "you may not do this",
 			with: func(s *clitest.Server) {
 				s.DenyPatch = clitest.Failure(http.StatusForbidden, metav1.StatusReasonForbidden, "trafficshifts.stagger.dev \"checkout\" is forbidden")

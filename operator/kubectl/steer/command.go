@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// longestReason keeps a reason to what fits a message of the release's outcome, in bytes.
+// longestReason keeps a reason to what fits a message of the release's outcome, in characters.
 const longestReason = 512
 
 // command is what is written into the annotation: a verb and the release that it is for. The operator carries it out once.
@@ -23,20 +27,22 @@ type command struct {
 	perWeight bool
 	// seen is the release that a page showed, nil elsewhere. Only its number and moves are known.
 	seen *v1alpha1.Release
+	// now is the clock.
+	now func() time.Time
 	// dryRun says that the cluster checks the command and writes nothing.
 	dryRun bool
 }
 
-func newCommand(verb, arg, reason string) (command, error) {
+func newCommand(verb, arg, reason string, now func() time.Time) (command, error) {
 	reason, err := oneLine(reason)
-	return command{verb: verb, service: cli.ServiceName(arg), reason: reason}, err
+	return command{verb: verb, service: cli.ServiceName(arg), reason: reason, now: now}, err
 }
 
 // oneLine is a reason without line breaks, or an error when it is too long.
 func oneLine(reason string) (string, error) {
 	reason = strings.Join(strings.Fields(reason), " ")
-	if len(reason) > longestReason {
-		return "", fmt.Errorf("--reason has %d bytes; say it in at most %d", len(reason), longestReason)
+	if n := utf8.RuneCountInString(reason); n > longestReason {
+		return "", fmt.Errorf("--reason has %d characters; say it in at most %d", n, longestReason)
 	}
 	return reason, nil
 }
@@ -51,6 +57,9 @@ func (o command) send(ctx context.Context, c cli.Cluster, token string, allowed 
 		}
 		if err := allowed(shift); err != nil {
 			return cli.Edit{}, err
+		}
+		if w := release.InTheWay(shift, o.verb); w != nil {
+			return cli.Edit{}, inTheWay{verb: w.Name(), said: view.Waits(shift, o.now())}
 		}
 		seen = shift.Status.Release
 		return cli.Edit{Patch: o.patch(shift, token), Does: fmt.Sprintf("commanding %s of release %d", o.verb, seen.Number)}, nil
@@ -79,10 +88,10 @@ func (o command) checkRelease(c cli.Cluster, shift *v1alpha1.TrafficShift, befor
 // patch writes the annotation if the release still has the number and state for which the command was allowed.
 func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 	r := shift.Status.Release
-	release := patch.Pointer("status", "release")
+	path := patch.Pointer("status", "release")
 	p := patch.Patch{
-		patch.Test(release+"/number", r.Number),
-		patch.Test(release+"/state", r.State),
+		patch.Test(path+"/number", r.Number),
+		patch.Test(path+"/state", r.State),
 	}
 	if len(shift.Annotations) == 0 {
 		// The map of annotations is made here, which must not replace one that somebody else has made since.
@@ -93,5 +102,10 @@ func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 		target += fmt.Sprintf("/%d", r.Moves)
 	}
 	text := strings.TrimSpace(strings.Join([]string{o.verb, target, token, o.reason}, " "))
-	return append(p, patch.SetIn(patch.Pointer("metadata", "annotations"), shift.Annotations, v1alpha1.CommandAnnotation, text)...)
+	annotations := patch.Pointer("metadata", "annotations")
+	p = append(p, patch.SetIn(annotations, shift.Annotations, v1alpha1.CommandAnnotation, text)...)
+	if release.CommandOn(shift) == nil {
+		return p
+	}
+	return append(p, patch.SetIn(annotations, shift.Annotations, v1alpha1.ReplacedAnnotation, release.Replacing(shift, token))...)
 }

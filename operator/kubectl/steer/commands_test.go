@@ -73,6 +73,17 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken it is the fix"}]`,
 			out: "checkout: release 7 told to leave 0% and all steps after it\n",
 		},
+		"an abort in place of a promotion that waits": {
+			object: clitest.As(clitest.Shift("shop", "checkout"), commanded("promote 7/3 t1 it is fine", "t1 dev@example.com")), words: []string{"abort", "checkout"},
+			want: map[string]string{"stagger.dev/command": "abort 7 t0ken", "stagger.dev/commanded-by": "t1 dev@example.com",
+				"stagger.dev/replaced": "t0ken\nt1 dev@example.com\npromote 7/3 t1 it is fine"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":"promote 7/3 t1 it is fine"},` +
+				`{"op":"replace","path":"/metadata/annotations/stagger.dev~1command","value":"abort 7 t0ken"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1replaced","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1replaced","value":"t0ken\nt1 dev@example.com\npromote 7/3 t1 it is fine"}]`,
+			out: "checkout: abort of release 7 commanded\n",
+		},
 		"an undo of what runs": {
 			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated), words: []string{"undo", "checkout"},
 			want: map[string]string{"team": "payments", "stagger.dev/command": "undo 7 t0ken"},
@@ -128,6 +139,7 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 		"a retry in place of the abort before": {
 			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Aborted, func(s *v1alpha1.TrafficShift) {
 				s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 7 old"}
+				s.Status.LastHandledCommand = "old"
 			}),
 			words: []string{"retry", "checkout"},
 			want:  map[string]string{"stagger.dev/command": "retry 7 t0ken"},

@@ -102,7 +102,7 @@ func (k *control) waitUntilSeen(ctx context.Context, c cli.Cluster, shift *v1alp
 	if errors.Is(err, cli.ErrTimeout) {
 		return cli.TimeoutError{Message: fmt.Sprintf("the operator has not looked at %s after %s; what was written stands, look with: %s", shift.Name, k.Timeout, c.CommandLine("status", shift.Name))}
 	}
-	return err
+	return c.Interrupted(err, "what was written", shift.Name)
 }
 
 // set writes it.

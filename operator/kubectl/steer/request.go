@@ -3,6 +3,7 @@ package steer
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -22,9 +23,9 @@ type Request struct {
 
 // Do carries out a request and says in a line what was done. An abort is for the release at any weight, and a pause for any release,
 // so that both work when the release has moved on since the page was drawn.
-func Do(ctx context.Context, c cli.Cluster, r Request, token string) (string, error) {
+func Do(ctx context.Context, c cli.Cluster, r Request, token string, now func() time.Time) (string, error) {
 	c.Namespace = r.Namespace
-	command, err := newCommand(string(r.Verb), r.Name, r.Reason)
+	command, err := newCommand(string(r.Verb), r.Name, r.Reason, now)
 	if err != nil {
 		return "", err
 	}

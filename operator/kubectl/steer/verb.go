@@ -46,7 +46,7 @@ func newVerb(env cli.Env, flags *genericclioptions.ConfigFlags, c *cobra.Command
 	c.ValidArgsFunction = cli.CompleteServices(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		i.verb = choose()
-		if err := i.parse(args[0]); err != nil {
+		if err := i.parse(args[0], env); err != nil {
 			return err
 		}
 		cluster, err := cli.Connect(flags)
@@ -65,8 +65,8 @@ func newVerb(env cli.Env, flags *genericclioptions.ConfigFlags, c *cobra.Command
 	return c
 }
 
-func (i *invocation) parse(arg string) (err error) {
-	if i.command, err = newCommand(i.name, arg, i.reason); err != nil {
+func (i *invocation) parse(arg string, env cli.Env) (err error) {
+	if i.command, err = newCommand(i.name, arg, i.reason, env.Now); err != nil {
 		return err
 	}
 	i.command.perWeight, i.command.dryRun = i.perWeight, i.DryRun
@@ -96,10 +96,22 @@ func (i *invocation) run(ctx context.Context, c cli.Cluster, env cli.Env) error 
 		return nil
 	case !i.Wait:
 		return nil
-	case i.waitsForEnd:
-		return cli.WaitForEnd(ctx, c, env, result.Shift, i.Timeout)
 	}
-	return i.waitForAnswer(ctx, c, env, result.Shift, token)
+	return i.wait(ctx, c, env, result, token)
+}
+
+// wait waits for what came of the command.
+func (i *invocation) wait(ctx context.Context, c cli.Cluster, env cli.Env, result cli.Result, token string) error {
+	if !i.waitsForEnd {
+		return i.waitForAnswer(ctx, c, env, result.Shift, token)
+	}
+	return cli.WaitForEnd(ctx, c, env, result.Shift, i.Timeout, func(shift *v1alpha1.TrafficShift) error {
+		if result.Unchanged {
+			return nil
+		}
+		_, err := answerTo(c, shift, token)
+		return err
+	})
 }
 
 // send writes the command.
@@ -118,6 +130,13 @@ func (i *invocation) send(ctx context.Context, c cli.Cluster, token string) (cli
 		text := fmt.Sprintf("release %d of %s is being taken back already (%s)", written.Shift.Status.Release.Number, written.Shift.Name, already.why)
 		return cli.Result{Written: written, Text: text, Unchanged: true}, nil
 	}
+	var way inTheWay
+	if errors.As(err, &way) {
+		if i.name == "abort" || i.name == way.verb && i.name == "undo" { // what waits takes it back too
+			return cli.Result{Written: written, Text: fmt.Sprintf("%s: %s stands already, and is not carried out yet", written.Shift.Name, way.said), Unchanged: true}, nil
+		}
+		return cli.Result{}, fmt.Errorf("%w; look with: %s", err, c.CommandLine("why", written.Shift.Name))
+	}
 	if err != nil {
 		return cli.Result{}, err
 	}
@@ -127,16 +146,16 @@ func (i *invocation) send(ctx context.Context, c cli.Cluster, token string) (cli
 // waitForAnswer waits until the operator has carried the command out, or refused it.
 func (i *invocation) waitForAnswer(ctx context.Context, c cli.Cluster, env cli.Env, shift *v1alpha1.TrafficShift, token string) error {
 	var answer *v1alpha1.CommandAnswer
-	err := c.Await(ctx, shift, i.Timeout, func(shift *v1alpha1.TrafficShift) (bool, error) {
-		answer = shift.Status.LastAnswer
-		return shift.Status.LastHandledCommand == token, nil
+	err := c.Await(ctx, shift, i.Timeout, func(shift *v1alpha1.TrafficShift) (is bool, err error) {
+		answer, err = answerTo(c, shift, token)
+		return answer != nil, err
 	})
 	switch {
 	case errors.Is(err, cli.ErrTimeout):
 		return cli.TimeoutError{Message: fmt.Sprintf("the operator has not carried out %s of %s after %s; the command stands, look with: %s", i.name, shift.Name, i.Timeout, c.CommandLine("why", shift.Name))}
 	case err != nil:
-		return err
-	case answer == nil:
+		return c.Interrupted(err, "the command", shift.Name)
+	case answer.Result == "":
 		cli.Say(env.Streams.ErrOut, "the operator has handled the command; it is older than this plugin, so look what it did: %s", c.CommandLine("status", shift.Name))
 		return nil
 	case answer.Result == v1alpha1.CommandRefused:

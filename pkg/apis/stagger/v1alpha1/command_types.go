@@ -2,12 +2,16 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// RecordedCommand is a command that a person gave and that was carried out.
+// RecordedCommand is a command that a person gave, and what became of it.
 type RecordedCommand struct {
-	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full.
+	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full; unreadable where nobody knows.
 	// +required
 	// +kubebuilder:validation:MaxLength=32
 	Verb string `json:"verb"`
+	// token tells one command from the next.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Token string `json:"token,omitempty"`
 	// by is the user who gave it; empty where the API server does not tell.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
@@ -16,9 +20,16 @@ type RecordedCommand struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason,omitempty"`
-	// at is when it was carried out.
+	// at is when it was carried out, refused, or seen to be replaced.
 	// +required
 	At metav1.Time `json:"at"`
+	// result says whether it was carried out; where it is empty, it was.
+	// +optional
+	Result CommandResult `json:"result,omitempty"`
+	// message says what was done, or why nothing was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message,omitempty"`
 }
 
 // CommandAnswer is what became of a command.
@@ -34,7 +45,7 @@ type CommandAnswer struct {
 
 // CommandResult says whether a command was carried out.
 //
-// +kubebuilder:validation:Enum=Accepted;Refused
+// +kubebuilder:validation:Enum=Accepted;Refused;Replaced
 type CommandResult string
 
 const (
@@ -42,6 +53,8 @@ const (
 	CommandAccepted CommandResult = "Accepted"
 	// CommandRefused says that it was not, and never will be.
 	CommandRefused CommandResult = "Refused"
+	// CommandReplaced says that an abort or undo took its place before it was answered.
+	CommandReplaced CommandResult = "Replaced"
 )
 
 // PendingCommand is a command that was seen and could not be carried out yet.

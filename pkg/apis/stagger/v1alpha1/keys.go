@@ -11,6 +11,7 @@ package v1alpha1
 //	config           label       ConfigMap, Secret           its owner, plugin   "held": changes in place are refused by admission
 //	config-of        annotation  ConfigMap, Secret           plugin              the name that all of its versions are made from
 //	command          annotation  TrafficShift                people, plugin      a one-shot command
+//	replaced         annotation  TrafficShift                plugin              the command in whose place the present one was written
 //	paused           annotation  TrafficShift                people, plugin      why its control is Paused
 //	commanded-by     annotation  TrafficShift                admission policy    who wrote the command
 //	controlled-by    annotation  TrafficShift                admission policy    who paused it
@@ -45,8 +46,11 @@ const (
 	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]", where the verb is
 	// abort, retry, undo, replan, promote or promote-full. It is carried out once for each token, refused when the number is not the
 	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and
-	// status.lastAnswer.
+	// status.lastAnswer. Until then nothing but an abort or undo may take its place, and nothing that of an abort or undo.
 	CommandAnnotation = "stagger.dev/command"
+	// ReplacedAnnotation on a TrafficShift keeps a command that was not answered yet when another one took its place, for the record: the
+	// token of the new one, the value of CommandedByAnnotation and the old command, a line each.
+	ReplacedAnnotation = "stagger.dev/replaced"
 	// PausedAnnotation on a TrafficShift says why its control is Paused, for people.
 	PausedAnnotation = "stagger.dev/paused"
 	// CommandedByAnnotation on a TrafficShift says who wrote the command: "<token> <user>". The admission policy stagger-author writes it,

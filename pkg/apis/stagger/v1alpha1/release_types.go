@@ -143,10 +143,10 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Weights []WrittenWeight `json:"weights,omitempty"`
-	// commands are the last that people gave for this release and that were carried out, oldest first.
+	// commands are the last that people gave for this release, also those that were refused or replaced, oldest first.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=32
 	Commands []RecordedCommand `json:"commands,omitempty"`
 	// pending is the command that is waiting to be carried out, for plan.workload.readyWithin at most.
 	// +optional

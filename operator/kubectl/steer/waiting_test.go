@@ -1,0 +1,96 @@
+package steer_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// commanded has a command that was written 12 s ago.
+func commanded(command, by string) func(*v1alpha1.TrafficShift) {
+	return func(s *v1alpha1.TrafficShift) {
+		s.Annotations = map[string]string{v1alpha1.CommandAnnotation: command, v1alpha1.CommandedByAnnotation: by}
+		s.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-stagger", Time: clitest.Ago(12 * time.Second),
+			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:stagger.dev/command":{}}}}`)}}
+	}
+}
+
+func TestACommandThatWaitsIsNotOverwritten(t *testing.T) {
+	const looks = "; look with: kubectl stagger why checkout -n shop\n"
+	cases := map[string]struct{ waits, then, want string }{
+		"promote while an abort waits":   {"abort 7 t1 booked twice", "promote checkout --reason fine", "error: abort of release 7 (by ops@example.com 12s ago) is not answered yet, so nothing was commanded" + looks},
+		"undo while an abort waits":      {"abort 7 t1", "undo checkout", "error: abort of release 7 (by ops@example.com 12s ago) is not answered yet, so nothing was commanded" + looks},
+		"replan while a promotion waits": {"promote-full 7 t1 fine", "replan checkout", "error: promote-full of release 7 (by ops@example.com 12s ago) is not answered yet, so nothing was commanded" + looks},
+		"abort while an abort waits":     {"abort 7 t1", "abort checkout", "checkout: abort of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
+		"abort while an undo waits":      {"undo 7 t1", "abort checkout", "checkout: undo of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
+		"undo while an undo waits":       {"undo 7 t1", "undo checkout", "checkout: undo of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), commanded(c.waits, "t1 ops@example.com")))
+			_, out, talk := clitest.Run(t, s.Kubeconfig(), strings.Fields(c.then)...)
+			if out != "" || talk != c.want || len(s.Patches) > 0 {
+				t.Errorf("output %q, talk %q, patches %q; want none, %q and none", out, talk, s.Patches, c.want)
+			}
+		})
+	}
+}
+
+// Somebody else's command comes between the read and the write.
+func TestACommandThatComesInBetweenIsNotOverwritten(t *testing.T) {
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated))
+	s.BeforePatch = func() {
+		s.BeforePatch = nil
+		s.Change(clitest.Key, commanded("abort 7 t1 booked twice", "t1 ops@example.com"))
+	}
+	code, _, talk := clitest.Run(t, s.Kubeconfig(), "promote", "checkout", "--reason", "fine")
+	if got := s.Shifts[clitest.Key].Annotations[v1alpha1.CommandAnnotation]; code != cli.ExitError || got != "abort 7 t1 booked twice" || !strings.Contains(talk, "ops@example.com 12s ago") {
+		t.Errorf("exit code %d, command %q, talk %q", code, got, talk)
+	}
+}
+
+func TestAWaiterIsToldThatItsCommandWasReplaced(t *testing.T) {
+	cases := map[string]struct {
+		words []string
+		then  func(*v1alpha1.TrafficShift)
+		want  string
+	}{
+		"by an abort": {[]string{"replan", "checkout", "--wait"}, commanded("abort 7 t1 booked twice", "t1 ops@example.com"),
+			"error: the abort of ops@example.com (booked twice) has taken the place of this command; look with: kubectl stagger why checkout -n shop\n"},
+		"by nothing": {[]string{"abort", "checkout", "--wait"}, func(s *v1alpha1.TrafficShift) { s.Annotations = nil },
+			"release 7 is Shifting\nerror: somebody took the command away before it was carried out; look with: kubectl stagger why checkout -n shop\n"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated))
+			s.AfterPatch = func() { s.Change(clitest.Key, c.then) }
+			code, _, talk := clitest.Run(t, s.Kubeconfig(), c.words...)
+			if code != cli.ExitError || talk != c.want {
+				t.Errorf("exit code %d, talk %q, want %q", code, talk, c.want)
+			}
+		})
+	}
+}
+
+func TestAnInterruptedWaitSaysThatTheCommandStands(t *testing.T) {
+	cases := map[string]string{"abort checkout": "the command", "undo checkout": "the command", "pause checkout": "what was written"}
+	for words, what := range cases {
+		t.Run(words, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated, func(s *v1alpha1.TrafficShift) { s.Generation, s.Status.ObservedGeneration = 3, 1 }))
+			ctx, interrupt := context.WithCancel(t.Context())
+			s.OnWatch = interrupt
+			code, _, talk := clitest.RunIn(ctx, t, s.Kubeconfig(), append(strings.Fields(words), "--wait")...)
+			want := "error: interrupted; " + what + " stands, look with: kubectl stagger status checkout -n shop\n"
+			if code != cli.ExitError || !strings.HasSuffix(talk, want) {
+				t.Errorf("exit code %d, talk %q, want %q", code, talk, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,64 @@
+package release
+
+import (
+	"testing"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// waiting is a TrafficShift at release 7 with a command.
+func waiting(command, answered string) *v1alpha1.TrafficShift {
+	s := &v1alpha1.TrafficShift{}
+	s.Annotations = map[string]string{v1alpha1.CommandAnnotation: command, v1alpha1.CommandedByAnnotation: "t1 ops@example.com"}
+	s.Status.Release, s.Status.LastHandledCommand = &v1alpha1.Release{Number: 7}, answered
+	return s
+}
+
+func TestEveryPairOfCommands(t *testing.T) {
+	t.Parallel()
+	verbs := []verb{abortNow, undo, retry, replan, promote, promoteFull}
+	for _, first := range verbs {
+		for _, second := range verbs {
+			replaces := (second == "abort" || second == "undo") && first != "abort" && first != "undo"
+			way := InTheWay(waiting(string(first)+" 7 t1 why", ""), string(second))
+			if (way == nil) != replaces {
+				t.Errorf("%s while %s waits: in the way is %v, want one %t", second, first, way, !replaces)
+			}
+			if way != nil && (way.Name() != string(first) || way.By != "ops@example.com") {
+				t.Errorf("%s while %s waits: in the way is the %s of %s", second, first, way.Name(), way.By)
+			}
+			if way := InTheWay(waiting(string(first)+" 7 t1 why", "t1"), string(second)); way != nil {
+				t.Errorf("%s after the answer to %s: in the way is %v", second, first, way)
+			}
+		}
+	}
+}
+
+func TestWhatIsNeverCarriedOutIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "abort", "abort 7", "abort 6 t1", "abort seven t1", "explode 7 t1", "abort 7/-1 t1"} {
+		if way := InTheWay(waiting(text, ""), "promote"); way != nil {
+			t.Errorf("%q is in the way: %v", text, way)
+		}
+	}
+	unreleased := waiting("abort 7 t1", "")
+	unreleased.Status.Release = nil
+	if way := InTheWay(unreleased, "promote"); way != nil {
+		t.Errorf("without a release %v is in the way", way)
+	}
+}
+
+func TestTheCommandThatWasReplacedIsKept(t *testing.T) {
+	t.Parallel()
+	s := waiting("promote 7/3 t1 it\nis fine", "")
+	s.Annotations[v1alpha1.ReplacedAnnotation] = Replacing(s, "t2")
+	s.Annotations[v1alpha1.CommandAnnotation], s.Annotations[v1alpha1.CommandedByAnnotation] = "abort 7 t2", "t2 dev@example.com"
+	was := CommandOn(s).Replaced
+	if was == nil || was.Name() != "promote" || was.By != "ops@example.com" || was.Why != "it is fine" || was.Token != "t1" {
+		t.Errorf("replaced is %+v", was)
+	}
+	s.Annotations[v1alpha1.CommandAnnotation] = "abort 7 t3"
+	if was := CommandOn(s).Replaced; was != nil {
+		t.Errorf("another command replaced %+v", was)
+	}
+}

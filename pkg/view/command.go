@@ -1,0 +1,72 @@
+package view
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
+)
+
+// Waits says which command on a TrafficShift has no answer yet: "abort of release 7 (by ops@example.com 12s ago)"; "" when there is none.
+func Waits(shift *v1alpha1.TrafficShift, now time.Time) string {
+	c := release.CommandOn(shift)
+	if c == nil {
+		return ""
+	}
+	said := cmp.Or(c.Name(), "a command")
+	if c.Number > 0 {
+		said += fmt.Sprintf(" of release %d", c.Number)
+	}
+	if by := writtenBy(shift, c.By, now, "metadata", "annotations", v1alpha1.CommandAnnotation); by != "" {
+		said += " (" + by + ")"
+	}
+	return clean(said)
+}
+
+// commandNote is the note about a command that waits; false when there is none.
+func commandNote(shift *v1alpha1.TrafficShift, now time.Time) (Note, bool) {
+	waits := Waits(shift, now)
+	if waits == "" {
+		return Note{}, false
+	}
+	message := waits + " waits to be carried out"
+	if why := release.CommandOn(shift).Why; why != "" {
+		message += ": " + why
+	}
+	return Note{Label: "COMMAND", Message: clean(message)}, true
+}
+
+// writtenBy says who wrote a field of a TrafficShift, and how long ago; "" where the API server does not tell. Where the user is not known,
+// it is the program that wrote.
+func writtenBy(shift *v1alpha1.TrafficShift, user string, now time.Time, path ...string) string {
+	for _, m := range shift.ManagedFields {
+		var fields map[string]any
+		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil || !owns(fields, path) {
+			continue
+		}
+		said := "by " + clean(cmp.Or(user, m.Manager))
+		if m.Time != nil {
+			said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
+		}
+		return said
+	}
+	if user != "" {
+		return "by " + clean(user)
+	}
+	return ""
+}
+
+// owns says whether a path of names is in a set of managed fields.
+func owns(fields map[string]any, path []string) bool {
+	for _, name := range path {
+		next, there := fields["f:"+name]
+		if !there {
+			return false
+		}
+		fields, _ = next.(map[string]any)
+	}
+	return true
+}
