@@ -216,7 +216,7 @@ func refusePromote(o Observation, c *Command) string {
 	switch {
 	case o.Wanted.Paused:
 		return "control is Paused; nothing is raised until it is Auto again"
-	case o.Release.Step == 0 && o.stableReady():
+	case o.Release.Step == 0 && c.verb == promote && o.stableReady():
 		return "the release has no traffic yet; promote leaves a step"
 	case o.Release.Step == 0 && c.Why == "":
 		return "pods of the stable are missing; say why the release is to go on all the same"

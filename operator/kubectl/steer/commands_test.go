@@ -73,6 +73,16 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken it is the fix"}]`,
 			out: "checkout: release 7 told to leave 0% and all steps after it\n",
 		},
+		"a full promotion of what has no traffic yet": {
+			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated, func(s *v1alpha1.TrafficShift) {
+				s.Status.Release.State, s.Status.Release.Step, s.Status.Release.Weight = v1alpha1.StatePreparing, 0, "0%"
+			}), words: []string{"promote", "checkout", "--full", "--reason", "the old one is down"},
+			want: map[string]string{"team": "payments", "stagger.dev/command": "promote-full 7 t0ken the old one is down"},
+			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Preparing"},` +
+				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
+				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote-full 7 t0ken the old one is down"}]`,
+			out: "checkout: release 7 told to leave 0% and all steps after it\n",
+		},
 		"an abort in place of a promotion that waits": {
 			object: clitest.As(clitest.Shift("shop", "checkout"), commanded("promote 7/3 t1 it is fine", "t1 dev@example.com")), words: []string{"abort", "checkout"},
 			want: map[string]string{"stagger.dev/command": "abort 7 t0ken", "stagger.dev/commanded-by": "t1 dev@example.com",

@@ -50,8 +50,13 @@ func promoteFullVerb() verb {
 // checkPromote refuses to leave a step where there is none to leave.
 func checkPromote(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
 	r := shift.Status.Release
-	if _, more := r.NextStop(); r.Outcome == nil && r.State != v1alpha1.StateHandover && r.Step > 0 && !more {
+	climbs := r.Outcome == nil && r.State != v1alpha1.StateHandover && !r.State.Ended()
+	switch _, more := r.NextStop(); {
+	case climbs && r.Step > 0 && !more:
 		return fmt.Errorf("release %d of %s is at its last step, which only evidence ends, or --full with a reason; see: %s",
+			r.Number, shift.Name, c.CommandLine("status", shift.Name))
+	case climbs && r.Step == 0 && !awaitsStable(shift):
+		return fmt.Errorf("release %d of %s has no traffic yet, so there is no step to leave; see: %s",
 			r.Number, shift.Name, c.CommandLine("status", shift.Name))
 	}
 	return checkPromoteFull(c, shift)
@@ -67,9 +72,6 @@ func checkPromoteFull(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
 	case r.Outcome != nil || r.State == v1alpha1.StateHandover:
 		return fmt.Errorf("release %d of %s is past its steps (it is %s), so there is none to leave; see: %s",
 			r.Number, shift.Name, r.State, c.CommandLine("status", shift.Name))
-	case r.Step == 0 && !awaitsStable(shift):
-		return fmt.Errorf("release %d of %s has no traffic yet, so there is no step to leave; see: %s",
-			r.Number, shift.Name, c.CommandLine("status", shift.Name))
 	case shift.Spec.Control == v1alpha1.ControlPaused:
 		return fmt.Errorf("%s is paused, and no weight is raised until then: %s", shift.Name, c.CommandLine("resume", shift.Name))
 	}
