@@ -51,6 +51,7 @@ func newPause(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 func newResume(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	return resumeControl().newVerb(&cobra.Command{
 		Use:     "resume <service>",
+		Aliases: []string{"unpause"},
 		Short:   "Let weights be raised by evidence again",
 		Long:    "Let weights be raised by evidence again, after a pause.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger resume checkout",

@@ -94,3 +94,11 @@ func TestAnInterruptedWaitSaysThatTheCommandStands(t *testing.T) {
 		})
 	}
 }
+
+func TestUnpauseMeansResume(t *testing.T) {
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused)))
+	code, out, talk := clitest.Run(t, s.Kubeconfig(), "unpause", "checkout")
+	if code != cli.ExitOK || s.Shifts[clitest.Key].Spec.Control != v1alpha1.ControlAuto {
+		t.Errorf("exit code %d, output %q, talk %q", code, out, talk)
+	}
+}
