@@ -12,14 +12,19 @@ import (
 
 // newAbort takes the running release of a Service back.
 func newAbort(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	return newVerb(env, flags, &cobra.Command{
+	a := &abortAll{invocation: &invocation{}}
+	c := a.newVerb(env, flags, &cobra.Command{
 		Use:   "abort <service>",
 		Short: "Take the running release of a Service back",
 		Long: "Take the running release of a Service back: the canary's traffic goes to 0% first, then everything else. The command\n" +
 			"names the release that runs now; it never hits a later one. The template is not released again until it changes or\n" +
-			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" + cli.ExitHelp,
-		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait",
+			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" +
+			"With --all every release that runs is taken back: those of all namespaces, or of the one that -n names.\n\n" + cli.ExitHelp,
+		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait\n" +
+			"  kubectl stagger abort --all --policy fast --reason 'the database is down'",
 	}, abortVerb)
+	a.addTo(c, env, flags)
+	return c
 }
 
 func abortVerb() verb {

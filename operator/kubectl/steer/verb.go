@@ -41,7 +41,10 @@ type invocation struct {
 
 // newVerb adds to a command its flags and what it does. The verb is chosen when the flags are known.
 func newVerb(env cli.Env, flags *genericclioptions.ConfigFlags, c *cobra.Command, choose func() verb) *cobra.Command {
-	i := invocation{}
+	return (&invocation{}).newVerb(env, flags, c, choose)
+}
+
+func (i *invocation) newVerb(env cli.Env, flags *genericclioptions.ConfigFlags, c *cobra.Command, choose func() verb) *cobra.Command {
 	c.Args = cli.OneService
 	c.ValidArgsFunction = cli.CompleteServices(flags)
 	c.RunE = func(c *cobra.Command, args []string) error {
