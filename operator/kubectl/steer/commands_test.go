@@ -1,7 +1,6 @@
 package steer_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -392,21 +391,4 @@ func TestAnAbortSaysThatItIsNotAllowed(t *testing.T) {
 	if diff := cmp.Diff(want, talk); diff != "" || code != cli.ExitError || out != "" {
 		t.Errorf("exit code %d, output %q, talk (-want +got):\n%s", code, out, diff)
 	}
-}
-
-func decodedAll(t *testing.T, texts []string) []any {
-	t.Helper()
-	var all []any
-	for _, text := range texts {
-		all = append(all, decoded(t, text))
-	}
-	return all
-}
-
-func decoded(t *testing.T, text string) (v any) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatalf("%s is no JSON: %v", text, err)
-	}
-	return v
 }
