@@ -34,6 +34,10 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	}
 	if s.Release != nil && (v.running() || rec != nil) {
 		release.Count(s.Release, v.Facts.Evidence, d.Message)
+		s.Release.NextAt = release.NextAt(v.Facts, d, v.now)
+	}
+	if s.Release.Running() || v.running() {
+		s.ObservedAt = ptr.To(metav1.NewTime(v.now))
 	}
 	v.settle(s)
 	if w := v.Facts.Workload; !v.running() && w.Stable.There() {
@@ -144,6 +148,7 @@ func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
 
 func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	out := *s.DeepCopy()
+	out.ObservedAt = nil
 	for i := range out.Conditions {
 		c := &out.Conditions[i]
 		c.LastTransitionTime = metav1.Time{}
@@ -153,6 +158,7 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	}
 	if r := out.Release; r != nil {
 		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
+		r.NextAt = nil
 		for i := range r.Objectives {
 			r.Objectives[i] = v1alpha1.ObjectiveStatus{Name: r.Objectives[i].Name, Verdict: r.Objectives[i].Verdict}
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 )
@@ -188,10 +190,39 @@ func (o Observation) hold() time.Duration {
 func (o Observation) wanting() string {
 	r, missing := o.Release, o.Evidence.Verdict.Missing
 	text := fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", r.Weight, missing)
-	if rate := o.Evidence.Rate * r.Weight.Fraction(); rate > 0 {
-		if left := time.Duration(float64(missing) / rate * float64(time.Second)); left > 0 && left < 1000*time.Hour {
-			text += fmt.Sprintf(", which come in about %s at the present traffic", left.Round(time.Second))
-		}
+	if left, known := o.proofIn(); known {
+		text += fmt.Sprintf(", which come in about %s at the present traffic", left.Round(time.Second))
 	}
 	return text + slower(r.Baseline)
+}
+
+// proofIn is how long the good requests that the next weight lacks take to come at the present traffic; false when nothing tells.
+func (o Observation) proofIn() (time.Duration, bool) {
+	rate := o.Evidence.Rate * o.Release.Weight.Fraction()
+	if rate <= 0 || o.Evidence.Verdict.Missing <= 0 {
+		return 0, false
+	}
+	seconds := float64(o.Evidence.Verdict.Missing) / rate
+	return time.Duration(seconds * float64(time.Second)), seconds < 1000*time.Hour.Seconds()
+}
+
+// NextAt is about when the release goes on, after a decision to wait for time or proof alone: when the hold is over and the proof is there,
+// whichever comes later, at the present traffic. It is nil where anything else is waited for, and where nothing tells how long.
+func NextAt(o Observation, d Decision, now time.Time) *metav1.Time {
+	v := o.Evidence.Verdict
+	switch {
+	case d.Reason != v1alpha1.ReasonHolding && d.Reason != v1alpha1.ReasonNotCleared, v.Suspicious, v.Shared:
+		return nil
+	case !o.running(), o.Release.Step == 0, o.Release.SettledAt == nil:
+		return nil
+	}
+	wait := max(o.hold()-v.Covered, 0)
+	if !o.proven() {
+		proof, known := o.proofIn()
+		if !known {
+			return nil
+		}
+		wait = max(wait, proof)
+	}
+	return stamp(now.Add(wait))
 }

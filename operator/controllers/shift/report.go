@@ -21,7 +21,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// liveInterval is how often numbers alone are written into the status.
+// liveInterval is how often numbers alone are written into the status. While a release runs, that it was looked at is one of them.
 const liveInterval = 15 * time.Second
 
 // patchStatus writes the status, provided that the TrafficShift is the one that was read, and tells people what has changed by it.
@@ -70,12 +70,15 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 		}
 	}
 	if failure != nil || unwritten != nil {
-		return r.retry(ctx, key, d, failure, unwritten)
+		return r.retry(ctx, v, d, failure, unwritten)
 	}
 	r.failures.Forget(key)
 	after := d.After
 	if len(d.Writes()) > 0 {
 		after = time.Millisecond
+	}
+	if left == 0 && v.Shift.Status.Release.Running() {
+		left = liveInterval // whatever happens until then, people are told that somebody looks
 	}
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long
 }
@@ -83,8 +86,9 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 // retry says when to try again what failed. An object that has changed since it was read is no error: the next pass knows better. Both wait
 // ever longer, but never long while a release is being taken back.
 func (r *reconciler) retry(
-	ctx context.Context, key types.NamespacedName, d release.Decision, failure *cluster.Failure, unwritten error,
+	ctx context.Context, v *cluster.View, d release.Decision, failure *cluster.Failure, unwritten error,
 ) (reconcile.Result, error) {
+	key := client.ObjectKeyFromObject(v.Shift)
 	stale := unwritten != nil && (apierrors.IsConflict(unwritten) || apierrors.IsNotFound(unwritten))
 	switch {
 	case failure != nil && !failure.Stale() && !failure.Denied(), unwritten != nil && !stale:
@@ -100,6 +104,9 @@ func (r *reconciler) retry(
 	}
 	if d.Release.Aborting() {
 		wait = min(wait, retryLast)
+	}
+	if v.Shift.Status.Release.Running() {
+		wait = min(wait, liveInterval)
 	}
 	return reconcile.Result{RequeueAfter: wait}, nil
 }

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	testclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -38,13 +39,13 @@ func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 		written     bool
 		again       time.Duration
 	}{
-		{0, 0, "holding 5%, 0s of 1m done", "", true, 0},
-		{5 * time.Second, 0, "holding 5%, 0s of 1m done", "", false, 0},
+		{0, 0, "holding 5%, 0s of 1m done", "", true, 15 * time.Second},
+		{5 * time.Second, 0, "holding 5%, 0s of 1m done", "", false, 15 * time.Second},
 		{5 * time.Second, 0, "holding 5%, 5s of 1m done", "", false, 10 * time.Second},
 		{6 * time.Second, 3 * time.Second, "holding 5%, 6s of 1m done", "", false, 3 * time.Second},
 		{6 * time.Second, time.Minute, "holding 5%, 6s of 1m done", "", false, 9 * time.Second},
-		{15 * time.Second, 0, "holding 5%, 6s of 1m done", "", true, 0},
-		{16 * time.Second, 0, "holding 5%, 6s of 1m done", "exceeded quota", true, 0},
+		{15 * time.Second, 0, "holding 5%, 6s of 1m done", "", true, 15 * time.Second},
+		{16 * time.Second, 0, "holding 5%, 6s of 1m done", "exceeded quota", true, 15 * time.Second},
 	}
 	for i, s := range steps {
 		c.SetTime(began.Add(s.after))
@@ -56,6 +57,38 @@ func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 		}
 		if written := v.Shift.ResourceVersion != version; written != s.written || result.RequeueAfter != s.again {
 			t.Errorf("step %d: written %t, again after %s; want %t, %s", i, written, result.RequeueAfter, s.written, s.again)
+		}
+	}
+}
+
+// A status that says when it was looked at tells of a release that nobody looks after: while one runs it is written though nothing else is
+// new, at rest it is not.
+func TestThatSomebodyLooksIsToldWhileAReleaseRuns(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	for _, state := range []v1alpha1.ReleaseState{v1alpha1.StateShifting, v1alpha1.StateDraining, v1alpha1.StatePromoted} {
+		c := testclock.NewFakePassiveClock(began)
+		shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		shift.Status.Release = &v1alpha1.Release{Number: 7, State: state, Step: 1, Weight: "5%", StartedAt: metav1.NewTime(began)}
+		r := reconcilerOf(t, c, fake.NewClientBuilder().WithScheme(scheme).WithObjects(shift).WithStatusSubresource(shift).Build())
+		if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(shift), shift); err != nil {
+			t.Fatal(err)
+		}
+		runs := shift.Status.Release.Running()
+		for after := time.Duration(0); after <= 30*time.Second; after += liveInterval {
+			c.SetTime(began.Add(after))
+			v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, c.Now())
+			result, err := r.report(t.Context(), v, release.Decision{Reason: v1alpha1.ReasonHolding, Message: "waits"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shift = v.Shift
+			if told := shift.Status.ObservedAt.Equal(ptr.To(metav1.NewTime(c.Now()))); told != runs || (result.RequeueAfter == liveInterval) != runs {
+				t.Errorf("%s after %s: looked at %s, again after %s", state, after, shift.Status.ObservedAt, result.RequeueAfter)
+			}
 		}
 	}
 }

@@ -84,6 +84,10 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Next string `json:"next,omitempty"`
+	// nextAt is about when the next weight is written, or the canary promoted: when its hold is over and the good requests that its proof
+	// lacks have come, at the present traffic. Empty while something else is waited for, and where no traffic is known.
+	// +optional
+	NextAt *metav1.Time `json:"nextAt,omitempty"`
 	// outcome is why the release ended or is being taken back.
 	// +optional
 	Outcome *Outcome `json:"outcome,omitempty"`

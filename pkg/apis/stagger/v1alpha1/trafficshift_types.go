@@ -123,6 +123,10 @@ type TrafficShiftStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of; -1 before the first look.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// observedAt is when the operator last looked at the running release, told every 15 seconds at least while one runs; then it is when that
+	// release was last looked at. What is much older says that nobody looks after the release.
+	// +optional
+	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
 	// conditions carry the contract; see the condition constants.
 	// +optional
 	// +listType=map
