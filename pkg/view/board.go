@@ -39,7 +39,9 @@ type BoardRow struct {
 	Verdict *Badge `json:"verdict,omitempty"`
 	Version string `json:"version"`
 	// Age is how long ago the last thing happened.
-	Age  string `json:"age"`
+	Age string `json:"age"`
+	// Seen is how long ago the operator last looked at the running release, "" where none runs or it does not tell.
+	Seen string `json:"seen"`
 	Why  string `json:"why"`
 	Next string `json:"next"`
 }
@@ -67,8 +69,8 @@ func (t Tone) String() string {
 	return "plain"
 }
 
-func badgeOf(s State) Badge {
-	return Badge{Icon: s.Icon(), Word: cmp.Or(string(s), "Unknown"), Tone: s.Tone().String()}
+func badgeOf(s State, t Tone) Badge {
+	return Badge{Icon: s.Icon(), Word: cmp.Or(string(s), "Unknown"), Tone: t.String()}
 }
 
 // verdictBadge is nil for no verdict.
@@ -91,10 +93,13 @@ func verdictBadge(o Objective) *Badge {
 func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Board {
 	b := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
 	for _, r := range Fleet(shifts, now) {
-		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State), Step: r.Step, Weight: r.Weight,
+		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State, r.tone()), Step: r.Step, Weight: r.Weight,
 			Version: r.Version, Why: r.Why, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: r.Verdict})}
 		if r.Since >= 0 {
 			row.Age = span(r.Since)
+		}
+		if r.Observed >= 0 {
+			row.Seen = span(r.Observed)
 		}
 		b.Rows = append(b.Rows, row)
 	}

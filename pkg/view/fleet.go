@@ -14,6 +14,10 @@ import (
 type Row struct {
 	Namespace, Name string
 	State           State
+	// Observed is how long ago the operator last looked at the running release, negative as on a Screen; Unattended says that it was too long
+	// ago for an operator to be at work.
+	Observed   time.Duration
+	Unattended bool
 	// Step is "2/5", Weight the wanted one.
 	Step, Weight string
 	// Version is "checkout:1.5.0 over 1.4.2" while a release runs or was aborted, else the version that serves.
@@ -37,7 +41,7 @@ func Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		// An unknown time is older than any known one.
-		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(uint64(a.Since), uint64(b.Since)),
+		return cmp.Or(cmp.Compare(urgency(a.tone()), urgency(b.tone())), cmp.Compare(uint64(a.Since), uint64(b.Since)),
 			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return rows
@@ -45,7 +49,7 @@ func Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
 
 func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 	s := Release(shift, now)
-	row := Row{Namespace: s.Namespace, Name: s.Name, State: s.State, Policy: s.Policy, Next: s.Next, Since: -1, Version: s.Stable}
+	row := Row{Namespace: s.Namespace, Name: s.Name, State: s.State, Policy: s.Policy, Next: s.Next, Since: -1, Version: s.Stable, Observed: s.Observed, Unattended: s.Unattended}
 	if s.Number > 0 {
 		row.Version = versionPair(s.Canary, s.Stable)
 		if s.State == StateIdle || s.State == StatePromoted {
@@ -58,9 +62,7 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 		if s.Steps > 0 {
 			row.Step = strconv.Itoa(s.Step) + "/" + strconv.Itoa(s.Steps)
 		}
-		if s.Weight.Next != "" {
-			row.Next = s.Weight.Next + " in about " + span(s.Weight.In)
-		}
+		row.Next = cmp.Or(s.Weight.moves(), row.Next)
 	}
 	switch {
 	case len(s.Notes) > 0:
@@ -74,9 +76,12 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 	return row
 }
 
+// tone is how the row is meant.
+func (r Row) tone() Tone { return Screen{State: r.State, Unattended: r.Unattended}.tone() }
+
 // urgency is smaller for what a person should see sooner.
-func urgency(s State) int {
-	switch s.Tone() {
+func urgency(t Tone) int {
+	switch t {
 	case ToneBad:
 		return 0
 	case ToneCareful:

@@ -37,6 +37,8 @@ type piece struct {
 	text string
 	tone Tone
 	bold bool
+	// whole keeps the text from being cut, whatever the width: it is there to be pasted.
+	whole bool
 }
 
 type line []piece
@@ -61,7 +63,10 @@ func (p Layout) write(lines []line) string {
 		room := p.width()
 		var out strings.Builder
 		for _, part := range l {
-			shown := ansi.Truncate(part.text, room, "")
+			shown := part.text
+			if !part.whole {
+				shown = ansi.Truncate(shown, room, "")
+			}
 			room -= ansi.StringWidth(shown)
 			out.WriteString(p.paint(part, shown))
 		}

@@ -19,8 +19,11 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	if s.Weight != nil && s.Weight.Next != "" {
 		return ""
 	}
+	if s.Unattended {
+		return "nothing, until an operator works again"
+	}
 	move := nextWeight(r)
-	if said := beyondOutcome(s, clean(r.Next)); said != "" && s.State != StatePaused {
+	if said := beyondOutcome(s, clean(r.Next)); said != "" && s.State != StatePaused && !holding(shift, s) {
 		return said
 	}
 	switch s.State {
@@ -42,6 +45,12 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return "routes and Service are put back as they were"
 	}
 	return ""
+}
+
+// holding says whether the operator's own sentence tells no more than how long the weight has been held, which stands beside the weight.
+func holding(shift *v1alpha1.TrafficShift, s Screen) bool {
+	reason := condition(shift, v1alpha1.ConditionReconciling)
+	return s.State == StateShifting && s.Weight != nil && s.Weight.Held >= 0 && reason != nil && reason.Reason == string(v1alpha1.ReasonHolding)
 }
 
 // beyondOutcome is what the operator says beyond the reason of the outcome, which stands on the screen.

@@ -47,15 +47,16 @@ func allowed(view.Verb) string { return "" }
 
 func TestAServicePageSaysWhatTheScreenSays(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"service page of a shift":            shifting(),
-		"service page of a wait":             holding(),
-		"service page of an abort":           aborted(),
-		"service page of an abort under way": aborting(),
-		"service page of a promotion":        promoted(),
-		"service page of rest":               idle(),
-		"service page of preparing":          preparing(),
-		"service page of trouble":            unsupported(),
-		"service page of a pause":            with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"service page of a shift":               shifting(),
+		"service page of an unattended release": with(shifting(), unattended),
+		"service page of a wait":                holding(),
+		"service page of an abort":              aborted(),
+		"service page of an abort under way":    aborting(),
+		"service page of a promotion":           promoted(),
+		"service page of rest":                  idle(),
+		"service page of preparing":             preparing(),
+		"service page of trouble":               unsupported(),
+		"service page of a pause":               with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 	}
 	for name, shift := range cases {
 		t.Run(name, func(t *testing.T) {

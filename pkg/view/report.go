@@ -30,6 +30,8 @@ type Report struct {
 	// Started and Ended are nil when unknown; Ended also while the release runs.
 	Started *time.Time `json:"started,omitempty"`
 	Ended   *time.Time `json:"ended,omitempty"`
+	// AsOf is when the operator last looked at the release, while it runs; nil when it is over or the operator does not tell.
+	AsOf *time.Time `json:"asOf,omitempty"`
 	// Peak is the largest weight that was written.
 	Peak string `json:"peakWeight,omitempty"`
 	// Requests met the canary, Failed of them were bad.
@@ -138,6 +140,10 @@ func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Repor
 		ended := release.FinishedAt.UTC()
 		r.Ended = &ended
 	}
+	if at := shift.Status.ObservedAt; release.Running() && !at.IsZero() {
+		asOf := at.UTC()
+		r.AsOf = &asOf
+	}
 	for _, c := range release.Commands {
 		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
 			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
@@ -167,6 +173,7 @@ func (r Report) Markdown() string {
 	row("policy", r.Policy)
 	row("began", stamp(r.Started))
 	row("ended", stamp(r.Ended))
+	row("as of", stamp(r.AsOf))
 	if r.Started != nil && r.Ended != nil {
 		row("took", span(r.Ended.Sub(*r.Started)))
 	}

@@ -27,6 +27,11 @@ type Screen struct {
 	Canary, Stable string
 	// State is where the Service is.
 	State State
+	// Observed is how long ago the operator last looked at the running release, negative where none runs or the operator does not tell.
+	// Unattended says that it was too long ago for an operator to be at work; ByHand is what people can do then, nil when there is nothing.
+	Observed   time.Duration
+	Unattended bool
+	ByHand     *Hint
 	// Step is the step the release is at, from 1; 0 before the first. Steps is how many the plan has, 0 when unknown.
 	Step, Steps int
 	// OnTheWay says that the weight is one on the way to the step.
@@ -39,6 +44,8 @@ type Screen struct {
 	Footprint *Footprint
 	// Objectives are in the plan's order; empty when nothing is known of them.
 	Objectives []Objective
+	// Against is the evidence against the canary, of which SuspiciousAt forbids a raise.
+	Against, SuspiciousAt float64
 	// AbortAt and PassAt are the evidence at which the release aborts, and at which an objective passes.
 	AbortAt, PassAt float64
 	// Exposed is set when requests met the canary, or a release runs.
@@ -95,7 +102,7 @@ type Past struct {
 // Release is the screen of one TrafficShift as of now. It never fails: what the object does not say is missing from the screen.
 func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 	if shift == nil {
-		return Screen{State: StatePending}
+		return Screen{State: StatePending, Observed: -1}
 	}
 	s := Screen{
 		Namespace: clean(shift.Namespace),
@@ -105,12 +112,18 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		AbortAt:   abortAt,
 		Notes:     notesOf(shift, now),
 		History:   historyOf(shift, now),
+		Observed:  observedAgo(shift, now),
+	}
+	if s.Unattended = s.Observed > silence; s.Unattended {
+		s.Notes = append([]Note{unattendedNote(shift, s.Observed)}, s.Notes...)
+		s.ByHand = byHandOf(shift)
 	}
 	if r := shift.Status.Release; r != nil {
 		s.Number = r.Number
 		s.Canary, s.Stable = versions(shift)
 		s.released = newest(v1alpha1.Version{Revision: r.Revision, Images: r.Images})
 		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
+		s.Against, s.SuspiciousAt = againstOf(r), suspiciousAt(r.Plan.Confidence)
 		s.PassAt = passAt(r.Plan.Confidence)
 		s.Weight = weightOf(shift, s.State, now)
 		s.Objectives = objectivesOf(r)
@@ -129,7 +142,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 
 // Unseen is the screen of an annotated Service that has no TrafficShift yet.
 func Unseen(namespace, service, policy string) Screen {
-	s := Screen{Namespace: clean(namespace), Name: clean(service), Policy: clean(policy), State: StatePending}
+	s := Screen{Namespace: clean(namespace), Name: clean(service), Policy: clean(policy), State: StatePending, Observed: -1}
 	s.Next = pendingSentence(s.Policy)
 	return s
 }

@@ -34,7 +34,9 @@ type ServicePage struct {
 	Comparisons []Comparison `json:"contests"`
 	// Notes are what a person should know, with why a release ended.
 	Notes []Fact `json:"notes"`
-	Next  string `json:"next"`
+	// ByHand is what people can do where nobody looks after the release; nil when there is nothing, or somebody does.
+	ByHand *Hint  `json:"byHand,omitempty"`
+	Next   string `json:"next"`
 	// Checks are what must hold beside the numbers: pods, routes, and so on.
 	Checks []Check `json:"checks"`
 	// Footprint are the pods that run and the routes that are written.
@@ -119,7 +121,7 @@ type PastRow struct {
 func ServicePageOf(shift *v1alpha1.TrafficShift, now time.Time, footprint *Footprint, refused func(Verb) string) ServicePage {
 	s := Release(shift, now)
 	page := ServicePage{Namespace: s.Namespace, Name: s.Name, Policy: s.Policy, Number: s.Number, Version: versionPair(s.Canary, s.Stable),
-		State: badgeOf(s.State), Detail: s.detail(), Facts: factsOf(s), Notes: noteFacts(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
+		State: badgeOf(s.State, s.tone()), ByHand: s.ByHand, Detail: s.detail(), Facts: factsOf(s), Notes: noteFacts(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
 		PlanSteps: []PlanStep{}, Comparisons: []Comparison{}, Checks: checksOf(shift, now), Footprint: footprint.facts(), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
 	if r := shift.Status.Release; r != nil {
 		page.Moves = r.Moves
@@ -318,7 +320,7 @@ func checksOf(shift *v1alpha1.TrafficShift, now time.Time) []Check {
 func pastRows(past []Past) []PastRow {
 	rows := []PastRow{}
 	for _, p := range past {
-		row := PastRow{Number: strconv.FormatInt(p.Number, 10), Version: p.Version, Result: badgeOf(p.Result), Reason: p.Reason, Peak: p.Peak,
+		row := PastRow{Number: strconv.FormatInt(p.Number, 10), Version: p.Version, Result: badgeOf(p.Result, p.Result.Tone()), Reason: p.Reason, Peak: p.Peak,
 			Failed: atLeast(p.Lacking) + count(p.Failed) + " of " + count(p.Requests)}
 		if p.Took > 0 {
 			row.Took = span(p.Took)

@@ -123,7 +123,7 @@ func Table(rows []Row, namespaces bool, p Layout) string {
 	}
 	add("SERVICE", 0, text(func(r Row) string { return r.Name }))
 	add("STATE", 0, func(r Row) piece {
-		return toned(r.State.Icon()+" "+cmp.Or(string(r.State), "Unknown"), r.State.Tone())
+		return toned(r.State.Icon()+" "+cmp.Or(string(r.State), "Unknown"), r.tone())
 	})
 	add("STEP", 3, text(func(r Row) string { return r.Step }))
 	add("WEIGHT", 1, text(func(r Row) string { return r.Weight }))
@@ -134,6 +134,12 @@ func Table(rows []Row, namespaces bool, p Layout) string {
 		}
 		return span(r.Since)
 	}))
+	add("SEEN", 3, func(r Row) piece {
+		if r.Observed < 0 {
+			return plainText("")
+		}
+		return toned(span(r.Observed)+" ago", map[bool]Tone{true: ToneBad}[r.Unattended])
+	})
 	add("REASON", 2, text(func(r Row) string { return r.Why }))
 	if p.Wide {
 		add("POLICY", 6, text(func(r Row) string { return r.Policy }))

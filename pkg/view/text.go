@@ -19,6 +19,7 @@ func (s Screen) Text(p Layout) string {
 	for _, n := range s.Notes {
 		w.note(n)
 	}
+	w.byHand(s.ByHand)
 	if s.Outcome != nil {
 		w.outcome(s, *s.Outcome)
 	}
@@ -72,7 +73,7 @@ func (w *writer) title(s Screen) {
 	if v := versionPair(s.Canary, s.Stable); v != "" {
 		left = append(left, plainText("  "+v))
 	}
-	right := line{toned(s.State.Icon()+" "+cmp.Or(string(s.State), "Unknown"), s.State.Tone())}
+	right := line{toned(s.State.Icon()+" "+cmp.Or(string(s.State), "Unknown"), s.tone())}
 	if detail := s.detail(); detail != "" {
 		right = append(right, plainText("  "+detail))
 	}
@@ -86,7 +87,8 @@ func (w *writer) title(s Screen) {
 		return
 	}
 	w.wrapPieces(left)
-	w.lines = append(w.lines, append(line{plainText(indent)}, right...))
+	right[0].text = indent + right[0].text
+	w.wrapPieces(right)
 }
 
 // wrapPieces puts each piece that does not fit beside the ones before it on a line of its own, wrapped.
@@ -102,7 +104,7 @@ func (w *writer) wrapPieces(l line) {
 		}
 		now = line{}
 		for _, text := range wrap(part.text, w.layout.width()-2) {
-			w.lines = append(w.lines, line{{indent + text, part.tone, part.bold}})
+			w.lines = append(w.lines, line{{text: indent + text, tone: part.tone, bold: part.bold}})
 		}
 	}
 	if len(now) > 0 {
@@ -113,7 +115,7 @@ func (w *writer) wrapPieces(l line) {
 // detail stands beside the state.
 func (s Screen) detail() string {
 	if s.Weight != nil {
-		return s.at()
+		return strings.Trim(s.at()+", "+s.seen(), ", ")
 	}
 	if o := s.Outcome; o != nil && o.Ended >= 0 && (s.State == StatePromoted || s.State == StateAborted) {
 		return span(o.Ended) + " ago"
@@ -133,8 +135,8 @@ func (w *writer) weight(s Screen) {
 	if held := v.held(); held != "" {
 		parts = append(parts, held)
 	}
-	if v.Next != "" {
-		parts = append(parts, "next "+v.Next+" in about "+span(v.In))
+	if moves := v.moves(); moves != "" {
+		parts = append(parts, "next "+moves)
 	}
 	text := strings.TrimSpace(parts[0] + "  " + strings.Join(parts[1:], "   "))
 	if ansi.StringWidth(text)+margin > w.layout.width() {
@@ -168,6 +170,17 @@ func (w *writer) planSteps(stops []PlanStep) {
 
 func (w *writer) note(n Note) { w.field(n.Label, n.tone(), n.text()) }
 
+// byHand is what people can do without the operator. The command is not wrapped: it is there to be pasted.
+func (w *writer) byHand(hint *Hint) {
+	if hint == nil {
+		return
+	}
+	w.field("BY HAND", ToneBad, hint.Text)
+	if hint.Line != "" {
+		w.lines = append(w.lines, line{{text: indent + hint.Line, whole: true}})
+	}
+}
+
 func (n Note) text() string {
 	text := n.Reason
 	if n.For > 0 && n.Reason != "" {
@@ -180,7 +193,7 @@ func (n Note) text() string {
 }
 
 func (n Note) tone() Tone {
-	if n.Label == "STALLED" {
+	if n.Label == "STALLED" || n.Label == unattendedLabel {
 		return ToneBad
 	}
 	return ToneCareful

@@ -81,13 +81,16 @@ func shifting() *v1alpha1.TrafficShift {
 				Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 42}, Against: "0.34", For: "1234.5"},
 		},
 	}
-	s.Status.Release.Failed = 42
+	s.Status.Release.Failed, s.Status.Release.NextAt, s.Status.ObservedAt = 42, ago(-48*time.Second), ago(4*time.Second)
 	set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReleasing, "", 5*time.Minute)
 	set(s, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonHolding, "", 5*time.Minute)
 	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionTrue, v1alpha1.ReasonCurrent, "", 5*time.Minute)
 	set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionTrue, v1alpha1.ReasonShifted, "", time.Minute)
 	return s
 }
+
+// unattended is a release whose operator died a while ago.
+func unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(65 * time.Second) }
 
 func preparing() *v1alpha1.TrafficShift {
 	s := shifting()
@@ -225,7 +228,7 @@ func TestText(t *testing.T) {
 		"on the way, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			r := s.Status.Release
 			r.Plan.Pace = v1alpha1.Pace{Type: v1alpha1.PaceProof}
-			r.Step, r.Weight, r.LiveWeight, r.Exposed, r.Failed = 1, "0.0008%", "0.0007%", 41, 0
+			r.Step, r.Weight, r.LiveWeight, r.Exposed, r.Failed, r.NextAt = 1, "0.0008%", "0.0007%", 41, 0, nil
 			r.Next = "not proven yet for more than 0.0008%: 12 more good requests of the canary would do, which come in about 2m0s at the present traffic"
 		}), view.Layout{Width: 100}},
 		"at a step, by proof": {with(shifting(), func(s *v1alpha1.TrafficShift) {
@@ -233,7 +236,7 @@ func TestText(t *testing.T) {
 		}), view.Layout{Width: 100}},
 		"a command that waits": {with(shifting(), commanded), view.Layout{Width: 100}},
 		"settling": {with(shifting(), func(s *v1alpha1.TrafficShift) {
-			s.Status.Release.SettledAt, s.Status.Release.LiveWeight = nil, ""
+			s.Status.Release.SettledAt, s.Status.Release.LiveWeight, s.Status.Release.NextAt = nil, "", nil
 		}), view.Layout{Width: 100}},
 		"last step": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 5 }), view.Layout{Width: 100}},
 		"contested": {with(shifting(), func(s *v1alpha1.TrafficShift) {
@@ -252,6 +255,13 @@ func TestText(t *testing.T) {
 		"nothing known but a release":   {&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 1}}}, view.Layout{Width: 100}},
 		"nothing known":                 {&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Name: "checkout"}}, view.Layout{Width: 100}},
 		"a state of a later version":    {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.State = "Orbiting" }), view.Layout{Width: 100}},
+		"unattended":                    {with(shifting(), unattended), view.Layout{Width: 100}},
+		"unattended, narrow":            {with(shifting(), unattended), view.Layout{Width: 40}},
+		"unattended, in colour":         {with(shifting(), unattended), view.Layout{Width: 100, Color: true}},
+		"unattended without traffic":    {with(preparing(), unattended), view.Layout{Width: 100}},
+		"unattended in an abort":        {with(aborting(), unattended), view.Layout{Width: 100}},
+		"unattended at rest":            {with(promoted(), unattended), view.Layout{Width: 100}},
+		"about to move":                 {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.NextAt = ago(time.Second) }), view.Layout{Width: 100}},
 		"a stable without any requests": {with(shifting(), func(s *v1alpha1.TrafficShift) { clearStable(s) }), view.Layout{Width: 100}},
 	}
 	for name, c := range cases {
@@ -269,15 +279,26 @@ func clearStable(s *v1alpha1.TrafficShift) {
 
 func TestTheStoryOfARelease(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"why idle":                      idle(),
-		"why preparing":                 preparing(),
-		"why shifting":                  shifting(),
-		"why holding":                   holding(),
-		"why blind":                     unreachable(),
-		"why aborting":                  aborting(),
-		"why aborted":                   aborted(),
-		"why promoted":                  promoted(),
-		"why stalled":                   unsupported(),
+		"why idle":       idle(),
+		"why preparing":  preparing(),
+		"why shifting":   shifting(),
+		"why holding":    holding(),
+		"why blind":      unreachable(),
+		"why aborting":   aborting(),
+		"why aborted":    aborted(),
+		"why promoted":   promoted(),
+		"why stalled":    unsupported(),
+		"why unattended": with(shifting(), unattended),
+		"why unattended at the destinations": with(with(shifting(), unattended), func(s *v1alpha1.TrafficShift) {
+			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2"}
+		}),
+		"why suspicious": with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Objectives[0].Against, s.Status.Release.NextAt = "33", nil
+		}),
+		"why nothing is known yet": with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Objectives[1].Canary, s.Status.Release.NextAt = v1alpha1.ArmCounts{}, nil
+		}),
+		"why nobody tells who looks":    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = nil }),
 		"why paused for a reason":       with(shifting(), paused),
 		"why paused":                    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 		"why with a command that waits": with(shifting(), commanded),
@@ -304,6 +325,7 @@ func fleet() []v1alpha1.TrafficShift {
 		named(idle(), "accounts"), named(shifting(), "basket"), named(aborted(), "checkout"), named(unreachable(), "delivery"),
 		named(unsupported(), "emails"), named(promoted(), "frontend"),
 		named(with(aborted(), func(s *v1alpha1.TrafficShift) { s.Status.Release.FinishedAt = ago(time.Minute) }), "gateway"),
+		named(with(shifting(), unattended), "images"),
 	}
 }
 
@@ -332,7 +354,7 @@ func TestFleetPutsTheNewestTroubleFirst(t *testing.T) {
 	for _, row := range view.Fleet(fleet(), now) {
 		names = append(names, row.Name)
 	}
-	want := []string{"gateway", "checkout", "emails", "delivery", "basket", "frontend", "accounts"}
+	want := []string{"gateway", "checkout", "images", "emails", "delivery", "basket", "frontend", "accounts"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}

@@ -37,13 +37,24 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 		w.Hold = r.Plan.Steps[i].Hold
 	}
 	w.Settling = r.SettledAt == nil
-	if !w.Settling && !stale(shift) { // time without counts does not count
+	if !w.Settling && !stale(shift) && observedAgo(shift, now) <= silence { // time without counts does not count
 		w.Held = max(now.Sub(r.SettledAt.Time), 0)
 	}
-	if hold := w.Hold.Duration(); state == StateShifting && w.Held >= 0 && w.Held < hold {
-		w.Next, w.In = nextWeight(r), hold-w.Held
+	if r.NextAt != nil && state == StateShifting && observedAgo(shift, now) <= silence {
+		w.Next, w.In = nextWeight(r), max(r.NextAt.Sub(now), 0)
 	}
 	return w
+}
+
+// moves says what comes next and when; "" when it is not to be said here.
+func (w Weight) moves() string {
+	switch {
+	case w.Next == "":
+		return ""
+	case w.In < time.Second:
+		return w.Next + " any moment"
+	}
+	return w.Next + " in about " + span(w.In)
 }
 
 // live is what is measured, in words.

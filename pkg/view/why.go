@@ -34,6 +34,9 @@ func WhyOf(shift *v1alpha1.TrafficShift, now time.Time) Why {
 // WhyRecord is the story for other programs.
 type WhyRecord struct {
 	State State `json:"state"`
+	// Unattended says that the operator has not looked at the running release for too long to be at work, and ByHand what people can do then.
+	Unattended bool  `json:"unattended"`
+	ByHand     *Hint `json:"byHand,omitempty"`
 	// Release is nil when there has been none.
 	Release *Report  `json:"release,omitempty"`
 	Notes   []Note   `json:"notes,omitempty"`
@@ -44,7 +47,7 @@ type WhyRecord struct {
 
 // Record is the story of the TrafficShift that it was made of, for other programs.
 func (y Why) Record(shift *v1alpha1.TrafficShift) WhyRecord {
-	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query}
+	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, Unattended: y.Unattended, ByHand: y.ByHand}
 	if report, known := ReportOf(shift, 0); known {
 		r.Release = &report
 	}
@@ -58,14 +61,15 @@ func (y Why) Text(p Layout) string {
 	for _, n := range y.Notes {
 		w.note(n)
 	}
+	w.byHand(y.ByHand)
 	switch {
 	case y.Outcome != nil:
 		w.outcome(y.Screen, *y.Outcome)
 	case len(y.Notes) > 0: // they say it
 	case y.State == StatePaused:
 		w.field("WHY", TonePlain, "somebody paused it: no weight is raised until it is resumed")
-	case y.Number > 0:
-		w.field("WHY", TonePlain, "nothing is wrong: it goes on as the evidence clears it")
+	case y.Weight != nil:
+		w.field("WHY", TonePlain, y.progress())
 	default:
 		w.field("WHY", TonePlain, "nothing is being released")
 	}
@@ -87,12 +91,32 @@ func (y Why) Text(p Layout) string {
 	return p.write(w.lines) + indent + y.Query + "\n"
 }
 
+// progress says of a running release that nothing else is said of whether it does well. Nothing is wrong only where requests were counted, the
+// counts speak against no raise, and the operator tells that it looks.
+func (y Why) progress() string {
+	counted := len(y.Objectives) > 0
+	for _, o := range y.Objectives {
+		counted = counted && o.Canary.Requests > 0
+	}
+	switch {
+	case y.Against >= y.SuspiciousAt:
+		return fmt.Sprintf("the evidence against the canary is %.0f of %g: too much to raise the weight, too little to abort", y.Against, y.AbortAt)
+	case y.Step == 0:
+		return "no traffic is shifted yet, so nothing is known of the new version"
+	case !counted:
+		return "no request of the canary was counted for each objective yet, so nothing is known of the new version"
+	case y.Observed < 0:
+		return "the counts are good; the operator does not tell when it looked last, so it may be that nobody goes on with it"
+	}
+	return "nothing is wrong: it goes on as the evidence clears it"
+}
+
 // moves is what the screen says beside the weight.
 func (y Why) moves() string {
-	if y.Weight == nil || y.Weight.Next == "" {
+	if y.Weight == nil {
 		return ""
 	}
-	return y.Weight.Next + " in about " + span(y.Weight.In)
+	return y.Weight.moves()
 }
 
 // numbers is one objective in a sentence.
@@ -151,6 +175,13 @@ func tryOf(s Screen) []string {
 		return why + ": kubectl stagger " + verb + " " + s.Name + " -n " + cmp.Or(s.Namespace, "default")
 	}
 	var try []string
+	if s.Unattended {
+		try = append(try, "to see why nobody looks: kubectl stagger check -n "+cmp.Or(s.Namespace, "default"))
+		if s.Outcome == nil && s.State != StateHandover {
+			try = append(try, command("abort", "to take it back as soon as an operator works"))
+		}
+		return try
+	}
 	switch s.State {
 	case StateAborted:
 		if s.Outcome != nil && s.Outcome.Refused {

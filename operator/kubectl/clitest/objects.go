@@ -33,6 +33,7 @@ func Shift(namespace, name string) *v1alpha1.TrafficShift {
 		Objectives: []v1alpha1.ObjectiveStatus{{Name: "availability", Verdict: "Healthy", Against: "0.2", For: "41",
 			Stable: v1alpha1.ArmCounts{Requests: 182204, Bad: 200}, Canary: v1alpha1.ArmCounts{Requests: 9571, Bad: 12}}},
 	}
+	s.Status.Release.NextAt, s.Status.ObservedAt = Ago(-48*time.Second), Ago(4*time.Second)
 	Ready(s, metav1.ConditionFalse, v1alpha1.ReasonReleasing)
 	return s
 }
@@ -41,6 +42,9 @@ func Shift(namespace, name string) *v1alpha1.TrafficShift {
 func Ready(s *v1alpha1.TrafficShift, status metav1.ConditionStatus, reason v1alpha1.Reason) {
 	s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: string(reason), LastTransitionTime: *Ago(time.Minute)}}
 }
+
+// Unattended is a release that the operator has not looked at for 65 s.
+func Unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = Ago(65 * time.Second) }
 
 // TakeBack begins what an abort does.
 func TakeBack(s *v1alpha1.TrafficShift) {

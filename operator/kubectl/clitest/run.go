@@ -112,7 +112,7 @@ func Shown(t *testing.T, cases map[string]ShownCase) {
 		t.Run(name, func(t *testing.T) {
 			s := NewServer(t)
 			if !c.Empty {
-				s = NewServer(t, As(Shift("shop", "checkout"), Measured), As(Shift("shop", "emails"), Aborted), Shift("books", "orders"),
+				s = NewServer(t, As(Shift("shop", "checkout"), Measured), As(Shift("shop", "emails"), Aborted), As(Shift("shop", "alone"), Unattended), Shift("books", "orders"),
 					As(Shift("books", "old"), func(s *v1alpha1.TrafficShift) {
 						s.Status.Release.Objectives, s.Status.Release.LiveWeight, s.Status.Release.PeakWeight = nil, "", ""
 					}),

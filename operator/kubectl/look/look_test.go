@@ -18,6 +18,9 @@ func TestWhatIsShown(t *testing.T) {
 		"one service of an older operator": {Words: []string{"status", "old", "-n", "books"}},
 		"why of an older operator":         {Words: []string{"why", "old", "-n", "books"}},
 		"why":                              {Words: []string{"why", "checkout"}},
+		"one service unattended":           {Words: []string{"status", "alone"}},
+		"why unattended":                   {Words: []string{"why", "alone"}},
+		"why unattended as json":           {Words: []string{"why", "alone", "-o", "json"}},
 		"the namespace":                    {Words: []string{"status"}},
 		"the namespace by name":            {Words: []string{"status", "-n", "books", "-o", "name"}},
 		"another namespace":                {Words: []string{"status", "-n", "books"}},
@@ -44,6 +47,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 		"history of none":            {words: []string{"history", "checkout"}, first: true},
 		"report of the newest":       {words: []string{"report", "checkout"}},
 		"report of the newest, json": {words: []string{"report", "checkout", "-o", "json"}},
+		"report of a running one":    {words: []string{"report", "running"}},
 		"report of one before":       {words: []string{"report", "checkout", "5"}},
 		"report of one before, yaml": {words: []string{"report", "checkout", "5", "-o", "yaml"}},
 		"report of none":             {words: []string{"report", "checkout"}, first: true},
@@ -58,6 +62,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 					Stable: v1alpha1.ArmCounts{Requests: 20988, Bad: 23}, Canary: v1alpha1.ArmCounts{Requests: 212, Bad: 31}}}
 			}))
 			s.Put(clitest.As(clitest.Shift("shop", "undone"), clitest.Aborted, clitest.Remembered, func(s *v1alpha1.TrafficShift) { clitest.Ready(s, metav1.ConditionTrue, v1alpha1.ReasonUpToDate) }))
+			s.Put(clitest.Shift("shop", "running"))
 			if c.first {
 				s = clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }))
 			}

@@ -96,7 +96,7 @@ func (s *status) show(screen view.Screen, env cli.Env) error {
 	if err := cli.Write(env.Streams.Out, screen.Text(cli.LayoutOf(env, s.output == cli.OutputWide))); err != nil {
 		return err
 	}
-	if tone := screen.State.Tone(); tone == view.ToneBad || tone == view.ToneCareful && screen.Number > 0 {
+	if tone := screen.State.Tone(); tone == view.ToneBad || tone == view.ToneCareful && screen.Number > 0 || screen.Unattended {
 		cli.Say(env.Streams.ErrOut, "more of it: kubectl stagger why %s -n %s", screen.Name, screen.Namespace)
 	}
 	return s.exit(screen)

@@ -28,6 +28,8 @@ type liveRelease struct {
 	wide      bool
 	display   *display
 	footprint *cli.FootprintCache
+	// unattended says that the last screen told that nobody looks after the release: no event tells when that begins.
+	unattended bool
 }
 
 func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -103,7 +105,7 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, 
 		case <-ctx.Done():
 			return true, ctx.Err()
 		case <-tick.C:
-			if !l.display.terminal {
+			if !l.display.terminal && view.Release(shift, l.env.Now()).Unattended == l.unattended {
 				continue
 			}
 			l.footprint.Refresh(ctx, shift, cli.FootprintMaxAge)
@@ -132,6 +134,7 @@ func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, er
 	r := shift.Status.Release
 	screen := view.Release(shift, l.env.Now())
 	screen.Footprint = l.footprint.Of(shift)
+	l.unattended = screen.Unattended
 	if r != nil && r.Number != number {
 		e, err := l.cluster.EndingOf(screen, number)
 		if err != nil {

@@ -30,6 +30,8 @@ type liveList struct {
 	display *display
 	// shifts are the objects by namespace and name.
 	shifts map[string]v1alpha1.TrafficShift
+	// unattended is how many the last list told that nobody looks after: no event tells when that begins.
+	unattended int
 }
 
 func newLiveList(c cli.Cluster, env cli.Env, wide, all bool) *liveList {
@@ -74,7 +76,7 @@ func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
 		case <-ctx.Done():
 			return true, nil
 		case <-tick.C:
-			if !l.display.terminal {
+			if !l.display.terminal && unattended(l.rows()) == l.unattended {
 				continue
 			}
 		case e, open := <-events.ResultChan():
@@ -121,10 +123,26 @@ func (l *liveList) take(e watch.Event) error {
 }
 
 func (l *liveList) draw() error {
-	shifts := slices.Collect(maps.Values(l.shifts))
-	if len(shifts) == 0 {
+	rows := l.rows()
+	l.unattended = unattended(rows)
+	if len(rows) == 0 {
 		nobody := view.NoServices(l.cluster.Namespace)
 		return l.display.draw(nobody.Text + " " + nobody.Line + "\n")
 	}
-	return l.display.draw(view.Table(view.Fleet(shifts, l.env.Now()), l.all, cli.LayoutOf(l.env, l.wide)))
+	return l.display.draw(view.Table(rows, l.all, cli.LayoutOf(l.env, l.wide)))
+}
+
+func (l *liveList) rows() []view.Row {
+	return view.Fleet(slices.Collect(maps.Values(l.shifts)), l.env.Now())
+}
+
+// unattended counts the releases that nobody looks after.
+func unattended(rows []view.Row) int {
+	n := 0
+	for _, r := range rows {
+		if r.Unattended {
+			n++
+		}
+	}
+	return n
 }

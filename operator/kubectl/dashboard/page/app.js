@@ -27,7 +27,7 @@ function draw() {
 function frame() {
   const { health, lost } = state;
   $("place").textContent = health ? health.place : "";
-  $("link").textContent = lost.lost ? "○ not connected" : health && !health.waiting ? (health.trouble ? "! not up to date" : "● live") : "… connecting";
+  $("link").textContent = lost.lost ? "○ not connected" : health && !health.waiting ? (health.trouble ? "! not up to date" : "● connected") : "… connecting";
   $("link").className = "link " + (lost.lost || (health && health.trouble) ? "careful" : "good");
   document.body.classList.toggle("old", lost.lost);
   const trouble = lost.lost ? lost.text : health && health.trouble ? "What is shown may be old: " + health.trouble + ". It is tried again by itself." : "";
@@ -61,7 +61,7 @@ function boardPage() {
   }
   const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const rows = b.rows.filter((r) => words.every((w) => [r.namespace, r.name, r.state.word, r.version, r.why].join(" ").toLowerCase().includes(w)));
-  const columns = [["state", "State"], ["service", "Service"], ["step", "Step"], ["weight", "Weight"], ["verdict", "Verdict"], ["version", "Version"], ["age", "Age"], ["why", "Reason"]];
+  const columns = [["state", "State"], ["service", "Service"], ["step", "Step"], ["weight", "Weight"], ["verdict", "Verdict"], ["version", "Version"], ["age", "Age"], ["seen", "Seen"], ["why", "Reason"]];
   return [
     h("div", { class: "head" }, h("h1", {}, "Releases"), h("p", { class: "quiet", id: "summary" }, b.summary),
       h("label", { class: "filter" }, h("span", {}, "Filter"), h("input", { type: "search", placeholder: "name, state, version", oninput: (e) => { state.filter = e.target.value; draw(); } }))),
@@ -80,7 +80,7 @@ function fleetRow(r, namespaces) {
     cell("state", badge(r.state)),
     h("th", { class: "service", scope: "row", role: "rowheader" }, h("a", { href: "#/" + encodeURIComponent(r.namespace + "/" + r.name) }, r.name),
       namespaces && h("span", { class: "namespace" }, r.namespace)),
-    cell("step", r.step), cell("weight", r.weight), cell("verdict", badge(r.verdict)), cell("version", r.version), cell("age", r.age),
+    cell("step", r.step), cell("weight", r.weight), cell("verdict", badge(r.verdict)), cell("version", r.version), cell("age", r.age), cell("seen", r.seen),
     cell("why", r.why, r.next && h("span", { class: "next" }, r.next)));
 }
 
@@ -99,6 +99,8 @@ function servicePage() {
     h("section", { class: "card", "aria-label": "Now" },
       h("p", { class: "next-line" }, h("span", { class: "label" }, "Next"), h("span", {}, s.next || "–")),
       s.notes.map((n) => h("p", { class: "note " + n.tone }, h("strong", {}, n.label), " ", n.text)),
+      s.byHand && h("p", { class: "note bad" }, h("strong", {}, "By hand"), " ", s.byHand.text),
+      s.byHand && s.byHand.line && line(s.byHand.line),
       s.facts.length > 0 && h("dl", { class: "facts" }, s.facts.map((f) => h("div", {}, h("dt", {}, f.label), h("dd", {}, f.text)))),
       s.stops.length > 0 && h("ol", { class: "stops", "aria-label": "Steps" }, s.stops.map(stop))),
     weights(),

@@ -1,0 +1,88 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/workload"
+)
+
+// silence is how long nothing may be heard of the operator while a release runs: it tells every 15 s that it has looked, and another leader
+// takes over within 15 s.
+const silence = 45 * time.Second
+
+// observedAgo is how old what the status says of a running release is; negative where none runs, or the operator does not tell.
+func observedAgo(shift *v1alpha1.TrafficShift, now time.Time) time.Duration {
+	if !shift.Status.Release.Running() || shift.Status.ObservedAt.IsZero() {
+		return -1
+	}
+	return max(now.Sub(shift.Status.ObservedAt.Time), 0)
+}
+
+// seen says how old a screen of a running release is; "" where none runs, or the operator does not tell.
+func (s Screen) seen() string {
+	switch {
+	case s.Observed < 0:
+		return ""
+	case s.Unattended:
+		return "last seen " + span(s.Observed) + " ago"
+	}
+	return "seen " + span(s.Observed) + " ago"
+}
+
+// tone is how the state is meant, unless nobody looks after it.
+func (s Screen) tone() Tone {
+	if s.Unattended {
+		return ToneBad
+	}
+	return s.State.Tone()
+}
+
+// unattendedNote says that nobody looks after a release, and since when.
+func unattendedNote(shift *v1alpha1.TrafficShift, observed time.Duration) Note {
+	return Note{Label: unattendedLabel, Reason: "Unattended", For: observed,
+		Message: fmt.Sprintf("no operator has looked since %s, by the clock here: no weight is raised, and a bad version is not taken back; find out why with: kubectl stagger check -n %s",
+			shift.Status.ObservedAt.UTC().Format("15:04:05 UTC"), cmp.Or(clean(shift.Namespace), "default"))}
+}
+
+const unattendedLabel = "NOBODY"
+
+// byHandOf is how a person takes the canary's traffic away without the operator; nil where it has none, or is to keep it.
+func byHandOf(shift *v1alpha1.TrafficShift) *Hint {
+	r := shift.Status.Release
+	if r.Weight.Millionths() <= 0 && r.State != v1alpha1.StateAborting || r.State == v1alpha1.StateHandover || r.State == v1alpha1.StateRestoring {
+		return nil
+	}
+	if shift.Spec.Destinations != nil {
+		return &Hint{Text: "set the weight of the destination that is being released to 0 in the VirtualServices that kubectl stagger status names, to take its traffic away"}
+	}
+	if r.Stable == "" {
+		return nil
+	}
+	return &Hint{Text: "point the canary's Service at the stable's pods, to take its traffic away:",
+		Line: fmt.Sprintf(`kubectl patch service %s -n %s --type=merge -p '{"spec":{"selector":{"%s":"%s"}}}'`,
+			clean(routing.CanaryName(shift.Spec.Service.Name)), cmp.Or(clean(shift.Namespace), "default"), workload.HashLabel, clean(r.Stable))}
+}
+
+// againstOf is the evidence against the canary, summed over the objectives as the operator does before it compares it with abortAt; 0 when
+// none is known.
+func againstOf(r *v1alpha1.Release) float64 {
+	sum := 0.0
+	for _, o := range r.Objectives {
+		sum += max(parseEvidence(o.Against), 0)
+	}
+	return sum
+}
+
+// suspiciousAt is the evidence against the canary that forbids a raise: the square root of the false aborts that are allowed, of abortAt.
+func suspiciousAt(c v1alpha1.Confidence) float64 {
+	share := c.FalseAbort.Fraction()
+	if share <= 0 {
+		share = 0.01
+	}
+	return abortAt * math.Sqrt(share)
+}
