@@ -36,9 +36,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		release.Count(s.Release, v.Facts.Evidence, d.Message)
 		s.Release.NextAt = release.NextAt(v.Facts, d, v.now)
 	}
-	if s.Release.Running() || v.running() {
-		s.ObservedAt = ptr.To(metav1.NewTime(v.now))
-	}
+	s.ObservedAt = observedAt(v, s)
 	v.settle(s)
 	if w := v.Facts.Workload; !v.running() && w.Stable.There() {
 		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
@@ -72,6 +70,14 @@ func correct(s *v1alpha1.TrafficShiftStatus) {
 		p := &s.History[0]
 		p.Exposed, p.Failed, p.Counted = r.Exposed, r.Failed, *r.Counted.DeepCopy()
 	}
+}
+
+// observedAt is when a running release was last looked at: now, if it runs after or ran before the pass.
+func observedAt(v *View, s *v1alpha1.TrafficShiftStatus) *metav1.Time {
+	if s.Release.Running() || v.running() {
+		return ptr.To(metav1.NewTime(v.now))
+	}
+	return s.ObservedAt
 }
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/workload"
@@ -60,12 +62,14 @@ func byHandOf(shift *v1alpha1.TrafficShift) *Hint {
 	if shift.Spec.Destinations != nil {
 		return &Hint{Text: "set the weight of the destination that is being released to 0 in the VirtualServices that kubectl stagger status names, to take its traffic away"}
 	}
-	if r.Stable == "" {
+	canary := routing.CanaryName(shift.Spec.Service.Name)
+	// What is pasted into a shell is made of names alone.
+	if r.Stable == "" || len(validation.IsDNS1123Label(canary))+len(validation.IsValidLabelValue(r.Stable)) > 0 {
 		return nil
 	}
 	return &Hint{Text: "point the canary's Service at the stable's pods, to take its traffic away:",
 		Line: fmt.Sprintf(`kubectl patch service %s -n %s --type=merge -p '{"spec":{"selector":{"%s":"%s"}}}'`,
-			clean(routing.CanaryName(shift.Spec.Service.Name)), cmp.Or(clean(shift.Namespace), "default"), workload.HashLabel, clean(r.Stable))}
+			canary, cmp.Or(clean(shift.Namespace), "default"), workload.HashLabel, r.Stable)}
 }
 
 // againstOf is the evidence against the canary, summed over the objectives as the operator does before it compares it with abortAt; 0 when

@@ -23,7 +23,7 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return "nothing, until an operator works again"
 	}
 	move := nextWeight(r)
-	if said := beyondOutcome(s, clean(r.Next)); said != "" && s.State != StatePaused && !holding(shift, s) {
+	if said := operatorsWord(shift, s); said != "" {
 		return said
 	}
 	switch s.State {
@@ -45,6 +45,14 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return "routes and Service are put back as they were"
 	}
 	return ""
+}
+
+// operatorsWord is what the operator says comes next; "" where the screen says it in its own words.
+func operatorsWord(shift *v1alpha1.TrafficShift, s Screen) string {
+	if s.State == StatePaused || holding(shift, s) {
+		return ""
+	}
+	return beyondOutcome(s, clean(shift.Status.Release.Next))
 }
 
 // holding says whether the operator's own sentence tells no more than how long the weight has been held, which stands beside the weight.

@@ -1,0 +1,78 @@
+package view_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
+)
+
+// unattended is a release whose operator died a while ago.
+func unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(65 * time.Second) }
+
+func TestAReleaseThatNobodyLooksAfterIsToldSo(t *testing.T) {
+	cases := map[string]struct {
+		shift  *v1alpha1.TrafficShift
+		layout view.Layout
+	}{
+		"unattended":                 {with(shifting(), unattended), view.Layout{Width: 100}},
+		"unattended, narrow":         {with(shifting(), unattended), view.Layout{Width: 40}},
+		"unattended, in colour":      {with(shifting(), unattended), view.Layout{Width: 100, Color: true}},
+		"unattended without traffic": {with(preparing(), unattended), view.Layout{Width: 100}},
+		"unattended in an abort":     {with(aborting(), unattended), view.Layout{Width: 100}},
+		"unattended at rest":         {with(promoted(), unattended), view.Layout{Width: 100}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, view.Release(c.shift, now).Text(c.layout))
+		})
+	}
+}
+
+func TestNothingIsWrongIsSaidOnlyWhereItIsSo(t *testing.T) {
+	cases := map[string]*v1alpha1.TrafficShift{
+		"why unattended": with(shifting(), unattended),
+		"why unattended at the destinations": with(with(shifting(), unattended), func(s *v1alpha1.TrafficShift) {
+			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2"}
+		}),
+		"why suspicious": with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Objectives[0].Against, s.Status.Release.NextAt = "33", nil
+		}),
+		"why nothing is known yet": with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Objectives[1].Canary, s.Status.Release.NextAt = v1alpha1.ArmCounts{}, nil
+		}),
+		"why nobody tells who looks": with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = nil }),
+	}
+	for name, s := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := view.WhyOf(s, now).Text(view.Layout{Width: 100})
+			if strings.Contains(text, "nothing is wrong") {
+				t.Errorf("nothing is wrong, says:\n%s", text)
+			}
+			golden(t, name, text)
+		})
+	}
+}
+
+// A heartbeat that is late is no end of the operator, and a clock that is behind no future.
+func TestNobodyLooksOnlyAfterThreeHeartbeats(t *testing.T) {
+	for observed, want := range map[time.Duration]bool{-time.Minute: false, 0: false, 45 * time.Second: false, 46 * time.Second: true} {
+		s := view.Release(with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(observed) }), now)
+		if s.Unattended != want || s.Observed < 0 {
+			t.Errorf("looked at %s ago: unattended %t, seen %s ago", observed, s.Unattended, s.Observed)
+		}
+	}
+}
+
+func TestWhatIsToBePastedIsMadeOfNames(t *testing.T) {
+	for name, change := range map[string]func(*v1alpha1.TrafficShift){
+		"a Service": func(s *v1alpha1.TrafficShift) { s.Spec.Service.Name = "a; reboot" },
+		"a hash":    func(s *v1alpha1.TrafficShift) { s.Status.Release.Stable = "'; reboot" },
+	} {
+		if hint := view.Release(with(with(shifting(), unattended), change), now).ByHand; hint != nil {
+			t.Errorf("%s that is no name is pasted: %s", name, hint.Line)
+		}
+	}
+}
