@@ -15,7 +15,7 @@ func TestAReleaseThatNobodyLooksAfterIsTakenBackByHand(t *testing.T) {
 	t.Parallel()
 	s := tell(t).gateway()
 	s.push("1.1.0")
-	x := s.live("30%")
+	x := s.live("10%")
 	s.op.kill()
 	r := s.reads("79c988948c", x.Status.Release.Stable)
 	r.follows("how-to/stop-everything.md", "When the operator is the trouble")
