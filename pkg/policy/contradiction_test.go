@@ -61,11 +61,30 @@ func TestContradictions(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Contradiction(sound(c.change), counting.Edges())
+			got := strings.Join(Contradictions(sound(c.change), counting.Edges()), "\n")
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q in it", got, c.want)
 			}
 		})
+	}
+}
+
+// Whoever mends a plan is told everything at once, in the order of steps, objectives, deadlines and indicators.
+func TestEveryContradictionIsNamed(t *testing.T) {
+	got := Contradictions(sound(func(s *v1alpha1.ShiftPolicySpec) {
+		s.Steps[1].Weight, s.Steps[2].Weight = "0.5%", "90%"
+		s.Objectives = append(s.Objectives, s.Objectives[0], latency("300ms"))
+		s.Objectives[0].Target = "100%"
+		s.Workload.ReadyWithin = "0s"
+	}), counting.Edges())
+	want := []string{"spec.steps[1].weight", "spec.steps ends", "spec.objectives[0].target", "spec.objectives[1].name", "spec.workload.readyWithin", "spec.objectives[2]: threshold"}
+	if len(got) != len(want) {
+		t.Fatalf("got %q, want one for each of %q", got, want)
+	}
+	for i, begin := range want {
+		if !strings.HasPrefix(got[i], begin) {
+			t.Errorf("sentence %d is %q, want it to begin with %q", i, got[i], begin)
+		}
 	}
 }
 
@@ -87,7 +106,7 @@ func TestTheShippedPoliciesAreAccepted(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		found++
-		if problem := Contradiction(p.Spec, counting.Edges()); problem != "" {
+		for _, problem := range Contradictions(p.Spec, counting.Edges()) {
 			t.Errorf("%s: %s", file, problem)
 		}
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,7 +26,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/policy"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
+
+// longestNote is the most bytes of an event's note that are written; an API server takes 1024 bytes.
+const longestNote = 1000
 
 // reconciler carries out passes.
 type reconciler struct {
@@ -74,7 +79,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	r.metrics.Policy(p.Name) // there before the first release by it
-	problem := policy.Contradiction(p.Spec, r.edges)
+	problem := strings.Join(policy.Contradictions(p.Spec, r.edges), "; ")
 	after := p.DeepCopy()
 	answers, said := r.answers()
 	after.Status = status(p, problem, answers, said)
@@ -87,7 +92,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	log.FromContext(ctx).V(1).Info("Policy looked at", "accepted", problem == "", "message", problem)
 	if said := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAccepted); problem != "" && (said == nil || said.Message != problem) {
-		r.recorder.Eventf(p, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonInvalid), "Accept", "%s", problem)
+		r.recorder.Eventf(p, nil, corev1.EventTypeWarning, string(v1alpha1.ReasonInvalid), "Accept", "%s", text.CutBytes(problem, longestNote))
 	}
 	return reconcile.Result{}, nil
 }

@@ -40,6 +40,54 @@ kind: VirtualService
 metadata: {name: other}
 spec: {hosts: [other], http: [{route: [{destination: {host: other}}]}]}
 `},
+		"lint goes on after a broken document": {text: sound + "---\na: b: c\n---\n# nothing\n---\napiVersion: v1\nmetadata: {name: x}\n---\n" +
+			strings.Replace(sound, "name: mine", "name: other", 1) + "---\n- a\n- b\n"},
+		"lint of what is not its own": {text: `
+apiVersion: example.com/v1
+kind: ShiftPolicy
+metadata: {name: theirs}
+spec: {anything: goes}
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: theirs, annotations: {stagger.dev/policy: "?"}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checkout, annotations: {stagger.dev/policy: mine}}
+---
+apiVersion: gateway.example.com/v1
+kind: VirtualService
+metadata: {name: theirs}
+spec: {hosts: [checkout], http: [{route: [{destination: {host: checkout}, weight: 60}, {destination: {host: checkout-canary}, weight: 40}]}]}
+---
+replicaCount: 3
+image: {tag: v1}
+`},
+		"lint names every problem": {text: `
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: mine}
+spec:
+  steps: [{weight: "5", hold: soon}, {weight: "3%", hold: 48h}, {weight: "2%", hold: 1m}]
+  objectives: [{name: availability, indicator: Requests, target: "100%", colour: red}, {name: latency, indicator: Duration, threshold: 300ms, target: "99%"}]
+  confidence: {falseAbort: "50%"}
+  tolerance: "0.5"
+---
+apiVersion: stagger.dev/v1alpha1
+kind: ShiftPolicy
+metadata: {name: typed}
+spec: {steps: 5, objectives: [{name: a, indicator: Requests, target: 99}]}
+---
+apiVersion: stagger.dev/v1alpha1
+kind: TrafficShift
+metadata: {name: orders}
+spec: {service: {name: orders}, policyRef: {}, control: Stopped}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checkout, annotations: {stagger.dev/policy: "My Policy"}}
+`},
 		"lint as json":    {text: strings.Replace(sound, `"100%"`, `"99%"`, 1), words: []string{"-o", "json"}},
 		"lint of nothing": {text: "\n"},
 		"lint of no yaml": {text: "a: b: c"},

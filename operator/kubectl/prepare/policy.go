@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -23,6 +24,39 @@ func readPlanned(ctx context.Context, c cli.Cluster, service, policy string) (*v
 	}
 	found, err := readPolicy(ctx, c, policy)
 	return shift, found, err
+}
+
+// policyOf is the only ShiftPolicy of a file. One by which no release could go is refused as lint would.
+func policyOf(ctx context.Context, env cli.Env, file string) (*v1alpha1.ShiftPolicy, error) {
+	all, err := readManifests(env, []string{file}, false)
+	if err != nil {
+		return nil, err
+	}
+	var found []*unstructured.Unstructured
+	for _, m := range all {
+		switch {
+		case m.broken != "":
+			return nil, fmt.Errorf("%s: %s", m.source, m.broken)
+		case m.object != nil && kindOf(m.object) == policyKind:
+			found = append(found, m.object)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%d ShiftPolicies of %s are in %s; give a file with one", len(found), v1alpha1.GroupVersion, file)
+	}
+	problems, _, err := ownProblems(ctx, found[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("no release can go by ShiftPolicy %s of %s: %s", found[0].GetName(), file, listed(problems))
+	}
+	policy := &v1alpha1.ShiftPolicy{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found[0].Object, policy); err != nil {
+		return nil, fmt.Errorf("reading ShiftPolicy %s: %w", found[0].GetName(), err)
+	}
+	policy.Spec.Defaults()
+	return policy, nil
 }
 
 // readPolicy reads a ShiftPolicy.

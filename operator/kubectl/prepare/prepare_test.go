@@ -18,6 +18,8 @@ func TestWhatIsShown(t *testing.T) {
 }
 
 func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
+	const bad = "apiVersion: stagger.dev/v1alpha1\nkind: ShiftPolicy\nmetadata: {name: mine}\nspec: {steps: [{weight: 100%, hold: 1m}], objectives: []}\n"
+	policy := clitest.File(t, "policy.yaml", bad)
 	clitest.Errors(t, map[string]clitest.ErrorCase{
 		"a plan of nothing":         {Words: []string{"plan"}, Want: "plan needs the name of one Service: kubectl stagger plan checkout"},
 		"a plan without traffic":    {Words: []string{"plan", "checkout"}, Want: "no traffic of checkout is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
@@ -33,6 +35,8 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		"a fault that is none":      {Words: []string{"simulate", "checkout", "--fault", "some"}, Want: "--fault must be a share such as 30%, or a factor such as 3x; not \"some\""},
 		"too many releases":         {Words: []string{"simulate", "checkout", "--runs", "100000"}, Want: "--runs must be from 1 to 10000"},
 		"two policies":              {Words: []string{"simulate", "checkout", "--policy", "fast", "-f", "x.yaml"}, Want: "give the policy by --policy or by -f, not both"},
-		"a file that is not there":  {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "open x.yaml: no such file or directory"},
+		"a policy by which no release can go": {Words: []string{"simulate", "-f", policy, "--rate", "50"},
+			Want: "no release can go by ShiftPolicy mine of " + policy + ": spec.objectives: should have at least 1 items"},
+		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "open x.yaml: no such file or directory"},
 	})
 }

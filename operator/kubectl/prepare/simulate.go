@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -103,7 +101,7 @@ func parseFault(text string) (simulate.Canary, error) {
 }
 
 func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFlags, env cli.Env) error {
-	shift, policy, err := s.subject(ctx, flags)
+	shift, policy, err := s.subject(ctx, flags, env)
 	if err != nil {
 		return err
 	}
@@ -140,18 +138,13 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 }
 
 // subject is what is simulated: a Service's TrafficShift, nil without one, and a policy.
-func (s *simulation) subject(ctx context.Context, flags *genericclioptions.ConfigFlags) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
+func (s *simulation) subject(ctx context.Context, flags *genericclioptions.ConfigFlags, env cli.Env) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
 	var policy *v1alpha1.ShiftPolicy
 	if s.file != "" {
-		body, err := os.ReadFile(s.file)
-		if err != nil {
+		var err error
+		if policy, err = policyOf(ctx, env, s.file); err != nil {
 			return nil, nil, err
 		}
-		policy = &v1alpha1.ShiftPolicy{}
-		if err := yaml.UnmarshalStrict(body, policy); err != nil {
-			return nil, nil, fmt.Errorf("%s is no ShiftPolicy: %w", s.file, err)
-		}
-		policy.Spec.Defaults()
 		if s.service == "" {
 			return nil, policy, nil
 		}
