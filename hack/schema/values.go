@@ -75,7 +75,8 @@ type crds struct {
 }
 
 type policies struct {
-	Install bool `yaml:"install"`
+	Install       bool `yaml:"install"`
+	ReadableByAll bool `yaml:"readableByAll"`
 }
 
 type monitoring struct {

@@ -58,6 +58,8 @@ func Explain(err error) error {
 	switch {
 	case IsNotServed(err):
 		return ErrNotInstalled
+	case isForbiddenPolicy(err):
+		return fmt.Errorf("you may not read ShiftPolicies (%w); ask for the role stagger-policy-view, which the chart gives to everybody by policies.readableByAll", err)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("you may not do this (%w); ask for the role view to look, or edit to command", err)
 	case apierrors.IsUnauthorized(err):
@@ -72,6 +74,12 @@ func Explain(err error) error {
 		return fmt.Errorf("the cluster does not answer (%w); check --context and --kubeconfig", unreachable.Err)
 	}
 	return err
+}
+
+// isForbiddenPolicy says that somebody lacks the right to read ShiftPolicies, which no role of a namespace gives.
+func isForbiddenPolicy(err error) bool {
+	var answer apierrors.APIStatus
+	return apierrors.IsForbidden(err) && errors.As(err, &answer) && answer.Status().Details != nil && answer.Status().Details.Kind == "shiftpolicies"
 }
 
 // Nearest is the name that is a slip of the finger or two away from what was written; "" when none is.

@@ -77,7 +77,7 @@ func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
 
 // shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
 func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
-	all, err := c.ListVisible(ctx, VirtualServicesResource)
+	all, _, err := c.ListVisible(ctx, VirtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
 		return nil, err
 	}

@@ -60,23 +60,22 @@ func (c Cluster) Services(ctx context.Context) ([]*corev1.Service, error) {
 	return services, err
 }
 
-// ListVisible lists a kind of Istio in all namespaces, or in this one when that is forbidden.
-func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
+// ListVisible lists a kind of Istio in all namespaces, or in this one when that is forbidden; whole is false then.
+func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResource) (all []*unstructured.Unstructured, whole bool, err error) {
 	list, err := c.Client.Resource(kind).List(ctx, metav1.ListOptions{})
-	if apierrors.IsForbidden(err) {
+	if whole = !apierrors.IsForbidden(err); !whole {
 		list, err = c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{})
 	}
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("this cluster does not serve %s, so Istio is not installed in it; Stagger moves traffic by Istio's routes", kind.GroupVersion())
+		return nil, whole, fmt.Errorf("this cluster does not serve %s, so Istio is not installed in it; Stagger moves traffic by Istio's routes", kind.GroupVersion())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", kind.Resource, err)
+		return nil, whole, fmt.Errorf("listing %s: %w", kind.Resource, err)
 	}
-	all := make([]*unstructured.Unstructured, len(list.Items))
 	for i := range list.Items {
-		all[i] = &list.Items[i]
+		all = append(all, &list.Items[i])
 	}
-	return all, nil
+	return all, whole, nil
 }
 
 // List lists the objects of a kind in the namespace that a label selector matches; "" matches all.

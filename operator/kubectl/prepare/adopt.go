@@ -147,10 +147,13 @@ func previewAdoption(ctx context.Context, c cli.Cluster, name, policy string) (p
 		return preview{}, fmt.Errorf("the Service %s is released by policy %s already; to change it: kubectl annotate service %s -n %s --overwrite %s=%s",
 			name, has, name, c.Namespace, v1alpha1.PolicyAnnotation, policy)
 	}
-	if _, err := readPolicy(ctx, c, policy); err != nil {
+	a := view.Adoption{Namespace: c.Namespace, Name: name, Policy: policy, Does: []string{"Service " + name + " is annotated, and gets a TrafficShift of its name"}}
+	switch _, err := readPolicy(ctx, c, policy); {
+	case apierrors.IsForbidden(err):
+		a.Careful = append(a.Careful, "whether there is a ShiftPolicy "+policy+" cannot be seen with your rights; nothing is released while there is none")
+	case err != nil:
 		return preview{}, err
 	}
-	a := view.Adoption{Namespace: c.Namespace, Name: name, Policy: policy, Does: []string{"Service " + name + " is annotated, and gets a TrafficShift of its name"}}
 	if err := previewWorkload(ctx, c, service, &a); err != nil {
 		return preview{}, err
 	}
@@ -237,9 +240,16 @@ func previewVolumes(ctx context.Context, c cli.Cluster, d *appsv1.Deployment, a 
 // previewRoutes looks at the routes to the Service.
 func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, a *view.Adoption) error {
 	t := routing.Target{Namespace: c.Namespace, Service: service.Name}
-	all, err := c.ListVisible(ctx, cli.VirtualServicesResource)
+	all, whole, err := c.ListVisible(ctx, cli.VirtualServicesResource)
+	if apierrors.IsForbidden(err) {
+		a.Careful = append(a.Careful, "the VirtualServices cannot be seen with your rights, so the routes to the Service are not shown here; the operator looks at them")
+		return previewRules(ctx, c, t, a)
+	}
 	if err != nil {
 		return err
+	}
+	if !whole {
+		a.Careful = append(a.Careful, "VirtualServices of other namespaces cannot be seen with your rights; the operator looks at them")
 	}
 	var names []string
 	for _, vs := range all {
@@ -275,9 +285,16 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 
 // previewRules looks at the DestinationRules that callers of the Service go by.
 func previewRules(ctx context.Context, c cli.Cluster, t routing.Target, a *view.Adoption) error {
-	rules, err := c.ListVisible(ctx, cli.DestinationRulesResource)
+	rules, whole, err := c.ListVisible(ctx, cli.DestinationRulesResource)
+	if apierrors.IsForbidden(err) {
+		a.Careful = append(a.Careful, "the DestinationRules cannot be seen with your rights; the operator looks whether they allow a canary")
+		return nil
+	}
 	if err != nil {
 		return err
+	}
+	if !whole {
+		a.Careful = append(a.Careful, "DestinationRules of other namespaces cannot be seen with your rights; the operator looks whether they allow a canary")
 	}
 	needed := routing.RulesFor(rules, t)
 	obstruct(a, needed.Problem)

@@ -74,7 +74,7 @@ const unmanaged = `
   metadata: {name: mail, labels: {stagger.dev/service: mail}}
   spec: {service: {name: mail}, policyRef: {name: standard}}
   status:
-    release: {number: 3, revision: abc, state: Shifting, weight: 5%, startedAt: "2026-03-04T11:00:00Z", plan: {steps: [{weight: 5%, hold: 1m}], objectives: []}}
+    release: {number: 3, revision: abc, state: Shifting, weight: 5%, startedAt: "2026-03-04T11:00:00Z", plan: {steps: [{weight: 5%, hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}}
 - apiVersion: stagger.dev/v1alpha1
   kind: TrafficShift
   metadata: {name: stock, labels: {stagger.dev/service: stock}}
@@ -106,13 +106,15 @@ func TestWhatIsTouchedIsShownBeforeItIs(t *testing.T) {
 			s.Objects["/apis/networking.istio.io/v1/namespaces/shop/virtualservices/shop"].SetOwnerReferences(
 				[]metav1.OwnerReference{{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "shop", UID: "canary"}})
 		}},
-		"adopt before pods of a Rollout":   {words: []string{"adopt", "till", "--dry-run"}},
-		"adopt where the name is taken":    {words: []string{"adopt", "desk", "--dry-run"}},
-		"adopt of what is managed":         {words: []string{"adopt", "mail"}},
-		"adopt by another policy":          {words: []string{"adopt", "mail", "--policy", "cautious"}},
-		"adopt by no policy":               {words: []string{"adopt", "checkout", "--policy", "standrad"}},
-		"adopt of nothing":                 {words: []string{"adopt", "chekout"}},
-		"adopt without rights to the mesh": {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) { s.Forbidden = "/v1/virtualservices" }},
+		"adopt before pods of a Rollout":       {words: []string{"adopt", "till", "--dry-run"}},
+		"adopt where the name is taken":        {words: []string{"adopt", "desk", "--dry-run"}},
+		"adopt of what is managed":             {words: []string{"adopt", "mail"}},
+		"adopt by another policy":              {words: []string{"adopt", "mail", "--policy", "cautious"}},
+		"adopt by no policy":                   {words: []string{"adopt", "checkout", "--policy", "standrad"}},
+		"adopt of nothing":                     {words: []string{"adopt", "chekout"}},
+		"adopt without rights to the mesh":     {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) { s.Forbidden = "/v1/virtualservices" }},
+		"adopt without any rights to the mesh": {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) { s.Forbidden = "/networking.istio.io/" }},
+		"adopt without rights to policies":     {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) { s.Forbidden = "shiftpolicies" }},
 		"adopt while it changes": {words: []string{"adopt", "cart", "--yes"}, with: func(s *clitest.Store) {
 			s.BeforePatch = func(at string) {
 				s.Objects[at].SetAnnotations(map[string]string{"stagger.dev/policy": "cautious"})

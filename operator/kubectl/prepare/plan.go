@@ -50,12 +50,14 @@ func newPlan(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 }
 
 func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
-	shift, policy, err := readPlanned(ctx, c, p.service, p.policy)
+	shift, policy, err := readPlanned(ctx, c, env, p.service, p.policy)
 	if err != nil {
 		return err
 	}
-	if p.traffic.arm, err = serving(ctx, c, shift); err != nil {
-		return err
+	if p.traffic.address != "" {
+		if p.traffic.arm, err = serving(ctx, c, shift); err != nil {
+			return err
+		}
 	}
 	past, from, err := p.traffic.past(ctx, shift, policy.Spec, env)
 	if err != nil {

@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -13,16 +14,18 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// readPlanned reads the TrafficShift of a Service and its policy, or another one.
-func readPlanned(ctx context.Context, c cli.Cluster, service, policy string) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
+// readPlanned reads the TrafficShift of a Service and its policy, or another one. Its own policy that may not be read is that of its last
+// release, and people are told so.
+func readPlanned(ctx context.Context, c cli.Cluster, env cli.Env, service, policy string) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
 	shift, err := c.Shift(ctx, service)
 	if err != nil {
 		return nil, nil, err
 	}
-	if policy == "" {
-		policy = shift.Spec.PolicyRef.Name
+	found, err := readPolicy(ctx, c, cmp.Or(policy, shift.Spec.PolicyRef.Name))
+	if r := shift.Status.Release; policy == "" && r != nil && apierrors.IsForbidden(err) {
+		cli.Say(env.Streams.ErrOut, "warning: you may not read ShiftPolicies, so this goes by %s as it was when release %d began; ask for the role stagger-policy-view", r.Policy, r.Number)
+		found, err = &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: r.Policy}, Spec: r.Plan}, nil
 	}
-	found, err := readPolicy(ctx, c, policy)
 	return shift, found, err
 }
 

@@ -1,8 +1,13 @@
 package prepare_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
 )
 
@@ -39,4 +44,34 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 			Want: "no release can go by ShiftPolicy mine of " + policy + ": spec.objectives: should have at least 1 items"},
 		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "open x.yaml: no such file or directory"},
 	})
+}
+
+// A role of one namespace shows no policies where they are not given to everybody: that is a warning where the last release has its plan, and
+// names the role that is missing where nothing can be known.
+func TestWithoutRightsToPolicies(t *testing.T) {
+	forbidden := func(r *http.Request) (int, any, bool) {
+		if !strings.Contains(r.URL.Path, "/shiftpolicies") {
+			return 0, nil, false
+		}
+		status := clitest.Failure(http.StatusForbidden, metav1.StatusReasonForbidden, `shiftpolicies.stagger.dev is forbidden: User "ann" cannot get resource "shiftpolicies" at the cluster scope`)
+		status.Details = &metav1.StatusDetails{Group: "stagger.dev", Kind: "shiftpolicies"}
+		return http.StatusForbidden, status, true
+	}
+	for _, c := range []struct {
+		words []string
+		code  int
+		want  string
+	}{
+		{[]string{"plan", "mail", "--rate", "50"}, cli.ExitOK, "warning: you may not read ShiftPolicies, so this goes by standard as it was when release 3 began; ask for the role stagger-policy-view\n"},
+		{[]string{"simulate", "mail", "--rate", "50", "--runs", "1", "--fault", "50%"}, cli.ExitOK, "warning: you may not read ShiftPolicies, so this goes by standard"},
+		{[]string{"plan", "stock", "--rate", "50"}, cli.ExitError, "error: you may not read ShiftPolicies ("},
+		{[]string{"plan", "mail", "--policy", "fast", "--rate", "50"}, cli.ExitError, "ask for the role stagger-policy-view, which the chart gives to everybody by policies.readableByAll\n"},
+	} {
+		s := clitest.NewStore(t, strings.ReplaceAll(unmanaged, "state: Shifting, weight: 5%,", "state: Shifting, policy: standard, weight: 5%,"))
+		s.Handled = forbidden
+		code, _, talk := clitest.Run(t, s.Kubeconfig(), c.words...)
+		if code != c.code || !strings.Contains(talk, c.want) {
+			t.Errorf("%v: exit code %d, want %d; talk %q, want %q in it", c.words, code, c.code, talk, c.want)
+		}
+	}
 }

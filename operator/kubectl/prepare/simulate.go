@@ -157,12 +157,14 @@ func (s *simulation) subject(ctx context.Context, flags *genericclioptions.Confi
 		policy, err = readPolicy(ctx, c, s.policy)
 		return nil, policy, err
 	}
-	shift, own, err := readPlanned(ctx, c, s.service, s.policy)
-	if err != nil {
-		return nil, nil, err
-	}
+	var shift *v1alpha1.TrafficShift
 	if policy == nil {
-		policy = own
+		shift, policy, err = readPlanned(ctx, c, env, s.service, s.policy)
+	} else {
+		shift, err = c.Shift(ctx, s.service)
+	}
+	if err != nil || s.traffic.address == "" {
+		return shift, policy, err
 	}
 	s.traffic.arm, err = serving(ctx, c, shift)
 	return shift, policy, err
