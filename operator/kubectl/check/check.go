@@ -48,7 +48,7 @@ const limit = time.Minute
 // check is the verb and its flags.
 type check struct {
 	pre        bool
-	prometheus string
+	prometheus cli.Address
 	output     cli.Output
 	env        cli.Env
 	cluster    cli.Cluster
@@ -85,7 +85,7 @@ func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&k.pre, "pre", false, "look at what must be there before Stagger is installed, and no further")
-	c.Flags().StringVar(&k.prometheus, "prometheus", "", "the address of the mesh's Prometheus as seen from here, such as that of a kubectl port-forward")
+	k.prometheus.AddTo(c.Flags(), "the address of the mesh's Prometheus as seen from here, such as that of a kubectl port-forward")
 	k.output.AddTo(c.Flags(), "json or yaml")
 	return c
 }

@@ -42,7 +42,7 @@ func (k *check) telemetry(ctx context.Context) {
 		k.add(ResultUnknown, prometheusCheck, "not asked", "give its address with --prometheus, such as http://127.0.0.1:9090 after kubectl port-forward")
 		return
 	}
-	source, err := prometheus.New(prometheus.Config{Address: k.prometheus, HTTP: config.DefaultHTTPClientConfig})
+	source, err := prometheus.New(prometheus.Config{Address: k.prometheus.String(), HTTP: config.DefaultHTTPClientConfig})
 	if err != nil {
 		k.add(ResultMissing, prometheusCheck, err.Error(), "give its address as http://host:port, without /api/v1")
 		return
@@ -51,7 +51,7 @@ func (k *check) telemetry(ctx context.Context) {
 	for _, look := range []func(context.Context) (goOn bool, err error){t.requests, t.labels, t.protocols, t.interval, t.lag, t.edges} {
 		goOn, err := look(ctx)
 		if err != nil {
-			k.add(ResultMissing, prometheusCheck, err.Error(), "see that "+k.prometheus+" is the Prometheus that has Istio's metrics, and that it answers")
+			k.add(ResultMissing, prometheusCheck, err.Error(), "see that "+k.prometheus.String()+" is the Prometheus that has Istio's metrics, and that it answers")
 			return
 		}
 		if !goOn {
@@ -94,7 +94,7 @@ func (t *telemetry) requests(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	t.add(ResultOK, prometheusCheck, "answers at "+t.prometheus, "")
+	t.add(ResultOK, prometheusCheck, "answers at "+t.prometheus.String(), "")
 	switch {
 	case len(by) == 0:
 		t.add(ResultMissing, requestsCheck, "there is none",

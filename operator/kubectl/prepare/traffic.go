@@ -69,14 +69,15 @@ func (t *traffic) fromFlags(policy v1alpha1.ShiftPolicySpec) *v1alpha1.Baseline 
 func (t *traffic) flags(set *pflag.FlagSet) {
 	set.Float64Var(&t.rate, "rate", 0, "the Service's traffic in requests per second, instead of what is known of it")
 	set.StringVar(&t.bad, "bad", "", "the stable's share of bad requests, such as 0.2%, with --rate")
-	set.StringVar(&t.address, "prometheus", "", "the address of the mesh's Prometheus, to look at the Service's real traffic")
+	t.address.AddTo(set, "the address of the mesh's Prometheus, to look at the Service's real traffic")
 	set.StringVar(&t.from, "from", "6h", "with --prometheus: from when on, as a time (RFC 3339) or how long ago")
 	set.StringVar(&t.to, "to", "0s", "with --prometheus: until when, in the same way")
 }
 
 // prometheusFlags name a Prometheus that knows a Service's traffic, and a time.
 type prometheusFlags struct {
-	address, from, to string
+	address  cli.Address
+	from, to string
 	// arm is what serves the Service's traffic when no release runs, as requests are counted.
 	arm counting.Service
 }
@@ -96,7 +97,7 @@ func serving(ctx context.Context, c cli.Cluster, shift *v1alpha1.TrafficShift) (
 	if arm.Name, arm.Namespace = t.ServiceOf(of); d.Subset == "" {
 		return arm, nil
 	}
-	rules, err := c.ListVisible(ctx, cli.DestinationRulesResource)
+	rules, _, err := c.ListVisible(ctx, cli.DestinationRulesResource)
 	if err != nil {
 		return arm, err
 	}
@@ -153,7 +154,7 @@ func (r *prometheusFlags) read(ctx context.Context, policy v1alpha1.ShiftPolicyS
 	if err != nil {
 		return recording{}, err
 	}
-	source, err := prometheus.New(prometheus.Config{Address: r.address, HTTP: config.DefaultHTTPClientConfig, Timeout: time.Minute})
+	source, err := prometheus.New(prometheus.Config{Address: r.address.String(), HTTP: config.DefaultHTTPClientConfig, Timeout: time.Minute})
 	if err != nil {
 		return recording{}, err
 	}
