@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/charmbracelet/x/ansi"
@@ -14,7 +15,12 @@ type column struct {
 	right bool
 	// rank says what goes first when the width is small: the largest; columns of rank 0 stay.
 	rank int
+	// cut says that its texts may be shortened where nothing can be left out.
+	cut bool
 }
+
+// leastCut is as far as a text is shortened: some characters of a name, and the dots.
+const leastCut = 5
 
 func (c column) width() int {
 	n := ansi.StringWidth(c.head)
@@ -45,6 +51,7 @@ func table(columns []column, before string, width int) (lines []line, fits bool)
 	if len(columns) == 0 {
 		return nil, true
 	}
+	shorten(columns, before, width)
 	head := line{plainText(before)}
 	for i, c := range columns {
 		head = append(head, toned(c.fill(c.head, i == len(columns)-1), ToneFaint))
@@ -60,6 +67,27 @@ func table(columns []column, before string, width int) (lines []line, fits bool)
 		lines = append(lines, l)
 	}
 	return lines, tableWidth(columns, before) <= width
+}
+
+// shorten cuts the texts of the widest columns that may be cut until all fit, so that those which may not, such as states, are seen.
+func shorten(columns []column, before string, width int) {
+	for tableWidth(columns, before) > width {
+		widest := -1
+		for i, c := range columns {
+			if c.cut && c.width() > leastCut && (widest < 0 || c.width() > columns[widest].width()) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		c := &columns[widest]
+		most := c.width() - 1
+		c.head, c.cells = ansi.Truncate(c.head, most, "…"), slices.Clone(c.cells)
+		for i := range c.cells {
+			c.cells[i].text = ansi.Truncate(c.cells[i].text, most, "…")
+		}
+	}
 }
 
 func (c column) fill(text string, last bool) string {
@@ -109,7 +137,7 @@ func tableWidth(columns []column, before string) int {
 func Table(rows []Row, namespaces bool, p Layout) string {
 	columns := make([]column, 0, 10)
 	add := func(head string, rank int, cell func(Row) piece) {
-		c := column{head: head, rank: rank}
+		c := column{head: head, rank: rank, cut: rank == 0 && head != "STATE"}
 		for _, r := range rows {
 			c.cells = append(c.cells, cell(r))
 		}
@@ -160,7 +188,7 @@ func (w *writer) history(past []Past) {
 	}
 	columns := []column{
 		{head: "HISTORY", right: true},
-		{head: "VERSION"},
+		{head: "VERSION", cut: true},
 		{head: "OUTCOME"},
 		{head: "REASON", rank: 2},
 		{head: "PEAK", rank: 4, right: true},

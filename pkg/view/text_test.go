@@ -398,3 +398,21 @@ func check(t *testing.T, text string, width int) {
 		}
 	}
 }
+
+// The state is what a list is looked at for: names are cut before it is, by the columns that characters take.
+func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
+	rows := view.Fleet(fleet(), now)
+	rows[0].Namespace, rows[0].Name = "payments-of-the-whole-company", "a-service-with-a-very-long-name"
+	rows[1].Namespace, rows[1].Name = "支払いと請求", "レジ係の長い名前のサービス"
+	for _, width := range []int{1, 24, 30, 40, 60, 80} {
+		text := view.Table(rows, true, view.Layout{Width: width})
+		for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+			if w := ansi.StringWidth(line); w > max(width, 24) {
+				t.Errorf("width %d: a line is %d wide: %q", width, w, line)
+			}
+			if i > 0 && !strings.Contains(line, string(rows[i-1].State)) {
+				t.Errorf("width %d: the state %s is not in %q", width, rows[i-1].State, line)
+			}
+		}
+	}
+}
