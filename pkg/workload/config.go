@@ -83,14 +83,14 @@ func nextMeta(old *metav1.ObjectMeta, data map[string][]byte) metav1.ObjectMeta 
 	maps.Copy(labels, old.Labels)
 	maps.Copy(annotations, old.Annotations)
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
-	base := configBase(old)
+	base := ConfigBase(old)
 	labels[v1alpha1.ConfigLabel], annotations[v1alpha1.ConfigOfAnnotation] = v1alpha1.ConfigHeld, base
 	return metav1.ObjectMeta{Namespace: old.Namespace, Name: ConfigVersion(base, data), Labels: labels, Annotations: annotations}
 }
 
-// configBase is the name that the versions of an object have in common: what its annotation says when its own name is made of that, else
+// ConfigBase returns the name that the versions of an object have in common: what its annotation says when its own name is made of that, else
 // its own. So an annotation that was copied to an object of another name gives nobody that object's versions.
-func configBase(o *metav1.ObjectMeta) string {
+func ConfigBase(o *metav1.ObjectMeta) string {
 	base := o.Annotations[v1alpha1.ConfigOfAnnotation]
 	suffix, found := strings.CutPrefix(o.Name, stem(base)+"-")
 	if sum, err := hex.DecodeString(suffix); base == "" || !found || err != nil || len(sum) != digits/2 {
@@ -134,51 +134,71 @@ func ManagedServices(t *corev1.PodTemplateSpec, services []*corev1.Service) []st
 // RenameConfig returns the patch of a Deployment whose pod template names a ConfigMap or Secret, so that it names another one; empty when
 // it does not. Each path is tested.
 func RenameConfig(t *corev1.PodTemplateSpec, kind ConfigKind, from, to string) patch.Patch {
-	r := renaming{kind: kind, from: from, to: to}
+	var p patch.Patch
+	eachConfig(t, func(k ConfigKind, name string, path ...any) {
+		if k == kind && name == from {
+			at := patch.Pointer(append([]any{"spec", "template", "spec"}, path...)...)
+			p = append(p, patch.Test(at, from), patch.Replace(at, to))
+		}
+	})
+	return p
+}
+
+// ConfigNames returns the names of the ConfigMaps or Secrets that a pod template names, sorted, each once.
+func ConfigNames(t *corev1.PodTemplateSpec, kind ConfigKind) []string {
+	var names []string
+	eachConfig(t, func(k ConfigKind, name string, _ ...any) {
+		if k == kind && name != "" {
+			names = append(names, name)
+		}
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// eachConfig visits all places where a pod template names a ConfigMap or Secret; path leads there from the pod's spec.
+func eachConfig(t *corev1.PodTemplateSpec, visit func(kind ConfigKind, name string, path ...any)) {
 	for i, v := range t.Spec.Volumes {
-		at := []any{"volumes", i}
-		r.configMap(v.ConfigMap != nil && v.ConfigMap.Name == from, append(at, "configMap", "name"))
-		r.secret(v.Secret != nil && v.Secret.SecretName == from, append(at, "secret", "secretName"))
+		if v.ConfigMap != nil {
+			visit(ConfigMap, v.ConfigMap.Name, "volumes", i, "configMap", "name")
+		}
+		if v.Secret != nil {
+			visit(Secret, v.Secret.SecretName, "volumes", i, "secret", "secretName")
+		}
 		if v.Projected == nil {
 			continue
 		}
 		for j, s := range v.Projected.Sources {
-			source := append(slices.Clone(at), "projected", "sources", j)
-			r.configMap(s.ConfigMap != nil && s.ConfigMap.Name == from, append(slices.Clone(source), "configMap", "name"))
-			r.secret(s.Secret != nil && s.Secret.Name == from, append(slices.Clone(source), "secret", "name"))
+			if s.ConfigMap != nil {
+				visit(ConfigMap, s.ConfigMap.Name, "volumes", i, "projected", "sources", j, "configMap", "name")
+			}
+			if s.Secret != nil {
+				visit(Secret, s.Secret.Name, "volumes", i, "projected", "sources", j, "secret", "name")
+			}
 		}
 	}
-	r.containers("initContainers", t.Spec.InitContainers)
-	r.containers("containers", t.Spec.Containers)
-	return r.patch
+	eachConfigOf("initContainers", t.Spec.InitContainers, visit)
+	eachConfigOf("containers", t.Spec.Containers, visit)
 }
 
-type renaming struct {
-	kind     ConfigKind
-	from, to string
-	patch    patch.Patch
-}
-
-func (r *renaming) configMap(named bool, path []any) { r.replace(named && r.kind == ConfigMap, path) }
-func (r *renaming) secret(named bool, path []any)    { r.replace(named && r.kind == Secret, path) }
-
-func (r *renaming) replace(named bool, path []any) {
-	if named {
-		at := patch.Pointer(append([]any{"spec", "template", "spec"}, path...)...)
-		r.patch = append(r.patch, patch.Test(at, r.from), patch.Replace(at, r.to))
-	}
-}
-
-func (r *renaming) containers(field string, all []corev1.Container) {
+func eachConfigOf(field string, all []corev1.Container, visit func(kind ConfigKind, name string, path ...any)) {
 	for i, c := range all {
 		for j, e := range c.EnvFrom {
-			r.configMap(e.ConfigMapRef != nil && e.ConfigMapRef.Name == r.from, []any{field, i, "envFrom", j, "configMapRef", "name"})
-			r.secret(e.SecretRef != nil && e.SecretRef.Name == r.from, []any{field, i, "envFrom", j, "secretRef", "name"})
+			if e.ConfigMapRef != nil {
+				visit(ConfigMap, e.ConfigMapRef.Name, field, i, "envFrom", j, "configMapRef", "name")
+			}
+			if e.SecretRef != nil {
+				visit(Secret, e.SecretRef.Name, field, i, "envFrom", j, "secretRef", "name")
+			}
 		}
 		for j, e := range c.Env {
 			v := e.ValueFrom
-			r.configMap(v != nil && v.ConfigMapKeyRef != nil && v.ConfigMapKeyRef.Name == r.from, []any{field, i, "env", j, "valueFrom", "configMapKeyRef", "name"})
-			r.secret(v != nil && v.SecretKeyRef != nil && v.SecretKeyRef.Name == r.from, []any{field, i, "env", j, "valueFrom", "secretKeyRef", "name"})
+			if v != nil && v.ConfigMapKeyRef != nil {
+				visit(ConfigMap, v.ConfigMapKeyRef.Name, field, i, "env", j, "valueFrom", "configMapKeyRef", "name")
+			}
+			if v != nil && v.SecretKeyRef != nil {
+				visit(Secret, v.SecretKeyRef.Name, field, i, "env", j, "valueFrom", "secretKeyRef", "name")
+			}
 		}
 	}
 }

@@ -50,8 +50,9 @@ func newConfig(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 		Use:   "set <configmap> | secret/<secret>",
 		Short: "Make the next version of a ConfigMap or Secret, and release it step by step",
 		Long: "Make the next version of a ConfigMap or Secret under a name of its own, and name it in the Deployments that name the one\n" +
-			"before. That changes their pod templates, so that it goes out step by step as a new image does. What is changed in place\n" +
-			"reaches every pod at once; the label stagger.dev/config: held refuses that. The version before stays, to go back to.",
+			"before. That changes their pod templates, so that it goes out step by step as a new image does. The name of any version, such\n" +
+			"as the first, stands for the one that is named now. What is changed in place reaches every pod at once; the label\n" +
+			"stagger.dev/config: held refuses that. The version before stays, to go back to.",
 		Example: "  kubectl stagger config set checkout --from-file=limits.yaml\n" +
 			"  kubectl stagger config set secret/checkout --from-file=token=new-token.txt --dry-run",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -159,6 +160,9 @@ type change struct {
 }
 
 func (s *configSet) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
+	if err := s.follow(ctx, c); err != nil {
+		return err
+	}
 	next, exists, err := s.next(ctx, c)
 	if err != nil {
 		return err
@@ -281,6 +285,58 @@ func (s *configSet) changes(ctx context.Context, c cli.Cluster, to string) ([]ch
 	}
 	slices.SortFunc(all, func(a, b change) int { return strings.Compare(a.deployment, b.deployment) })
 	return all, nil
+}
+
+// follow takes the version that Deployments name now, when none names the one that was given: the name of the first version, or of any, stands
+// for all of them.
+func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
+	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
+	if err != nil {
+		return err
+	}
+	var named []string
+	for _, d := range deployments {
+		if s.deployment == "" || s.deployment == d.Name {
+			named = append(named, workload.ConfigNames(&d.Spec.Template, s.kind)...)
+		}
+	}
+	slices.Sort(named)
+	if slices.Contains(named, s.name) {
+		return nil
+	}
+	base, err := s.base(ctx, c, s.name)
+	if err != nil {
+		return err
+	}
+	var versions []string
+	for _, name := range slices.Compact(named) {
+		of, err := s.base(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		if of == base {
+			versions = append(versions, name)
+		}
+	}
+	if len(versions) > 1 {
+		return fmt.Errorf("several versions of %s %s are named, so nothing was written: %s; give the one to follow, or its --deployment", s.kind, s.name, strings.Join(versions, ", "))
+	}
+	if len(versions) == 1 {
+		s.name = versions[0]
+	}
+	return nil
+}
+
+// base is the name that the versions of an object have in common; its own where it is not there, or may not be read.
+func (s *configSet) base(ctx context.Context, c cli.Cluster, name string) (string, error) {
+	object, err := c.Client.Resource(s.resource()).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return name, nil
+	case err != nil:
+		return "", fmt.Errorf("getting %s %s: %w", s.kind, name, err)
+	}
+	return workload.ConfigBase(&metav1.ObjectMeta{Name: name, Annotations: object.GetAnnotations()}), nil
 }
 
 func (s *configSet) create(ctx context.Context, c cli.Cluster, next *unstructured.Unstructured) (*unstructured.Unstructured, error) {

@@ -135,6 +135,29 @@ func TestVersionsFollowOneAnother(t *testing.T) {
 	}
 }
 
+// The same name works for every change: it stands for the version that is named by then, whose values are kept.
+func TestTheFirstNameStandsForTheVersionThatIsNamedNow(t *testing.T) {
+	s := clitest.NewStore(t, shopConfig)
+	config := s.Kubeconfig()
+	for i, change := range []string{"rate=20", "mode=slow", "rate=30"} {
+		code, out, talk := clitest.Run(t, config, "config", "set", "checkout", "--from-literal="+change, "--deployment=checkout", "-o", "yaml")
+		if code != cli.ExitOK {
+			t.Fatalf("change %d: exit code %d: %s", i+1, code, talk)
+		}
+		if want := []string{"mode: fast", "mode: slow", "mode: slow"}[i]; !strings.Contains(out, want) {
+			t.Errorf("change %d lacks %q:\n%s", i+1, want, out)
+		}
+	}
+	// Now the Deployments orders and checkout name different versions: who names none of them has to choose.
+	s.Objects["/apis/apps/v1/namespaces/shop/deployments/orders"].Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{
+		"containers": []any{map[string]any{"name": "app", "envFrom": []any{map[string]any{"configMapRef": map[string]any{"name": "checkout-c1f417be"}}}}}}}}
+	before := len(s.Writes)
+	code, _, talk := clitest.Run(t, config, "config", "set", "checkout", "--from-literal=rate=40")
+	if code != cli.ExitError || len(s.Writes) != before || !strings.Contains(talk, "several versions of ConfigMap checkout are named, so nothing was written: checkout-") {
+		t.Errorf("exit code %d, writes %q, talk %q", code, s.Writes[before:], talk)
+	}
+}
+
 func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	cases := map[string]struct {
