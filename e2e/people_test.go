@@ -162,7 +162,7 @@ metadata: {name: c}
 		t.Fatal(err)
 	}
 	out, err := plugin(t, ns, "lint", "-f", at)
-	for _, want := range []string{"ShiftPolicy lint-sound\n", "ShiftPolicy lint-weight: ", "101%", "Service a\n", "Service b:\n", "no ShiftPolicy is named lint-none", "the cluster does not know Unknown", "3 of 5 objects"} {
+	for _, want := range []string{"ShiftPolicy lint-sound\n", "ShiftPolicy lint-weight:\n", "101%", "Service a\n", "Service b:\n", "no ShiftPolicy is named lint-none", "the cluster does not know Unknown", "3 of 5 objects"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not said: %v, %s", want, err, out)
 		}
