@@ -299,47 +299,6 @@ func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
 	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Layout{Width: 100}))
 }
 
-func fleet() []v1alpha1.TrafficShift {
-	named := func(s *v1alpha1.TrafficShift, name string) v1alpha1.TrafficShift { s.Name = name; return *s }
-	return []v1alpha1.TrafficShift{
-		named(idle(), "accounts"), named(shifting(), "basket"), named(aborted(), "checkout"), named(unreachable(), "delivery"),
-		named(unsupported(), "emails"), named(promoted(), "frontend"),
-		named(with(aborted(), func(s *v1alpha1.TrafficShift) { s.Status.Release.FinishedAt = ago(time.Minute) }), "gateway"),
-		named(with(shifting(), unattended), "images"),
-	}
-}
-
-func TestTable(t *testing.T) {
-	cases := map[string]struct {
-		namespaces bool
-		layout     view.Layout
-	}{
-		"fleet":                {layout: view.Layout{Width: 120}},
-		"fleet, not a screen":  {namespaces: true},
-		"fleet, narrow":        {layout: view.Layout{Width: 60}},
-		"fleet, wide":          {layout: view.Layout{Width: 220, Wide: true}},
-		"fleet, in colour":     {layout: view.Layout{Width: 120, Color: true}},
-		"fleet, very narrow":   {layout: view.Layout{Width: 24}},
-		"fleet, all in colour": {namespaces: true, layout: view.Layout{Width: 160, Color: true, Wide: true}},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.Table(view.Fleet(fleet(), now), c.namespaces, c.layout))
-		})
-	}
-}
-
-func TestFleetPutsTheNewestTroubleFirst(t *testing.T) {
-	var names []string
-	for _, row := range view.Fleet(fleet(), now) {
-		names = append(names, row.Name)
-	}
-	want := []string{"gateway", "checkout", "images", "emails", "delivery", "basket", "frontend", "accounts"}
-	if diff := cmp.Diff(want, names); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
-	}
-}
-
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", strings.NewReplacer(", ", "-", " ", "-").Replace(name)+".txt")
@@ -395,24 +354,6 @@ func check(t *testing.T, text string, width int) {
 		}
 		if i := strings.IndexFunc(l, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 			t.Errorf("unprintable character at %d of %q", i, l)
-		}
-	}
-}
-
-// The state is what a list is looked at for: names are cut before it is, by the columns that characters take.
-func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
-	rows := view.Fleet(fleet(), now)
-	rows[0].Namespace, rows[0].Name = "payments-of-the-whole-company", "a-service-with-a-very-long-name"
-	rows[1].Namespace, rows[1].Name = "支払いと請求", "レジ係の長い名前のサービス"
-	for _, width := range []int{1, 24, 30, 40, 60, 80} {
-		text := view.Table(rows, true, view.Layout{Width: width})
-		for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
-			if w := ansi.StringWidth(line); w > max(width, 24) {
-				t.Errorf("width %d: a line is %d wide: %q", width, w, line)
-			}
-			if i > 0 && !strings.Contains(line, string(rows[i-1].State)) {
-				t.Errorf("width %d: the state %s is not in %q", width, rows[i-1].State, line)
-			}
 		}
 	}
 }

@@ -23,7 +23,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
-	"github.com/stagger-dev/stagger/pkg/patch"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -151,14 +150,6 @@ func (s *configSet) resource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 }
 
-// change is what one Deployment is to become.
-type change struct {
-	deployment string
-	patch      patch.Patch
-	held       bool     // by Stagger, which then releases it
-	services   []string // managed, before its pods
-}
-
 func (s *configSet) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if err := s.follow(ctx, c); err != nil {
 		return err
@@ -255,38 +246,6 @@ func (s *configSet) sameData(a, b *unstructured.Unstructured) (bool, error) {
 	return maps.EqualFunc(data[0], data[1], slices.Equal), nil
 }
 
-// changes are those of the Deployments that name the version before, by name.
-func (s *configSet) changes(ctx context.Context, c cli.Cluster, to string) ([]change, error) {
-	services, err := c.Services(ctx)
-	if err != nil {
-		return nil, err
-	}
-	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
-	if err != nil {
-		return nil, err
-	}
-	var all []change
-	var naming []string
-	for _, d := range deployments {
-		p := workload.RenameConfig(&d.Spec.Template, s.kind, s.name, to)
-		if len(p) == 0 {
-			continue
-		}
-		naming = append(naming, d.Name)
-		if s.deployment == "" || s.deployment == d.Name {
-			all = append(all, change{deployment: d.Name, patch: p, held: workload.Held(d), services: workload.ManagedServices(&d.Spec.Template, services)})
-		}
-	}
-	switch {
-	case len(naming) == 0:
-		return nil, fmt.Errorf("no Deployment in %s names %s %s, so nothing would be released and nothing was written; name it in one first", cli.NamespaceText(c.Namespace), s.kind, s.name)
-	case len(all) == 0:
-		return nil, fmt.Errorf("the Deployment %s does not name %s %s, so nothing was written; these do: %s", s.deployment, s.kind, s.name, strings.Join(naming, ", "))
-	}
-	slices.SortFunc(all, func(a, b change) int { return strings.Compare(a.deployment, b.deployment) })
-	return all, nil
-}
-
 // follow takes the version that Deployments name now, when none names the one that was given: the name of the first version, or of any, stands
 // for all of them.
 func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
@@ -345,32 +304,6 @@ func (s *configSet) create(ctx context.Context, c cli.Cluster, next *unstructure
 		return nil, fmt.Errorf("making %s %s: %w", s.kind, next.GetName(), err)
 	}
 	return made, nil
-}
-
-// rename patches one Deployment after the other. Said again, the command goes on where it failed.
-func (s *configSet) rename(ctx context.Context, c cli.Cluster, to string, changes []change) error {
-	for i, d := range changes {
-		_, err := c.Patch(ctx, cli.DeploymentsResource, d.deployment, d.patch, false)
-		done := ""
-		if i > 0 {
-			done = " (changed before it: " + join(changes[:i]) + ")"
-		}
-		switch {
-		case cli.IsConflict(err):
-			return fmt.Errorf("the Deployment %s was changed meanwhile, so it was left as it is%s; say it again", d.deployment, done)
-		case err != nil:
-			return fmt.Errorf("naming %s %s in Deployment %s%s: %w", s.kind, to, d.deployment, done, err)
-		}
-	}
-	return nil
-}
-
-func join(changes []change) string {
-	var names []string
-	for _, c := range changes {
-		names = append(names, c.deployment)
-	}
-	return strings.Join(names, ", ")
 }
 
 // print says what was done on the standard output, or on the standard error where the object is asked for.

@@ -136,10 +136,10 @@ func (l *lint) print(env cli.Env, all []finding) error {
 			bad++
 		}
 	}
-	switch {
-	case bad == 0:
+	switch bad {
+	case 0:
 		return nil
-	case bad == 1:
+	case 1:
 		return fmt.Errorf("1 of %d objects cannot be used as it is", len(all))
 	}
 	return fmt.Errorf("%d of %d objects cannot be used as they are", bad, len(all))

@@ -74,11 +74,15 @@ func readManifests(env cli.Env, names []string, recursive bool) ([]manifest, err
 
 // filesIn are a file itself, or the manifests of a folder, by name.
 func filesIn(name string, recursive bool) ([]string, error) {
-	if about, err := os.Stat(name); err != nil || !about.IsDir() {
-		return []string{name}, nil // reading it says what is wrong
+	about, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !about.IsDir() {
+		return []string{name}, nil
 	}
 	var files []string
-	err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
