@@ -42,7 +42,7 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		"two policies":              {Words: []string{"simulate", "checkout", "--policy", "fast", "-f", "x.yaml"}, Want: "give the policy by --policy or by -f, not both"},
 		"a policy by which no release can go": {Words: []string{"simulate", "-f", policy, "--rate", "50"},
 			Want: "no release can go by ShiftPolicy mine of " + policy + ": spec.objectives: should have at least 1 items"},
-		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "open x.yaml: no such file or directory"},
+		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "stat x.yaml: no such file or directory"},
 	})
 }
 
