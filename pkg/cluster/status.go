@@ -61,7 +61,7 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	if was != nil && was.Number == is.Number {
 		release.CountOn(is, v.Facts.Evidence)
 	}
-	release.Settle(is, v.Facts.Evidence, v.Facts.External, v.left, v.now)
+	release.Settle(is, v.Facts, v.left, v.now)
 }
 
 // correct gives the newest line of history what is counted now.

@@ -109,6 +109,32 @@ func TestTheRecordIsCorrectedUntilAllIsCounted(t *testing.T) {
 	}
 }
 
+// A promoted canary meets its last request as one when the proxies follow the routes that were put back. What it answers from then on, while
+// the rest is tidied up, are requests of the stable.
+func TestACanaryIsCountedUntilItIsTheStable(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		state  v1alpha1.ReleaseState
+		routes release.Routes
+		end    time.Duration // 0: none
+	}{
+		"its pods are handed over":    {v1alpha1.StateHandover, release.Routes{}, 0},
+		"the routes lead to it":       {v1alpha1.StateRestoring, release.Routes{Marked: true}, 0},
+		"the route that we made does": {v1alpha1.StateRestoring, release.Routes{OneMade: true}, 0},
+		"they are put back":           {v1alpha1.StateRestoring, release.Routes{}, 10 * time.Second},
+		"it is the stable":            {v1alpha1.StatePromoted, release.Routes{}, time.Nanosecond},
+	} {
+		r := &v1alpha1.Release{
+			Number: 7, State: c.state, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StatePromoted},
+			Weights: []v1alpha1.WrittenWeight{{Weight: "100%", Step: 1, At: metav1.NewTime(began)}},
+		}
+		release.Settle(r, release.Observation{Routes: c.routes, Bounds: release.Bounds{Push: 10 * time.Second}}, true, began)
+		if end := r.Counted.End; (end == nil) != (c.end == 0) || end != nil && !end.Time.Equal(began.Add(c.end.Truncate(time.Second))) {
+			t.Errorf("%s: the last request as a canary at %v", name, end)
+		}
+	}
+}
+
 // Nobody waits for ever: after an hour, or when another release follows, what is missing is a gap.
 func TestWhatIsNotCountedInTheEndIsAGap(t *testing.T) {
 	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

@@ -39,9 +39,10 @@ func armCounts(c evidence.Counts) v1alpha1.ArmCounts {
 	return v1alpha1.ArmCounts{Requests: int64(c.Requests), Bad: int64(c.Bad)}
 }
 
-// Settle notes how far the requests that met the canary are counted. Left says that a pod of it is still there, be it one that ends.
-func Settle(r *v1alpha1.Release, e Evidence, external, left bool, now time.Time) {
-	c := &r.Counted
+// Settle notes in a record how far the requests that met the canary are counted, by what is observed. Left says that a pod of it is still
+// there, be it one that ends.
+func Settle(r *v1alpha1.Release, o Observation, left bool, now time.Time) {
+	c, e := &r.Counted, o.Evidence
 	if len(r.Weights) == 0 || c.Final {
 		return
 	}
@@ -51,27 +52,29 @@ func Settle(r *v1alpha1.Release, e Evidence, external, left bool, now time.Time)
 	if e.Counted.After(c.Until.Time) {
 		c.Until, c.Gaps = micro(e.Counted), e.Gaps
 	}
-	if c.End == nil && ceased(r, external, left) {
-		c.End = micro(now)
+	if c.End == nil {
+		c.End = ceased(r, o, left, now)
 	}
 	switch {
 	case c.End == nil:
-	case e.AllIn, external && r.State == v1alpha1.StatePromoted: // what its owner runs goes on being met, as the stable
+	case e.AllIn, o.External && r.State == v1alpha1.StatePromoted: // what its owner runs goes on being met, as the stable
 		c.Final = true
 	case now.Sub(c.End.Time) > countedLast:
 		GiveUp(c)
 	}
 }
 
-// ceased says whether no request can meet the canary any more: its pods are gone, or no route leads to them, or it is the stable.
-func ceased(r *v1alpha1.Release, external, left bool) bool {
+// ceased is from when on no request can meet the canary as one; nil while some can. A canary that is taken back has no pods any more, or no
+// route that leads to them. One that is promoted is the stable when the proxies follow the routes that were put back.
+func ceased(r *v1alpha1.Release, o Observation, left bool, now time.Time) *metav1.MicroTime {
+	restoring := r.State == v1alpha1.StateRestoring && r.Outcome != nil
 	switch {
-	case r.State == v1alpha1.StatePromoted:
-		return true
-	case r.State == v1alpha1.StateRestoring && r.Aborting() && !external, r.State == v1alpha1.StateAborted:
-		return !left
+	case r.State == v1alpha1.StatePromoted, r.State == v1alpha1.StateAborted && !left, restoring && r.Aborting() && !o.External && !left:
+		return micro(now)
+	case restoring && !r.Aborting() && !o.Routes.Marked && !o.Routes.OneMade:
+		return micro(now.Add(o.Bounds.Push))
 	}
-	return false
+	return nil
 }
 
 // GiveUp says that what is not counted yet will not be.

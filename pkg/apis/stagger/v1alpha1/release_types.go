@@ -290,7 +290,8 @@ type Counted struct {
 	// until is up to when they are counted.
 	// +optional
 	Until *metav1.MicroTime `json:"until,omitempty"`
-	// end is when the last of them had met it: an aborted canary had no pods any more, a promoted one was the stable. Empty before that.
+	// end is when the last of them had met it. An aborted canary had no pods any more. A promoted one was the stable: the proxies followed the
+	// routes that were put back, so that what it answers from then on is its requests as the stable. Empty before that.
 	// +optional
 	End *metav1.MicroTime `json:"end,omitempty"`
 	// final says that nothing more is counted.
