@@ -49,6 +49,15 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	return *s
 }
 
+// LastStatus is the status of a TrafficShift that is let go: what is not counted yet of its release is given up.
+func LastStatus(s *v1alpha1.TrafficShift) v1alpha1.TrafficShiftStatus {
+	last := s.Status.DeepCopy()
+	if last.Release.Counting() {
+		release.GiveUp(&last.Release.Counted)
+	}
+	return *last
+}
+
 // settle counts on what met the canary of a release that is judged, and gives that up where another release follows it.
 func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	was, is := v.Facts.Release, s.Release

@@ -77,6 +77,15 @@ func ceased(r *v1alpha1.Release, o Observation, left bool, now time.Time) *metav
 	return nil
 }
 
+// GivenUpIn is how long nobody has to do anything until what is not counted yet of a release that is over is given up; 0: it is counted, or
+// it is not known yet when the last request met the canary.
+func GivenUpIn(r *v1alpha1.Release, now time.Time) time.Duration {
+	if !r.Counting() || r.Counted.End == nil {
+		return 0
+	}
+	return max(time.Millisecond, r.Counted.End.Add(countedLast).Sub(now)+time.Millisecond)
+}
+
 // GiveUp says that what is not counted yet will not be.
 func GiveUp(c *v1alpha1.Counted) {
 	if c.Until == nil || c.Final {
@@ -91,14 +100,19 @@ func GiveUp(c *v1alpha1.Counted) {
 // micro is a moment as the API stores it.
 func micro(t time.Time) *metav1.MicroTime { return ptr.To(metav1.NewMicroTime(t)) }
 
-// countingOn waits with the next release until the requests of the last one are counted, for so long that a source that answers has told.
-func countingOn(o Observation, now time.Time) (Decision, bool) {
-	r := o.Release
-	if r == nil || r.Settled() || r.FinishedAt == nil {
-		return Decision{}, false
+// stillCounted is how long to wait at most until the requests of a release that is over are counted: a source that answers has told by then.
+// 0: they are counted, or nobody waits any more.
+func stillCounted(r *v1alpha1.Release, now time.Time) time.Duration {
+	if !r.Counting() || r.FinishedAt == nil {
+		return 0
 	}
-	left := r.FinishedAt.Add(countedFor).Sub(now)
-	if left <= 0 {
+	return max(0, r.FinishedAt.Add(countedFor).Sub(now))
+}
+
+// countingOn waits with the next release until the requests of the last one are counted.
+func countingOn(o Observation, now time.Time) (Decision, bool) {
+	left := stillCounted(o.Release, now)
+	if left == 0 {
 		return Decision{}, false
 	}
 	d := wait(o, v1alpha1.ReasonWaiting, "the last requests that met the version before are being counted")

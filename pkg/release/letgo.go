@@ -20,6 +20,10 @@ func whenNoLongerWanted(o Observation, now time.Time) (Decision, bool) {
 		d.Actions = rest
 		return d, true
 	}
+	if d.After = stillCounted(o.Release, now); d.After > 0 {
+		d.Message += "; the last requests that met the canary are being counted"
+		return d, true
+	}
 	if o.Workload.Held {
 		d.Actions = append(d.Actions, Action{Verb: Unhold})
 		if o.Workload.Waits {

@@ -148,6 +148,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
 	failure := r.send(ctx, v, d)
 	if failure == nil && forgets(d) {
+		r.countLast(v.Shift)
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}

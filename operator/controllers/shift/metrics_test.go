@@ -98,6 +98,24 @@ func TestAReleaseIsCountedOnceItIsWritten(t *testing.T) {
 	}
 }
 
+// What met the canary of a TrafficShift that goes is counted: once, and as far as it is known.
+func TestWhatIsLetGoIsCountedOnce(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	until, end := metav1.NewMicroTime(began), metav1.NewMicroTime(began.Add(time.Minute))
+	for final, want := range map[bool]map[string]float64{false: {"shop failed ": 36, "shop exposed ": 119}, true: {}} {
+		r := reconcilerOf(t, testclock.NewFakePassiveClock(began.Add(2*time.Minute)), nil)
+		r.Metrics = metrics.New(metrics.Settings{Build: []string{"", "", ""}})
+		shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		shift.Status.Release = &v1alpha1.Release{
+			Number: 7, State: v1alpha1.StateAborted, Exposed: 119, Failed: 36, Counted: v1alpha1.Counted{Until: &until, End: &end, Final: final},
+		}
+		r.countLast(shift)
+		if diff := cmp.Diff(want, counted(t, r.Metrics, table.NamespaceCanaryRequests)); diff != "" {
+			t.Errorf("counted before: %v (-want +got):\n%s", final, diff)
+		}
+	}
+}
+
 // An abort is timed when its last lever is written, however many passes that takes.
 func TestASlowAbortIsTimed(t *testing.T) {
 	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

@@ -43,6 +43,11 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	return nil
 }
 
+// countLast tells the counters of the release of a TrafficShift that goes what is known of it, where that is not counted to the end.
+func (r *reconciler) countLast(s *v1alpha1.TrafficShift) {
+	metrics.Changes(s.Namespace, s.Status, cluster.LastStatus(s), "", r.clock.Now(), r.Metrics.Add)
+}
+
 // logAbort says how long an abort by evidence took, when the canary's traffic is gone.
 func (r *reconciler) logAbort(ctx context.Context, was, is *v1alpha1.Release) {
 	if !was.Aborting() || was.State != v1alpha1.StateAborting || is.State == v1alpha1.StateAborting || is.Outcome == nil || is.Outcome.CountedUntil == nil {
@@ -80,6 +85,7 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	if left == 0 && v.Shift.Status.Release.Running() {
 		left = liveInterval // whatever happens until then, people are told that somebody looks
 	}
+	after = sooner(after, release.GivenUpIn(v.Shift.Status.Release, r.clock.Now()))
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long
 }
 

@@ -92,3 +92,37 @@ func TestThatSomebodyLooksIsToldWhileAReleaseRuns(t *testing.T) {
 		}
 	}
 }
+
+// What is not counted in an hour is given up then, although nothing happens at rest.
+func TestAPassIsDueWhenTheCountIsGivenUp(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	c := testclock.NewFakePassiveClock(began)
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	shift.Status.Release = &v1alpha1.Release{
+		Number: 7, State: v1alpha1.StateAborted, Weights: []v1alpha1.WrittenWeight{{Weight: "1%", Step: 1, At: metav1.NewTime(began)}},
+		Counted: v1alpha1.Counted{Until: ptr.To(metav1.NewMicroTime(began.Add(-time.Second)))},
+	}
+	r := reconcilerOf(t, c, fake.NewClientBuilder().WithScheme(scheme).WithObjects(shift).WithStatusSubresource(shift).Build())
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(shift), shift); err != nil {
+		t.Fatal(err)
+	}
+	for passes := 0; !shift.Status.Release.Settled(); passes++ {
+		v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, c.Now())
+		result, err := r.report(t.Context(), v, release.Decision{Reason: v1alpha1.ReasonAborted}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shift = v.Shift
+		if wait := result.RequeueAfter; !shift.Status.Release.Settled() && (wait <= 0 || wait > time.Hour+time.Minute || passes > 1) {
+			t.Fatalf("after pass %d at %s the next is in %s: %+v", passes, c.Now(), wait, shift.Status.Release.Counted)
+		}
+		c.SetTime(c.Now().Add(result.RequeueAfter))
+	}
+	if gaps := shift.Status.Release.Counted.Gaps; len(gaps) != 1 || !gaps[0].To.Time.Equal(began) {
+		t.Errorf("given up: %+v", gaps)
+	}
+}

@@ -86,6 +86,9 @@ func (r *Release) Settled() bool {
 	return r != nil && r.State.Ended() && (r.Counted.Until == nil || r.Counted.Final)
 }
 
+// Counting says whether the release is over and the requests that met its canary are still counted; false for none.
+func (r *Release) Counting() bool { return r != nil && r.State.Ended() && !r.Settled() }
+
 // mostGaps is how many gaps the API server accepts.
 const mostGaps = 8
 
