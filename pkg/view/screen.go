@@ -180,19 +180,19 @@ func exposedOf(r *v1alpha1.Release) *Exposed {
 func lacking(c v1alpha1.Counted, over bool) string {
 	var gaps []string
 	for _, g := range c.Gaps {
-		gaps = append(gaps, "from "+clock(g.From.Time, g.To.Time)+" to "+clock(g.To.Time, g.To.Time))
+		gaps = append(gaps, "from "+clock(g.From.Time, g.To.Time)+" to "+clock(g.To.Time, g.To.Time)+" UTC")
 	}
 	text := ""
 	if len(gaps) > 0 {
 		text = "not counted " + strings.Join(gaps, " and ")
 	}
 	if over && c.Until != nil && !c.Final {
-		text = strings.TrimPrefix(text+"; those since "+clock(c.Until.Time, c.Until.Time)+" are being counted", "; ")
+		text = strings.TrimPrefix(text+"; those since "+clock(c.Until.Time, c.Until.Time)+" UTC are still being counted", "; ")
 	}
 	return text
 }
 
-// clock is a time of the day of another one, and with its date on another day.
+// clock is a time of the day of another one in UTC, and with its date on another day.
 func clock(t, of time.Time) string {
 	if t.UTC().Format(time.DateOnly) != of.UTC().Format(time.DateOnly) {
 		return t.UTC().Format(time.DateTime)
