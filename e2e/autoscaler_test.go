@@ -135,11 +135,7 @@ func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := more.Stop(); err != nil {
-			t.Errorf("stopping the load: %v", err)
-		}
-	})
+	s.loads = append(s.loads, more)
 	s.scaled("as many for four times the load", 3*justified-1, 4*justified+2)
 	if err := more.Stop(); err != nil {
 		t.Fatalf("stopping the load: %v", err)
@@ -156,15 +152,7 @@ func TestAnAutoscalerFollowsTheLoadInTheMiddle(t *testing.T) {
 	if n := most(); n > 5*(justified+1) {
 		t.Errorf("there were %d pods: more than the load needs of the stable, and of the canary as many as before", n)
 	}
-	all, err := more.Seconds(s.began)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, by := s.lost()
-	m, byMore := bed.Failed(all)
-	if n+m != 0 {
-		t.Errorf("%d requests failed: %v, %v", n+m, by, byMore)
-	}
+	s.losesNothing()
 }
 
 // What a pod holds of memory does not get less by more pods. An autoscaler that goes by it wants more of them for each pod of the canary, up to

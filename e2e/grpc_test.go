@@ -64,6 +64,7 @@ func (s *story) ask(ctx context.Context, stream time.Duration, begun func(versio
 // speaksGRPC says so in the name of the Service's port, and lets answers last.
 func (s *story) speaksGRPC() *story {
 	s.t.Helper()
+	s.others = true
 	kubectl(s.t, "-n", s.ns, "patch", "virtualservice", "checkout", "--type=json", "-p", `[{"op":"remove","path":"/spec/http/0/timeout"}]`)
 	kubectl(s.t, "-n", s.ns, "patch", "service", "checkout", "--type=json", "-p", `[{"op":"replace","path":"/spec/ports/0/name","value":"grpc"}]`)
 	return s

@@ -18,6 +18,7 @@ import (
 func TestLongAnswersOutliveAnAbort(t *testing.T) {
 	t.Parallel()
 	s := tell(t)
+	s.others = true
 	kubectl(t, "-n", s.ns, "patch", "virtualservice", "checkout", "--type=json", "-p", `[{"op":"remove","path":"/spec/http/0/timeout"}]`)
 	kubectl(t, "-n", s.ns, "patch", "service", "checkout", "--type=json", "-p", `[{"op":"replace","path":"/spec/ports/0/name","value":"http2"}]`)
 	s.judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 15s},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -18,7 +19,11 @@ import (
 type operator struct {
 	t       *testing.T
 	process *bed.Operator
+	away    bool // it was ended, and not started again
 }
+
+// pushBound is how long the operators here wait until all proxies follow a write.
+const pushBound = 3 * time.Second
 
 // startOperator runs the operator on one namespace with the rights it ships with and a quick clock; settings are bed.NewOperator's. It
 // shares no Lease with another test's operator, and ends with the test.
@@ -33,7 +38,7 @@ func startOperatorBy(t *testing.T, cluster *rest.Config, namespace string, setti
 	process, err := bed.NewOperator(t.Context(), filepath.Join(adm.programs, "stagger"), t.TempDir(), cluster, append([]string{
 		fmt.Sprintf("sources=[{name: default, address: %q}]", prometheus()),
 		"namespaces=[" + namespace + "]",
-		"evidence.fastTick=1s", "evidence.slowTick=5s", "evidence.lag=2s", "pushBound=3s", "settleBound=10s",
+		"evidence.fastTick=1s", "evidence.slowTick=5s", "evidence.lag=2s", "pushBound=" + pushBound.String(), "settleBound=10s",
 		"leaderElection.id=" + fmt.Sprintf("e2e-%x", sha256.Sum256([]byte(t.Name())))[:20],
 	}, settings...)...)
 	if err != nil {
@@ -57,6 +62,7 @@ func (o *operator) start() {
 	if err := o.process.Start(); err != nil {
 		o.t.Fatal(err)
 	}
+	o.away = false
 }
 
 // stop ends the operator as a kubelet does.
@@ -67,7 +73,7 @@ func (o *operator) kill() { o.ended(o.process.Kill()) }
 
 func (o *operator) ended(err error) {
 	o.t.Helper()
-	if err != nil {
+	if o.away = true; err != nil {
 		o.t.Error(err)
 	}
 }

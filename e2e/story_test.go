@@ -82,7 +82,8 @@ type story struct {
 	ns     string
 	api    *rest.Config // the operator's way to the API server
 	op     *operator
-	load   *bed.Load
+	loads  []*bed.Load
+	others bool // some callers' answers are in no load's record
 	began  time.Time
 	before bed.Snapshot
 }
@@ -130,7 +131,7 @@ func (s *story) rate(by, host string, perSecond int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.load = load
+	s.loads = append(s.loads, load)
 	s.t.Cleanup(func() {
 		if err := load.Stop(); err != nil {
 			s.t.Errorf("stopping the load: %v", err)
@@ -155,7 +156,7 @@ func (s *story) manage(settings ...string) {
 	s.until("the operator has taken charge", func(x *v1alpha1.TrafficShift) bool { return ready(x) == "True" })
 	s.before = s.snapshot()
 	s.began = time.Now()
-	s.t.Cleanup(s.understatesNothing)
+	s.t.Cleanup(s.tellsTheTruth)
 }
 
 // gateway is the usual beginning: load by the gateway, then the annotation.
@@ -169,8 +170,10 @@ func (s *story) gateway(settings ...string) *story {
 // silence ends the load.
 func (s *story) silence() {
 	s.t.Helper()
-	if err := s.load.Stop(); err != nil {
-		s.t.Fatalf("stopping the load: %v", err)
+	for _, load := range s.loads {
+		if err := load.Stop(); err != nil {
+			s.t.Errorf("stopping the load: %v", err)
+		}
 	}
 }
 
@@ -206,11 +209,16 @@ func (s *story) snapshot() bed.Snapshot {
 	return all
 }
 
+// seconds is what the clients saw from a time on, a load after the other.
 func (s *story) seconds(from time.Time) []bed.Second {
 	s.t.Helper()
-	all, err := s.load.Seconds(from)
-	if err != nil {
-		s.t.Fatal(err)
+	var all []bed.Second
+	for _, load := range s.loads {
+		seconds, err := load.Seconds(from)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, seconds...)
 	}
 	return all
 }

@@ -27,8 +27,9 @@ type Second struct {
 
 // VersionCounts are the answers of one version.
 type VersionCounts struct {
-	OK     int `json:"ok"`
-	Failed int `json:"failed"`
+	OK           int `json:"ok"`
+	Failed       int `json:"failed"`
+	ServerErrors int `json:"serverErrors"`
 }
 
 // Load is a load generator that runs.

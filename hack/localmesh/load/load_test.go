@@ -48,6 +48,8 @@ func TestRecordCountsEachRequestOnceInTheSecondItEnded(t *testing.T) {
 		r.sent()
 		r.done(result{code: 500, version: "2", revision: "b", latency: 3 * time.Millisecond})
 		r.sent()
+		r.done(result{code: 404, version: "2", revision: "b", latency: 3 * time.Millisecond})
+		r.sent()
 		r.done(result{resent: 1})
 		sum, err := r.close()
 		if err != nil {
@@ -60,15 +62,15 @@ func TestRecordCountsEachRequestOnceInTheSecondItEnded(t *testing.T) {
 			}},
 			{T: begun + 1, Counts: newCounts()},
 			{T: begun + 2, Counts: Counts{
-				Sent: 2, Failed: 3, NoUpstream: 1, NoAnswer: 1, Resent: 1, ByCode: map[string]int{"0": 1, "500": 1, "503": 1}, P50: 3, P95: 3, Max: 3,
-				ByVersion: map[string]Arm{"2": {Failed: 1}}, ByRevision: map[string]Arm{"b": {Failed: 1}},
+				Sent: 3, Failed: 4, NoUpstream: 1, NoAnswer: 1, Resent: 1, ByCode: map[string]int{"0": 1, "404": 1, "500": 1, "503": 1}, P50: 3, P95: 3, Max: 3,
+				ByVersion: map[string]Arm{"2": {Failed: 2, ServerErrors: 1}}, ByRevision: map[string]Arm{"b": {Failed: 2, ServerErrors: 1}},
 			}},
 		}
 		if diff := cmp.Diff(want, lines(t, &record)); diff != "" {
 			t.Errorf("record (-want +got):\n%s", diff)
 		}
-		if sum.Sent != 4 || sum.OK != 1 || sum.Failed != 3 || sum.Max != 3 {
-			t.Errorf("summary %+v, want 4 sent, 1 ok, 3 failed, 3 ms at most", sum)
+		if sum.Sent != 5 || sum.OK != 1 || sum.Failed != 4 || sum.Max != 3 {
+			t.Errorf("summary %+v, want 5 sent, 1 ok, 4 failed, 3 ms at most", sum)
 		}
 	})
 }
@@ -104,7 +106,7 @@ func TestRunAgreesWithTheServer(t *testing.T) {
 	want := Counts{
 		Sent: n, OK: n - n/10 - (n+5)/10, Failed: n/10 + (n+5)/10, NoUpstream: n / 10,
 		ByCode:    map[string]int{"200": n - n/10 - (n+5)/10, "500": (n + 5) / 10, "503": n / 10},
-		ByVersion: map[string]Arm{"1": {OK: n - n/10 - (n+5)/10, Failed: (n + 5) / 10}}, ByRevision: map[string]Arm{},
+		ByVersion: map[string]Arm{"1": {OK: n - n/10 - (n+5)/10, Failed: (n + 5) / 10, ServerErrors: (n + 5) / 10}}, ByRevision: map[string]Arm{},
 		P50: sum.P50, P95: sum.P95, Max: sum.Max,
 	}
 	if diff := cmp.Diff(want, sum.Counts); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,8 +15,9 @@ import (
 
 // Arm is the answers of one version, or of one revision.
 type Arm struct {
-	OK     int `json:"ok"`
-	Failed int `json:"failed"`
+	OK           int `json:"ok"`
+	Failed       int `json:"failed"`
+	ServerErrors int `json:"serverErrors"` // Of failed: a status of 500 or more.
 }
 
 // Counts is what happened in one second, or in a whole run.
@@ -123,19 +125,22 @@ func (c *Counts) add(x result) {
 			c.NoUpstream++
 		}
 	}
-	count(c.ByVersion, x.version, x.failed())
-	count(c.ByRevision, x.revision, x.failed())
+	count(c.ByVersion, x.version, x)
+	count(c.ByRevision, x.revision, x)
 }
 
-func count(arms map[string]Arm, name string, failed bool) {
+func count(arms map[string]Arm, name string, x result) {
 	if name == "" {
 		return
 	}
 	a := arms[name]
-	if failed {
+	if x.failed() {
 		a.Failed++
 	} else {
 		a.OK++
+	}
+	if x.code >= http.StatusInternalServerError {
+		a.ServerErrors++
 	}
 	arms[name] = a
 }
