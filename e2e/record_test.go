@@ -20,6 +20,7 @@ type account struct {
 	began, next     time.Time // next is when the release after it began
 	ended, promoted bool
 	met, failed     int64
+	peak            v1alpha1.Percentage // the largest weight
 	counted         v1alpha1.Counted
 }
 
@@ -32,7 +33,7 @@ func accounts(x *v1alpha1.TrafficShift) []account {
 	for _, p := range x.Status.History {
 		all = append(all, account{
 			number: p.Number, revision: p.Revision, began: p.StartedAt.Time, ended: true, promoted: p.Outcome == v1alpha1.StatePromoted,
-			met: p.Exposed, failed: p.Failed, counted: p.Counted,
+			met: p.Exposed, failed: p.Failed, peak: p.PeakWeight, counted: p.Counted,
 		})
 	}
 	for i := range all[:max(0, len(all)-1)] {
@@ -77,10 +78,12 @@ func (s *story) tellsTheTruth() {
 }
 
 // clientsSaw are the requests that met a release's canary, and those that failed, as the clients saw it. The least are what its own pods
-// answered where the record says that all is counted. The most are all of its answers, and those that came from no pod: a proxy that found
-// none may have looked for one of the canary's.
+// answered where the record says that all is counted. The most are all of its answers, those that came from no pod, as a proxy that found none
+// may have looked for one of the canary's, and what the stable answered while an abort took effect: the canary's Service has the stable's pods
+// behind it some moments before no route leads there.
 func (s *story) clientsSaw(r account) (met, failed span) {
 	s.t.Helper()
+	var last, stable, bads int64 // the stable's answers in the last second in which the canary's pods answered and in the one after
 	for _, second := range s.seconds(r.began) {
 		from := time.Unix(second.T, 0)
 		to := from.Add(time.Second)
@@ -93,8 +96,26 @@ func (s *story) clientsSaw(r account) (met, failed span) {
 		if r.saysAllOf(from, to) {
 			met.least, failed.least = met.least+n, failed.least+bad
 		}
+		if n > 0 {
+			last, stable, bads = second.T, 0, 0
+		}
+		if second.T <= last+1 {
+			for revision, others := range second.ByRevision {
+				if revision != r.revision {
+					stable, bads = stable+int64(others.OK+others.Failed), bads+int64(others.ServerErrors)
+				}
+			}
+		}
+	}
+	if r.ended && !r.promoted {
+		met.most, failed.most = met.most+r.part(stable), failed.most+r.part(bads)
 	}
 	return met, failed
+}
+
+// part is how many of some requests may have been sent to the canary at most, by twice its largest weight: shares are drawn.
+func (r account) part(requests int64) int64 {
+	return min(requests, 2*requests*r.peak.Millionths()/v1alpha1.Whole)
 }
 
 // over says whether nothing that begins at a time is of the release's canary: it is the stable, or another release has begun.

@@ -83,7 +83,7 @@ type story struct {
 	api    *rest.Config // the operator's way to the API server
 	op     *operator
 	loads  []*bed.Load
-	others bool // some callers' answers are in no load's record
+	others bool // more is counted for the canary than its pods answer in the loads' records
 	began  time.Time
 	before bed.Snapshot
 }

@@ -14,6 +14,7 @@ import (
 func TestAReleaseThatNobodyLooksAfterIsTakenBackByHand(t *testing.T) {
 	t.Parallel()
 	s := tell(t).gateway()
+	s.others = true // the routes go on to the canary's Service, behind which are the stable's pods
 	s.push("1.1.0")
 	x := s.live("10%")
 	s.op.kill()
