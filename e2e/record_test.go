@@ -147,11 +147,10 @@ func (s *story) countedToTheEnd() (x *v1alpha1.TrafficShift, final bool) {
 	left := int(patience / between)
 	err := wait.PollUntilContextCancel(ctx, between, true, func(context.Context) (bool, error) {
 		x = &v1alpha1.TrafficShift{}
-		if err := adm.client.Get(ctx, client.ObjectKey{Namespace: s.ns, Name: "checkout"}, x); client.IgnoreNotFound(err) != nil {
-			return false, err
-		} else if err != nil || x.Status.Release == nil {
+		err := adm.client.Get(ctx, client.ObjectKey{Namespace: s.ns, Name: "checkout"}, x)
+		if x.Status.Release == nil { // also where there is no TrafficShift
 			x = nil
-			return true, nil
+			return true, client.IgnoreNotFound(err)
 		}
 		c := x.Status.Release.Counted
 		final = c.Final || c.Until == nil || x.Status.Release.Running() && c.Until.After(silent)
