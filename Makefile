@@ -28,10 +28,11 @@ demo: ## A release on a real mesh, from one annotation: make demo FAULT=errors|c
 shell: build mesh ## A mesh with Stagger and a sample service, and a shell inside it
 	@hack/shell.sh
 
-build: ## bin/stagger and bin/kubectl-stagger
+build: ## bin/stagger and bin/kubectl-stagger, with bin/kubectl_complete-stagger for completion
 	$(call say,building the operator and the plugin)
 	$(COMPILE) build -trimpath -o bin/stagger ./operator
 	$(COMPILE) build -trimpath -o bin/kubectl-stagger ./operator/cmd/kubectl-stagger
+	@install operator/cmd/kubectl-stagger/kubectl_complete-stagger bin/
 
 image: ## The operator's image, by ko: make image VERSION=v0.1.0 PUSH=registry.example.com/stagger; without PUSH bin/stagger-image.tar
 	$(call say,building the image $(VERSION))

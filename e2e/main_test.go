@@ -100,6 +100,13 @@ func buildPrograms(dir string) error {
 			return fmt.Errorf("placing %s: %w", tool, err)
 		}
 	}
+	complete, err := filepath.Abs("../operator/cmd/kubectl-stagger/kubectl_complete-stagger")
+	if err != nil {
+		return fmt.Errorf("finding what kubectl asks for completions: %w", err)
+	}
+	if err := os.Symlink(complete, filepath.Join(dir, "kubectl_complete-stagger")); err != nil {
+		return fmt.Errorf("placing what kubectl asks for completions: %w", err)
+	}
 	return imageProgram(dir)
 }
 

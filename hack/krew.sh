@@ -24,10 +24,12 @@ for platform in "${platforms[@]}"; do
 	name=kubectl-stagger
 	[ "${platform%_*}" = windows ] && name=kubectl-stagger.exe
 	GOOS=${platform%_*} GOARCH=${platform#*_} go build -trimpath -ldflags "-X github.com/stagger-dev/stagger/operator/version.release=$version" -o "$out/$name" ./operator/cmd/kubectl-stagger
-	cp LICENSE "$out/"
+	files=(LICENSE "$name")
+	[ "${platform%_*}" = windows ] || files+=(kubectl_complete-stagger) # a shell script
+	cp LICENSE operator/cmd/kubectl-stagger/kubectl_complete-stagger "$out/"
 	# The same source makes the same archive.
-	tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - LICENSE "$name" | gzip -n >"$out/kubectl-stagger_$platform.tar.gz"
-	rm "$out/$name" "$out/LICENSE"
+	tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - "${files[@]}" | gzip -n >"$out/kubectl-stagger_$platform.tar.gz"
+	rm "$out/$name" "$out/LICENSE" "$out/kubectl_complete-stagger"
 	sum=$(sha256sum "$out/kubectl-stagger_$platform.tar.gz" | cut -d' ' -f1)
 	sed -i "s|SUM_$platform\"|$sum\"|" "$out/stagger.yaml"
 done
@@ -43,6 +45,10 @@ trap 'rm -rf "$root"' EXIT
 if ! KREW_ROOT=$root go run "sigs.k8s.io/krew/cmd/krew@$krew" install --manifest="$out/stagger.yaml" \
 	--archive="$out/kubectl-stagger_$here.tar.gz" </dev/null 2>"$root/talk"; then
 	cat "$root/talk" >&2
+	exit 1
+fi
+if ! PATH=$root/bin:$PATH "$root/store/stagger/$version/kubectl_complete-stagger" stat 2>/dev/null | grep -q '^status'; then
+	echo "the archive's kubectl_complete-stagger does not complete stat to status" >&2
 	exit 1
 fi
 said=$("$root/bin/kubectl-stagger" version --client)

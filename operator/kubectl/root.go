@@ -73,7 +73,16 @@ func NewRoot(env cli.Env) *cobra.Command {
 		}
 	}
 	root.AddCommand(check.NewVerb(env, flags), newVersion(env, flags))
+	complete(root, flags)
 	return root
+}
+
+// complete gives the command and all below it the completion of their flags.
+func complete(c *cobra.Command, flags *genericclioptions.ConfigFlags) {
+	cli.Complete(c, flags)
+	for _, below := range c.Commands() {
+		complete(below, flags)
+	}
 }
 
 // unknown answers what is no verb: nothing at all with the help, anything else with the verbs that are alike.

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 )
 
 // ServiceName takes the name as people give it: "checkout", "service/checkout", "svc/checkout".
@@ -19,19 +18,4 @@ func OneService(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s needs the name of one Service: %s checkout", c.Name(), c.CommandPath())
 	}
 	return nil
-}
-
-// CompleteServices offers the names of managed Services; none when the cluster does not answer.
-func CompleteServices(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		cluster, err := Connect(flags)
-		if err != nil || len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		names, err := cluster.names(c.Context())
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
 }

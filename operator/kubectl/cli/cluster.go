@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -172,20 +171,6 @@ func (c Cluster) missing(ctx context.Context, service string, managed []string) 
 		a.elsewhere = elsewhere.Items[0].GetNamespace()
 	}
 	return a
-}
-
-// names are those of the managed Services of the namespace.
-func (c Cluster) names(ctx context.Context) ([]string, error) {
-	list, err := c.Shifts().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, item := range list.Items {
-		names = append(names, item.GetName())
-	}
-	slices.Sort(names)
-	return names, nil
 }
 
 // Decode reads an object as this version knows it.

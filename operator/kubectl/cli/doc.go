@@ -2,7 +2,8 @@
 //
 //	file           holds
 //	env.go         what the plugin takes from around it: streams, clock, tokens
-//	args.go        names of Services as arguments, and their completion
+//	args.go        names of Services as arguments
+//	complete.go    what the shell is offered to complete: names in the cluster, numbers of releases, values of flags
 //	cluster.go     the API server: TrafficShifts, and writing into them
 //	read.go        reading other kinds of objects
 //	footprint.go   the pods and routes that a running release uses

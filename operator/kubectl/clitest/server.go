@@ -104,6 +104,7 @@ func (s *Server) Kubeconfig() string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /apis", s.groups)
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
+	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services", s.services)
 	mux.HandleFunc("GET /apis/apps/v1/deployments", s.operators)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
@@ -185,6 +186,16 @@ func (s *Server) service(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.answer(w, http.StatusOK, found)
+}
+
+func (s *Server) services(w http.ResponseWriter, r *http.Request) {
+	list := corev1.ServiceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceList"}}
+	for key, service := range s.Services {
+		if strings.HasPrefix(key, r.PathValue("ns")+"/") {
+			list.Items = append(list.Items, *service)
+		}
+	}
+	s.answer(w, http.StatusOK, list)
 }
 
 // policy serves the shipped policies.

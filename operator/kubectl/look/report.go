@@ -29,7 +29,7 @@ func newReport(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 		Long: "Write one release as a record to hand on: what was released and when, how many met it, how many failed, and why it ended. Without\n" +
 			"a number: the newest release. The objectives' numbers are known of the newest release only.",
 		Example:           "  kubectl stagger report checkout > release.md\n  kubectl stagger report checkout 6 -o json",
-		ValidArgsFunction: cli.CompleteServices(flags),
+		ValidArgsFunction: cli.CompleteReleases(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := r.parse(args); err != nil {
 				return err

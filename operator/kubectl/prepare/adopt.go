@@ -55,6 +55,8 @@ func newAdopt(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 			"first, and asked for. Nothing is released and no pod is touched by it; the next change of the pod template is.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger adopt checkout\n  kubectl stagger adopt checkout --policy cautious --yes",
 		Args:    cli.OneService,
+
+		ValidArgsFunction: cli.CompleteUnmanagedServices(flags),
 	}
 	c.Flags().StringVar(&policy, "policy", "standard", "the ShiftPolicy by which releases go")
 	return newAnnotationVerb(c, env, flags, func(ctx context.Context, c cli.Cluster, service string) (preview, error) {

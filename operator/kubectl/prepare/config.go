@@ -54,6 +54,7 @@ func newConfig(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 			"stagger.dev/config: held refuses that. The version before stays, to go back to.",
 		Example: "  kubectl stagger config set checkout --from-file=limits.yaml\n" +
 			"  kubectl stagger config set secret/checkout --from-file=token=new-token.txt --dry-run",
+		ValidArgsFunction: cli.CompleteConfigs(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := s.parse(args, files, literals); err != nil {
 				return err
