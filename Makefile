@@ -17,7 +17,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -108,6 +108,9 @@ e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of
 	@hack/browser.sh
 	@# -p=1 shows how each story ended as soon as it has.
 	go test -count=1 -timeout=60m -p=1 -parallel=8 -v -run '$(STORIES)' ./e2e/...
+
+transcripts: ## README and the pages of the docs with what is really printed now, by the stories that type their commands (some ten minutes)
+	@hack/transcripts.sh
 
 matrix: ## Stories on the oldest Kubernetes and Istio that are supported: builds them first, which takes half an hour
 	hack/matrix.sh

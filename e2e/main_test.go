@@ -69,7 +69,8 @@ func run(m *testing.M) (code int, err error) {
 			return 1, err
 		}
 	}
-	return m.Run(), nil
+	code = m.Run()
+	return code, recording.Write()
 }
 
 // buildPrograms makes the plugin, Helm and the operator's image, whose program is the operator of the stories; where no cluster is given also
@@ -161,7 +162,7 @@ func onItsOwnMesh(t *testing.T) bool {
 		t.Skip("told on a local mesh only: on another cluster Stagger is in use")
 	}
 	var said bytes.Buffer
-	code, err := insideMesh(adm.programs, &said, []string{"-test.v", "-test.run=^" + t.Name() + "$"}, ownMeshVariable+"=1")
+	code, err := insideMesh(adm.programs, &said, []string{"-test.v", "-test.run=^" + t.Name() + "$", fmt.Sprintf("-update=%t", *update)}, ownMeshVariable+"=1")
 	if err != nil || code != 0 || !strings.Contains(said.String(), "--- PASS: "+t.Name()) {
 		t.Errorf("on a mesh of its own: exit status %d, %v\n%s", code, err, &said)
 	}

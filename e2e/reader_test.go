@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +20,12 @@ import (
 
 // docs is the folder of the pages.
 const docs = "../manifests/docs"
+
+// update has what is said to the commands of pages written to the pages, where the stories compare it otherwise: make transcripts.
+var (
+	update    = flag.Bool("update", false, "write the pages whose commands are typed anew with what is said")
+	recording pages.Recording
+)
 
 // reader types the commands of pages into a shell of its own, with the plugin and everything else as a user has it.
 type reader struct {
@@ -91,17 +98,21 @@ func (r *reader) writes(files map[string]string) {
 func (r *reader) types(page string, commands []pages.Command) {
 	r.t.Helper()
 	for _, c := range commands {
-		at := fmt.Sprintf("%s:%d: $ %s", page, c.Line, c.Typed)
-		var said, differs string
-		switch {
-		case c.Elsewhere():
+		if c.Elsewhere() {
 			continue
+		}
+		at, said := fmt.Sprintf("%s:%d: $ %s", page, c.Line, c.Typed), ""
+		switch {
+		case *update:
+			said = r.records(page, c)
 		case c.Look():
 			waitFor(r.t, at, func() (bool, string) {
+				var differs string
 				said, differs = r.run(c)
 				return differs == "", differs + " in\n" + said
 			})
 		default:
+			var differs string
 			if said, differs = r.run(c); differs != "" {
 				r.t.Fatalf("%s\n%s in\n%s", at, differs, said)
 			}
@@ -109,6 +120,34 @@ func (r *reader) types(page string, commands []pages.Command) {
 		r.t.Logf("$ %s\n%s", c.Typed, said)
 	}
 }
+
+// enough is how many looks are taken, when a page is written anew, at what does not become what the page shows.
+const enough = int(patience/between) / 2
+
+// records types a command and keeps what is said for the page. A look is typed until it shows what the page shows, or else the most of it.
+func (r *reader) records(page string, c pages.Command) (said string) {
+	r.t.Helper()
+	looks, most := 1, -1
+	if c.Look() {
+		looks = enough
+	}
+	waitFor(r.t, "$ "+c.Typed, func() (bool, string) {
+		now, differs := r.run(c)
+		looks--
+		if looks == 0 && strings.HasPrefix(differs, exitStatus) {
+			r.t.Fatalf("%s:%d: $ %s\n%s in\n%s", page, c.Line, c.Typed, differs, now)
+		}
+		if n := c.Fits(now); n >= most {
+			said, most = now, n
+		}
+		return differs == "" || looks == 0, differs
+	})
+	recording.Add(filepath.Join(docs, page), c, said)
+	return said
+}
+
+// exitStatus begins what is said of a command that ended otherwise than the page shows.
+const exitStatus = "exit status "
 
 // run types a command once, and returns what it says, and how that differs from the page.
 func (r *reader) run(c pages.Command) (said, differs string) {
@@ -124,9 +163,11 @@ func (r *reader) run(c pages.Command) (said, differs string) {
 		r.t.Fatal(err)
 	}
 	if c.Interrupted {
+		looks := enough
 		waitFor(r.t, "$ "+c.Typed+" says what the page shows", func() (bool, string) {
 			differs := pages.Differs(c.Shown, r.back.Replace(out.String()))
-			return differs == "", differs
+			looks--
+			return differs == "" || *update && looks == 0, differs
 		})
 		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
 			r.t.Errorf("interrupting %s: %v", c.Typed, err)
@@ -138,7 +179,7 @@ func (r *reader) run(c pages.Command) (said, differs string) {
 		r.t.Fatalf("$ %s: %v\n%s", c.Typed, errors.Join(err, ctx.Err()), said)
 	}
 	if got := cmd.ProcessState.ExitCode(); !c.Interrupted && got != c.Status {
-		return said, fmt.Sprintf("exit status %d, want %d", got, c.Status)
+		return said, fmt.Sprintf(exitStatus+"%d, want %d", got, c.Status)
 	}
 	return said, pages.Differs(c.Shown, said)
 }

@@ -1,5 +1,5 @@
 // Package pages reads the pages of the docs as their readers type them. The stories type the commands of a page, and compare what is said with
-// what the page shows.
+// what the page shows, or record it there.
 //
 //	## Pause it                                       a section, by its heading
 //
@@ -80,6 +80,9 @@ type Command struct {
 	Status int
 	// Interrupted says that it runs until Ctrl-C.
 	Interrupted bool
+	// shownAt is the line at which Shown begins; 0 where nothing is shown.
+	shownAt int
+	at      position
 }
 
 // Plugin says whether it is a command of the plugin.
@@ -140,7 +143,20 @@ func parse(text string) ([]Section, error) {
 	if inside {
 		return nil, fmt.Errorf("a block that begins with ``` does not end")
 	}
+	placed(sections)
 	return sections, nil
+}
+
+// placed tells each command where it stands.
+func placed(sections []Section) {
+	for i, s := range sections {
+		for j := range s.Commands {
+			s.Commands[j].at = position{section: i, command: j}
+		}
+		for j := range s.Back {
+			s.Back[j].at = position{section: i, command: j, back: true}
+		}
+	}
 }
 
 // block is a block of a page; without a language and a title, it is what stands between the blocks too.
@@ -190,6 +206,9 @@ func add(commands *[]Command, number int, line string) error {
 	case line == "^C":
 		last.Interrupted = true
 	case line != "" || len(last.Shown) > 0:
+		if len(last.Shown) == 0 {
+			last.shownAt = number
+		}
 		last.Shown = append(last.Shown, line)
 	}
 	return nil
@@ -223,27 +242,68 @@ func Differs(shown []string, said string) string {
 		return ""
 	}
 	lines := slices.DeleteFunc(strings.Split(said, "\n"), blank)
+	var wanted []wantedLine
 	apart := false
 	for _, want := range slices.DeleteFunc(slices.Clone(shown), blank) {
-		if strings.TrimSpace(want) == "[…]" {
+		if strings.TrimSpace(want) == leftOut {
 			apart = true
 			continue
 		}
-		at := slices.IndexFunc(lines, pattern(want).fits)
-		if at < 0 || at > 0 && !apart {
-			next := "nothing more"
-			if len(lines) > 0 {
-				next = fmt.Sprintf("%q", lines[0])
-			}
-			return fmt.Sprintf("want %q, got %s", want, next)
-		}
-		lines, apart = lines[at+1:], false
+		wanted, apart = append(wanted, wantedLine{text: want, line: pattern(want), apart: apart}), false
 	}
-	if len(lines) > 0 && !apart {
-		return fmt.Sprintf("want no more, got %q", lines[0])
+	m := match{wanted: wanted, lines: lines, apart: apart, failed: map[[2]int]bool{}, deepest: -1}
+	if m.from(0, 0) {
+		return ""
 	}
-	return ""
+	next := "nothing more"
+	if m.at < len(lines) {
+		next = fmt.Sprintf("%q", lines[m.at])
+	}
+	if m.deepest == len(wanted) {
+		return "want no more, got " + next
+	}
+	return fmt.Sprintf("want %q, got %s", wanted[m.deepest].text, next)
 }
+
+// wantedLine is a line that a page shows; apart: lines before it may be left out.
+type wantedLine struct {
+	text string
+	line
+	apart bool
+}
+
+// match looks for the lines of a page among those that were said.
+type match struct {
+	wanted []wantedLine
+	lines  []string
+	apart  bool // lines after the last may be left out
+	failed map[[2]int]bool
+	// deepest is the wanted line at which the best try failed, and at the line that was said there.
+	deepest, at int
+}
+
+// from says whether what is wanted from i on is said from j on.
+func (m *match) from(i, j int) bool {
+	if m.failed[[2]int{i, j}] {
+		return false
+	}
+	if i == len(m.wanted) && (j == len(m.lines) || m.apart) {
+		return true
+	}
+	for k := j; i < len(m.wanted) && k < len(m.lines) && (k == j || m.wanted[i].apart); k++ {
+		if m.wanted[i].fits(m.lines[k]) && m.from(i+1, k+1) {
+			return true
+		}
+	}
+	m.failed[[2]int{i, j}] = true
+	if i > m.deepest {
+		m.deepest, m.at = i, j
+	}
+	return false
+}
+
+// leftOut stands for lines that a page leaves out.
+const leftOut = "[…]"
 
 func blank(line string) bool { return strings.TrimSpace(line) == "" }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 const page = "# A page\n\n```console\n$ helm install \\\n    --wait # once\n```\n\n## Pause it\n\n" +
@@ -35,7 +36,7 @@ func TestAPageIsReadAsItIsTyped(t *testing.T) {
 	second.Back = []Command{{Line: 26, Typed: "kubectl stagger resume checkout"}}
 	second.Files["policy.yaml"] = "kind: ShiftPolicy\n# ends\n"
 	second.Rows["pods"] = []string{"4", "0"}
-	if diff := cmp.Diff([]Section{section(0, ""), first, second}, got); diff != "" {
+	if diff := cmp.Diff([]Section{section(0, ""), first, second}, got, cmpopts.IgnoreUnexported(Command{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -51,7 +52,7 @@ func TestStepsHaveThePartsThatAreForTheReader(t *testing.T) {
 	want := section(2, "Step 1: begin")
 	want.Commands, want.Back = []Command{{Line: 8, Typed: "begin"}, {Line: 12, Typed: "one"}}, []Command{{Line: 15, Typed: "back"}}
 	want.Files["a.yaml"], want.Rows["pods"] = "a: 1\n", []string{"4"}
-	if diff := cmp.Diff([]Section{want}, Steps(page, "One way", "Then")); diff != "" {
+	if diff := cmp.Diff([]Section{want}, Steps(page, "One way", "Then"), cmpopts.IgnoreUnexported(Command{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
