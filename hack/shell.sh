@@ -18,10 +18,14 @@ inside kubectl apply -k manifests/kustomize >/dev/null
 inside kubectl -n stagger-system scale deployment/stagger --replicas=0 >/dev/null # it runs beside the cluster, from bin/
 inside kubectl wait --for=condition=Established crd/shiftpolicies.stagger.dev crd/trafficshifts.stagger.dev --timeout=30s >/dev/null
 inside kubectl apply -k manifests/policies >/dev/null
-inside kubectl apply -f hack/localmesh/samples/shop.yaml >/dev/null
-# The operator has the rights it ships with, and no others.
+inside kubectl apply -f hack/localmesh/samples/shop.yaml -f hack/demo/policy.yaml >/dev/null
+inside kubectl config set-context --current --namespace=shop >/dev/null
+# The operator has the rights it ships with, and no others, and the demo's clock, since this Prometheus scrapes each second.
 cat >"$STAGGER_MESH/operator.yaml" <<YAML
-sources: [{name: default, address: "http://127.0.0.1:9090"}]
+sources: [{name: default, address: "http://127.0.0.1:9090", jobs: [envoy-stats]}]
+evidence: {slice: 1s, fastTick: 5s, slowTick: 20s, scrapeInterval: 1s}
+pushBound: 2s
+settleBound: 15s
 leaderElection: {namespace: stagger-system}
 health: {address: "127.0.0.1:9403"}
 metrics: {address: "127.0.0.1:9402"}
@@ -40,10 +44,11 @@ for _ in $(seq 60); do # it serves its probes once it works
 done
 cat <<TEXT
 
-You are inside the mesh. The operator's log is $STAGGER_MESH/operator.log; all ends with this shell.
-  kubectl -n shop annotate service checkout stagger.dev/policy=fast
-  localmesh load --host checkout.example.com --rate 50 --record /dev/null >/dev/null &
-  kubectl -n shop set image deployment/checkout app=shop:1.1.0
-  kubectl stagger -n shop status checkout
+You are inside the mesh, in the namespace shop. The operator's log is $STAGGER_MESH/operator.log; all ends with this shell. Begin with
+  localmesh load --host checkout.example.com &               # 50 requests a second
+  kubectl annotate service checkout stagger.dev/policy=demo
+  kubectl stagger status checkout                            # it is Idle: ship something
+  kubectl set image deployment/checkout app=shop:1.1.0       # a good version; shop:1.2.0-errors is a bad one
+  kubectl stagger watch checkout
 TEXT
 inside "${SHELL:-bash}" -i || true

@@ -98,6 +98,7 @@ func (c Command) record(said string) ([]string, error) {
 		switch {
 		case blank(shown):
 			anew = append(anew, shown)
+		case shown == leftOut && apart: // what stood between is not said any more
 		case shown == leftOut:
 			anew, apart = append(anew, shown), true
 		case at >= 0:

@@ -72,6 +72,13 @@ func TestWhatHasNothingInCommonWithAPageIsNotRecorded(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOutIsLeftOutOnce(t *testing.T) {
+	anew, err := Command{Shown: []string{"[…]", "begun", "[…]", "half", "", "[…]", "done"}}.record("begun\nonward\ndone\n")
+	if want := []string{"[…]", "begun", "[…]", "", "done"}; err != nil || cmp.Diff(want, anew) != "" {
+		t.Errorf("%v, %s", err, cmp.Diff(want, anew))
+	}
+}
+
 // What is shown of the second screen that begins alike is found there, though the first begins as it does.
 func TestAScreenIsFoundBehindOneThatBeginsAlike(t *testing.T) {
 	const said = "checkout  Shifting\n  WEIGHT  10%\n\ncheckout  Shifting\n  PODS  2\n"
