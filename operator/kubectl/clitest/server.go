@@ -40,8 +40,8 @@ type Server struct {
 	BeforePatch, AfterPatch func()
 	// OnWatch is what others do when the first watch has begun, with the lock held; it may be nil.
 	OnWatch func()
-	// Deny answers every request, DenyPatch every patch, with this status when it is not nil.
-	Deny, DenyPatch *metav1.Status
+	// Deny answers every request, DenyPatch every patch, DenyAll every list of all namespaces, with this status when it is not nil.
+	Deny, DenyPatch, DenyAll *metav1.Status
 	// Forgotten makes the next watch answer that it is too late to begin where it wants to.
 	Forgotten bool
 	// Absent makes the server one without Stagger.
@@ -248,6 +248,10 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
+	if s.DenyAll != nil && r.PathValue("ns") == "" {
+		s.answer(w, int(s.DenyAll.Code), s.DenyAll)
+		return
+	}
 	list := v1alpha1.TrafficShiftList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TrafficShiftList"},
 		ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(s.Version)}, Items: []v1alpha1.TrafficShift{}}
 	for _, key := range slices.Sorted(maps.Keys(s.Shifts)) {

@@ -19,9 +19,10 @@ func newAbort(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 		Long: "Take the running release of a Service back: the canary's traffic goes to 0% first, then everything else. The command\n" +
 			"names the release that runs now; it never hits a later one. The template is not released again until it changes or\n" +
 			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" +
-			"With --all every release that runs is taken back: those of all namespaces, or of the one that -n names.\n\n" + cli.ExitHelp,
+			"With --all every release that runs is taken back: those of all namespaces, or of the one that -n names. Who may list one\n" +
+			"namespace only takes back those of the present one. What is not taken back is named, each release with its reason.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait\n" +
-			"  kubectl stagger abort --all --policy fast --reason 'the database is down'",
+			"  kubectl stagger abort --all --policy fast --reason 'the database is down' --wait",
 	}, abortVerb)
 	a.addTo(c, env, flags)
 	return c

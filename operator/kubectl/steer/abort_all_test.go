@@ -1,8 +1,11 @@
 package steer_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
@@ -17,6 +20,12 @@ func TestEverythingThatRunsIsTakenBack(t *testing.T) {
 		"everywhere": {"abort --all --reason down", "books/orders shop/basket shop/checkout",
 			"books: orders: abort of release 7 commanded\nshop: basket: abort of release 7 commanded\nshop: checkout: abort of release 7 commanded\n",
 			"shop: release 7 of cart is being taken back already (Commanded)\n"},
+		"everywhere by its flag": {"abort --all -A -n books", "books/orders shop/basket shop/checkout",
+			"books: orders: abort of release 7 commanded\nshop: basket: abort of release 7 commanded\nshop: checkout: abort of release 7 commanded\n",
+			"shop: release 7 of cart is being taken back already (Commanded)\n"},
+		"everywhere of one":       {"abort checkout -A", "", "", "error: -A is for the releases of --all; add --all, or leave it out\n"},
+		"by their names":          {"abort --all -n books -o name", "books/orders", "trafficshift.stagger.dev/orders\n", "books: orders: abort of release 7 commanded\n"},
+		"as JSON":                 {"abort --all -o json", "", "", "error: -o json is not known; use one of name\n"},
 		"in a namespace":          {"abort --all -n books", "books/orders", "books: orders: abort of release 7 commanded\n", ""},
 		"of a policy":             {"abort --all --policy fast", "shop/basket", "shop: basket: abort of release 7 commanded\n", ""},
 		"of a policy of nobody's": {"abort --all --policy slow", "", "", "no release of policy slow runs in any namespace\n"},
@@ -56,5 +65,79 @@ func TestAnAbortThatFailsStopsNoOther(t *testing.T) {
 	code, out, talk := clitest.Run(t, s.Kubeconfig(), "abort", "--all")
 	if code != cli.ExitError || out != "shop: checkout: abort of release 7 commanded\n" || !strings.Contains(talk, "1 of 2 releases were not commanded: shop/basket: release 8 of basket has begun") {
 		t.Errorf("exit code %d, output %q, talk %q", code, out, talk)
+	}
+}
+
+// What runs still and cannot be taken back is named, with why.
+func TestWhatIsNotTakenBackIsNamed(t *testing.T) {
+	restoring := func(s *v1alpha1.TrafficShift) { clitest.Promoted(s); s.Status.Release.State = v1alpha1.StateRestoring }
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "basket"), restoring), clitest.Shift("shop", "checkout"))
+	code, out, talk := clitest.Run(t, s.Kubeconfig(), "abort", "--all")
+	const want = "error: 1 of 2 releases were not commanded: shop/basket: release 7 of basket is promoted already and only puts routes and Service back; " +
+		"to go back, release the version before it\n"
+	if code != cli.ExitError || out != "shop: checkout: abort of release 7 commanded\n" || talk != want {
+		t.Errorf("exit code %d, output %q, talk %q; want talk %q", code, out, talk, want)
+	}
+}
+
+// All are waited for at once, until one deadline.
+func TestAllThatAreTakenBackAreWaitedFor(t *testing.T) {
+	const late = " has not ended after 50ms (it is Shifting); the command stands, look with: kubectl stagger status "
+	cases := map[string]struct {
+		ends []string
+		code int
+		talk string
+	}{
+		"that end": {[]string{"basket", "checkout"}, cli.ExitAborted, ""},
+		"one of which does not end": {[]string{"checkout"}, cli.ExitTimeout,
+			"error: 1 of 2 releases were not taken back: release 7 of basket" + late + "basket -n shop\n"},
+		"that do not end": {nil, cli.ExitTimeout,
+			"error: 2 of 2 releases were not taken back: release 7 of basket" + late + "basket -n shop; release 7 of checkout" + late + "checkout -n shop\n"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.Shift("shop", "basket"), clitest.Shift("shop", "checkout"))
+			s.AfterPatch = func() {
+				if len(s.Patches) == 2 {
+					for _, name := range c.ends {
+						s.Change("shop/"+name, clitest.Aborted)
+					}
+				}
+			}
+			words := []string{"abort", "--all", "--wait"}
+			if c.code == cli.ExitTimeout {
+				words = append(words, "--timeout", "50ms")
+			}
+			code, out, talk := clitest.Run(t, s.Kubeconfig(), words...)
+			if code != c.code || talk != c.talk || strings.Count(out, ": release 7 ended Aborted") != len(c.ends) {
+				t.Errorf("exit code %d, output %q, talk %q; want %d, %d that ended, %q", code, out, talk, c.code, len(c.ends), c.talk)
+			}
+		})
+	}
+}
+
+// Who may list one namespace only takes back what runs there, and is told so; who asks for all of them is refused.
+func TestWhoHasOneNamespaceTakesBackWhatRunsThere(t *testing.T) {
+	cases := map[string]struct{ words, want, talk string }{
+		"without a word": {"abort --all", "shop/checkout",
+			"warning: you may not list the releases of all namespaces, so only those of namespace shop are taken back; name another with -n\n"},
+		"named":          {"abort --all -n shop", "shop/checkout", ""},
+		"all namespaces": {"abort --all -A", "", "error: you may not do this (not in all namespaces); ask for the role view to look, or edit to command\n"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, clitest.Shift("books", "orders"), clitest.Shift("shop", "checkout"))
+			s.DenyAll = clitest.Failure(http.StatusForbidden, metav1.StatusReasonForbidden, "not in all namespaces")
+			_, _, talk := clitest.Run(t, s.Kubeconfig(), strings.Fields(c.words)...)
+			told := ""
+			for key, shift := range s.Shifts {
+				if shift.Annotations[v1alpha1.CommandAnnotation] != "" {
+					told += key
+				}
+			}
+			if talk != c.talk || told != c.want {
+				t.Errorf("commanded %q, talk %q; want %q, %q", told, talk, c.want, c.talk)
+			}
+		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -136,7 +135,7 @@ func (i *invocation) send(ctx context.Context, c cli.Cluster, token string) (cli
 	}
 	var way inTheWay
 	if errors.As(err, &way) {
-		if i.name == "abort" || slices.Equal([]string{i.name, way.verb}, []string{"undo", "undo"}) { // what waits takes it back too
+		if i.name == "abort" || i.name == "undo" && way.verb == "undo" { // what waits takes it back too
 			return cli.Result{Written: written, Text: fmt.Sprintf("%s: %s stands already, and is not carried out yet", written.Shift.Name, way.said), Unchanged: true}, nil
 		}
 		return cli.Result{}, fmt.Errorf("%w; look with: %s", err, c.CommandLine("why", written.Shift.Name))

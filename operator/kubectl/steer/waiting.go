@@ -26,18 +26,19 @@ func answerTo(c cli.Cluster, shift *v1alpha1.TrafficShift, token string) (*v1alp
 	if shift.Status.LastHandledCommand == token {
 		return cmp.Or(shift.Status.LastAnswer, &v1alpha1.CommandAnswer{}), nil // an older operator has none
 	}
-	if r := shift.Status.Release; r != nil {
-		at := slices.IndexFunc(r.Commands, func(x v1alpha1.RecordedCommand) bool { return x.Token == token && x.Result == v1alpha1.CommandRefused })
-		if at >= 0 {
-			return &v1alpha1.CommandAnswer{Result: r.Commands[at].Result, Message: r.Commands[at].Message}, nil
-		}
-	}
 	text := shift.Annotations[v1alpha1.CommandAnnotation]
 	now := release.ParseCommand(text, shift.Annotations[v1alpha1.CommandedByAnnotation])
-	switch {
-	case now.Token == token:
+	if now.Token == token {
 		return nil, nil
-	case text == "":
+	}
+	if r := shift.Status.Release; r != nil {
+		// It was answered, and another one since.
+		at := slices.IndexFunc(r.Commands, func(x v1alpha1.RecordedCommand) bool { return x.Token == token && x.Result != v1alpha1.CommandReplaced })
+		if at >= 0 {
+			return &v1alpha1.CommandAnswer{Result: cmp.Or(r.Commands[at].Result, v1alpha1.CommandAccepted), Message: r.Commands[at].Message}, nil
+		}
+	}
+	if text == "" {
 		return nil, fmt.Errorf("somebody took the command away before it was carried out; look with: %s", c.CommandLine("why", shift.Name))
 	}
 	by, why := "", ""

@@ -80,7 +80,9 @@ func TestAWaiterIsToldThatItsCommandWasReplaced(t *testing.T) {
 }
 
 func TestAnInterruptedWaitSaysThatTheCommandStands(t *testing.T) {
-	cases := map[string]string{"abort checkout": "the command", "undo checkout": "the command", "pause checkout": "what was written"}
+	cases := map[string]string{"abort checkout": "the command", "undo checkout": "the command", "promote checkout --reason fine": "the command",
+		"promote checkout --full --reason fine": "the command", "replan checkout": "the command", "pause checkout": "what was written",
+		"pause checkout --reason sale": "what was written"}
 	for words, what := range cases {
 		t.Run(words, func(t *testing.T) {
 			s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated, func(s *v1alpha1.TrafficShift) { s.Generation, s.Status.ObservedGeneration = 3, 1 }))
@@ -92,6 +94,33 @@ func TestAnInterruptedWaitSaysThatTheCommandStands(t *testing.T) {
 				t.Errorf("exit code %d, talk %q, want %q", code, talk, want)
 			}
 		})
+	}
+}
+
+func TestAnInterruptedWaitForAllSaysThatTheCommandsStand(t *testing.T) {
+	s := clitest.NewServer(t, clitest.Shift("shop", "basket"), clitest.Shift("shop", "checkout"))
+	ctx, interrupt := context.WithCancel(t.Context())
+	s.OnWatch = interrupt
+	code, _, talk := clitest.RunIn(ctx, t, s.Kubeconfig(), "abort", "--all", "--wait")
+	const want = "error: 2 of 2 releases were not taken back: interrupted; the command stands, look with: kubectl stagger status basket -n shop; " +
+		"interrupted; the command stands, look with: kubectl stagger status checkout -n shop\n"
+	if code != cli.ExitError || talk != want {
+		t.Errorf("exit code %d, talk %q, want %q", code, talk, want)
+	}
+}
+
+// A command that was answered before who gave it could look is not said to be replaced by the one after it.
+func TestAnAnswerIsFoundInTheRecord(t *testing.T) {
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated))
+	s.AfterPatch = func() {
+		s.Change(clitest.Key, func(s *v1alpha1.TrafficShift) {
+			commanded("abort 7 t1", "t1 ops@example.com")(s)
+			s.Status.Release.Commands = []v1alpha1.RecordedCommand{{Verb: "replan", Token: "t0ken", Result: v1alpha1.CommandAccepted, Message: "the release goes on"}}
+		})
+	}
+	code, _, talk := clitest.Run(t, s.Kubeconfig(), "replan", "checkout", "--wait")
+	if code != cli.ExitOK || talk != "checkout: the release goes on\n" {
+		t.Errorf("exit code %d, talk %q", code, talk)
 	}
 }
 
