@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
@@ -39,24 +41,45 @@ func commandNote(shift *v1alpha1.TrafficShift, now time.Time) (Note, bool) {
 	return Note{Label: "COMMAND", Message: clean(message)}, true
 }
 
+// waitingCommand is the command of a TrafficShift that has no answer yet, for a report; false when there is none.
+func waitingCommand(shift *v1alpha1.TrafficShift) (ReportCommand, bool) {
+	c := release.CommandOn(shift)
+	if c == nil {
+		return ReportCommand{}, false
+	}
+	w := ReportCommand{Verb: clean(c.Name()), By: clean(c.By), Reason: clean(c.Why), Result: "Waits", Message: "it is not carried out yet"}
+	if m := writerOf(shift, "metadata", "annotations", v1alpha1.CommandAnnotation); m != nil && m.Time != nil {
+		w.At = m.Time.UTC()
+	}
+	return w, true
+}
+
 // writtenBy says who wrote a field of a TrafficShift, and how long ago; "" where the API server does not tell. Where the user is not known,
 // it is the program that wrote.
 func writtenBy(shift *v1alpha1.TrafficShift, user string, now time.Time, path ...string) string {
-	for _, m := range shift.ManagedFields {
+	m := writerOf(shift, path...)
+	if m == nil && user == "" {
+		return ""
+	}
+	said := "by " + clean(user)
+	if m != nil && user == "" {
+		said = "by " + clean(m.Manager)
+	}
+	if m != nil && m.Time != nil {
+		said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
+	}
+	return said
+}
+
+// writerOf is what the API server tells of the last write of a field; nil where it tells nothing.
+func writerOf(shift *v1alpha1.TrafficShift, path ...string) *metav1.ManagedFieldsEntry {
+	for i, m := range shift.ManagedFields {
 		var fields map[string]any
-		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil || !owns(fields, path) {
-			continue
+		if m.FieldsV1 != nil && json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) == nil && owns(fields, path) {
+			return &shift.ManagedFields[i]
 		}
-		said := "by " + clean(cmp.Or(user, m.Manager))
-		if m.Time != nil {
-			said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
-		}
-		return said
 	}
-	if user != "" {
-		return "by " + clean(user)
-	}
-	return ""
+	return nil
 }
 
 // owns says whether a path of names is in a set of managed fields.

@@ -64,7 +64,9 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 		}
 		row.Next = cmp.Or(s.Weight.moves(), row.Next)
 	}
-	switch {
+	switch waits := Waits(shift, now); {
+	case waits != "":
+		row.Why = waits + " waits"
 	case len(s.Notes) > 0:
 		row.Why = cmp.Or(s.Notes[0].Reason, s.Notes[0].Message)
 	case s.Outcome != nil && s.State != StatePromoted && s.State != StateIdle:

@@ -70,3 +70,27 @@ func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
 		}
 	}
 }
+
+// A command that waits is in the list with its age, also where nobody looks after the release.
+func TestAListShowsTheCommandThatWaits(t *testing.T) {
+	rows := view.Fleet([]v1alpha1.TrafficShift{*with(with(shifting(), commanded), unattended)}, now)
+	if want := "abort of release 7 (by ops@example.com 3m ago) waits"; rows[0].Why != want || !rows[0].Unattended {
+		t.Errorf("the list says %q (unattended: %t), want %q", rows[0].Why, rows[0].Unattended, want)
+	}
+}
+
+func TestAReportShowsTheCommandThatWaits(t *testing.T) {
+	r, _ := view.ReportOf(with(shifting(), commanded), 0)
+	if want := "| abort | ops@example.com | orders are booked twice | 2026-03-04"; !strings.Contains(r.Markdown(), want) || !strings.Contains(r.Markdown(), "| waits: it is not carried out yet |") {
+		t.Errorf("the report does not say %q:\n%s", want, r.Markdown())
+	}
+	for _, with := range [...]func(*v1alpha1.TrafficShift){func(*v1alpha1.TrafficShift) {}, func(s *v1alpha1.TrafficShift) { s.Status.LastHandledCommand = "t1" }} {
+		s := shifting()
+		commanded(s)
+		with(s)
+		r, _ := view.ReportOf(s, 0)
+		if waits := s.Status.LastHandledCommand == ""; (len(r.Commands) == 1) != waits {
+			t.Errorf("waits %t, the report has %v", waits, r.Commands)
+		}
+	}
+}

@@ -50,6 +50,7 @@ func TestAServicePageSaysWhatTheScreenSays(t *testing.T) {
 		"service page of a shift":               shifting(),
 		"service page of an unattended release": with(shifting(), unattended),
 		"service page of a wait":                holding(),
+		"service page of a command that waits":  with(shifting(), commanded),
 		"service page of an abort":              aborted(),
 		"service page of an abort under way":    aborting(),
 		"service page of a promotion":           promoted(),

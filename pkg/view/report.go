@@ -48,11 +48,12 @@ type Report struct {
 
 // ReportCommand is a command that people gave, and what became of it; By is "" where the API server does not tell who gave it.
 type ReportCommand struct {
-	Verb   string    `json:"verb"`
-	By     string    `json:"by,omitempty"`
-	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at"`
-	// Result is Accepted, Refused or Replaced, Message what was done, or why nothing was.
+	Verb   string `json:"verb"`
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// At is when it was answered, or given while it waits; zero where the API server does not tell.
+	At time.Time `json:"at,omitzero"`
+	// Result is Accepted, Refused, Replaced or, while it has no answer, Waits; Message what was done, or why nothing was.
 	Result  string `json:"result"`
 	Message string `json:"message,omitempty"`
 }
@@ -148,6 +149,9 @@ func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Repor
 		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
 			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
 	}
+	if c, waits := waitingCommand(shift); waits {
+		r.Commands = append(r.Commands, c)
+	}
 	for _, w := range release.Weights {
 		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
 	}
@@ -220,7 +224,7 @@ func markdownTable(b *strings.Builder, head []string, rows [][]string) {
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 func stamp(t *time.Time) string {
-	if t == nil {
+	if t == nil || t.IsZero() {
 		return ""
 	}
 	return t.Format("2006-01-02 15:04:05 MST")
