@@ -20,6 +20,9 @@ func whenNoLongerWanted(o Observation, now time.Time) (Decision, bool) {
 		d.Actions = rest
 		return d, true
 	}
+	if undone, is := whenToldToUndo(o, now); is {
+		return undone, true
+	}
 	if d.After = stillCounted(o.Release, now); d.After > 0 {
 		d.Message += "; the last requests that met the canary are being counted"
 		return d, true

@@ -14,8 +14,8 @@ func rules() []rule {
 	return []rule{
 		{"handed over", whenHandedOver},         // promote.go
 		{"abort until done", whenAborting},      // abort.go
-		{"let go", whenNoLongerWanted},          // letgo.go
 		{"user abort", whenToldToAbort},         // undo.go
+		{"let go", whenNoLongerWanted},          // letgo.go
 		{"breach", whenBreach},                  // causes.go
 		{"pods failing", whenCanaryFailing},     // causes.go
 		{"gone", whenGone},                      // causes.go
