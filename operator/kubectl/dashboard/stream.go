@@ -69,7 +69,8 @@ func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *
 	ctx, cancel := context.WithTimeout(ctx, redraw)
 	defer cancel()
 	cache.Refresh(ctx, shift, cli.FootprintMaxAge)
-	return view.ServicePageOf(shift, s.env.Now(), cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift) })
+	now := s.env.Now()
+	return view.ServicePageOf(shift, now, cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift, now) })
 }
 
 func (s *server) absent(ns, name string) string {

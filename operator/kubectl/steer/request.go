@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -65,7 +66,7 @@ func controlOf(verb view.Verb, seen *v1alpha1.Release) (*control, bool) {
 }
 
 // Refused says why a verb would be refused at this moment, in its own words; "" when it would not.
-func Refused(c cli.Cluster, verb view.Verb, shift *v1alpha1.TrafficShift) string {
+func Refused(c cli.Cluster, verb view.Verb, shift *v1alpha1.TrafficShift, now time.Time) string {
 	c.Namespace = shift.Namespace
 	v, is := verbs()[verb]
 	if !is {
@@ -76,6 +77,9 @@ func Refused(c cli.Cluster, verb view.Verb, shift *v1alpha1.TrafficShift) string
 	}
 	if err := v.check(c, shift); err != nil {
 		return err.Error()
+	}
+	if release.InTheWay(shift, v.name) != nil {
+		return view.Waits(shift, now) + " is not answered yet"
 	}
 	return ""
 }

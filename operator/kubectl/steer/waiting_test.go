@@ -10,7 +10,9 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+	"github.com/stagger-dev/stagger/operator/kubectl/steer"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 // commanded has a command that was written 12 s ago.
@@ -40,6 +42,26 @@ func TestACommandThatWaitsIsNotOverwritten(t *testing.T) {
 				t.Errorf("output %q, talk %q, patches %q; want none, %q and none", out, talk, s.Patches, c.want)
 			}
 		})
+	}
+}
+
+// A page offers no verb that the command in the way would have refused.
+func TestAPageOffersNothingThatACommandIsInTheWayOf(t *testing.T) {
+	const says = " of release 7 (by ops@example.com 12s ago) is not answered yet"
+	cases := []struct {
+		waits  string
+		verb   view.Verb
+		offers bool
+	}{
+		{"abort", view.VerbPromote, false}, {"abort", view.VerbUndo, false}, {"abort", view.VerbAbort, false},
+		{"promote", view.VerbPromote, false}, {"promote", view.VerbUndo, true}, {"promote", view.VerbAbort, true},
+	}
+	for _, c := range cases {
+		s := clitest.As(clitest.Shift("shop", "checkout"), commanded(c.waits+" 7 t1", "t1 ops@example.com"))
+		want := map[bool]string{false: c.waits + says}[c.offers]
+		if got := steer.Refused(cli.Cluster{}, c.verb, s, clitest.Now); got != want {
+			t.Errorf("%s while %s waits is refused: %q, want %q", c.verb, c.waits, got, want)
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ function ask(s, a) {
     h("h2", { id: "ask-title" }, a.title),
     h("p", { id: "ask-effect" }, a.effect),
     a.reason && h("label", { class: "reason" }, h("span", {}, a.reason === "required" ? "Reason (required)" : "Reason (optional), for the record"),
-      h("textarea", { rows: 2, maxlength: 512, required: a.reason === "required", oninput: (e) => { order.reason = e.target.value; } })),
+      h("textarea", { rows: 2, required: a.reason === "required", oninput: (e) => { order.reason = e.target.value; } })),
     h("p", { class: "note bad", role: "alert", hidden: !error }, error && h("strong", {}, "✘ "), error),
     h("div", { class: "choices" }, h("button", { type: "button", onclick: () => dialog.close() }, error ? "Close" : "Cancel"),
       h("button", { type: "submit", class: "confirm " + (a.grave ? a.verb : ""), disabled: busy }, busy ? "Commanding…" : a.confirm)))]);
