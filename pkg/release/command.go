@@ -48,14 +48,16 @@ type Command struct {
 // will be answered with what is wrong with it.
 func ParseCommand(text, by string) *Command {
 	words := strings.Fields(text)
-	if len(words) < 3 {
-		return &Command{Token: truncate(text, mostToken), bad: "a command is \"<verb> <release number> <token> [reason]\""}
-	}
-	c := &Command{verb: verb(words[0]), Token: truncate(words[2], mostToken), Why: truncate(strings.Join(words[3:], " "), mostMessage)}
-	if token, user, _ := strings.Cut(by, " "); token == words[2] {
+	c := &Command{}
+	if token, user, _ := strings.Cut(by, " "); token == tokenIn(words) {
 		user = strings.Join(strings.Fields(user), " ")
 		c.By = truncate(user, mostUser)
 	}
+	if len(words) < 3 {
+		c.Token, c.bad = truncate(text, mostToken), "a command is \"<verb> <release number> <token> [reason]\""
+		return c
+	}
+	c.verb, c.Token, c.Why = verb(words[0]), truncate(words[2], mostToken), truncate(strings.Join(words[3:], " "), mostMessage)
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
@@ -73,6 +75,14 @@ func ParseCommand(text, by string) *Command {
 		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", truncate(words[0], mostToken))
 	}
 	return c
+}
+
+// tokenIn is the token among the words of a command, "-" where there is none. The admission policy stagger-author writes it beside the user.
+func tokenIn(words []string) string {
+	if len(words) < 3 {
+		return "-"
+	}
+	return words[2]
 }
 
 // Name is what is commanded, "unreadable" when that is not known; empty without a command.

@@ -32,7 +32,9 @@ func TestACommandIsReadFromItsAnnotation(t *testing.T) {
 		"of a megabyte":           {long, "", Command{Token: long[:64], bad: `a command is "<verb> <release number> <token> [reason]"`}},
 		"with a token too long":   {"abort 7 " + long, "", Command{verb: abortNow, Number: 7, Token: long[:64]}},
 		"with a reason too long":  {"abort 7 t1 " + long, "", Command{verb: abortNow, Number: 7, Token: "t1", Why: long[:2000]}},
-		"with a rune cut in half": {"abort 7 " + strings.Repeat("x", 63) + "é", "", Command{verb: abortNow, Number: 7, Token: strings.Repeat("x", 63)}},
+		"of letters of two bytes": {"abort 7 " + strings.Repeat("é", 65) + " " + strings.Repeat("é", 2001), "",
+			Command{verb: abortNow, Number: 7, Token: strings.Repeat("é", 64), Why: strings.Repeat("é", 2000)}},
+		"too short, of a user": {"abort 7", "- ops@example.com", Command{Token: "abort 7", By: "ops@example.com", bad: `a command is "<verb> <release number> <token> [reason]"`}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/text"
 )
 
-// What the API server accepts in a record: bytes of a text, entries of a list.
+// What the API server accepts in a record: characters of a text, entries of a list.
 const (
 	mostMessage = 2000
 	mostNext    = 1000
@@ -20,8 +20,8 @@ const (
 	mostCommands = 32
 )
 
-// truncate keeps a text within so many bytes, without half a character at its end.
-func truncate(s string, most int) string { return text.CutBytes(s, most) }
+// truncate keeps a text within so many characters.
+func truncate(s string, most int) string { return text.CutRunes(s, most) }
 
 // Rounding is how far after a moment its time in the record may lie: the API keeps whole seconds, and the next one is recorded.
 const Rounding = time.Second

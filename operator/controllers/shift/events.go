@@ -10,6 +10,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // Reasons of events beside those of conditions.
@@ -22,6 +23,9 @@ const (
 	eventCommand  = "CommandHandled"
 	eventTraffic  = "TooLittleTraffic"
 )
+
+// longestNote is what the API server takes of an event's note, in bytes.
+const longestNote = 1024
 
 // tell makes events of what changed in the status, on the TrafficShift and on the Service people look at.
 func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
@@ -92,7 +96,7 @@ func (r *reconciler) tellStart(v *cluster.View, is *v1alpha1.Release) {
 }
 
 func (r *reconciler) event(v *cluster.View, kind, reason, message string) {
-	message = message[:min(len(message), 1000)]
+	message = text.CutBytes(message, longestNote)
 	on := []runtime.Object{v.Shift}
 	if v.Service != nil {
 		on = append(on, v.Service)

@@ -1,11 +1,14 @@
 package shift
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
 	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -124,5 +127,15 @@ func TestAPassIsDueWhenTheCountIsGivenUp(t *testing.T) {
 	}
 	if gaps := shift.Status.Release.Counted.Gaps; len(gaps) != 1 || !gaps[0].To.Time.Equal(began) {
 		t.Errorf("given up: %+v", gaps)
+	}
+}
+
+// A long message is cut to what an event may hold, between two letters.
+func TestAnEventIsCutBetweenLetters(t *testing.T) {
+	m := inTheMiddle(t, func(string) error { return nil })
+	m.event(m.view, corev1.EventTypeNormal, eventCommand, "x"+strings.Repeat("ü", 600))
+	said := <-m.recorder.(*events.FakeRecorder).Events
+	if note := strings.TrimPrefix(said, "Normal CommandHandled "); note != "x"+strings.Repeat("ü", 511) {
+		t.Errorf("the note has %d bytes and ends with %q", len(note), note[max(0, len(note)-6):])
 	}
 }
