@@ -68,16 +68,20 @@ func TestNobodyCommandsInAnothersName(t *testing.T) {
 	annotate("stagger.dev/commanded-by=t1 somebody")
 	is("a forged name", `Auto {"stagger.dev/command":"abort 1 t1 enough","stagger.dev/commanded-by":"t1 `+onCall+`"}`)
 	annotate("stagger.dev/command=abort", "stagger.dev/commanded-by-")
-	is("a command that cannot be read", `Auto {"stagger.dev/command":"abort","stagger.dev/commanded-by":"- `+me(t)+`"}`)
+	is("a command that cannot be read", `Auto {"stagger.dev/command":"abort","stagger.dev/commanded-by":"- `+me(t)+
+		`","stagger.dev/replaced":"-\nt1 `+onCall+`\nabort 1 t1 enough"}`)
+	annotate("stagger.dev/replaced=-\nt1 somebody\npromote 1 t1 enough")
+	is("a forged command that was replaced", `Auto {"stagger.dev/command":"abort","stagger.dev/commanded-by":"- `+me(t)+
+		`","stagger.dev/replaced":"-\nt1 `+onCall+`\nabort 1 t1 enough"}`)
 	kubectl(t, asOnCall("-n", ns, "patch", "trafficshift", "byhand", "--type=merge", "-p", `{"spec":{"control":"Paused"}}`)...)
 	annotate("stagger.dev/command-", "team=shop")
 	is("a pause, and no command any more", `Paused {"stagger.dev/controlled-by":"`+onCall+`","team":"shop"}`)
 	kubectl(t, "-n", ns, "patch", "trafficshift", "byhand", "--type=merge", "-p", `{"spec":{"control":"Auto"}}`)
 	is("a resumption", `Auto {"team":"shop"}`)
-	annotate("stagger.dev/command=abort 2 t2", "team-")
+	annotate("stagger.dev/command=abort  2\tt2", "team-")
 	kubectl(t, "-n", ns, "patch", "trafficshift", "byhand", "--subresource=status", "--type=merge", "-p",
 		`{"metadata":{"annotations":{"stagger.dev/commanded-by":"t2 somebody"}},"status":{"observedGeneration":1}}`)
-	is("a name beside a status", `Auto {"stagger.dev/command":"abort 2 t2","stagger.dev/commanded-by":"t2 `+me(t)+`"}`)
+	is("a name beside a status", `Auto {"stagger.dev/command":"abort  2\tt2","stagger.dev/commanded-by":"t2 `+me(t)+`"}`)
 }
 
 // Whoever makes a TrafficShift that is paused or commanded at once is named too, in whichever way he makes it.

@@ -20,8 +20,9 @@ func CommandOn(s *v1alpha1.TrafficShift) *Command {
 	if c.Token == s.Status.LastHandledCommand {
 		return nil
 	}
-	if parts := strings.SplitN(s.Annotations[v1alpha1.ReplacedAnnotation], "\n", 3); len(parts) == 3 && parts[0] == c.Token {
-		if was := ParseCommand(parts[2], parts[1]); was.bad == "" {
+	if parts := strings.SplitN(s.Annotations[v1alpha1.ReplacedAnnotation], "\n", 3); len(parts) == 3 && parts[0] == tokenIn(strings.Fields(text)) {
+		// One that was answered while the other was written was not replaced.
+		if was := ParseCommand(parts[2], parts[1]); was.Token != s.Status.LastHandledCommand {
 			c.Replaced = was
 		}
 	}
@@ -50,10 +51,14 @@ func (v verb) takesBack() bool { return v == abortNow || v == undo }
 
 // named is a command in a sentence: who gave it, where that is known.
 func (c *Command) named() string {
-	if c.By == "" {
-		return string(c.verb)
+	name := c.Name()
+	if c.bad != "" {
+		name += " command"
 	}
-	return fmt.Sprintf("%s of %s", c.verb, c.By)
+	if c.By == "" {
+		return name
+	}
+	return fmt.Sprintf("%s of %s", name, c.By)
 }
 
 // recorded takes into the record what became of a command that was answered, and of the one that it replaced.

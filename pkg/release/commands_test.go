@@ -1,6 +1,7 @@
 package release
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -60,5 +61,26 @@ func TestTheCommandThatWasReplacedIsKept(t *testing.T) {
 	s.Annotations[v1alpha1.CommandAnnotation] = "abort 7 t3"
 	if was := CommandOn(s).Replaced; was != nil {
 		t.Errorf("another command replaced %+v", was)
+	}
+}
+
+// What was answered while the other was written was not replaced; what cannot be read was, by whoever wrote it.
+func TestWhatCountsAsReplaced(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ was, by, now, key, name string }{
+		"an answered one":      {"promote 7 t0", "t0 ops@example.com", "abort 7 t2", "t2", ""},
+		"one without answer":   {"promote 7 t1", "t1 ops@example.com", "abort 7 t2", "t2", "promote"},
+		"what nobody can read": {"please", "- ops@example.com", "abort 7 t2", "t2", "unreadable"},
+		"by what nobody reads": {"promote 6 t1", "t1 ops@example.com", "please", "-", "promote"},
+		"by a long token":      {"promote 7 t1", "t1 ops@example.com", "abort 7 " + strings.Repeat("x", 70), strings.Repeat("x", 70), "promote"},
+	}
+	for name, c := range cases {
+		s := waiting(c.was, "t0")
+		s.Annotations[v1alpha1.CommandedByAnnotation] = c.by
+		s.Annotations[v1alpha1.ReplacedAnnotation] = Replacing(s, c.key)
+		s.Annotations[v1alpha1.CommandAnnotation] = c.now
+		if was := CommandOn(s).Replaced; was.Name() != c.name || was != nil && was.By != "ops@example.com" {
+			t.Errorf("%s: replaced is %+v, want %q", name, was, c.name)
+		}
 	}
 }
