@@ -127,15 +127,22 @@ func pauseOf(shift *v1alpha1.TrafficShift, runs bool, now time.Time) string {
 	if shift.Spec.Control != v1alpha1.ControlPaused {
 		return ""
 	}
-	said, why := writtenBy(shift, shift.Annotations[v1alpha1.ControlledByAnnotation], now, "spec", "control"), clean(shift.Annotations[v1alpha1.PausedAnnotation])
-	if why != "" {
-		said = strings.TrimPrefix(said+", because: "+why, ", ")
-	}
+	said := PausedBy(shift, now)
 	switch {
 	case !runs && said == "":
 		return "a release that starts stays at no traffic until control is Auto again"
 	case !runs:
 		return said + "; a release that starts stays at no traffic until control is Auto again"
+	}
+	return said
+}
+
+// PausedBy says of a TrafficShift that is paused by whom, how long ago and why: "by ops@example.com 3m ago, because: sale until midnight"; ""
+// where nothing of it is known.
+func PausedBy(shift *v1alpha1.TrafficShift, now time.Time) string {
+	said := writtenBy(shift, shift.Annotations[v1alpha1.ControlledByAnnotation], now, "spec", "control")
+	if why := clean(shift.Annotations[v1alpha1.PausedAnnotation]); why != "" {
+		said = strings.TrimPrefix(said+", because: "+why, ", ")
 	}
 	return said
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -12,6 +13,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 // control is a change of spec.control, which says who may raise the weights of a Service.
@@ -22,6 +24,8 @@ type control struct {
 	// seen is the release that a page showed, nil elsewhere. When another one runs now, nothing is changed.
 	seen   *v1alpha1.Release
 	reason string
+	// now is the clock.
+	now func() time.Time
 	cli.WriteFlags
 	cli.WaitFlags
 }
@@ -41,7 +45,8 @@ func newPause(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 		Use:   "pause <service>",
 		Short: "Keep weights from being raised until it is resumed",
 		Long: "Keep weights from being raised until it is resumed. A running release stays at its weight, and is still taken back when the\n" +
-			"evidence is against it; one that starts gets no traffic. The pause outlives releases.\n\n" + cli.ExitHelp,
+			"evidence is against it; one that starts gets no traffic. The pause outlives releases. A promotion that is not carried out yet is\n" +
+			"refused by it. A pause that stands keeps its name and its reason, whoever else pauses.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger pause checkout --reason 'sale until midnight'",
 	}
 	c.Flags().StringVar(&p.reason, "reason", "", "why, for those who wonder why nothing goes on")
@@ -68,6 +73,7 @@ func (k *control) newVerb(c *cobra.Command, env cli.Env, flags *genericclioption
 		if err != nil {
 			return err
 		}
+		k.now = env.Now
 		if k.reason, err = oneLine(k.reason); err != nil {
 			return err
 		}
@@ -109,7 +115,7 @@ func (k *control) waitUntilSeen(ctx context.Context, c cli.Cluster, shift *v1alp
 // set writes it.
 func (k *control) set(ctx context.Context, c cli.Cluster, service string) (cli.Result, error) {
 	written, err := c.Edit(ctx, service, k.DryRun, func(shift *v1alpha1.TrafficShift) (cli.Edit, error) {
-		if shift.Spec.Control == k.to && (k.reason == "" || shift.Annotations[v1alpha1.PausedAnnotation] == k.reason) {
+		if shift.Spec.Control == k.to { // a pause that stands keeps its name and its reason
 			return cli.Edit{}, errAlready
 		}
 		if k.seen != nil {
@@ -120,7 +126,11 @@ func (k *control) set(ctx context.Context, c cli.Cluster, service string) (cli.R
 		return cli.Edit{Patch: k.patch(shift), Does: fmt.Sprintf("setting control of %s to %s", shift.Name, k.to)}, nil
 	})
 	if errors.Is(err, errAlready) {
-		return cli.Result{Written: written, Text: fmt.Sprintf("%s is %s", written.Shift.Name, k.already), Unchanged: true}, nil
+		text := fmt.Sprintf("%s is %s", written.Shift.Name, k.already)
+		if by := view.PausedBy(written.Shift, k.now()); k.to == v1alpha1.ControlPaused && by != "" {
+			text += " (" + by + "); nothing was changed"
+		}
+		return cli.Result{Written: written, Text: text, Unchanged: true}, nil
 	}
 	if err != nil {
 		return cli.Result{}, err

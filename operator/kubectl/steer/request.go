@@ -34,7 +34,7 @@ func Do(ctx context.Context, c cli.Cluster, r Request, token string, now func() 
 		command.seen = &v1alpha1.Release{Number: r.Number, Moves: r.Moves}
 	}
 	if control, is := controlOf(r.Verb, command.seen); is {
-		control.reason = command.reason
+		control.reason, control.now = command.reason, now
 		d, err := control.set(ctx, c, command.service)
 		return d.Text, err
 	}

@@ -146,6 +146,18 @@ func TestAnAnswerIsFoundInTheRecord(t *testing.T) {
 	}
 }
 
+// Nobody's pause is put in the place of another's.
+func TestAPauseOfAnotherKeepsItsReason(t *testing.T) {
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused), func(s *v1alpha1.TrafficShift) {
+		s.Annotations = map[string]string{v1alpha1.PausedAnnotation: "sale until midnight", v1alpha1.ControlledByAnnotation: "ops@example.com"}
+	}))
+	code, out, talk := clitest.Run(t, s.Kubeconfig(), "pause", "checkout", "--reason", "I am testing")
+	const want = "checkout is paused already (by ops@example.com, because: sale until midnight); nothing was changed\n"
+	if code != cli.ExitOK || out != "" || talk != want || len(s.Patches) > 0 {
+		t.Errorf("exit code %d, output %q, talk %q, patches %q", code, out, talk, s.Patches)
+	}
+}
+
 func TestUnpauseMeansResume(t *testing.T) {
 	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlPaused)))
 	code, out, talk := clitest.Run(t, s.Kubeconfig(), "unpause", "checkout")
