@@ -46,10 +46,12 @@ const (
 	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]", where the verb is
 	// abort, retry, undo, replan, promote or promote-full. It is carried out once for each token, refused when the number is not the
 	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and
-	// status.lastAnswer. Until then nothing but an abort or undo may take its place, and nothing that of an abort or undo.
+	// status.lastAnswer. Until then nothing but an abort or undo may take its place, and nothing that of an abort or undo. A token that was
+	// answered last is refused by admission.
 	CommandAnnotation = "stagger.dev/command"
 	// ReplacedAnnotation on a TrafficShift keeps a command that was not answered yet when another one took its place, for the record: the
-	// token of the new one, the value of CommandedByAnnotation and the old command, a line each.
+	// token of the new one, the value of CommandedByAnnotation and the old command, a line each. The admission policy stagger-author writes it,
+	// and the plugin where there is none.
 	ReplacedAnnotation = "stagger.dev/replaced"
 	// PausedAnnotation on a TrafficShift says why its control is Paused, for people.
 	PausedAnnotation = "stagger.dev/paused"
