@@ -114,7 +114,9 @@ func (a *abortAll) run(ctx context.Context, c cli.Cluster, list *unstructured.Un
 		if err := result.Print(a.Output, env); err != nil {
 			return err
 		}
-		waits = append(waits, func(env cli.Env) error { return one.wait(ctx, at, env, result, token) })
+		waits = append(waits, func(env cli.Env) error {
+			return cmp.Or(cli.Write(env.Streams.Out, at.Namespace+": "), one.wait(ctx, at, env, result, token))
+		})
 	}
 	if found == 0 {
 		cli.Say(env.Streams.ErrOut, "no release%s runs in %s", a.said(), cli.NamespaceText(c.Namespace))
@@ -143,9 +145,8 @@ func waitForAll(waits []func(cli.Env) error, env cli.Env) (ended, late []error) 
 			err := wait(quiet)
 			mu.Lock()
 			defer mu.Unlock()
-			err = cmp.Or(err, cli.Write(env.Streams.Out, out.String()))
 			if end := (cli.ExitStatus{}); err == nil || errors.As(err, &end) {
-				ended = append(ended, err)
+				ended = append(ended, cmp.Or(cli.Write(env.Streams.Out, out.String()), err))
 			} else {
 				late = append(late, err)
 			}

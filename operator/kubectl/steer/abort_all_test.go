@@ -109,7 +109,12 @@ func TestAllThatAreTakenBackAreWaitedFor(t *testing.T) {
 				words = append(words, "--timeout", "50ms")
 			}
 			code, out, talk := clitest.Run(t, s.Kubeconfig(), words...)
-			if code != c.code || talk != c.talk || strings.Count(out, ": release 7 ended Aborted") != len(c.ends) {
+			for _, name := range c.ends {
+				if !strings.Contains(out, "shop: "+name+": release 7 ended Aborted") {
+					t.Errorf("the end of %s is not said: %q", name, out)
+				}
+			}
+			if code != c.code || talk != c.talk || strings.Count(out, " ended ") != len(c.ends) {
 				t.Errorf("exit code %d, output %q, talk %q; want %d, %d that ended, %q", code, out, talk, c.code, len(c.ends), c.talk)
 			}
 		})
