@@ -133,8 +133,10 @@ func TestAPassIsDueWhenTheCountIsGivenUp(t *testing.T) {
 // A long message is cut to what an event may hold, between two letters.
 func TestAnEventIsCutBetweenLetters(t *testing.T) {
 	m := inTheMiddle(t, func(string) error { return nil })
+	recorder := events.NewFakeRecorder(4)
+	m.recorder = recorder
 	m.event(m.view, corev1.EventTypeNormal, eventCommand, "x"+strings.Repeat("ü", 600))
-	said := <-m.recorder.(*events.FakeRecorder).Events
+	said := <-recorder.Events
 	if note := strings.TrimPrefix(said, "Normal CommandHandled "); note != "x"+strings.Repeat("ü", 511) {
 		t.Errorf("the note has %d bytes and ends with %q", len(note), note[max(0, len(note)-6):])
 	}
