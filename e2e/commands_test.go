@@ -52,7 +52,7 @@ func TestAnAbortThatWaitsIsNotOverwritten(t *testing.T) {
 	s.people(true, "| promote | "+me(t)+" | checked by hand |", "report", "checkout")
 	s.people(true, "replaced: replaced by abort of "+onCall, "report", "checkout")
 	s.restored()
-	s.people(true, "retry of the version of release 1 commanded", "retry", "checkout", "--reason", "orders are right again")
+	s.push("1.2.0")
 	s.live("30%")
 	s.reads().follows("how-to/stop-everything.md", "Take back everything that runs")
 	s.restored()
