@@ -20,6 +20,9 @@ func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) rel
 	case !rec.Running() || rec.Outcome != nil:
 		if known {
 			e.Met, e.Checkpoint, e.Counted, e.Gaps, e.AllIn = &r.Verdict, r.Checkpoint, r.Counted, r.Gaps, r.AllIn
+			if rec.Running() {
+				e.Share, e.Requests = shareOf(r.Lately)
+			}
 		}
 		return e
 	case !known:
@@ -43,16 +46,21 @@ func compare(rec *v1alpha1.Release, r Reading, e *release.Evidence, now time.Tim
 	if rec.SettledAt != nil && now.Sub(rec.SettledAt.Time) > driftAfter {
 		seen = r.Lately // what came before the weight was live says nothing about it any more
 	}
-	canary, total := seen.Canary.Requests, seen.Canary.Requests+seen.Stable.Requests
-	switch routing.Agrees(rec.Weight.Fraction(), canary, total) {
+	switch routing.Agrees(rec.Weight.Fraction(), seen.Canary.Requests, seen.Canary.Requests+seen.Stable.Requests) {
 	case routing.Yes:
 		e.Agreement = release.AgreementYes
 	case routing.No:
 		e.Agreement = release.AgreementNo
 	}
-	if total > 0 {
-		e.Share, e.Requests = int64(canary/total*v1alpha1.Whole), total
+	e.Share, e.Requests = shareOf(seen)
+}
+
+// shareOf is the canary's part of some requests, in millionths, and how many they are; -1 where there are none.
+func shareOf(seen evidence.Arms) (share int64, requests float64) {
+	if requests = seen.Canary.Requests + seen.Stable.Requests; requests <= 0 {
+		return -1, 0
 	}
+	return int64(seen.Canary.Requests / requests * v1alpha1.Whole), requests
 }
 
 // baselineOf is what was heard of the stable's past, for the record; nil while nothing was.

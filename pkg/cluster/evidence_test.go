@@ -84,8 +84,16 @@ func TestWhatAReadingSaysToTheRules(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 		rec.Outcome = &v1alpha1.Outcome{}
-		if e := cluster.EvidenceOf(rec, c.reading, c.known, noon); e.Fresh || e.Share != -1 {
+		lately := int64(-1) // which is still measured while the last requests end
+		if c.reading.Lately.Canary.Requests > 0 {
+			lately = 250_000
+		}
+		if e := cluster.EvidenceOf(rec, c.reading, c.known, noon); e.Fresh || e.Share != lately || e.Agreement != release.AgreementUnknown {
 			t.Errorf("%s, of a release that has its outcome: %+v", name, e)
+		}
+		rec.State = v1alpha1.StateAborted
+		if e := cluster.EvidenceOf(rec, c.reading, c.known, noon); e.Share != -1 {
+			t.Errorf("%s, of a release that has ended: %+v", name, e)
 		}
 	}
 }

@@ -8,19 +8,20 @@ import (
 	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
-// Count takes what the counts say into the record, and what happens next. While nothing is known of them the record keeps those it has.
+// Count takes what the counts say into the record, and what happens next. While nothing is known of them the record keeps those it has;
+// of a release that is taken back only the measured share still changes.
 func Count(r *v1alpha1.Release, e Evidence, next string) {
 	r.Next = truncate(next, mostNext)
+	if r.Outcome != nil {
+		measure(r, e)
+	}
 	v := e.Verdict
 	if len(v.Objectives) == 0 {
 		return
 	}
 	r.Evidence, r.Verdict = e.Checkpoint, string(v.State)
 	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
-	r.LiveWeight, r.LiveWeightError = "", ""
-	if e.Share >= 0 {
-		r.LiveWeight, r.LiveWeightError = measured(e.Share), rounded(shareError(e.Share, e.Requests), 100)
-	}
+	measure(r, e)
 	r.Objectives = r.Objectives[:0]
 	for _, o := range v.Objectives {
 		r.Objectives = append(r.Objectives, v1alpha1.ObjectiveStatus{
@@ -28,6 +29,14 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 			Stable: v1alpha1.ArmCounts{Requests: int64(o.Release.Stable.Requests), Bad: int64(o.Release.Stable.Bad)},
 			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
 		})
+	}
+}
+
+// measure takes the canary's measured share into the record, which has none where nothing is measured.
+func measure(r *v1alpha1.Release, e Evidence) {
+	r.LiveWeight, r.LiveWeightError = "", ""
+	if e.Share >= 0 {
+		r.LiveWeight, r.LiveWeightError = measured(e.Share), rounded(shareError(e.Share, e.Requests), 100)
 	}
 }
 

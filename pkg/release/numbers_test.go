@@ -36,3 +36,21 @@ func TestTheErrorOfAMeasuredShare(t *testing.T) {
 		}
 	}
 }
+
+// Of a release that is taken back the last requests end while it is: what is measured then is no longer what was measured before it.
+func TestTheShareOfWhatIsTakenBackIsMeasuredOn(t *testing.T) {
+	t.Parallel()
+	r := &v1alpha1.Release{LiveWeight: "30%", LiveWeightError: "1%", Outcome: &v1alpha1.Outcome{}, Objectives: []v1alpha1.ObjectiveStatus{{Name: "availability"}}}
+	Count(r, Evidence{Share: 4_000, Requests: 1000}, "")
+	if r.LiveWeight != "0.4%" || r.LiveWeightError == "1%" || len(r.Objectives) != 1 {
+		t.Errorf("it is %s ± %s, with %d objectives", r.LiveWeight, r.LiveWeightError, len(r.Objectives))
+	}
+	Count(r, Evidence{Share: -1}, "")
+	if r.LiveWeight != "" || r.LiveWeightError != "" {
+		t.Errorf("where nothing is measured it is %s ± %s", r.LiveWeight, r.LiveWeightError)
+	}
+	runs := &v1alpha1.Release{LiveWeight: "30%"}
+	if Count(runs, Evidence{Share: -1}, ""); runs.LiveWeight != "30%" {
+		t.Errorf("while nothing is known of the counts it is %s", runs.LiveWeight)
+	}
+}

@@ -12,6 +12,8 @@ type Weight struct {
 	Wanted, Live string
 	// Error is how far Live may be from what callers met, "" when unknown.
 	Error string
+	// Back says that the release is being taken back: its pods may still end what they were asked before.
+	Back bool
 	// Settling says that the wanted weight is not known to be live in the proxies yet.
 	Settling bool
 	// Held is how long the weight has been live, negative when it is not, or nobody counts.
@@ -29,7 +31,7 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	if r.State.Ended() {
 		return nil
 	}
-	w := &Weight{Wanted: percent(r.Weight), Live: percent(r.LiveWeight), Error: percent(r.LiveWeightError), Held: -1}
+	w := &Weight{Wanted: percent(r.Weight), Live: percent(r.LiveWeight), Error: percent(r.LiveWeightError), Held: -1, Back: r.Outcome != nil}
 	if r.State != v1alpha1.StateShifting {
 		return w
 	}
@@ -59,7 +61,7 @@ func (w Weight) moves() string {
 
 // live is what is measured, in words.
 func (w Weight) live() string {
-	if w.Live == "" && w.Wanted != "0%" {
+	if w.Live == "" && (w.Wanted != "0%" || w.Back) {
 		return "not measured"
 	}
 	if w.Live != "" && w.Error != "" {
