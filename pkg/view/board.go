@@ -42,6 +42,7 @@ type BoardRow struct {
 	Age string `json:"age"`
 	// Seen is how long ago the operator last looked at the running release, "" where none runs or it does not tell.
 	Seen string `json:"seen"`
+	// Why is the reason of what keeps people from rest, in words.
 	Why  string `json:"why"`
 	Next string `json:"next"`
 }
@@ -94,7 +95,7 @@ func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Bo
 	b := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
 	for _, r := range Fleet(shifts, now) {
 		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State, r.tone()), Step: r.Step, Weight: r.Weight,
-			Version: r.Version, Why: r.Why, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: r.Verdict})}
+			Version: r.Version, Why: r.WhyText, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: r.Verdict})}
 		if r.Since >= 0 {
 			row.Age = span(r.Since)
 		}

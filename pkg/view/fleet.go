@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -24,8 +26,8 @@ type Row struct {
 	Version string
 	// Verdict of a running release, as an Objective's; "" when the counts say nothing.
 	Verdict string
-	// Why is the reason of what keeps people from rest, "" when nothing does.
-	Why string
+	// Why is the reason of what keeps people from rest, "" when nothing does, and WhyText says it in words, shortly.
+	Why, WhyText string
 	// Policy is the name of the ShiftPolicy, Next what happens next.
 	Policy, Next string
 	// Since is how long ago the last thing happened, negative when unknown.
@@ -66,16 +68,25 @@ func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
 	}
 	switch waits := Waits(shift, now); {
 	case waits != "":
-		row.Why = waits + " waits"
+		row.Why, row.WhyText = waits+" waits", waits+" waits"
 	case len(s.Notes) > 0:
-		row.Why = cmp.Or(s.Notes[0].Reason, s.Notes[0].Message)
+		row.Why, row.WhyText = cmp.Or(s.Notes[0].Reason, s.Notes[0].Message), briefly(s.Notes[0].Reason, s.Notes[0].Message)
 	case s.Outcome != nil && s.State != StatePromoted && s.State != StateIdle:
-		row.Why = s.Outcome.Reason
+		row.Why, row.WhyText = s.Outcome.Reason, briefly(s.Outcome.Reason, s.Outcome.Message)
 	}
 	if at := changedAt(shift); !at.IsZero() {
 		row.Since = max(now.Sub(at), 0)
 	}
 	return row
+}
+
+// mostBrief is how many columns a brief reason may take.
+const mostBrief = 100
+
+// briefly is a reason with the first part of its message, or either of them where the other is missing.
+func briefly(reason, message string) string {
+	first, _, _ := strings.Cut(message, "; ")
+	return ansi.Truncate(strings.TrimPrefix(strings.TrimSuffix(reason+": "+first, ": "), ": "), mostBrief, "…")
 }
 
 // tone is how the row is meant.

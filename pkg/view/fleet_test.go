@@ -74,8 +74,8 @@ func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
 // A command that waits is in the list with its age, also where nobody looks after the release.
 func TestAListShowsTheCommandThatWaits(t *testing.T) {
 	rows := view.Fleet([]v1alpha1.TrafficShift{*with(with(shifting(), commanded), unattended)}, now)
-	if want := "abort of release 7 (by ops@example.com 3m ago) waits"; rows[0].Why != want || !rows[0].Unattended {
-		t.Errorf("the list says %q (unattended: %t), want %q", rows[0].Why, rows[0].Unattended, want)
+	if want := "abort of release 7 (by ops@example.com 3m ago) waits"; rows[0].WhyText != want || !rows[0].Unattended {
+		t.Errorf("the list says %q (unattended: %t), want %q", rows[0].WhyText, rows[0].Unattended, want)
 	}
 }
 
@@ -91,6 +91,20 @@ func TestAReportShowsTheCommandThatWaits(t *testing.T) {
 		r, _ := view.ReportOf(s, 0)
 		if waits := s.Status.LastHandledCommand == ""; (len(r.Commands) == 1) != waits {
 			t.Errorf("waits %t, the report has %v", waits, r.Commands)
+		}
+	}
+}
+
+// A list and a board say why in the same words, which give way to what stands beside them and never lose the reason.
+func TestRowsSayWhyInWords(t *testing.T) {
+	shift := *unsupported()
+	row, onBoard := view.Fleet([]v1alpha1.TrafficShift{shift}, now)[0], view.BoardOf([]v1alpha1.TrafficShift{shift}, "shop", now).Rows[0]
+	if want := "WorkloadUnsupported: Service checkout selects the pods of two Deployments (checkout, checkout-batch)"; row.WhyText != want || onBoard.Why != want {
+		t.Errorf("the list says %q, the board %q", row.WhyText, onBoard.Why)
+	}
+	for width, want := range map[int]string{200: row.WhyText, 100: "WorkloadUnsupported: Service checkout selects the pods of two Deploymen…", 50: "WorkloadUnsupported"} {
+		if text := view.Table([]view.Row{row}, false, view.Layout{Width: width}); !strings.Contains(text, want+"\n") {
+			t.Errorf("at %d columns: %s", width, text)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -17,6 +18,8 @@ type column struct {
 	rank int
 	// cut says that its texts may be shortened where nothing can be left out.
 	cut bool
+	// least is down to which width its texts are shortened before any column is left out; 0 where they are not.
+	least int
 }
 
 // leastCut is as far as a text is shortened: some characters of a name, and the dots.
@@ -36,7 +39,7 @@ const gutter = 2
 // left out. It says whether all columns that must stay do fit.
 func table(columns []column, before string, width int) (lines []line, fits bool) {
 	columns = filled(columns)
-	for tableWidth(columns, before) > width {
+	for spare(columns) < tableWidth(columns, before)-width {
 		least := -1
 		for i, c := range columns {
 			if c.rank > 0 && (least < 0 || c.rank > columns[least].rank) {
@@ -50,6 +53,11 @@ func table(columns []column, before string, width int) (lines []line, fits bool)
 	}
 	if len(columns) == 0 {
 		return nil, true
+	}
+	for i := range columns {
+		if over := tableWidth(columns, before) - width; over > 0 && columns[i].least > 0 {
+			columns[i].truncate(max(columns[i].width()-over, columns[i].least))
+		}
 	}
 	shorten(columns, before, width)
 	head := line{plainText(before)}
@@ -81,13 +89,31 @@ func shorten(columns []column, before string, width int) {
 		if widest < 0 {
 			return
 		}
-		c := &columns[widest]
-		most := c.width() - 1
-		c.head, c.cells = ansi.Truncate(c.head, most, "…"), slices.Clone(c.cells)
-		for i := range c.cells {
-			c.cells[i].text = ansi.Truncate(c.cells[i].text, most, "…")
+		columns[widest].truncate(columns[widest].width() - 1)
+	}
+}
+
+// truncate cuts the texts of a column to a width.
+func (c *column) truncate(most int) {
+	c.head, c.cells = ansi.Truncate(c.head, most, "…"), slices.Clone(c.cells)
+	for i := range c.cells {
+		text := c.cells[i].text
+		if reason, _, said := strings.Cut(text, ": "); said && c.least > 0 && ansi.StringWidth(reason)+leastCut > most {
+			text = reason // of words there would be nothing to read
+		}
+		c.cells[i].text = ansi.Truncate(text, most, "…")
+	}
+}
+
+// spare is by how much all texts can be shortened before a column is left out.
+func spare(columns []column) int {
+	n := 0
+	for _, c := range columns {
+		if c.least > 0 {
+			n += max(c.width()-c.least, 0)
 		}
 	}
+	return n
 }
 
 func (c column) fill(text string, last bool) string {
@@ -133,6 +159,9 @@ func tableWidth(columns []column, before string) int {
 	return n
 }
 
+// mostReason is the width that a column of reasons keeps at most, for what is named and not said.
+const mostReason = 30
+
 // Table writes rows as lines that end in a line feed; namespaces when rows of several may be among them.
 func Table(rows []Row, namespaces bool, p Layout) string {
 	columns := make([]column, 0, 10)
@@ -168,7 +197,11 @@ func Table(rows []Row, namespaces bool, p Layout) string {
 		}
 		return toned(span(r.Observed)+" ago", map[bool]Tone{true: ToneBad}[r.Unattended])
 	})
-	add("REASON", 2, text(func(r Row) string { return r.Why }))
+	add("REASON", 2, text(func(r Row) string { return r.WhyText }))
+	for _, r := range rows {
+		reasons := &columns[len(columns)-1]
+		reasons.least = max(reasons.least, len("REASON"), min(ansi.StringWidth(r.Why), mostReason))
+	}
 	if p.Wide {
 		add("POLICY", 6, text(func(r Row) string { return r.Policy }))
 		add("NEXT", 7, text(func(r Row) string { return r.Next }))
