@@ -108,9 +108,9 @@ func (b *browser) picture(name string) {
 }
 
 // startDashboard starts the plugin's dashboard for a namespace and returns its address. It is interrupted at the end, and must end well.
-func startDashboard(t *testing.T, ns string) string {
+func startDashboard(t *testing.T, ns string, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(adm.programs, "kubectl-stagger"), "-n", ns, "dashboard")
+	cmd := exec.Command(filepath.Join(adm.programs, "kubectl-stagger"), append([]string{"-n", ns, "dashboard"}, flags...)...)
 	cmd.Stderr, cmd.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {

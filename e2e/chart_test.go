@@ -150,6 +150,17 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				t.Errorf("the pod's user is %v; OpenShift gives it one", user)
 			}
 			all.at(t, "ShiftPolicy /standard")
+			if binding := all.text(t, "ClusterRoleBinding /stagger-policy-view"); !strings.Contains(binding, "system:authenticated") {
+				t.Errorf("not every authenticated user may read the policies: %s", binding)
+			}
+		}},
+		"policies for whom the role is given to": {operatorNamespace, append(newest, "--set", "policies.readableByAll=false"), func(t *testing.T, all rendered) {
+			all.at(t, "ClusterRole /stagger-policy-view")
+			for name, o := range all {
+				if strings.HasPrefix(name, "ClusterRoleBinding ") && strings.Contains(fmt.Sprint(o), "stagger-policy-view") {
+					t.Errorf("%s gives it to somebody: %v", name, o)
+				}
+			}
 		}},
 		"an older Kubernetes": {operatorNamespace, nil, func(t *testing.T, all rendered) {
 			if _, is := all["MutatingAdmissionPolicy /stagger-hold"]; is {

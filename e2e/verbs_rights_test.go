@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +46,14 @@ func whileItRuns(policy string) []byRole {
 	}
 }
 
+// whilePaused are those that ask for a pause.
+func whilePaused() []byRole {
+	return []byRole{
+		{"resume checkout --dry-run", "dry run", true},
+		{"unpause checkout --dry-run", "dry run", true},
+	}
+}
+
 func afterAnAbort() []byRole {
 	return []byRole{
 		{"watch checkout", "Aborted", false},
@@ -65,6 +77,64 @@ func (s *story) by(verbs []byRole) {
 			}
 		}
 	}
+}
+
+// pausedOnTheDashboard pauses the release on dashboards of who views, edits and administers the namespace: all see it, and who only views is told
+// that he may not.
+func (s *story) pausedOnTheDashboard() {
+	s.t.Helper()
+	for _, c := range []struct {
+		who  string
+		code int
+		says string
+	}{{"viewer", http.StatusForbidden, "you may not do this"}, {"editor", http.StatusOK, "checkout: paused"}, {"admin", http.StatusOK, "checkout is paused already"}} {
+		d := dashboardOf(s.t, startDashboard(s.t, s.ns, "--as="+c.who+"-"+s.ns))
+		waitFor(s.t, c.who+" sees the release on the dashboard", func() (bool, string) {
+			code, page := d.asks(http.MethodGet, "/api/service/"+s.ns+"/checkout", "")
+			return code == http.StatusOK && strings.Contains(page, "Release 1"), page
+		})
+		code, said := d.asks(http.MethodPost, "/api/command", fmt.Sprintf(`{"namespace":%q,"name":"checkout","verb":"pause","number":1}`, s.ns))
+		if code != c.code || !strings.Contains(said, c.says) {
+			s.t.Errorf("%s pauses on the dashboard: %d %s", c.who, code, said)
+		}
+	}
+}
+
+// dashboard is one that runs.
+type dashboard struct {
+	t           *testing.T
+	host, token string
+}
+
+func dashboardOf(t *testing.T, address string) dashboard {
+	t.Helper()
+	at, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dashboard{t, at.Host, strings.TrimPrefix(at.Fragment, "token=")}
+}
+
+// asks makes a request as its page does.
+func (d dashboard) asks(method, path, body string) (code int, text string) {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), method, "http://"+d.host+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for name, value := range map[string]string{"Stagger-Token": d.token, "Origin": "http://" + d.host, "Content-Type": "application/json"} {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	all, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return response.StatusCode, string(all)
 }
 
 // Kubernetes's own roles for a namespace, into which those of this installation are aggregated, are all that a verb needs; they show neither
@@ -94,6 +164,9 @@ spec: {steps: [{weight: "100%", hold: 1m}], objectives: [{name: availability, in
 	s.push("1.1.0")
 	s.live("30%")
 	s.by(whileItRuns(policy))
+	s.pausedOnTheDashboard()
+	s.by(whilePaused())
+	s.people(true, "resumed", "resume", "checkout", "--as=editor-"+s.ns)
 	s.people(false, "Aborted", append([]string{"abort", "checkout", "--wait"}, "--as=editor-"+s.ns)...)
 	s.ended(1, v1alpha1.StateAborted)
 	s.by(afterAnAbort())
