@@ -11,6 +11,7 @@
 //	the same over hours           Batch.Increments      Batch.History            no history: nothing is known
 //	may they be believed?         Batch.Base            Single                   the slice is void
 //	are the scrapes current?      Batch.Freshness       Batch.DecodeFreshness    no evidence
+//	the three, over hours         the three of them     Batch.Timeline           a step of which nothing is known
 //	how far behind now to ask?    Batch.Lag             Single                   the longest lag
 //	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
 //	which proxies come twice?     Batch.Copies          DecodeCopies             nobody reports
