@@ -59,7 +59,44 @@ func TestAReleaseIsTakenBackOnTheDashboard(t *testing.T) {
 	}
 	s.restored()
 	s.losesNothing()
+	s.seenLate(b)
 }
+
+// seenLate opens the release when all is over, on a dashboard that was started after it: its record and Prometheus tell what happened.
+func (s *story) seenLate(b *browser) {
+	s.t.Helper()
+	open := func(address string) {
+		b.do("opening the page late", chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS(".fleet")), chromedp.Click(chromedp.CSS(".fleet .service a")),
+			chromedp.WaitVisible(chromedp.CSS(".contest")))
+	}
+	const weights = `section[aria-label="Weight over time"]`
+	open(startDashboard(s.t, s.ns))
+	b.shows(weights, "From the record of the release")
+	b.shows(weights, "start the dashboard with --prometheus")
+	if seen := b.says(fmt.Sprintf(drawn, "wanted")); !strings.HasSuffix(seen, "0,30,0") {
+		s.t.Errorf("the weights of the record are %s", seen)
+	}
+	open(startDashboard(s.t, s.ns, "--prometheus", prometheus()))
+	b.shows(weights, "What was before that is from Prometheus")
+	waitFor(s.t, "the live weight of the time before is drawn", func() (bool, string) {
+		seen := b.says(fmt.Sprintf(drawn, "live"))
+		return strings.Contains(seen, ","), seen
+	})
+	b.picture("late")
+
+	b.do("reading the report", chromedp.Click(chromedp.CSS("details summary")))
+	b.shows("details pre", "# Release 1 of checkout in "+s.ns+": aborted")
+	if out := b.says(`Object.defineProperty(navigator, "clipboard", {value: undefined}) && "gone"`); out != "gone" {
+		s.t.Errorf("taking the clipboard away: %s", out)
+	}
+	b.do("copying a command by the keyboard", chromedp.Focus(chromedp.CSS(".commands button")), chromedp.KeyEvent(kb.Enter))
+	b.shows(".commands button", "Copied")
+	b.shows(".commands code", "kubectl stagger pause checkout -n "+s.ns)
+}
+
+// drawn are the different values of a line, in their order, without what is not known.
+const drawn = `[...document.querySelectorAll(".canvas")].flatMap(({u}) => u.series.slice(1).map((line, i) => [line.label, u.data[i + 1]]))
+  .find(([label]) => label === %q)[1].filter((v) => v !== null).filter((v, i, all) => v !== all[i - 1]).join()`
 
 // plotted waits until the plots show the values of the status, and every line and limit of them is seen in its colour.
 func (s *story) plotted(b *browser) {

@@ -3,7 +3,7 @@
 //	TrafficShift ──Release──► Screen ──Text──► one release, standing alone
 //	TrafficShifts ──Fleet───► []Row  ──Table─► one line for each, newest trouble first
 //	TrafficShift ──ServicePageOf─► ServicePage   the same for the dashboard; BoardOf for all of them
-//	TrafficShift ──Trace────► Plots            what was seen of a release since a page was opened, to be drawn
+//	TrafficShift ──Trace────► Plots            what was seen of a release since a page was opened, or is told of it, to be drawn
 //
 // Every field of an object may be missing or odd (an older or newer operator, a hand-written object): what is not known is
 // left out or called so, never guessed. Text from objects is stripped of control characters before it reaches a terminal.

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +17,9 @@ type Plots struct {
 	Note string `json:"note"`
 	// Times are those of all values, in seconds since 1970, from the beginning of the axis to now; none is before the one in front of it.
 	Times []float64 `json:"times"`
-	// First is the place in Times at which recording began. What is before it was not seen.
-	First int `json:"first"`
+	// First is the place in Times from which on counts are known, and Unseen says of the time before it that they are not.
+	First  int    `json:"first"`
+	Unseen string `json:"unseen"`
 	// Offset is how many seconds the clock of the words is ahead of UTC.
 	Offset     int             `json:"offset"`
 	Weight     *Plot           `json:"weight,omitempty"`
@@ -92,37 +94,25 @@ func PlotsOf(t *Trace, now time.Time) Plots {
 		now = t.Samples[len(t.Samples)-1].At.In(now.Location())
 	}
 	_, p.Offset = now.Zone()
-	p.Note = recordedSince(t, now)
-	d := drawing{t: t, moments: momentsOf(t, now)}
+	p.Note, p.Unseen = t.note(now), "not recorded"
+	if t.Late {
+		p.Unseen = "only weights are recorded"
+	}
+	d := drawing{t: t, samples: slices.Concat(t.Past, t.Samples)}
+	d.moments = momentsOf(t, d.samples, now)
 	for _, m := range d.moments {
 		p.Times = append(p.Times, m.at)
 	}
-	p.First = len(d.moments) - len(t.Samples) - 1
+	p.First = len(d.moments) - len(d.samples) - 1
 	weights := d.weights()
 	p.Weight = &weights
 	for i, name := range t.Names {
 		p.Objectives = append(p.Objectives, ObjectivePlot{Name: name, Share: d.shares(i), Evidence: d.evidence(i)})
 	}
-	for _, s := range t.Samples {
+	for _, s := range d.samples {
 		p.Samples = append(p.Samples, sampleText(s, now))
 	}
 	return p
-}
-
-// recordedSince says what the plots know, and what was before.
-func recordedSince(t *Trace, now time.Time) string {
-	clock := func(at time.Time) string { return clockOf(at, now) }
-	text := "Recorded since " + clock(t.Since) + ", when this dashboard first saw the release."
-	if t.Started.IsZero() || t.Since.Sub(t.Started) < 2*time.Second {
-		return text
-	}
-	text += " It had begun at " + clock(t.Started)
-	if n := len(t.Before); n > 0 {
-		if at := t.Before[n-1].At.Time; at.After(t.Started) && at.Before(t.Since) {
-			text += ", and the weight at that time was written at " + clock(at)
-		}
-	}
-	return text + "."
 }
 
 func clockOf(at, now time.Time) string {
@@ -142,10 +132,11 @@ type moment struct {
 	sample *Sample
 }
 
-// momentsOf are the weights that were written before the first look, the samples, and now. They begin where the first weight was written, but
-// so that at least two thirds, or all but a minute, of the time was recorded.
-func momentsOf(t *Trace, now time.Time) []moment {
-	all := make([]moment, 0, len(t.Before)+len(t.Samples)+1)
+// momentsOf are the weights that were written before the first sample, the samples, and now. They begin where the first weight was written, but
+// so that at least two thirds, or all but a minute, of the time was recorded, unless the release is judged, so that all of it is wanted, or a
+// Prometheus tells of the rest.
+func momentsOf(t *Trace, samples []Sample, now time.Time) []moment {
+	all := make([]moment, 0, len(t.Before)+len(samples)+1)
 	add := func(at time.Time, wanted float64, sample *Sample) {
 		m := moment{float64(at.UnixMilli()) / 1000, wanted, sample}
 		if n := len(all); n > 0 { // also where a clock was put back
@@ -153,37 +144,54 @@ func momentsOf(t *Trace, now time.Time) []moment {
 		}
 		all = append(all, m)
 	}
-	most := max(now.Sub(t.Since)/2, time.Minute)
+	since, most := t.Since, max(now.Sub(t.Since)/2, time.Minute)
+	if t.Judged || t.Late || len(t.Past) > 0 {
+		since, most = samples[0].At, math.MaxInt64
+	}
 	for _, b := range t.Before {
-		ago := t.Since.Sub(b.At.Time)
+		ago := since.Sub(b.At.Time)
 		if ago >= most {
 			all = all[:0] // it begins at the weight that was in force then
 		}
 		if ago > 0 {
-			add(t.Since.Add(-min(ago, most)), b.Weight.Fraction(), nil)
+			add(since.Add(-min(ago, most)), b.Weight.Fraction(), nil)
 		}
 	}
-	for i := range t.Samples {
-		add(t.Samples[i].At, t.Samples[i].Wanted, &t.Samples[i])
+	for i := range samples {
+		add(samples[i].At, samples[i].Wanted, &samples[i])
 	}
-	last := &t.Samples[len(t.Samples)-1]
+	last := &samples[len(samples)-1]
 	add(now, last.Wanted, last)
 	return all
 }
 
 // drawing makes the plots of one trace.
 type drawing struct {
-	t       *Trace
+	t *Trace
+	// samples are those of the past and those that were seen.
+	samples []Sample
 	moments []moment
 }
 
 func sampleText(s Sample, now time.Time) SampleText {
-	l := SampleText{Time: clockOf(s.At, now), Weight: "wanted " + shareText(s.Wanted) + ", live " + liveText(s.Live)}
+	l := SampleText{Time: clockOf(s.At, now), Weight: "wanted " + wantedText(s.Wanted) + ", live " + liveText(s.Live)}
 	for _, p := range s.Points {
-		l.Shares = append(l.Shares, "stable "+p.Stable.String()+", canary "+p.Canary.String())
+		shares := "stable " + p.Stable.String() + ", canary " + p.Canary.String()
+		if p.Unknown {
+			shares = "no counts are known of this time"
+		}
+		l.Shares = append(l.Shares, shares)
 		l.Evidence = append(l.Evidence, "against "+evidenceOf(p.Against)+", for "+evidenceOf(p.For))
 	}
 	return l
+}
+
+// wantedText is a wanted weight, which is negative where it is not known.
+func wantedText(wanted float64) string {
+	if wanted < 0 {
+		return "unknown"
+	}
+	return shareText(wanted)
 }
 
 func liveText(live float64) string {
@@ -193,7 +201,7 @@ func liveText(live float64) string {
 	return rate(live)
 }
 
-func (d drawing) last() Sample { return d.t.Samples[len(d.t.Samples)-1] }
+func (d drawing) last() Sample { return d.samples[len(d.samples)-1] }
 
 // values are those of all moments; negative ones are not known.
 func (d drawing) values(of func(moment) float64) []*float64 {
@@ -222,7 +230,7 @@ func (d drawing) weights() Plot {
 	for _, m := range d.moments {
 		top = max(top, m.wanted, seen(func(s Sample) float64 { return s.Live })(m))
 	}
-	wanted, live := shareText(last.Wanted), liveText(last.Live)
+	wanted, live := wantedText(last.Wanted), liveText(last.Live)
 	return Plot{Title: "Weight", Sentence: "Wanted " + wanted + ", live " + live, Unit: "%", Top: topOf(top), Limits: []Limit{}, Lines: []Line{
 		{Kind: "wanted", Name: "wanted", Last: wanted, Stepped: true, Values: d.values(func(m moment) float64 { return 100 * m.wanted })},
 		{Kind: "live", Name: "live", Last: live, Values: d.values(seen(func(s Sample) float64 { return 100 * s.Live }))},
@@ -233,13 +241,13 @@ func (d drawing) weights() Plot {
 func (d drawing) shares(i int) Plot {
 	phi, allowed := d.t.Phi[i], d.t.Allowed[i]
 	top := allowed * 1.5
-	for n, s := range d.t.Samples {
+	for n, s := range d.samples {
 		for _, a := range []Arm{s.Points[i].Stable, s.Points[i].Canary} {
 			_, high := band(a, phi)
 			if a.Requests >= 50 {
 				top = max(top, ratio(a.Bad, a.Requests)*1.2)
 			}
-			if a.Requests > 0 && n >= len(d.t.Samples)*3/4 {
+			if a.Requests > 0 && n >= len(d.samples)*3/4 {
 				top = max(top, min(high, 4*max(allowed, ratio(a.Bad, a.Requests))))
 			}
 		}
@@ -281,21 +289,26 @@ func interval(a Arm, phi float64) string {
 	return fmt.Sprintf("%s (%s to %s)", rate(ratio(a.Bad, a.Requests)), rate(low), rate(high))
 }
 
-// The evidence axis is logarithmic from leastShown to mostShown. Evidence beyond it is drawn at its ends, and told in words.
+// The evidence axis is logarithmic from leastShown to mostShown, or as many powers of ten beyond it as the limits need. Evidence beyond it is
+// drawn at its ends, and told in words.
 const leastShown, mostShown = 0.1, 1000
 
 func (d drawing) evidence(i int) Plot {
+	top := float64(mostShown)
+	for top < d.t.PassAt {
+		top *= 10
+	}
 	shown := func(of func(Point) float64) []*float64 {
 		return d.values(seen(func(s Sample) float64 {
 			e := of(s.Points[i])
 			if e < 0 {
 				return e
 			}
-			return min(max(e, leastShown), mostShown)
+			return min(max(e, leastShown), top)
 		}))
 	}
 	against, favour := evidenceOf(d.last().Points[i].Against), evidenceOf(d.last().Points[i].For)
-	return Plot{Title: "Evidence", Sentence: "against " + against + ", for " + favour, Bottom: leastShown, Top: mostShown, Logarithmic: true,
+	return Plot{Title: "Evidence", Sentence: "against " + against + ", for " + favour, Bottom: leastShown, Top: top, Logarithmic: true,
 		Limits: []Limit{
 			{Value: abortAt, Text: fmt.Sprintf("aborts at %d", abortAt), Kind: "against"},
 			{Value: d.t.PassAt, Text: fmt.Sprintf("passes at %g", d.t.PassAt), Kind: "for"},
@@ -308,8 +321,13 @@ func (d drawing) evidence(i int) Plot {
 
 func evidenceOf(e float64) string { return evidence(fmt.Sprint(e)) }
 
-// topOf is the end of an axis of percentages for a largest share, with some room above it.
-func topOf(share float64) float64 { return rounded(100 * min(max(1.05*share, 1e-6), 1)) }
+// topOf is the end of an axis of percentages for a largest share, with some room above it. Where all shares are 0 it is 1%.
+func topOf(share float64) float64 {
+	if !(share > 0) {
+		share = 0.01 / 1.05
+	}
+	return rounded(100 * min(max(1.05*share, 1e-6), 1))
+}
 
 // shareText is a share as percentages are written.
 func shareText(share float64) string {

@@ -45,6 +45,9 @@ type ServicePage struct {
 	Past []PastRow `json:"past"`
 	// Actions are what people can do.
 	Actions []Action `json:"actions"`
+	// Queries are what Prometheus is asked, and Commands what can be typed; nil where nobody filled them in.
+	Queries  []Query `json:"queries,omitempty"`
+	Commands []Hint  `json:"commands,omitempty"`
 }
 
 // Fact is a labelled text.
@@ -155,7 +158,7 @@ func factsOf(s Screen) []Fact {
 	}
 	if w := s.Weight; w != nil {
 		add("Wanted weight", cmp.Or(w.Wanted, "unknown"))
-		add("Live weight", cmp.Or(w.live(), "0%"))
+		add("Live weight", w.live())
 		add("Held", strings.TrimPrefix(w.held(), "held "))
 	}
 	if o := s.Outcome; o != nil {

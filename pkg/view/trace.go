@@ -2,6 +2,7 @@ package view
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -22,6 +23,8 @@ type Sample struct {
 // Point is one objective in a Sample.
 type Point struct {
 	Stable, Canary Arm
+	// Unknown says that nothing is known of the counts at this moment; the arms are empty then.
+	Unknown bool
 	// Against and For are evidence, negative when unknown.
 	Against, For float64
 }
@@ -47,18 +50,28 @@ type Trace struct {
 	Samples []Sample
 	// Ended says that the last sample is of the end of the release.
 	Ended bool
+	// Judged says that the release has its outcome, be it only being taken back.
+	Judged bool
+	// Late says that the release had ended before the first look: Samples are what its record says.
+	Late bool
+	// Past are samples from before the first look, as Source, a Prometheus, has counted in steps of Step. Trouble is a sentence that says why
+	// there are none, "" when that needs no saying.
+	Past    []Sample
+	Source  string
+	Step    time.Duration
+	Trouble string
 }
 
-// NewTrace is an empty trace of the running release of a TrafficShift; false where none runs.
+// NewTrace is a trace of the newest release of a TrafficShift, which is empty while that runs, and else holds what its record says; false where
+// there has been none.
 func NewTrace(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
 	r := shift.Status.Release
-	if !r.Running() {
+	if r == nil {
 		return nil, false
 	}
-	t := &Trace{Number: r.Number, Since: now, Started: r.StartedAt.Time, PassAt: passAt(r.Plan.Confidence)}
-	t.Before = slices.Clone(r.Weights)
-	if len(t.Before) == 0 && r.StepStartedAt != nil { // an older operator tells of the present weight only
-		t.Before = []v1alpha1.WrittenWeight{{Weight: r.Weight, Step: r.Step, At: *r.StepStartedAt}}
+	t := &Trace{Number: r.Number, Since: now, Started: r.StartedAt.Time, PassAt: passAt(r.Plan.Confidence), Before: writtenWeights(r)}
+	if !r.Running() {
+		t.Late, t.Ended, t.Since = true, true, endOf(r, now)
 	}
 	for _, o := range objectivesOf(r) {
 		t.Names = append(t.Names, o.Name)
@@ -76,6 +89,9 @@ func NewTrace(shift *v1alpha1.TrafficShift, now time.Time) (*Trace, bool) {
 			}
 		}
 	}
+	if t.Late {
+		t.Samples = t.recorded(r)
+	}
 	return t, true
 }
 
@@ -85,18 +101,13 @@ func (t *Trace) Add(shift *v1alpha1.TrafficShift, now time.Time) bool {
 	if r == nil || r.Number != t.Number {
 		return false
 	}
-	t.Ended = r.State.Ended()
-	s := Sample{At: now, Wanted: r.Weight.Fraction(), Live: -1}
-	if percent(r.LiveWeight) != "" {
-		s.Live = r.LiveWeight.Fraction()
+	t.Ended, t.Judged = r.State.Ended(), r.Outcome != nil || r.State.Ended()
+	if t.Late { // what is counted after the end corrects the record
+		before := t.Samples
+		t.Samples = t.recorded(r)
+		return !reflect.DeepEqual(before, t.Samples)
 	}
-	statuses := map[string]v1alpha1.ObjectiveStatus{}
-	for _, o := range r.Objectives {
-		statuses[clean(o.Name)] = o
-	}
-	for _, name := range t.Names {
-		s.Points = append(s.Points, pointOf(statuses[name]))
-	}
+	s := t.sampleOf(r, now)
 	if n := len(t.Samples); n > 0 {
 		last := t.Samples[n-1]
 		if last.Wanted == s.Wanted && last.Live == s.Live && slices.Equal(last.Points, s.Points) {
@@ -112,6 +123,22 @@ func (t *Trace) Add(shift *v1alpha1.TrafficShift, now time.Time) bool {
 	}
 	t.Samples = append(t.Samples, s)
 	return true
+}
+
+// sampleOf is what the status of the release says.
+func (t *Trace) sampleOf(r *v1alpha1.Release, at time.Time) Sample {
+	s := Sample{At: at, Wanted: r.Weight.Fraction(), Live: -1}
+	if percent(r.LiveWeight) != "" && !r.State.Ended() {
+		s.Live = r.LiveWeight.Fraction()
+	}
+	statuses := map[string]v1alpha1.ObjectiveStatus{}
+	for _, o := range r.Objectives {
+		statuses[clean(o.Name)] = o
+	}
+	for _, name := range t.Names {
+		s.Points = append(s.Points, pointOf(statuses[name]))
+	}
+	return s
 }
 
 func pointOf(o v1alpha1.ObjectiveStatus) Point {

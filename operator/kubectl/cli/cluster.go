@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +32,8 @@ type Cluster struct {
 	Discovery discovery.DiscoveryInterface
 	// Namespace of the verb; "" for all of them.
 	Namespace string
+	// Flags are those that lead a command line to the same cluster as the same user, each with a blank before it. They hold no credentials.
+	Flags string
 }
 
 // Connect is the cluster that kubectl's own flags name. No request is made yet.
@@ -52,7 +56,37 @@ func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	return Cluster{Client: client, Discovery: kinds, Namespace: namespace}, nil
+	return Cluster{Client: client, Discovery: kinds, Namespace: namespace, Flags: flagsOf(flags)}, nil
+}
+
+// flagsOf are the flags of a command line that were given, or hold without having been: the present context may be another one when the line is
+// typed. Without a kubeconfig there is none.
+func flagsOf(given *genericclioptions.ConfigFlags) string {
+	var context string
+	if raw, err := given.ToRawKubeConfigLoader().RawConfig(); err == nil {
+		context = raw.CurrentContext
+	}
+	if given.Context != nil && *given.Context != "" {
+		context = *given.Context
+	}
+	line := ""
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"kubeconfig", given.KubeConfig}, {"context", &context}, {"cluster", given.ClusterName}, {"user", given.AuthInfoName}, {"server", given.APIServer}, {"as", given.Impersonate}} {
+		if f.value != nil && *f.value != "" {
+			line += " --" + f.name + " " + quoted(*f.value)
+		}
+	}
+	return line
+}
+
+// quoted is a word as a shell reads it whole.
+func quoted(word string) string {
+	if regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`).MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // CommandLine is what a person types next, in the namespace of this verb.

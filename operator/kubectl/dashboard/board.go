@@ -3,6 +3,7 @@ package dashboard
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// board is what the watch shows: the newest of each TrafficShift, and what was seen of its release since the watch began.
+// board is what the watch shows: the newest of each TrafficShift, and what was seen of its release since the watch began, or its
+// record tells.
 type board struct {
 	now func() time.Time
 
@@ -25,6 +27,9 @@ type board struct {
 	// samples names the last sample of each trace, taken counts all.
 	samples map[string]int
 	taken   int
+	// asks says when the past of a trace is to be asked for, now where it is not in it, and hint what is said of a past that nobody asks for.
+	asks map[string]time.Time
+	hint string
 	// odd are the objects that cannot be read, and why.
 	odd map[string]string
 	// listed says that there was a first list, trouble why the cluster does not answer.
@@ -36,7 +41,7 @@ type board struct {
 
 func newBoard(now func() time.Time) *board {
 	return &board{now: now, shifts: map[string]*v1alpha1.TrafficShift{}, traces: map[string]*view.Trace{}, samples: map[string]int{},
-		odd: map[string]string{}, changed: make(chan struct{})}
+		asks: map[string]time.Time{}, odd: map[string]string{}, changed: make(chan struct{})}
 }
 
 // news tells those who wait; the lock is held.
@@ -78,29 +83,74 @@ func (b *board) take(object any) error {
 func (b *board) record(key string, shift *v1alpha1.TrafficShift) {
 	t := b.traces[key]
 	if r := shift.Status.Release; t != nil && (r == nil || r.Number != t.Number) {
-		delete(b.traces, key)
-		delete(b.samples, key)
+		b.forgetTrace(key)
 		t = nil
 	}
 	if t == nil {
-		begun, runs := view.NewTrace(shift, b.now())
-		if !runs {
+		begun, known := view.NewTrace(shift, b.now())
+		if !known {
 			return
 		}
 		t = begun
+		if from, to := t.Asks(); from.Before(to) {
+			t.Trouble = b.hint
+		}
 		b.traces[key] = t
+		b.again(key)
 	}
 	if t.Add(shift, b.now()) {
-		b.taken++
-		b.samples[key] = b.taken
+		b.again(key)
 	}
 }
 
 func (b *board) forget(key string) {
 	delete(b.shifts, key)
+	delete(b.odd, key)
+	b.forgetTrace(key)
+}
+
+func (b *board) forgetTrace(key string) {
 	delete(b.traces, key)
 	delete(b.samples, key)
-	delete(b.odd, key)
+	delete(b.asks, key)
+}
+
+// never is when a past is asked for again that is known.
+func never() time.Time { return time.Unix(math.MaxInt32, 0) }
+
+// due is the trace whose past is to be asked for now; false where there is nothing to ask, or it is not time. Until it is known, asking says so.
+func (b *board) due(key, asking string) (view.Trace, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.traces[key]
+	if t == nil || b.asks[key].After(b.now()) {
+		return view.Trace{}, false
+	}
+	b.asks[key] = never()
+	from, to := t.Asks()
+	if !from.Before(to) || len(t.Names) == 0 {
+		return view.Trace{}, false
+	}
+	t.Trouble = asking
+	b.again(key)
+	return *t, true
+}
+
+// recalled takes what became known of the past of a release, and when it is to be asked for again.
+func (b *board) recalled(key string, number int64, take func(*view.Trace) time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.traces[key]; t != nil && t.Number == number {
+		b.asks[key] = take(t)
+		b.again(key)
+		b.news()
+	}
+}
+
+// again has a trace be drawn anew; the lock is held.
+func (b *board) again(key string) {
+	b.taken++
+	b.samples[key] = b.taken
 }
 
 // Add takes a new object. With the methods below it makes the board the store of a reflector.

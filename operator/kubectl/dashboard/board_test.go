@@ -61,14 +61,17 @@ func TestOnlyTheRunningReleaseIsRecorded(t *testing.T) {
 		t.Errorf("release 8 left %+v", trace)
 	}
 	add(t, b, running(t, "checkout", 9, 0, v1alpha1.StatePromoted))
-	if _, seen := b.plots("shop/checkout"); seen || b.version("shop/checkout") != 0 {
-		t.Error("a release that had ended before it was seen has plots")
+	if plots, seen := b.plots("shop/checkout"); !seen || plots.Number != 9 || len(plots.Samples) != 1 {
+		t.Errorf("a release that had ended before it was seen has %d samples", len(plots.Samples))
 	}
 	add(t, b, running(t, "cart", 1, 0, v1alpha1.StateShifting))
 	if err := b.Delete(running(t, "cart", 1, 0, v1alpha1.StateShifting)); err != nil {
 		t.Fatal(err)
 	}
-	if len(b.traces)+len(b.samples) != 0 {
+	if err := b.Delete(running(t, "checkout", 9, 0, v1alpha1.StatePromoted)); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.traces)+len(b.samples)+len(b.asks) != 0 {
 		t.Errorf("what is deleted leaves %v and %v", b.traces, b.samples)
 	}
 }
@@ -105,4 +108,43 @@ func TestAnOddObjectHidesNoOther(t *testing.T) {
 	if shifts, odd := b.all(); len(shifts) != 1 || shifts[0].Name != "cart" || len(odd) != 0 || len(b.traces) != 1 {
 		t.Errorf("after the next list: %v, %v and %d traces", shifts, odd, len(b.traces))
 	}
+}
+
+// The past of a release is asked for once, and again a while after it was not told.
+func TestThePastIsAskedForUntilItIsKnown(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	b := newBoard(func() time.Time { return now })
+	due := func(want bool, when string) {
+		t.Helper()
+		if _, is := b.due("shop/checkout", "asking"); is != want {
+			t.Errorf("%s: due is %v", when, is)
+		}
+	}
+	due(false, "of nothing")
+	object := running(t, "checkout", 7, 1, v1alpha1.StateShifting)
+	add(t, b, object)
+	due(false, "before the first weight")
+	delete(b.traces, "shop/checkout")
+	delete(b.asks, "shop/checkout")
+	weights := []any{map[string]any{"weight": "5%", "step": int64(1), "at": "2026-03-04T11:58:00Z"}}
+	if err := unstructured.SetNestedSlice(object.Object, weights, "status", "release", "weights"); err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, object)
+	due(true, "at first")
+	due(false, "while it is asked for")
+	if plots, _ := b.plots("shop/checkout"); !strings.HasSuffix(plots.Note, " asking") {
+		t.Errorf("while it is asked for, the note is %q", plots.Note)
+	}
+	b.recalled("shop/checkout", 6, func(*view.Trace) time.Time {
+		t.Error("what was asked for a release before is taken")
+		return now
+	})
+	b.recalled("shop/checkout", 7, func(*view.Trace) time.Time { return now.Add(askAgain) })
+	due(false, "just after it was not told")
+	now = now.Add(askAgain)
+	due(true, "a while after it was not told")
+	b.recalled("shop/checkout", 7, func(*view.Trace) time.Time { return never() })
+	now = now.Add(24 * time.Hour)
+	due(false, "when it is known")
 }

@@ -4,6 +4,7 @@
 //	/ /*.css /*.js /*.svg       anybody        the page itself, which holds no data; plots are drawn by uPlot (hack/uplot.sh)
 //	/api/board                  the token      all Services, as JSON
 //	/api/service/{ns}/{name}      the token      one Service, as JSON
+//	/api/report/{ns}/{name}     the token      the record of the newest release, as Markdown, or as JSON with ?as=json
 //	/api/stream[/{ns}/{name}]   the token      the same live, as server-sent events
 //	POST /api/command           token, origin  one verb for one release
 //

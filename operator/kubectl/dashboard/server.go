@@ -36,6 +36,8 @@ type server struct {
 	// token is what a browser has to know.
 	token string
 	board *board
+	// past tells what was before the first look, nil where nobody does.
+	past *past
 	// slots bounds the streams that are open at once.
 	slots chan struct{}
 }
@@ -47,9 +49,13 @@ const (
 )
 
 // newServer is a dashboard for the address, "127.0.0.1:" and the port.
-func newServer(c cli.Cluster, env cli.Env, address string) *server {
+func newServer(c cli.Cluster, env cli.Env, address string, p *past) *server {
 	host := strings.TrimSuffix(address, ":80") // which browsers leave out
-	return &server{cluster: c, env: env, host: host, token: env.Token(), board: newBoard(env.Now), slots: make(chan struct{}, maxStreams)}
+	s := &server{cluster: c, env: env, host: host, token: env.Token(), board: newBoard(env.Now), past: p, slots: make(chan struct{}, maxStreams)}
+	if p == nil {
+		s.board.hint = "To see the counts of that time, start the dashboard with --prometheus and the address of the mesh's Prometheus."
+	}
+	return s
 }
 
 // address is where a browser finds the dashboard. It holds the token.
@@ -137,6 +143,7 @@ func (s *server) handler() (http.Handler, error) {
 	mux.Handle("/", http.FileServerFS(files))
 	mux.HandleFunc("GET /api/board", s.showBoard)
 	mux.HandleFunc("GET /api/service/{ns}/{name}", s.showService)
+	mux.HandleFunc("GET /api/report/{ns}/{name}", s.report)
 	mux.HandleFunc("GET /api/stream", s.stream)
 	mux.HandleFunc("GET /api/stream/{ns}/{name}", s.stream)
 	mux.HandleFunc("POST /api/command", s.command)

@@ -2,15 +2,18 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/steer"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -50,13 +53,37 @@ func (s *server) showService(w http.ResponseWriter, r *http.Request) {
 	case shift == nil:
 		refuse(w, http.StatusNotFound, s.absent(ns, name))
 	default:
-		answer(w, http.StatusOK, s.page(r.Context(), shift, s.footprints()))
+		answer(w, http.StatusOK, s.page(r.Context(), shift, s.looks()))
 	}
 }
 
-// footprints is for one page, so that what is known of a Service's pods and routes goes with the page.
-func (s *server) footprints() *cli.FootprintCache {
-	return &cli.FootprintCache{Cluster: s.cluster, Now: s.env.Now}
+// beside is what is known of a Service beside its object: the footprint of its release, and how its requests are counted.
+type beside struct {
+	cli.FootprintCache
+	// arms are those of the release of that number.
+	arms   counting.Pair
+	number int64
+}
+
+// looks is for one page, so that what is known beside an object goes with the page.
+func (s *server) looks() *beside {
+	return &beside{FootprintCache: cli.FootprintCache{Cluster: s.cluster, Now: s.env.Now}}
+}
+
+// queries are those of the release. How its requests are counted is read once; while it cannot be, there are fewer of them.
+func (b *beside) queries(ctx context.Context, shift *v1alpha1.TrafficShift) []view.Query {
+	r := shift.Status.Release
+	if r == nil {
+		return nil
+	}
+	if b.number != r.Number {
+		in := b.Cluster
+		in.Namespace = shift.Namespace
+		if arms, err := in.Arms(ctx, shift); err == nil {
+			b.arms, b.number = arms, r.Number
+		}
+	}
+	return view.QueriesOf(shift, b.arms)
 }
 
 func (s *server) list() view.Board {
@@ -65,12 +92,38 @@ func (s *server) list() view.Board {
 }
 
 // page is one Service. The cluster is not waited for long: what is seen of pods and routes can be from before.
-func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *cli.FootprintCache) view.ServicePage {
+func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *beside) view.ServicePage {
 	ctx, cancel := context.WithTimeout(ctx, redraw)
 	defer cancel()
 	cache.Refresh(ctx, shift, cli.FootprintMaxAge)
 	now := s.env.Now()
-	return view.ServicePageOf(shift, now, cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift, now) })
+	p := view.ServicePageOf(shift, now, cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift, now) })
+	p.Queries, p.Commands = cache.queries(ctx, shift), view.CommandsOf(p, s.cluster.Flags)
+	return p
+}
+
+// report is the record of the newest release, as the verb report writes it.
+func (s *server) report(w http.ResponseWriter, r *http.Request) {
+	ns, name := r.PathValue("ns"), r.PathValue("name")
+	shift, odd := s.board.one(ns + "/" + name)
+	if shift == nil {
+		refuse(w, http.StatusNotFound, cmp.Or(odd, s.absent(ns, name)))
+		return
+	}
+	record, known := view.ReportOf(shift, 0)
+	if !known {
+		refuse(w, http.StatusNotFound, name+" has had no release yet")
+		return
+	}
+	if r.URL.Query().Get("as") == "json" {
+		w.Header().Set("Content-Type", "application/json")
+		lines := json.NewEncoder(w)
+		lines.SetIndent("", "  ")
+		_ = lines.Encode(record) // a browser that has gone does not miss it
+		return
+	}
+	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+	_, _ = io.WriteString(w, record.Markdown())
 }
 
 func (s *server) absent(ns, name string) string {
@@ -102,7 +155,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
-	next, cache := &replots{}, s.footprints()
+	next, cache := &replots{}, s.looks()
 	for {
 		_, _, changed := s.board.health()
 		if o.send("health", s.health()) != nil || s.show(&o, key, r, next, cache) != nil || o.alive(s.env.Now()) != nil {
@@ -141,7 +194,7 @@ func (s *server) health() Health {
 }
 
 // show sends the list, or one Service with its plots.
-func (s *server) show(o *outlet, key string, r *http.Request, next *replots, cache *cli.FootprintCache) error {
+func (s *server) show(o *outlet, key string, r *http.Request, next *replots, cache *beside) error {
 	if listed, _, _ := s.board.health(); !listed {
 		return nil
 	}
@@ -157,6 +210,7 @@ func (s *server) show(o *outlet, key string, r *http.Request, next *replots, cac
 		return o.send("gone", map[string]string{"error": odd})
 	}
 	delete(o.sent, "gone")
+	s.recall(r.Context(), key, shift)
 	if err := o.send("service", s.page(r.Context(), shift, cache)); err != nil {
 		return err
 	}

@@ -64,5 +64,5 @@ func TestBrowsersLeaveOutTheUsualPort(t *testing.T) {
 
 // testServer is a dashboard of a namespace, without a cluster.
 func testServer(namespace, address string) *server {
-	return newServer(cli.Cluster{Namespace: namespace}, cli.Env{Now: clock(), Token: func() string { return "t0ken" }}, address)
+	return newServer(cli.Cluster{Namespace: namespace}, cli.Env{Now: clock(), Token: func() string { return "t0ken" }}, address, nil)
 }

@@ -23,6 +23,8 @@ type verb struct {
 	port int
 	all  bool
 	open bool
+	// prometheus tells what was before the dashboard saw a release, "" where nobody does.
+	prometheus cli.Address
 }
 
 // NewVerb is the verb dashboard.
@@ -33,7 +35,7 @@ func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Short: "Show releases live on a page in your browser, and steer them there",
 		Long: "Show releases live on a page in your browser, and steer them there, until it is interrupted. The page is served on this\n" +
 			"machine's loopback address, with your own rights. Whoever has the address that is printed can use them: do not hand it on.",
-		Example: "  kubectl stagger dashboard -n shop\n  kubectl stagger dashboard -A --open",
+		Example: "  kubectl stagger dashboard -n shop\n  kubectl stagger dashboard -A --open\n  kubectl stagger dashboard -n shop --prometheus localhost:9090",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := v.check(args); err != nil {
 				return err
@@ -47,6 +49,7 @@ func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	}
 	c.Flags().IntVar(&v.port, "port", 0, "the port on "+loopback+"; 0 takes any that is free")
 	c.Flags().BoolVarP(&v.all, "all-namespaces", "A", false, "show the Services of all namespaces")
+	v.prometheus.AddTo(c.Flags(), "the address of the mesh's Prometheus, for the plots of the time before the dashboard saw a release")
 	c.Flags().BoolVar(&v.open, "open", false, "open the page in the browser")
 	return c
 }
@@ -65,6 +68,10 @@ func (v *verb) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if v.all {
 		c.Namespace = metav1.NamespaceAll
 	}
+	p, err := newPast(v.prometheus)
+	if err != nil {
+		return err
+	}
 	if _, err := c.Shifts().List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
 		return err // said here rather than on an empty page
 	}
@@ -73,7 +80,7 @@ func (v *verb) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if err != nil {
 		return fmt.Errorf("%w; choose another port with --port, or none for any that is free", err)
 	}
-	server := newServer(c, env, listener.Addr().String())
+	server := newServer(c, env, listener.Addr().String(), p)
 	if err := cli.Write(env.Streams.Out, server.address()+"\n"); err != nil {
 		return errors.Join(err, listener.Close())
 	}

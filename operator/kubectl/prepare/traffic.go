@@ -17,7 +17,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	"github.com/stagger-dev/stagger/pkg/evidence"
-	"github.com/stagger-dev/stagger/pkg/routing"
 	"github.com/stagger-dev/stagger/pkg/simulate"
 )
 
@@ -91,18 +90,7 @@ func serving(ctx context.Context, c cli.Cluster, shift *v1alpha1.TrafficShift) (
 	if r != nil && (r.Toward == v1alpha1.TowardCanary) == (r.State == v1alpha1.StatePromoted) {
 		d = shift.Spec.Destinations.Canary
 	}
-	t := routing.Target{Namespace: shift.Namespace}
-	of := routing.Destination{Host: d.Host, Subset: d.Subset, Port: int64(d.Port)}
-	var arm counting.Service
-	if arm.Name, arm.Namespace = t.ServiceOf(of); d.Subset == "" {
-		return arm, nil
-	}
-	rules, _, err := c.ListVisible(ctx, cli.DestinationRulesResource)
-	if err != nil {
-		return arm, err
-	}
-	arm.Revision, err = routing.RevisionOf(rules, t, of)
-	return arm, err
+	return c.Arm(ctx, d)
 }
 
 // recording is what Prometheus knows of a Service: its counts minute by minute, for each objective.

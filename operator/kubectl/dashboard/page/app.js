@@ -1,11 +1,11 @@
 // The page: it shows what the server says, and gives commands for exactly what it shows. It holds no rules of its own.
 
 import { h, show } from "./dom.js";
-import { Stream, command, takeToken } from "./wire.js";
+import { Stream, command, report, takeToken } from "./wire.js";
 import { plot } from "./plots.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { board: null, service: null, plots: null, gone: "", health: null, lost: { lost: false }, filter: "" };
+const state = { board: null, service: null, plots: null, gone: "", report: {}, health: null, lost: { lost: false }, filter: "" };
 let stream = null;
 let said = "";
 let drawing = 0;
@@ -40,14 +40,45 @@ function frame() {
   if (now !== said) $("said").textContent = said = now;
 }
 
-const line = (text) => h("div", { class: "line" }, h("code", {}, text), h("button", { class: "small", onclick: (e) => copy(text, e.currentTarget) }, "Copy"));
+const line = (text, label) => h("div", { class: "line" }, h("code", {}, text), copyButton(text, label));
 
+let copied = "";
+let forgetting = 0;
+
+const copyButton = (text, label) => {
+  const word = copied === text ? "Copied" : "Copy";
+  return h("button", { class: "small", "aria-label": label ? word + ": " + label : null, onclick: (e) => copy(text, e.currentTarget) }, word);
+};
+
+// copy does without navigator.clipboard, which a browser has in a secure context only, and may refuse.
 async function copy(text, button) {
+  let done = true;
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
   } catch {
-    button.textContent = "Copy it by hand";
+    done = copySelected(text);
+    button.focus();
+  }
+  copied = done ? text : "";
+  if (done) say("Copied");
+  else tell("It cannot be copied here; select it and copy it by hand.");
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { copied = ""; if (stream) draw(); }, 4000);
+  if (stream) draw();
+  else if (done) button.textContent = "Copied";
+}
+
+function copySelected(text) {
+  const area = document.createElement("textarea");
+  Object.assign(area, { value: text, readOnly: true, className: "said" });
+  document.body.append(area);
+  area.select();
+  try {
+    return document.execCommand("copy");
+  } catch {
+    return false;
+  } finally {
+    area.remove();
   }
 }
 
@@ -108,8 +139,53 @@ function servicePage() {
     s.checks.length + s.around.length > 0 && h("section", { class: "card" }, h("h2", {}, "Pods, routes and evidence"),
       h("dl", { class: "checks" }, s.around.map((f) => h("div", {}, h("dt", {}, f.label), h("dd", { class: f.tone }, f.text))),
         s.checks.map((c) => h("div", {}, h("dt", {}, c.label), h("dd", {}, badge(c.status), h("span", {}, c.text)))))),
+    terminal(s),
+    record(s),
+    queries(s),
     past(s),
   ].filter(Boolean);
+}
+
+function terminal(s) {
+  if (!s.commands) return null;
+  return h("section", { class: "card", key: "terminal" }, h("h2", {}, "In a terminal"),
+    h("dl", { class: "commands" }, s.commands.map((c) => h("div", { key: c.text }, h("dt", {}, c.text), h("dd", {}, line(c.line, c.text))))));
+}
+
+// record is the report of the release, which is fetched when it is wanted.
+function record(s) {
+  if (!s.number) return null;
+  const of = s.namespace + "/" + s.name + "/" + s.number;
+  const wanted = async (as, then) => {
+    try {
+      then(await report(s.namespace, s.name, as));
+    } catch (failure) {
+      tell(failure.message);
+    }
+  };
+  const button = (text, onclick) => h("button", { class: "small", onclick }, text);
+  return h("section", { class: "card", key: "report" },
+    h("div", { class: "contest-head" }, h("h2", {}, "Report of release " + s.number),
+      button("Save as Markdown", () => wanted("markdown", (text) => save(text, s.name + "-release-" + s.number + ".md", "text/markdown"))),
+      button("Save as JSON", () => wanted("json", (text) => save(text, s.name + "-release-" + s.number + ".json", "application/json"))),
+      button("Copy", (e) => { const at = e.currentTarget; return wanted("markdown", (text) => copy(text, at)); })),
+    h("details", { ontoggle: (e) => e.currentTarget.open && wanted("markdown", (text) => { state.report = { of, text }; draw(); }) },
+      h("summary", {}, "Show it as it is now"), h("pre", { class: "text", tabindex: "0", role: "region", "aria-label": "Report" }, state.report.of === of ? state.report.text : "")));
+}
+
+// save has the browser keep a text as a file.
+function save(text, name, type) {
+  const at = URL.createObjectURL(new Blob([text], { type }));
+  Object.assign(document.createElement("a"), { href: at, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(at), 10000);
+}
+
+function queries(s) {
+  if (!s.queries) return null;
+  return h("section", { class: "card", key: "queries" }, h("h2", {}, "What Prometheus is asked"),
+    h("p", { class: "quiet" }, "The operator's configuration may add labels of your cluster or jobs to them."),
+    s.queries.map((q) => h("details", { key: q.title }, h("summary", {}, q.title),
+      h("pre", { class: "text", tabindex: "0", role: "region", "aria-label": q.title }, q.text), copyButton(q.text, q.title))));
 }
 
 const stop = (p) => h("li", { class: p.mark, "aria-current": p.mark === "here" ? "step" : null },

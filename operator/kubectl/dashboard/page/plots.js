@@ -76,10 +76,10 @@ function options(host) {
   const axis = { stroke: () => colour("faint"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "12px " + getComputedStyle(host).fontFamily };
   const grid = p.logarithmic ? { ...axis.grid, filter: (u, at) => at.map((v) => (Number.isInteger(Math.log10(v)) ? v : null)) } : axis.grid;
   return {
-    ...size(host), legend: { show: false }, padding: [8, 20, 0, 0], tzDate: (at) => clockOf(at, host.plots.offset),
+    ...size(host), legend: { show: false }, padding: [8, 34, 0, 0], tzDate: (at) => clockOf(at, host.plots.offset),
     cursor: { y: false, drag: { x: false }, sync: { key: "plots" }, points: { size: (u, row) => (row > lines.length ? 0 : 7) } },
     scales: { x: { range: () => [host.plots.times[0], Math.max(host.plots.times.at(-1), host.plots.times[0] + 1)] }, y: { range: () => range(host.p), distr: p.logarithmic ? 3 : 1 } },
-    axes: [{ ...axis, values: clocks, space: 70, size: 36, gap: 4 }, { ...axis, grid, values: (u, at) => at.map((v) => (v === null ? "" : v + p.unit)), size: 56, gap: 6, space: 26 }],
+    axes: [{ ...axis, values: clocks, space: 70, size: 36, gap: 4 }, { ...axis, grid, values: (u, at) => at.map((v) => (v === null ? "" : Number(v.toPrecision(6)) + p.unit)), size: 56, gap: 6, space: 26 }],
     series: [{},
       ...lines.map((l) => row(l.name, l.kind, { width: 2, dash: dashes[l.kind], paths: l.stepped ? uPlot.paths.stepped({ align: 1 }) : null, points: { show: true, size: 4, filter: alone } })),
       ...banded.flatMap((l) => [row("high of " + l.name, l.kind, { width: 0 }), row("low of " + l.name, l.kind, { width: 0 })]),
@@ -95,19 +95,19 @@ function clockOf(at, offset) {
   return new Date(date.getTime() + date.getTimezoneOffset() * 60000);
 }
 
-// alone are the places of values without a neighbour, which no line shows.
-const alone = (u, row) => u.data[row].map((v, at) => at).filter((at) => u.data[row][at] != null && u.data[row][at - 1] == null && u.data[row][at + 1] == null);
+// alone are the places of values without a neighbour at another time, which no line shows.
+const alone = (u, row) => u.data[row].map((v, at) => at).filter((at) => u.data[row][at] != null &&
+  [-1, 1].every((by) => u.data[row][at + by] == null || u.data[0][at + by] === u.data[0][at]));
 
-// unseen is the time before recording began.
-function unseen(u, { times, first }) {
+// unseen is the time of which no counts are known.
+function unseen(u, { times, first, unseen: text }) {
   const { left, top, height } = u.bbox;
   const width = u.valToPos(times[first], "x", true) - left;
   if (width <= 0) return;
   u.ctx.fillStyle = colour("unseen");
   u.ctx.fillRect(left, top, width, height);
-  if (width < 90 * devicePixelRatio) return;
   Object.assign(u.ctx, { fillStyle: colour("faint"), textAlign: "center", font: 12 * devicePixelRatio + "px " + getComputedStyle(u.root).fontFamily });
-  u.ctx.fillText("not recorded", left + width / 2, top + height / 2);
+  if (width > u.ctx.measureText(text).width + 12 * devicePixelRatio) u.ctx.fillText(text, left + width / 2, top + height / 2);
 }
 
 // sampleAt is the place of the sample that the cursor points at, -1 when it points at none.

@@ -28,6 +28,18 @@ export async function command(order) {
   return said.done;
 }
 
+// report is the record of the newest release of a Service, as "markdown" or "json".
+export async function report(namespace, name, as) {
+  let response;
+  try {
+    response = await fetch("/api/report/" + encodeURIComponent(namespace) + "/" + encodeURIComponent(name) + "?as=" + as, { headers: headers() });
+  } catch {
+    throw new Error("the dashboard does not answer");
+  }
+  if (!response.ok) throw new Error((await response.json()).error);
+  return response.text();
+}
+
 const silence = 25000; // longer than twice the beat of the server
 const longest = 10000;
 
