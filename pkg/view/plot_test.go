@@ -157,6 +157,14 @@ func TestWhatAPrometheusTellsIsBeforeTheFirstLook(t *testing.T) {
 	}
 }
 
+func TestAPrometheusThatKnowsNothingIsSaidTo(t *testing.T) {
+	seen, _ := view.NewTrace(late(), now)
+	seen.Remember("Prometheus at http://prom:9090", 30*time.Second, []view.PastCounts{{At: now.Add(-2 * time.Minute), Points: make([]view.PastPoint, len(seen.Names))}})
+	if p := view.PlotsOf(seen, now); !strings.HasSuffix(p.Note, " Prometheus at http://prom:9090 knows nothing of that time that could be believed.") || len(p.Samples) != 1 {
+		t.Errorf("%d samples, and the note is %q", len(p.Samples), p.Note)
+	}
+}
+
 // What was before the first look at a release that still runs is asked for too, and nothing where it had no weight yet.
 func TestAsksForTheTimeBeforeTheFirstLook(t *testing.T) {
 	seen, _ := view.NewTrace(shifting(), now)

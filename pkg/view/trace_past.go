@@ -35,10 +35,10 @@ func (t *Trace) Asks() (from, to time.Time) {
 }
 
 // Remember takes what a Prometheus, called source, counted before the first look, in steps, oldest first. Steps of which nothing is known leave
-// gaps.
+// gaps; where nothing is known of any, that is said.
 func (t *Trace) Remember(source string, step time.Duration, past []PastCounts) {
 	t.Source, t.Step, t.Past, t.Trouble = source, step, nil, ""
-	sums := make([]struct{ stable, canary counting.Counts }, len(t.Names))
+	sums, known := make([]struct{ stable, canary counting.Counts }, len(t.Names)), false
 	for _, c := range past {
 		if len(c.Points) != len(t.Names) || !c.At.Before(t.Since) {
 			continue
@@ -49,7 +49,7 @@ func (t *Trace) Remember(source string, step time.Duration, past []PastCounts) {
 			if all := p.Stable.Requests + p.Canary.Requests; p.Known && all > 0 && s.Live < 0 {
 				s.Live = p.Canary.Requests / all
 			}
-			if p.Known {
+			if known = known || p.Known; p.Known {
 				sum := &sums[i]
 				sum.stable, sum.canary = added(sum.stable, p.Stable), added(sum.canary, p.Canary)
 				point.Stable, point.Canary = armOf(sum.stable), armOf(sum.canary)
@@ -57,6 +57,9 @@ func (t *Trace) Remember(source string, step time.Duration, past []PastCounts) {
 			s.Points = append(s.Points, point)
 		}
 		t.Past = append(t.Past, s)
+	}
+	if !known {
+		t.Past, t.Trouble = nil, source+" knows nothing of that time that could be believed."
 	}
 }
 

@@ -120,15 +120,23 @@ type question struct {
 	step  time.Duration
 }
 
+// youngInterval asks for the usual interval of a Prometheus that has not scraped for the ten minutes that tell that of the arms.
+const youngInterval = "quantile(0.5, 60 / count_over_time(up[1m]))"
+
 // measure finds the steps: no shorter than the interval in which the arms are reported.
 func (q *question) measure(ctx context.Context, b promql.Batch) error {
-	answer, err := q.ask.Query(ctx, b.ScrapeInterval(), q.to)
-	if err != nil {
-		return err
-	}
-	seconds, _, err := promql.Single(answer)
-	if err != nil {
-		return err
+	seconds, known := 0.0, false
+	for _, expr := range []string{b.ScrapeInterval(), youngInterval} {
+		if known {
+			break
+		}
+		answer, err := q.ask.Query(ctx, expr, q.to)
+		if err != nil {
+			return err
+		}
+		if seconds, known, err = promql.Single(answer); err != nil {
+			return err
+		}
 	}
 	interval := time.Duration(math.Ceil(seconds)) * time.Second
 	q.step = max((q.to.Sub(q.from)/pastSteps).Truncate(time.Second)+time.Second, interval, counting.DefaultStep)
