@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,7 +166,21 @@ func TestAChangeOfConfigurationIsOneCommand(t *testing.T) {
 		}
 	}
 	s.reads().follows("how-to/configuration.md", "Change a value")
-	s.ended(1, v1alpha1.StatePromoted)
+	x := s.ended(1, v1alpha1.StatePromoted)
+	if want := []string{"checkout-settings: 1 key changed, 1 key added (rate, limits.yaml)"}; !slices.Equal(x.Status.Release.Changes, want) {
+		t.Errorf("the release changes %q, want %q", x.Status.Release.Changes, want)
+	}
+	for verb, want := range map[string]string{"history": "checkout-settings: 1 key changed, 1 key added ", "report": "(rate, limits.yaml)", "status": "checkout"} {
+		if out, err := plugin(t, s.ns, verb, "checkout"); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v: %s; want %q", verb, err, out, want)
+		}
+	}
+	for _, reason := range []string{"ReleaseStarted", "ReleasePromoted"} {
+		waitFor(t, "one event on the Service says "+reason, func() (bool, string) {
+			out := kubectl(t, "-n", s.ns, "get", "events", "--field-selector=reason="+reason, "-o", "jsonpath={range .items[*]}{.involvedObject.kind}/{.involvedObject.name} {.message}\n{end}")
+			return strings.HasPrefix(out, "Service/checkout release 1: ") && strings.Count(out, "/checkout ") == 1, out
+		})
+	}
 	s.restored()
 	named := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}")
 	data := kubectl(t, "-n", s.ns, "get", "configmap", named, "-o", "jsonpath={.data.rate} {.binaryData.logo} {.immutable} {.metadata.labels}")

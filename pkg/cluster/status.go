@@ -143,7 +143,7 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 
 func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
 	p := v1alpha1.PastRelease{
-		Number: rec.Number, Revision: rec.Revision, Images: rec.Images, Outcome: rec.State, PeakWeight: rec.PeakWeight,
+		Number: rec.Number, Revision: rec.Revision, Images: rec.Images, Changes: rec.Changes, Outcome: rec.State, PeakWeight: rec.PeakWeight,
 		StartedAt: rec.StartedAt,
 	}
 	if rec.Outcome != nil {

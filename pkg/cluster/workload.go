@@ -142,6 +142,9 @@ func (v *View) tellApart() {
 	if v.stable != nil {
 		w.StableImages = images(&v.stable.Spec.Template)
 	}
+	if v.stable != nil && v.Deployment != nil && !v.running() && w.Waits {
+		w.Changes = workload.Changes(&v.stable.Spec.Template, &v.Deployment.Spec.Template, v.Deployment.Annotations)
+	}
 	if v.running() && v.Deployment != nil && !w.HandedOver {
 		w.Waits = v.stable == nil || !workload.SameTemplate(&v.Deployment.Spec.Template, &v.stable.Spec.Template)
 	}

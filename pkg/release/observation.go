@@ -80,6 +80,8 @@ type Workload struct {
 	// Template is the hash of the Deployment's template, Images its containers' images.
 	Template string
 	Images   []string
+	// Changes says in words what the template that waits has otherwise than the one that runs; empty while a release runs.
+	Changes []string
 	// Waits: the Deployment's template is not the one that runs.
 	Waits bool
 	// Held and Paused are what is written on the Deployment, PausedBefore that its owner had paused it before it was held.

@@ -28,7 +28,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		number = o.Release.Number + 1
 	}
 	r := &v1alpha1.Release{
-		Number: number, Revision: w.Template, Images: w.Images, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
+		Number: number, Revision: w.Template, Images: w.Images, Changes: w.Changes, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
 		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), PodsAwaitedSince: stamp(now),
 		Weight: v1alpha1.PercentageOf(0), Toward: o.Toward,
 		Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas},

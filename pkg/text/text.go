@@ -1,11 +1,16 @@
-// Package text cuts texts to a bound and finds the name that was probably meant.
+// Package text cleans texts, cuts them to a bound and finds the name that was probably meant.
 //
 //	CutBytes   for what the API or an object bounds in bytes
 //	CutRunes   for what a message bounds in characters
+//	Clean      for what somebody else wrote
 //	Nearest    for "did you mean"
 package text
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // CutBytes is the beginning of s, at most n bytes of it. It never ends within a character, and what is no UTF-8 is left out.
 func CutBytes(s string, n int) string {
@@ -21,6 +26,21 @@ func CutRunes(s string, n int) string {
 		n--
 	}
 	return s
+}
+
+// Clean makes a text that somebody else wrote safe to show: one line, valid UTF-8, nothing that moves a cursor or turns the writing
+// direction, one blank where there was space.
+func Clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // Nearest is the name that is the fewest edits away from what was written, at most so many; the first in the alphabet among equals, ""

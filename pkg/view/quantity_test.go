@@ -110,6 +110,21 @@ func TestVersionsTellTheDifference(t *testing.T) {
 			stable:  v1alpha1.Version{Revision: "b", Images: images("app:2")},
 			canary:  "app:2", former: "",
 		},
+		"the same image by another configuration": {
+			release: v1alpha1.Release{Revision: "b", Stable: "a", Images: images("app:1"), Changes: images("settings: 2 keys changed (a, b)", "env X of app")},
+			stable:  v1alpha1.Version{Revision: "a", Images: images("app:1")},
+			canary:  "settings: 2 keys changed and 1 more", former: "app:1",
+		},
+		"a configuration that was promoted, of what it replaced only the revision is known": {
+			release: v1alpha1.Release{Revision: "b", Stable: "a", State: v1alpha1.StatePromoted, Images: images("app:1"), Changes: images("settings: 1 key added (a)")},
+			stable:  v1alpha1.Version{Revision: "b", Images: images("app:1")},
+			canary:  "settings: 1 key added", former: "app:1",
+		},
+		"an image and more than a list has room for": {
+			release: v1alpha1.Release{Revision: "b", Stable: "a", Images: images("app:2"), Changes: images("image of app", "env X of app", "7 more")},
+			stable:  v1alpha1.Version{Revision: "a", Images: images("app:1")},
+			canary:  "app:2 and 8 more", former: "1",
+		},
 		"no images are known": {
 			release: v1alpha1.Release{Revision: "b", Stable: "a"},
 			stable:  v1alpha1.Version{Revision: "a"},

@@ -17,8 +17,10 @@ type Report struct {
 	// Number of the release, from 1.
 	Number int64 `json:"number"`
 	// Version and Stable name the canary and what served beside it; Stable is "" when it is no longer known.
-	Version  string `json:"version"`
-	Stable   string `json:"stable,omitempty"`
+	Version string `json:"version"`
+	Stable  string `json:"stable,omitempty"`
+	// Changes says what the release changed, where that is more than one image.
+	Changes  string `json:"changes,omitempty"`
 	Revision string `json:"revision,omitempty"`
 	Policy   string `json:"policy,omitempty"`
 	// State is where the release is; Promoted or Aborted when it is over.
@@ -94,7 +96,8 @@ func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
 // pastReport is the record of a release that another one has followed.
 func pastReport(shift *v1alpha1.TrafficShift, h v1alpha1.PastRelease) Report {
 	r := reportFor(shift)
-	r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images})
+	r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), released(h.Revision, h.Images, h.Changes)
+	r.Changes = changesOf(h.Changes)
 	r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
 	r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
 	r.Lacking = lacking(h.Counted, true)
@@ -128,6 +131,7 @@ func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Repor
 	r := reportFor(shift)
 	r.Number, r.Revision, r.Policy, r.State = release.Number, clean(release.Revision), clean(release.Policy), State(clean(string(release.State)))
 	r.Version, r.Stable = versions(shift)
+	r.Changes = changesOf(release.Changes)
 	r.Peak, r.Requests, r.Failed = percent(release.PeakWeight), max(release.Exposed, 0), max(release.Failed, 0)
 	r.Lacking = lacking(release.Counted, release.Outcome != nil)
 	if o := release.Outcome; o != nil {
@@ -173,6 +177,7 @@ func (r Report) Markdown() string {
 	fmt.Fprintf(&b, "# Release %d of %s in %s: %s\n\n| | |\n|---|---|\n", r.Number, r.Service, r.Namespace, strings.ToLower(string(r.State)))
 	row("version", r.Version)
 	row("beside", r.Stable)
+	row("changes", r.Changes)
 	row("revision", r.Revision)
 	row("policy", r.Policy)
 	row("began", stamp(r.Started))

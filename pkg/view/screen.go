@@ -25,6 +25,8 @@ type Screen struct {
 	// Canary and Stable name the versions for people: images where they differ, revisions otherwise; "" when unknown.
 	// At rest only the stable is named.
 	Canary, Stable string
+	// Changes says what the release changes, where that is more than one image; "" at rest.
+	Changes string
 	// State is where the Service is.
 	State State
 	// Observed is how long ago the operator last looked at the running release, negative where none runs or the operator does not tell.
@@ -121,7 +123,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 	if r := shift.Status.Release; r != nil {
 		s.Number = r.Number
 		s.Canary, s.Stable = versions(shift)
-		s.released = newest(v1alpha1.Version{Revision: r.Revision, Images: r.Images})
+		s.released, s.Changes = released(r.Revision, r.Images, r.Changes), changesOf(r.Changes)
 		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
 		s.Against, s.SuspiciousAt = againstOf(r), suspiciousAt(r.Plan.Confidence)
 		s.PassAt = passAt(r.Plan.Confidence)
@@ -134,7 +136,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		}
 	}
 	if s.Number == 0 || s.State == StateIdle {
-		s.Canary, s.Stable = "", newest(shift.Status.Stable)
+		s.Canary, s.Stable, s.Changes = "", newest(shift.Status.Stable), ""
 	}
 	s.Next = nextOf(shift, s, now)
 	return s
@@ -230,7 +232,7 @@ func historyOf(shift *v1alpha1.TrafficShift, now time.Time) []Past {
 		}
 		p := Past{
 			Number:   h.Number,
-			Version:  newest(v1alpha1.Version{Revision: h.Revision, Images: h.Images}),
+			Version:  released(h.Revision, h.Images, h.Changes),
 			Result:   State(clean(string(h.Outcome))),
 			Reason:   clean(string(h.Reason)),
 			Peak:     percent(h.PeakWeight),

@@ -156,6 +156,7 @@ func factsOf(s Screen) []Fact {
 			facts = append(facts, Fact{Label: label, Text: text, Tone: TonePlain.String()})
 		}
 	}
+	add("Changes", s.Changes)
 	if w := s.Weight; w != nil {
 		add("Wanted weight", cmp.Or(w.Wanted, "unknown"))
 		add("Live weight", w.live())

@@ -12,6 +12,7 @@ import (
 func (s Screen) Text(p Layout) string {
 	w := writer{layout: p}
 	w.title(s)
+	w.changes(s.Changes)
 	w.weight(s)
 	if s.Weight != nil {
 		w.planSteps(s.PlanSteps)
@@ -62,6 +63,13 @@ func (w *writer) field(label string, tone Tone, text string) {
 			head = indent + label
 		}
 		w.lines = append(w.lines, line{toned(pad(head, margin), ToneFaint), toned(part, tone)})
+	}
+}
+
+// changes tells what the release changes.
+func (w *writer) changes(all string) {
+	if all != "" {
+		w.field("CHANGES", TonePlain, all)
 	}
 }
 

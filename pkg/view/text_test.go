@@ -249,6 +249,10 @@ func TestText(t *testing.T) {
 		"the same images in another template": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Images = s.Status.Stable.Images
 		}), view.Layout{Width: 100}},
+		"another configuration": {with(shifting(), func(s *v1alpha1.TrafficShift) { configured(s) }), view.Layout{Width: 100, Wide: true}},
+		"another image and more": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Changes = []string{"env LOG_LEVEL of app", "image of app", "resources of app"}
+		}), view.Layout{Width: 100}},
 		"nothing known but a release":   {&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 1}}}, view.Layout{Width: 100}},
 		"nothing known":                 {&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Name: "checkout"}}, view.Layout{Width: 100}},
 		"a state of a later version":    {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.State = "Orbiting" }), view.Layout{Width: 100}},
@@ -260,6 +264,13 @@ func TestText(t *testing.T) {
 			golden(t, name, view.Release(c.shift, now).Text(c.layout))
 		})
 	}
+}
+
+// configured makes the release one of configuration, and the one before it too.
+func configured(s *v1alpha1.TrafficShift) {
+	s.Status.Release.Images = s.Status.Stable.Images
+	s.Status.Release.Changes = []string{"settings: 2 keys changed (limits.yaml, rate)"}
+	s.Status.History[0].Changes = []string{"Secret token: 1 key changed", "env LOG_LEVEL of app"}
 }
 
 func clearStable(s *v1alpha1.TrafficShift) {

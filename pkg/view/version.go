@@ -3,11 +3,21 @@ package view
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/text"
 )
+
+// Versions names the versions of a TrafficShift's release so that the difference is seen, such as "checkout:1.5.0 over 1.4.2" or "settings: 2
+// keys changed over checkout:1.4.2"; empty before the first release.
+func Versions(shift *v1alpha1.TrafficShift) string {
+	if shift.Status.Release == nil {
+		return ""
+	}
+	return versionPair(versions(shift))
+}
 
 // versions names the canary and the stable of a release so that the difference is seen: "checkout:1.5.0" and "1.4.2".
 func versions(shift *v1alpha1.TrafficShift) (canary, stable string) {
@@ -22,10 +32,10 @@ func versions(shift *v1alpha1.TrafficShift) (canary, stable string) {
 		if oldName, tag, found := cutTag(stable); found && oldName == name {
 			stable = tag
 		}
-		if more := changed(r.Images, old.Images) - 1; more > 0 {
-			canary += fmt.Sprintf(" and %d more", more)
-		}
-		return canary, stable
+		return withMore(canary, max(changed(r.Images, old.Images), countOf(r.Changes))-1), stable
+	}
+	if change := headline(r.Changes); change != "" && !pictured(r.Changes) {
+		return change, newest(v1alpha1.Version{Revision: old.Revision, Images: r.Images}) // the stable has the same images
 	}
 	if slices.Equal(r.Images, old.Images) && len(old.Images) > 0 {
 		// The same images in another template: only the revisions tell them apart.
@@ -53,6 +63,57 @@ func stableOf(shift *v1alpha1.TrafficShift) v1alpha1.Version {
 		}
 	}
 	return v1alpha1.Version{Revision: r.Stable}
+}
+
+// released names the version of a release alone: by its first image, or by what else it changed where it changed no image.
+func released(revision string, images, changes []string) string {
+	if change := headline(changes); change != "" && !pictured(changes) {
+		return change
+	}
+	return newest(v1alpha1.Version{Revision: revision, Images: images})
+}
+
+// headline is the first of the changes, without the names of its keys, and how many there are beside it; "" where none is known.
+func headline(changes []string) string {
+	if len(changes) == 0 {
+		return ""
+	}
+	first, _, _ := strings.Cut(clean(changes[0]), " (")
+	return withMore(first, countOf(changes)-1)
+}
+
+// countOf is how many changes there are: the last of a full list may count those that it has no room for.
+func countOf(changes []string) int {
+	more := 1
+	if n := len(changes); n > 0 {
+		if k, rest, found := strings.Cut(changes[n-1], " "); found && rest == "more" {
+			more, _ = strconv.Atoi(k)
+		}
+	}
+	return max(len(changes)-1+more, 0)
+}
+
+func withMore(s string, more int) string {
+	if more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
+
+// pictured says whether an image is among the changes.
+func pictured(changes []string) bool {
+	return slices.ContainsFunc(changes, func(c string) bool { return strings.HasPrefix(c, "image of ") })
+}
+
+// Changes says what a release changes in one line; "" where that is no more than one image.
+func Changes(r *v1alpha1.Release) string { return changesOf(r.Changes) }
+
+// changesOf are the changes of a release in one line; "" where there is nothing to tell beside one image.
+func changesOf(changes []string) string {
+	if len(changes) == 0 || len(changes) == 1 && pictured(changes) {
+		return ""
+	}
+	return clean(strings.Join(changes, "; "))
 }
 
 func changed(a, b []string) int {

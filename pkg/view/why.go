@@ -58,6 +58,7 @@ func (y Why) Record(shift *v1alpha1.TrafficShift) WhyRecord {
 func (y Why) Text(p Layout) string {
 	w := writer{layout: p}
 	w.title(y.Screen)
+	w.changes(y.Changes)
 	for _, n := range y.Notes {
 		w.note(n)
 	}

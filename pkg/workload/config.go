@@ -91,12 +91,18 @@ func nextMeta(old *metav1.ObjectMeta, data map[string][]byte) metav1.ObjectMeta 
 // ConfigBase returns the name that the versions of an object have in common: what its annotation says when its own name is made of that, else
 // its own. So an annotation that was copied to an object of another name gives nobody that object's versions.
 func ConfigBase(o *metav1.ObjectMeta) string {
-	base := o.Annotations[v1alpha1.ConfigOfAnnotation]
-	suffix, found := strings.CutPrefix(o.Name, stem(base)+"-")
-	if sum, err := hex.DecodeString(suffix); base == "" || !found || err != nil || len(sum) != digits/2 {
-		return o.Name
+	if base := o.Annotations[v1alpha1.ConfigOfAnnotation]; base != "" && base != o.Name && MayBeVersion(o.Name, base) {
+		return base
 	}
-	return base
+	return o.Name
+}
+
+// MayBeVersion says whether the name of an object is its base, or could have been made of that by ConfigVersion. Whether it was, the object
+// itself says: see ConfigBase.
+func MayBeVersion(name, base string) bool {
+	suffix, found := strings.CutPrefix(name, stem(base)+"-")
+	sum, err := hex.DecodeString(suffix)
+	return name == base || found && err == nil && len(sum) == digits/2
 }
 
 // stem is as much of a base as leaves room for the hash, and can stand before it.
@@ -135,8 +141,8 @@ func ManagedServices(t *corev1.PodTemplateSpec, services []*corev1.Service) []st
 // it does not. Each path is tested.
 func RenameConfig(t *corev1.PodTemplateSpec, kind ConfigKind, from, to string) patch.Patch {
 	var p patch.Patch
-	eachConfig(t, func(k ConfigKind, name string, path ...any) {
-		if k == kind && name == from {
+	eachConfig(t, func(k ConfigKind, name *string, path ...any) {
+		if k == kind && *name == from {
 			at := patch.Pointer(append([]any{"spec", "template", "spec"}, path...)...)
 			p = append(p, patch.Test(at, from), patch.Replace(at, to))
 		}
@@ -147,33 +153,33 @@ func RenameConfig(t *corev1.PodTemplateSpec, kind ConfigKind, from, to string) p
 // ConfigNames returns the names of the ConfigMaps or Secrets that a pod template names, sorted, each once.
 func ConfigNames(t *corev1.PodTemplateSpec, kind ConfigKind) []string {
 	var names []string
-	eachConfig(t, func(k ConfigKind, name string, _ ...any) {
-		if k == kind && name != "" {
-			names = append(names, name)
+	eachConfig(t, func(k ConfigKind, name *string, _ ...any) {
+		if k == kind && *name != "" {
+			names = append(names, *name)
 		}
 	})
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// eachConfig visits all places where a pod template names a ConfigMap or Secret; path leads there from the pod's spec.
-func eachConfig(t *corev1.PodTemplateSpec, visit func(kind ConfigKind, name string, path ...any)) {
+// eachConfig visits all places where a pod template names a ConfigMap or Secret, with the name itself; path leads there from the pod's spec.
+func eachConfig(t *corev1.PodTemplateSpec, visit func(kind ConfigKind, name *string, path ...any)) {
 	for i, v := range t.Spec.Volumes {
 		if v.ConfigMap != nil {
-			visit(ConfigMap, v.ConfigMap.Name, "volumes", i, "configMap", "name")
+			visit(ConfigMap, &v.ConfigMap.Name, "volumes", i, "configMap", "name")
 		}
 		if v.Secret != nil {
-			visit(Secret, v.Secret.SecretName, "volumes", i, "secret", "secretName")
+			visit(Secret, &v.Secret.SecretName, "volumes", i, "secret", "secretName")
 		}
 		if v.Projected == nil {
 			continue
 		}
 		for j, s := range v.Projected.Sources {
 			if s.ConfigMap != nil {
-				visit(ConfigMap, s.ConfigMap.Name, "volumes", i, "projected", "sources", j, "configMap", "name")
+				visit(ConfigMap, &s.ConfigMap.Name, "volumes", i, "projected", "sources", j, "configMap", "name")
 			}
 			if s.Secret != nil {
-				visit(Secret, s.Secret.Name, "volumes", i, "projected", "sources", j, "secret", "name")
+				visit(Secret, &s.Secret.Name, "volumes", i, "projected", "sources", j, "secret", "name")
 			}
 		}
 	}
@@ -181,23 +187,23 @@ func eachConfig(t *corev1.PodTemplateSpec, visit func(kind ConfigKind, name stri
 	eachConfigOf("containers", t.Spec.Containers, visit)
 }
 
-func eachConfigOf(field string, all []corev1.Container, visit func(kind ConfigKind, name string, path ...any)) {
+func eachConfigOf(field string, all []corev1.Container, visit func(kind ConfigKind, name *string, path ...any)) {
 	for i, c := range all {
 		for j, e := range c.EnvFrom {
 			if e.ConfigMapRef != nil {
-				visit(ConfigMap, e.ConfigMapRef.Name, field, i, "envFrom", j, "configMapRef", "name")
+				visit(ConfigMap, &e.ConfigMapRef.Name, field, i, "envFrom", j, "configMapRef", "name")
 			}
 			if e.SecretRef != nil {
-				visit(Secret, e.SecretRef.Name, field, i, "envFrom", j, "secretRef", "name")
+				visit(Secret, &e.SecretRef.Name, field, i, "envFrom", j, "secretRef", "name")
 			}
 		}
 		for j, e := range c.Env {
 			v := e.ValueFrom
 			if v != nil && v.ConfigMapKeyRef != nil {
-				visit(ConfigMap, v.ConfigMapKeyRef.Name, field, i, "env", j, "valueFrom", "configMapKeyRef", "name")
+				visit(ConfigMap, &v.ConfigMapKeyRef.Name, field, i, "env", j, "valueFrom", "configMapKeyRef", "name")
 			}
 			if v != nil && v.SecretKeyRef != nil {
-				visit(Secret, v.SecretKeyRef.Name, field, i, "env", j, "valueFrom", "secretKeyRef", "name")
+				visit(Secret, &v.SecretKeyRef.Name, field, i, "env", j, "valueFrom", "secretKeyRef", "name")
 			}
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +33,8 @@ type configSet struct {
 	deployment string
 	dryRun     bool
 	output     cli.Output
+	// held is what the keys of the versions hold that were looked at, by their names; nil of those that are not there or may not be read.
+	held map[string]map[string][]byte
 }
 
 func newConfig(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -159,7 +160,7 @@ func (s *configSet) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if err != nil {
 		return err
 	}
-	changes, err := s.changes(ctx, c, next.GetName())
+	changes, err := s.changes(ctx, c, next)
 	if err != nil {
 		return err
 	}
@@ -230,73 +231,28 @@ func (s *configSet) nextVersion(old *unstructured.Unstructured) (*unstructured.U
 
 // sameData says whether two objects hold the same values under the same keys.
 func (s *configSet) sameData(a, b *unstructured.Unstructured) (bool, error) {
-	var data [2]map[string][]byte
-	for i, object := range []*unstructured.Unstructured{a, b} {
-		var secret corev1.Secret
-		var m corev1.ConfigMap
-		into := any(&m)
-		if s.kind == workload.Secret {
-			into = &secret
-		}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
-			return false, fmt.Errorf("reading %s %s: %w", s.kind, object.GetName(), err)
-		}
-		data[i] = workload.SecretData(&secret)
-		maps.Copy(data[i], workload.ConfigMapData(&m))
+	x, err := s.data(a)
+	if err != nil {
+		return false, err
 	}
-	return maps.EqualFunc(data[0], data[1], slices.Equal), nil
+	y, err := s.data(b)
+	return maps.EqualFunc(x, y, slices.Equal), err
 }
 
-// follow takes the version that Deployments name now, when none names the one that was given: the name of the first version, or of any, stands
-// for all of them.
-func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
-	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
-	if err != nil {
-		return err
+// data is what the keys of an object hold.
+func (s *configSet) data(o *unstructured.Unstructured) (map[string][]byte, error) {
+	var secret corev1.Secret
+	var m corev1.ConfigMap
+	into := any(&m)
+	if s.kind == workload.Secret {
+		into = &secret
 	}
-	var named []string
-	for _, d := range deployments {
-		if s.deployment == "" || s.deployment == d.Name {
-			named = append(named, workload.ConfigNames(&d.Spec.Template, s.kind)...)
-		}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into); err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", s.kind, o.GetName(), err)
 	}
-	slices.Sort(named)
-	if slices.Contains(named, s.name) {
-		return nil
-	}
-	base, err := s.base(ctx, c, s.name)
-	if err != nil {
-		return err
-	}
-	var versions []string
-	for _, name := range slices.Compact(named) {
-		of, err := s.base(ctx, c, name)
-		if err != nil {
-			return err
-		}
-		if of == base {
-			versions = append(versions, name)
-		}
-	}
-	if len(versions) > 1 {
-		return fmt.Errorf("several versions of %s %s are named, so nothing was written: %s; give the one to follow, or its --deployment", s.kind, s.name, strings.Join(versions, ", "))
-	}
-	if len(versions) == 1 {
-		s.name = versions[0]
-	}
-	return nil
-}
-
-// base is the name that the versions of an object have in common; its own where it is not there, or may not be read.
-func (s *configSet) base(ctx context.Context, c cli.Cluster, name string) (string, error) {
-	object, err := c.Client.Resource(s.resource()).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return name, nil
-	case err != nil:
-		return "", fmt.Errorf("getting %s %s: %w", s.kind, name, err)
-	}
-	return workload.ConfigBase(&metav1.ObjectMeta{Name: name, Annotations: object.GetAnnotations()}), nil
+	data := workload.SecretData(&secret)
+	maps.Copy(data, workload.ConfigMapData(&m))
+	return data, nil
 }
 
 func (s *configSet) create(ctx context.Context, c cli.Cluster, next *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -321,6 +277,9 @@ func (s *configSet) print(c cli.Cluster, env cli.Env, next *unstructured.Unstruc
 	text := fmt.Sprintf("%s %s %s Deployment %s instead of %s", s.kind, next.GetName(), does, join(changes), s.name)
 	if err := (cli.Result{Written: cli.Written{Object: next}, Text: text}).Print(s.output, env); err != nil {
 		return err
+	}
+	if noted := changes[0].noted; len(noted) > 0 && noted[0].Since == s.name {
+		cli.Say(env.Streams.ErrOut, "%s", noted[0].Says)
 	}
 	for _, d := range changes {
 		cli.Say(env.Streams.ErrOut, "%s", s.whatFollows(c, d))

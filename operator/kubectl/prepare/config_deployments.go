@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/patch"
@@ -19,10 +20,11 @@ type change struct {
 	patch      patch.Patch
 	held       bool     // by Stagger, which then releases it
 	services   []string // managed, before its pods
+	noted      []workload.Noted
 }
 
 // changes are those of the Deployments that name the version before, by name.
-func (s *configSet) changes(ctx context.Context, c cli.Cluster, to string) ([]change, error) {
+func (s *configSet) changes(ctx context.Context, c cli.Cluster, next *unstructured.Unstructured) ([]change, error) {
 	services, err := c.Services(ctx)
 	if err != nil {
 		return nil, err
@@ -34,14 +36,24 @@ func (s *configSet) changes(ctx context.Context, c cli.Cluster, to string) ([]ch
 	var all []change
 	var naming []string
 	for _, d := range deployments {
-		p := workload.RenameConfig(&d.Spec.Template, s.kind, s.name, to)
+		p := workload.RenameConfig(&d.Spec.Template, s.kind, s.name, next.GetName())
 		if len(p) == 0 {
 			continue
 		}
 		naming = append(naming, d.Name)
-		if s.deployment == "" || s.deployment == d.Name {
-			all = append(all, change{deployment: d.Name, patch: p, held: workload.Held(d), services: workload.ManagedServices(&d.Spec.Template, services)})
+		if s.deployment != "" && s.deployment != d.Name {
+			continue
 		}
+		noted, err := s.since(ctx, c, next, workload.VersionsBefore(d, s.kind, s.name))
+		if err != nil {
+			return nil, err
+		}
+		note, err := workload.NoteConfig(d, s.kind, s.name, next.GetName(), noted)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, change{deployment: d.Name, patch: append(p, note...), held: workload.Held(d), noted: noted,
+			services: workload.ManagedServices(&d.Spec.Template, services)})
 	}
 	switch {
 	case len(naming) == 0:

@@ -148,6 +148,13 @@ func TestTheFirstNameStandsForTheVersionThatIsNamedNow(t *testing.T) {
 			t.Errorf("change %d lacks %q:\n%s", i+1, want, out)
 		}
 	}
+	// Whatever of these versions serves by then, it is noted what the one that is named now changes.
+	d := s.Objects["/apis/apps/v1/namespaces/shop/deployments/checkout"]
+	for _, want := range []string{`"says":"checkout: 1 key changed (rate)"`, `"says":"checkout: 2 keys changed (mode, rate)"`, `{"since":"checkout","says":"checkout: 2 keys changed (mode, rate)"}]`} {
+		if got := d.GetAnnotations()["stagger.dev/config-changes"]; !strings.Contains(got, want) || strings.Count(got, "since") != 3 {
+			t.Errorf("the note lacks %s: %s", want, got)
+		}
+	}
 	// Now the Deployments orders and checkout name different versions: who names none of them has to choose.
 	s.Objects["/apis/apps/v1/namespaces/shop/deployments/orders"].Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{
 		"containers": []any{map[string]any{"name": "app", "envFrom": []any{map[string]any{"configMapRef": map[string]any{"name": "checkout-c1f417be"}}}}}}}}

@@ -10,6 +10,7 @@ package v1alpha1
 //	allow            annotation  DestinationRule             its owner           releases of these namespaces may copy it for their canary
 //	config           label       ConfigMap, Secret           its owner, plugin   "held": changes in place are refused by admission
 //	config-of        annotation  ConfigMap, Secret           plugin              the name that all of its versions are made from
+//	config-changes   annotation  Deployment                  plugin              what versions of its configuration change, for people
 //	command          annotation  TrafficShift                people, plugin      a one-shot command
 //	replaced         annotation  TrafficShift                plugin              the command in whose place the present one was written
 //	paused           annotation  TrafficShift                people, plugin      why its control is Paused
@@ -43,6 +44,9 @@ const (
 	ConfigLabel = "stagger.dev/config"
 	// ConfigOfAnnotation is the name from which those of all versions of a ConfigMap or Secret are made.
 	ConfigOfAnnotation = "stagger.dev/config-of"
+	// ConfigChangesAnnotation on a Deployment says of the versions of ConfigMaps and Secrets that its template names which keys they change, as
+	// JSON: by "<kind>/<name>", for each version before it, a sentence. It is for people: the operator may not read the objects themselves.
+	ConfigChangesAnnotation = "stagger.dev/config-changes"
 	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]", where the verb is
 	// abort, retry, undo, replan, promote or promote-full. It is carried out once for each token, refused when the number is not the
 	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and

@@ -45,6 +45,13 @@ type Release struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=1024
 	Images []string `json:"images,omitempty"`
+	// changes says in words what the canary's pod template has otherwise than the stable's: configuration, variables, resources and the like.
+	// Values are not told.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	Changes []string `json:"changes,omitempty"`
 	// toward is which of spec.destinations the traffic is moved to; empty where there are none.
 	// +optional
 	Toward Toward `json:"toward,omitempty"`
@@ -353,6 +360,13 @@ type PastRelease struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=1024
 	Images []string `json:"images,omitempty"`
+	// changes says in words what its pod template has otherwise than that of the stable beside it: configuration, variables, resources and the like.
+	// Values are not told.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	Changes []string `json:"changes,omitempty"`
 	// outcome is Promoted or Aborted.
 	// +required
 	Outcome ReleaseState `json:"outcome"`

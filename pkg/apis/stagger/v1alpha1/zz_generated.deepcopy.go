@@ -336,6 +336,11 @@ func (in *PastRelease) DeepCopyInto(out *PastRelease) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Changes != nil {
+		in, out := &in.Changes, &out.Changes
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.Counted.DeepCopyInto(&out.Counted)
 	in.StartedAt.DeepCopyInto(&out.StartedAt)
 }
@@ -402,6 +407,11 @@ func (in *Release) DeepCopyInto(out *Release) {
 	*out = *in
 	if in.Images != nil {
 		in, out := &in.Images, &out.Images
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.Changes != nil {
+		in, out := &in.Changes, &out.Changes
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
