@@ -11,7 +11,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/text"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
+
+// longestNote is the most bytes of an event's note that the API server takes.
+const longestNote = 1024
 
 // Reasons of events beside those of conditions.
 const (
@@ -24,15 +28,13 @@ const (
 	eventTraffic  = "TooLittleTraffic"
 )
 
-// longestNote is what the API server takes of an event's note, in bytes.
-const longestNote = 1024
-
-// tell makes events of what changed in the status, on the TrafficShift and on the Service people look at.
+// tell makes an event of each thing that happened, by what changed in the status. What another event says already is not told again: that a
+// command was carried out which began, moved or ended the release, and that a template waits whose release was just told to be aborted.
 func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
 	before := v.Shift.Status
-	r.tellRelease(v, before.Release, after.Status.Release)
+	told := r.tellRelease(v, before.Release, after)
 	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled), meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionStalled)
-	if is != nil && (was == nil || was.Reason != is.Reason) {
+	if is != nil && (was == nil || was.Reason != is.Reason) && !toldOtherwise(v, after, v1alpha1.Reason(is.Reason)) {
 		r.event(v, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
 	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotShifted, v1alpha1.ReasonPodsUnequal} {
@@ -40,13 +42,29 @@ func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
 			r.event(v, corev1.EventTypeWarning, string(reason), message)
 		}
 	}
-	if a := after.Status.LastAnswer; a != nil && after.Status.LastHandledCommand != before.LastHandledCommand {
-		kind, what := corev1.EventTypeNormal, "carried out"
-		if a.Result == v1alpha1.CommandRefused {
-			kind, what = corev1.EventTypeWarning, "refused"
-		}
-		r.event(v, kind, eventCommand, fmt.Sprintf("command %s was %s: %s", after.Status.LastHandledCommand, what, a.Message))
+	a := after.Status.LastAnswer
+	if a == nil || after.Status.LastHandledCommand == before.LastHandledCommand {
+		return
 	}
+	switch {
+	case a.Result == v1alpha1.CommandRefused:
+		r.event(v, corev1.EventTypeWarning, eventCommand, fmt.Sprintf("command %s was refused: %s", after.Status.LastHandledCommand, a.Message))
+	case !told:
+		r.event(v, corev1.EventTypeNormal, eventCommand, fmt.Sprintf("command %s was carried out: %s", after.Status.LastHandledCommand, a.Message))
+	}
+}
+
+// toldOtherwise says that another event tells why nothing is released: the end of the release, or that of the Service's controller about an
+// annotation that was just written and names no policy.
+func toldOtherwise(v *cluster.View, after *v1alpha1.TrafficShift, reason v1alpha1.Reason) bool {
+	switch reason {
+	case v1alpha1.ReasonAborted:
+		return after.Status.Release != nil && after.Status.Release.State == v1alpha1.StateAborted
+	case v1alpha1.ReasonPolicyNotFound:
+		written := v.Shift.Status.ObservedGeneration != after.Status.ObservedGeneration
+		return written && v.Service != nil && v.Service.Annotations[v1alpha1.PolicyAnnotation] != ""
+	}
+	return false
 }
 
 // said is what a condition says for that reason; empty when none does.
@@ -59,49 +77,56 @@ func said(s *v1alpha1.TrafficShift, reason v1alpha1.Reason) string {
 	return ""
 }
 
-func (r *reconciler) tellRelease(v *cluster.View, was, is *v1alpha1.Release) {
+// tellRelease says whether it told anything.
+func (r *reconciler) tellRelease(v *cluster.View, was *v1alpha1.Release, after *v1alpha1.TrafficShift) bool {
+	is, told := after.Status.Release, false
 	if is == nil {
-		return
+		return false
+	}
+	tell := func(kind, reason, format string, args ...any) {
+		r.event(v, kind, reason, fmt.Sprintf("release %d: ", is.Number)+fmt.Sprintf(format, args...))
+		told = true
 	}
 	if was == nil || was.Number != is.Number {
 		was = &v1alpha1.Release{}
-		r.tellStart(v, is)
+		tell(corev1.EventTypeNormal, eventStarted, "%s, by policy %s", begun(after), is.Policy)
+		for _, sentence := range v.Facts.Canary.Relaxed {
+			r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
+		}
 	}
 	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
-		r.event(v, corev1.EventTypeNormal, eventWeight, fmt.Sprintf("release %d: %s", is.Number, is.Next))
+		tell(corev1.EventTypeNormal, eventWeight, "%s", is.Next)
 	}
 	if message := release.TooLittle(is.Plan, is.Baseline, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
 		r.event(v, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
 	}
 	if is.State == was.State || is.Outcome == nil {
-		return
+		return told
 	}
-	message := fmt.Sprintf("release %d: %s: %s", is.Number, is.Outcome.Reason, is.Outcome.Message)
 	switch is.State {
 	case v1alpha1.StateAborting:
-		r.event(v, corev1.EventTypeWarning, eventAborting, message)
+		tell(corev1.EventTypeWarning, eventAborting, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
 	case v1alpha1.StateAborted:
-		r.event(v, corev1.EventTypeWarning, eventAborted, message)
+		tell(corev1.EventTypeWarning, eventAborted, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
 	case v1alpha1.StatePromoted:
-		r.event(v, corev1.EventTypeNormal, eventPromoted, message)
+		tell(corev1.EventTypeNormal, eventPromoted, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
 	}
+	return told
 }
 
-// tellStart says what begins, and which rules do not hold for it.
-func (r *reconciler) tellStart(v *cluster.View, is *v1alpha1.Release) {
-	r.event(v, corev1.EventTypeNormal, eventStarted, fmt.Sprintf("release %d: %v beside %s, by policy %s", is.Number, is.Images, is.Stable, is.Policy))
-	for _, sentence := range v.Facts.Canary.Relaxed {
-		r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
+// begun names the versions of a release, and what it changes.
+func begun(after *v1alpha1.TrafficShift) string {
+	if changes := view.Changes(after.Status.Release); changes != "" {
+		return view.Versions(after) + " (" + changes + ")"
 	}
+	return view.Versions(after)
 }
 
+// event tells the Service that people look at, and the TrafficShift where there is none: one event, which names the other object as related.
 func (r *reconciler) event(v *cluster.View, kind, reason, message string) {
-	message = text.CutBytes(message, longestNote)
-	on := []runtime.Object{v.Shift}
+	var on, related runtime.Object = v.Shift, nil
 	if v.Service != nil {
-		on = append(on, v.Service)
+		on, related = v.Service, v.Shift
 	}
-	for _, o := range on {
-		r.recorder.Eventf(o, nil, kind, reason, "Release", "%s", message)
-	}
+	r.recorder.Eventf(on, related, kind, reason, "Release", "%s", text.CutBytes(message, longestNote))
 }
