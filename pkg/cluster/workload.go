@@ -23,8 +23,11 @@ const crashGrace = 5 * time.Second
 // workload looks at the Deployment behind the Service, its ReplicaSets and their pods.
 func (v *View) workload(o Objects, now time.Time) {
 	if v.Service == nil {
-		v.Facts.Wanted.Problem = &release.Problem{Reason: v1alpha1.ReasonServiceNotFound, Gone: true,
-			Message: fmt.Sprintf("Service %s does not exist", v.Shift.Spec.Service.Name)}
+		message := fmt.Sprintf("Service %s does not exist", v.Shift.Spec.Service.Name)
+		if v.Facts.Release != nil {
+			message = fmt.Sprintf("Service %s is gone: apply it again", v.Shift.Spec.Service.Name)
+		}
+		v.Facts.Wanted.Problem = &release.Problem{Reason: v1alpha1.ReasonServiceNotFound, Gone: true, Message: message}
 		v.describe(v.held(o), o.Hold)
 	} else {
 		v.found(o)
@@ -41,6 +44,9 @@ func (v *View) found(o Objects) {
 	}
 	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
 	if problem != nil && (!v.running() || !problem.Transient()) {
+		if gone := v.goneDeployment(o); problem.Reason == workload.NoDeployment && gone != "" {
+			problem.Message = fmt.Sprintf("Deployment %s is gone, and no other has pods that Service %s selects: apply it again", gone, v.Service.Name)
+		}
 		v.unsupported(problem)
 	}
 	if w.Deployment == nil {
@@ -77,6 +83,14 @@ func (v *View) found(o Objects) {
 		v.refuse(v1alpha1.ReasonWorkloadUnsupported, "the Service also selects pods that are not of Deployment "+w.Deployment.Name+": "+
 			strings.Join(strangers, ", ")+"; give them a Service of their own")
 	}
+}
+
+// goneDeployment names the Deployment of the last release where it is not there any more; empty where it is, or none is known.
+func (v *View) goneDeployment(o Objects) string {
+	if r := v.Facts.Release; r != nil && !slices.ContainsFunc(o.Deployments, func(d *appsv1.Deployment) bool { return d.Name == r.Workload.Deployment }) {
+		return r.Workload.Deployment
+	}
+	return ""
 }
 
 // held is the Deployment that was looked after until now, where the Service does not lead to it any more: that of the record, or else one

@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // contestable is how often a foreign edit is put back within contestWindow before the release stops fighting.
 const (
 	contestable   = 5
 	contestWindow = 2 * time.Minute
+	// mostManager is the most characters of a field manager's name; the API server takes no more.
+	mostManager = 128
 )
 
 func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
@@ -66,7 +69,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	}
 	want := o.Release.Weight.Millionths()
 	d, rest := Decision{Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: whoEdited(o, want)}, "; it is obeyed"
-	if o.Routes.Foreign == nil { // the write of a pass before was not made, or not in every route
+	if o.Routes.Foreign == nil && !o.routesGone() { // the write of a pass before was not made, or not in every route
 		d.Reason, rest = v1alpha1.ReasonSettling, "; it stays so until fresh counts speak for more"
 	}
 	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
@@ -107,14 +110,31 @@ func withEdit(o Observation, now time.Time) *v1alpha1.Release {
 	return r
 }
 
+// routesGone says that nothing is left in the mesh that could give the canary its weight.
+func (o Observation) routesGone() bool { return !o.External && len(o.Routes.Names) == 0 }
+
 func whoEdited(o Observation, want int64) string {
-	if f := o.Routes.Foreign; f != nil {
-		who := f.Manager
-		if who == "" {
-			who = "somebody"
-		}
-		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", who, f.Route, f.Kind)
+	switch f := o.Routes.Foreign; {
+	case f != nil:
+		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", f.by(), f.Route, f.Kind)
+	case o.routesGone() && o.Routes.MakeOne:
+		return "the VirtualService that gave the canary its weight is gone, so all requests go to the stable; apply it again, " +
+			"or else one is made for the rest of the release"
+	case o.routesGone():
+		return "the VirtualService that gave the canary its weight is gone, or has no route to the Service any more, so its requests go by others; apply it again"
 	}
 	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
 		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
+}
+
+// by names the field manager of an edit, and when it wrote.
+func (f *Foreign) by() string {
+	who := text.CutRunes(text.Clean(f.Manager), mostManager)
+	if who == "" {
+		return "somebody"
+	}
+	if !f.At.IsZero() {
+		who += " (at " + f.At.UTC().Format("15:04:05 MST") + ")"
+	}
+	return who
 }

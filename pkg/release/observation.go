@@ -165,8 +165,12 @@ type Routes struct {
 	Doubts []string
 }
 
-// Foreign is a change of the canary's weights by somebody else.
-type Foreign struct{ Route, Kind, Manager string }
+// Foreign is a change of the canary's weights by somebody else: in which route, what was done to it, the field manager that wrote the route
+// last, and when it did, to the second; both empty where the API server does not tell.
+type Foreign struct {
+	Route, Kind, Manager string
+	At                   time.Time
+}
 
 // ClientErrors are the answers of both arms in a release that were redirects or client errors, counted as bad.
 type ClientErrors struct {
