@@ -103,15 +103,23 @@ func (r *reconciler) tellRelease(v *cluster.View, was *v1alpha1.Release, after *
 	if is.State == was.State || is.Outcome == nil {
 		return told
 	}
-	switch is.State {
-	case v1alpha1.StateAborting:
-		tell(corev1.EventTypeWarning, eventAborting, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
-	case v1alpha1.StateAborted:
-		tell(corev1.EventTypeWarning, eventAborted, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
-	case v1alpha1.StatePromoted:
-		tell(corev1.EventTypeNormal, eventPromoted, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
+	if kind, reason := ending(is.State); reason != "" {
+		tell(kind, reason, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
 	}
 	return told
+}
+
+// ending is the event of a release that is judged; the reason is empty where the state is none that is told.
+func ending(s v1alpha1.ReleaseState) (kind, reason string) {
+	switch s {
+	case v1alpha1.StateAborting:
+		return corev1.EventTypeWarning, eventAborting
+	case v1alpha1.StateAborted:
+		return corev1.EventTypeWarning, eventAborted
+	case v1alpha1.StatePromoted:
+		return corev1.EventTypeNormal, eventPromoted
+	}
+	return "", ""
 }
 
 // begun names the versions of a release, and what it changes.
