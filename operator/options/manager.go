@@ -9,6 +9,7 @@ import (
 	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -103,6 +104,7 @@ func (o Options) cache() cache.Options {
 			&networking.VirtualService{}: {Transform: whole},
 			&corev1.Service{}:            {Transform: whole},
 			&corev1.Pod{}:                {Transform: slimPod},
+			&appsv1.Deployment{}:         {Transform: slimDeployment},
 
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
@@ -131,6 +133,14 @@ func slimPod(object any) (any, error) {
 			NodeName: p.Spec.NodeName, RestartPolicy: p.Spec.RestartPolicy,
 			InitContainers: slimContainers(p.Spec.InitContainers), Containers: slimContainers(p.Spec.Containers),
 		}
+	}
+	return object, nil
+}
+
+// slimDeployment keeps of who wrote its fields the last who wrote the template.
+func slimDeployment(object any) (any, error) {
+	if d, ok := object.(*appsv1.Deployment); ok {
+		d.ManagedFields = workload.TemplateWriters(d.ManagedFields)
 	}
 	return object, nil
 }

@@ -170,8 +170,10 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 // discovery serves what an API server says of the kinds whose caches have settings of their own.
 func discovery(t *testing.T) string {
 	answers := map[string]string{
-		"/api":  `{"kind": "APIVersions", "versions": ["v1"]}`,
-		"/apis": `{"kind": "APIGroupList", "groups": [{"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]}]}`,
+		"/api": `{"kind": "APIVersions", "versions": ["v1"]}`,
+		"/apis": `{"kind": "APIGroupList", "groups": [{"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]},
+			{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]}]}`,
+		"/apis/apps/v1": `{"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": true, "verbs": ["list"]}]}`,
 		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
 			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
 		"/apis/networking.istio.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.istio.io/v1", "resources": [

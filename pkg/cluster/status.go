@@ -12,9 +12,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// historyLength is how many past releases the status keeps.
-const historyLength = 10
-
 // StatusOf is the whole status after a decision; rec is the record to be written, nil to keep the one there is.
 func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
 	s := v.Shift.Status.DeepCopy()
@@ -32,6 +29,9 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.Release = rec.DeepCopy()
 		timeAbort(v, s.Release)
 	}
+	if r := s.Release; r != nil && v.running() {
+		r.ImageIDs, r.StableImageIDs = release.Ran(r.ImageIDs, v.Facts.Workload.CanaryRan), release.Ran(r.StableImageIDs, v.Facts.Workload.StableRan)
+	}
 	if s.Release != nil && (v.running() || rec != nil) {
 		release.Count(s.Release, v.Facts.Evidence, d.Message)
 		s.Release.NextAt = release.NextAt(v.Facts, d, v.now)
@@ -42,10 +42,10 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
 	}
 	if rec != nil && rec.State.Ended() && v.running() && (len(s.History) == 0 || s.History[0].Number != rec.Number) {
-		s.History = slices.Insert(s.History, 0, pastOf(s.Release))
+		s.History = slices.Insert(s.History, 0, PastOf(s.Release))
 		s.History = s.History[:min(len(s.History), historyLength)]
 	}
-	correct(s)
+	v.correct(s)
 	return *s
 }
 
@@ -73,11 +73,12 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	release.Settle(is, v.Facts, v.left, v.now)
 }
 
-// correct gives the newest line of history what is counted now.
-func correct(s *v1alpha1.TrafficShiftStatus) {
-	if r := s.Release; r != nil && len(s.History) > 0 && s.History[0].Number == r.Number {
-		p := &s.History[0]
-		p.Exposed, p.Failed, p.Counted = r.Exposed, r.Failed, *r.Counted.DeepCopy()
+// correct gives the newest release of the history what its record has come to say since it was over: what is counted now, and what became of
+// commands.
+func (v *View) correct(s *v1alpha1.TrafficShiftStatus) {
+	r := s.Release
+	if r != nil && len(s.History) > 0 && s.History[0].Number == r.Number && !equality.Semantic.DeepEqual(v.Facts.Release, r) {
+		s.History[0] = PastOf(r)
 	}
 }
 
@@ -141,20 +142,6 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 	}
 }
 
-func pastOf(rec *v1alpha1.Release) v1alpha1.PastRelease {
-	p := v1alpha1.PastRelease{
-		Number: rec.Number, Revision: rec.Revision, Images: rec.Images, Changes: rec.Changes, Outcome: rec.State, PeakWeight: rec.PeakWeight,
-		StartedAt: rec.StartedAt,
-	}
-	if rec.Outcome != nil {
-		p.Reason, p.Message = rec.Outcome.Reason, rec.Outcome.Message
-	}
-	if rec.FinishedAt != nil {
-		p.Duration = v1alpha1.DurationOf(rec.FinishedAt.Sub(rec.StartedAt.Time))
-	}
-	return p
-}
-
 // SameButNumbers says whether two statuses differ only in what changes with every slice of counts. What is said of pods and of other
 // Services does not.
 func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
@@ -174,13 +161,19 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	if r := out.Release; r != nil {
 		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
 		r.NextAt = nil
-		for i := range r.Objectives {
-			r.Objectives[i] = v1alpha1.ObjectiveStatus{Name: r.Objectives[i].Name, Verdict: r.Objectives[i].Verdict}
-		}
+		r.Objectives = withoutCounts(r.Objectives)
 	}
 	if len(out.History) > 0 {
 		p := &out.History[0]
-		p.Exposed, p.Failed, p.Counted.Until = 0, 0, nil
+		p.Exposed, p.Failed, p.Counted.Until, p.Objectives = 0, 0, nil, withoutCounts(p.Objectives)
 	}
 	return out
+}
+
+// withoutCounts leaves of objectives what does not change with every slice of counts.
+func withoutCounts(all []v1alpha1.ObjectiveStatus) []v1alpha1.ObjectiveStatus {
+	for i, o := range all {
+		all[i] = v1alpha1.ObjectiveStatus{Name: o.Name, Verdict: o.Verdict}
+	}
+	return all
 }

@@ -15,6 +15,9 @@ func (v *View) wanted(o Objects) {
 	w := &v.Facts.Wanted
 	w.Command = release.CommandOn(v.Shift)
 	w.Policy = v.Shift.Spec.PolicyRef.Name
+	if w.Paused {
+		w.PausedBy, w.PausedWhy = v.Shift.Annotations[v1alpha1.ControlledByAnnotation], v.Shift.Annotations[v1alpha1.PausedAnnotation]
+	}
 	p := o.Policy
 	if p == nil {
 		if !v.running() {
@@ -22,7 +25,7 @@ func (v *View) wanted(o Objects) {
 		}
 		return
 	}
-	w.Plan = &p.Spec
+	w.Plan, w.PolicyGeneration = &p.Spec, p.Generation
 	for _, c := range p.Status.Conditions {
 		if c.Type == v1alpha1.ConditionAccepted && c.Status == metav1.ConditionFalse && c.ObservedGeneration == p.Generation && !v.running() {
 			v.refuseFor(release.Problem{Reason: v1alpha1.ReasonInvalid, Message: fmt.Sprintf("ShiftPolicy %s: %s", p.Name, c.Message), OfPolicy: true})

@@ -130,8 +130,9 @@ func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
 	v.Facts.Refused = cmp.Or(v.Facts.Refused, workload.Refused(d))
 	v.Facts.Workload = release.Workload{
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
-		Waits: v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
-		Held:  workload.Held(d), Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
+		Waits:      v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
+		Generation: d.Generation, ShippedBy: workload.ShippedBy(d), ChangeCause: d.Annotations[workload.ChangeCauseAnnotation],
+		Held: workload.Held(d), Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
 	}
 }
 
@@ -219,6 +220,7 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
 	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
 	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
+	w.CanaryRan, w.StableRan = workload.ImageIDs(canary, v.Canary), workload.ImageIDs(stable, v.stable)
 	if v.stable != nil && v.Canary != nil {
 		w.Unequal = workload.Unequal(stable, canary, &v.stable.Spec.Template, &v.Canary.Spec.Template)
 	}

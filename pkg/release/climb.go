@@ -157,7 +157,7 @@ func whenCleared(o Observation, now time.Time) (Decision, bool) {
 		r.Baseline = o.baseline()
 		r.Detects = Detects(r.Plan, r.Baseline)
 	}
-	next.into(r, now)
+	next.into(r, o, now)
 	d := Decision{Actions: []Action{{Verb: Save}, {Verb: Raise, Who: callers(next.share)}}, Release: r, Refused: o.Refused,
 		Reason: v1alpha1.ReasonReleasing, Message: fmt.Sprintf("%s: %s", r.Weight, next.why)}
 	if o.commanded(promote) {

@@ -79,7 +79,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	r := withEdit(o, now)
 	if o.Routes.Highest == 0 {
 		want = first(r, o.Evidence.Rate)
-		move{step: 1, share: want}.into(r, now)
+		move{step: 1, share: want, reason: v1alpha1.WeightRestarted, why: d.Message}.into(r, o, now)
 		d.Message += "; beginning again at the first weight"
 	}
 	if d, short := podsFor(o, now, want); short {

@@ -55,6 +55,9 @@ func movedOver(o Observation) bool {
 func takeBack(o Observation) (Decision, bool) {
 	r := o.Release.DeepCopy()
 	r.State, r.HandoverSince = v1alpha1.StateShifting, nil
+	if n := len(r.Weights); n > 0 {
+		r.Weights[n-1].Until = nil
+	}
 	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
 		Message: "the canary's weight was lowered during the handover; the Service goes back to the stable"}, true
 }

@@ -22,14 +22,17 @@ func Count(r *v1alpha1.Release, e Evidence, next string) {
 	r.Evidence, r.Verdict = e.Checkpoint, string(v.State)
 	r.Exposed, r.Failed = int64(v.Exposed.Requests), int64(v.Exposed.Bad)
 	measure(r, e)
-	r.Objectives = r.Objectives[:0]
-	for _, o := range v.Objectives {
-		r.Objectives = append(r.Objectives, v1alpha1.ObjectiveStatus{
-			Name: o.Name, Verdict: string(o.State), Against: Short(o.Against), For: Short(o.For),
-			Stable: v1alpha1.ArmCounts{Requests: int64(o.Release.Stable.Requests), Bad: int64(o.Release.Stable.Bad)},
-			Canary: v1alpha1.ArmCounts{Requests: int64(o.Release.Canary.Requests), Bad: int64(o.Release.Canary.Bad)},
-		})
+	r.Objectives = objectivesNow(e)
+}
+
+// objectivesNow are the counts, the evidence and the verdict of each objective; nil while nothing is known of them.
+func objectivesNow(e Evidence) []v1alpha1.ObjectiveStatus {
+	var all []v1alpha1.ObjectiveStatus
+	for _, o := range e.Verdict.Objectives {
+		all = append(all, v1alpha1.ObjectiveStatus{Name: o.Name, Verdict: string(o.State), Against: Short(o.Against), For: Short(o.For),
+			Stable: armCounts(o.Release.Stable), Canary: armCounts(o.Release.Canary)})
 	}
+	return all
 }
 
 // measure takes the canary's measured share into the record, which has none where nothing is measured.

@@ -35,11 +35,13 @@ type Observation struct {
 type Wanted struct {
 	// Managed: the Service is annotated and its TrafficShift is not being deleted.
 	Managed bool
-	// Paused: no weight may be raised.
-	Paused bool
-	// Policy is the ShiftPolicy's name, Plan what it says now; nil when there is none.
-	Policy string
-	Plan   *v1alpha1.ShiftPolicySpec
+	// Paused: no weight may be raised. PausedBy is the user who wants that, and PausedWhy his reason, where they are known.
+	Paused              bool
+	PausedBy, PausedWhy string
+	// Policy is the ShiftPolicy's name, Plan what it says now; nil when there is none. PolicyGeneration is its generation.
+	Policy           string
+	PolicyGeneration int64
+	Plan             *v1alpha1.ShiftPolicySpec
 	// Problem is why no release can start or go on as things are; nil when nothing is in the way.
 	Problem *Problem
 	// Command is a one-shot command that was not yet handled; nil when there is none.
@@ -77,9 +79,12 @@ type Workload struct {
 	Deployment string
 	// Replicas is what the Deployment wants now.
 	Replicas int32
-	// Template is the hash of the Deployment's template, Images its containers' images.
-	Template string
-	Images   []string
+	// Template is the hash of the Deployment's template, Images its containers' images. Generation is the Deployment's, ShippedBy the field manager
+	// that wrote the template last, and ChangeCause what its annotation says of it; empty where they are not known.
+	Template               string
+	Images                 []string
+	Generation             int64
+	ShippedBy, ChangeCause string
 	// Changes says in words what the template that waits has otherwise than the one that runs; empty while a release runs.
 	Changes []string
 	// Waits: the Deployment's template is not the one that runs.
@@ -91,6 +96,8 @@ type Workload struct {
 	// Stable is the ReplicaSet that serves; while a release runs, the one it is judged beside. StableImages are its images.
 	Stable       Set
 	StableImages []string
+	// CanaryRan and StableRan are the images that pods of the release's two versions run, with their digests.
+	CanaryRan, StableRan []string
 	// Canary is the release's ReplicaSet.
 	Canary Set
 	// HandedOver: the Deployment owns the release's ReplicaSet. There is only forward from here.

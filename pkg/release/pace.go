@@ -24,13 +24,15 @@ type move struct {
 	// step is the plan's, from 1, that the release is at or on the way to; stop is its weight, for which there have to be pods.
 	step int32
 	stop int64
-	// share is the weight, at most stop, and why says what it rests on.
-	share int64
-	why   string
+	// share is the weight, at most stop, and why says what it rests on; reason says it in a word.
+	share  int64
+	why    string
+	reason v1alpha1.WeightReason
 }
 
-// into takes a move into the record, before its weight is written.
-func (m move) into(r *v1alpha1.Release, now time.Time) {
+// into takes a move into the record, before its weight is written, with what the counts say now.
+func (m move) into(r *v1alpha1.Release, o Observation, now time.Time) {
+	leave(r, now)
 	r.State, r.Step, r.Weight = v1alpha1.StateShifting, m.step, v1alpha1.PercentageOf(m.share)
 	r.Moves++
 	r.StepStartedAt, r.SettledAt, r.PodsAwaitedSince, r.SharedBreachSince, r.HandoverSince = stamp(now), nil, nil, nil, nil
@@ -40,8 +42,25 @@ func (m move) into(r *v1alpha1.Release, now time.Time) {
 	if m.share > r.PeakWeight.Millionths() {
 		r.PeakWeight = r.Weight
 	}
-	r.Weights = append(r.Weights, v1alpha1.WrittenWeight{Weight: r.Weight, Step: m.step, At: *r.StepStartedAt})
+	r.Weights = append(r.Weights, m.written(r, o))
 	r.Weights = r.Weights[max(0, len(r.Weights)-mostWeights):]
+}
+
+// written is the weight of a move that was taken into the record, and what it rests on.
+func (m move) written(r *v1alpha1.Release, o Observation) v1alpha1.WrittenWeight {
+	w := v1alpha1.WrittenWeight{Weight: r.Weight, Step: m.step, At: *r.StepStartedAt, Reason: m.reason, Objectives: objectivesNow(o.Evidence),
+		Hold: v1alpha1.DurationOf(holdOf(r, o.Bounds))}
+	if m.reason == v1alpha1.WeightCommanded {
+		w.By = o.Wanted.Command.By
+		if !o.cleared() {
+			m.why += "; the evidence had not cleared it"
+		}
+		if why := o.Wanted.Command.Why; why != "" {
+			m.why += ": " + why
+		}
+	}
+	w.Message = truncate(m.why, mostWhy)
+	return w
 }
 
 // byProof says whether the evidence chooses the weights between the plan's steps.
@@ -76,7 +95,13 @@ func (o Observation) next() (move, bool) {
 		return move{}, false
 	}
 	stop := populationOf(r.Plan.Steps[step-1]).Share
-	m := move{step: step, stop: stop, share: stop, why: fmt.Sprintf("step %d of %d", step, len(r.Plan.Steps))}
+	m := move{step: step, stop: stop, share: stop, why: fmt.Sprintf("step %d of %d", step, len(r.Plan.Steps)), reason: v1alpha1.WeightProven}
+	switch {
+	case o.leaving():
+		m.reason = v1alpha1.WeightCommanded
+	case r.Step == 0:
+		m.reason = v1alpha1.WeightPlanned
+	}
 	if o.commanded(promoteFull) {
 		m.step, m.stop, m.share = int32(len(r.Plan.Steps)), v1alpha1.Whole, v1alpha1.Whole
 		m.why = o.provenOr("")
@@ -90,6 +115,7 @@ func (o Observation) next() (move, bool) {
 	}
 	share := o.provenWeight()
 	if affordable := o.affordable(); affordable > share {
+		m.reason = v1alpha1.WeightPlanned
 		return m.capped(affordable, costs(r, o.Evidence.Rate)), true
 	}
 	if share < o.growth() {
@@ -177,11 +203,12 @@ func (o Observation) baseline() *v1alpha1.Baseline {
 }
 
 // hold is how long the present weight has to be covered by counts: between the plan's steps as long as an evidence tick.
-func (o Observation) hold() time.Duration {
-	r := o.Release
+func (o Observation) hold() time.Duration { return holdOf(o.Release, o.Bounds) }
+
+func holdOf(r *v1alpha1.Release, b Bounds) time.Duration {
 	step := r.Plan.Steps[r.Step-1]
 	if r.OnTheWay() {
-		return min(step.Hold.Duration(), o.Bounds.Between)
+		return min(step.Hold.Duration(), b.Between)
 	}
 	return step.Hold.Duration()
 }

@@ -1,10 +1,13 @@
 package release
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/text"
 )
 
@@ -14,10 +17,15 @@ const (
 	mostNext    = 1000
 	mostUser    = 256
 	mostToken   = 64
+	mostWhy     = 512
+	mostCause   = 1024
+	mostImage   = 1024
 
 	mostSteps    = 20
 	mostWeights  = 32
 	mostCommands = 32
+	mostPauses   = 16
+	mostImages   = 32
 )
 
 // truncate keeps a text within so many characters.
@@ -31,4 +39,46 @@ const Rounding = time.Second
 func stamp(t time.Time) *metav1.Time {
 	m := metav1.NewTime(t.Add(Rounding - 1).Truncate(Rounding))
 	return &m
+}
+
+// noted takes into the record of a release what no rule is about: when the canary's last weight was left, and when people paused it.
+func noted(o Observation, d Decision, now time.Time) Decision {
+	if r := d.Release; r != nil && (r.Outcome != nil || r.State == v1alpha1.StateHandover || r.Step == 0) {
+		leave(r, now)
+	}
+	r := cmp.Or(d.Release, o.Release)
+	if !r.Running() {
+		return d
+	}
+	last := len(r.Pauses) - 1
+	paused := last >= 0 && r.Pauses[last].Until == nil
+	if paused == o.Wanted.Paused {
+		return d
+	}
+	r = r.DeepCopy()
+	if paused {
+		r.Pauses[last].Until = stamp(now)
+	} else {
+		r.Pauses = append(r.Pauses, v1alpha1.Pause{From: *stamp(now), By: truncate(o.Wanted.PausedBy, mostUser), Reason: truncate(o.Wanted.PausedWhy, mostMessage)})
+		r.Pauses = r.Pauses[max(0, len(r.Pauses)-mostPauses):]
+	}
+	d.Release = r
+	return d
+}
+
+// leave notes when the canary's present weight is left. One that was left already stays so.
+func leave(r *v1alpha1.Release, now time.Time) {
+	if n := len(r.Weights); n > 0 && r.Weights[n-1].Until == nil {
+		r.Weights[n-1].Until = stamp(now)
+	}
+}
+
+// Ran adds to the images that pods of a version were seen to run those that they run now.
+func Ran(before, now []string) []string {
+	for _, image := range now {
+		if image = truncate(image, mostImage); len(before) < mostImages && !slices.Contains(before, image) {
+			before = append(before, image)
+		}
+	}
+	return before
 }

@@ -17,7 +17,7 @@ func whenToldToReplan(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
-	r.Plan, r.Policy = replanned(o), o.Wanted.Policy
+	r.Plan, r.Policy, r.PolicyGeneration = replanned(o), o.Wanted.Policy, o.Wanted.PolicyGeneration
 	if r.Step > 0 {
 		r.Step = stepOf(r.Plan, r.Weight)
 	}

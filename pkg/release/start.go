@@ -29,9 +29,10 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := &v1alpha1.Release{
 		Number: number, Revision: w.Template, Images: w.Images, Changes: w.Changes, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
-		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, StartedAt: metav1.NewTime(now), PodsAwaitedSince: stamp(now),
+		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, PolicyGeneration: o.Wanted.PolicyGeneration, StartedAt: metav1.NewTime(now), PodsAwaitedSince: stamp(now),
 		Weight: v1alpha1.PercentageOf(0), Toward: o.Toward,
-		Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas},
+		StableImages: w.StableImages, Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas,
+			Generation: w.Generation, ShippedBy: w.ShippedBy, ChangeCause: truncate(w.ChangeCause, mostCause)},
 	}
 	d := Decision{Actions: []Action{{Verb: Save}}, Release: r, Reason: v1alpha1.ReasonReleasing,
 		Message: "a new template of Deployment " + w.Deployment + " is being released", After: time.Millisecond}

@@ -28,7 +28,7 @@ func whenAlone(o Observation, now time.Time) (Decision, bool) {
 	}
 	r.StepsBack++
 	recount(r) // where the plan got a step
-	move{step: step, share: share}.into(r, now)
+	move{step: step, share: share, reason: v1alpha1.WeightSteppedBack, why: "an objective was broken at full traffic"}.into(r, o, now)
 	d := Decision{Levers: []Action{{Verb: Lower, Who: callers(share)}}, Actions: []Action{{Verb: Save}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonNoConcurrentControl,
 		Message: "an objective is broken at full traffic, where nothing shows whether the version is to blame; stepping back to " + string(r.Weight)}
 	if o.Service.Narrowed == o.canary() {

@@ -55,10 +55,29 @@ type Release struct {
 	// toward is which of spec.destinations the traffic is moved to; empty where there are none.
 	// +optional
 	Toward Toward `json:"toward,omitempty"`
+	// imageIDs are the images that pods of the canary ran, with their digests as the nodes name them: those of the containers of its template, each
+	// that was seen. Empty while none was, and where its pods are run by somebody else.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	ImageIDs []string `json:"imageIDs,omitempty"`
 	// stable is the revision beside which the canary is judged.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Stable string `json:"stable,omitempty"`
+	// stableImages are the images of the stable's containers.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	StableImages []string `json:"stableImages,omitempty"`
+	// stableImageIDs are those that pods of the stable ran while the release did.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	StableImageIDs []string `json:"stableImageIDs,omitempty"`
 	// state says where the release is.
 	// +required
 	State ReleaseState `json:"state"`
@@ -69,6 +88,9 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Policy string `json:"policy,omitempty"`
+	// policyGeneration is the generation of the ShiftPolicy when the plan was taken from it.
+	// +optional
+	PolicyGeneration int64 `json:"policyGeneration,omitempty"`
 	// step is the step of the plan the release is at, or is on the way to, from 1; 0 before the first weight.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -159,6 +181,11 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Commands []RecordedCommand `json:"commands,omitempty"`
+	// pauses are the last times in which a person kept all weights from being raised, oldest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Pauses []Pause `json:"pauses,omitempty"`
 	// pending is the command that is waiting to be carried out, for plan.workload.readyWithin at most.
 	// +optional
 	Pending *PendingCommand `json:"pending,omitempty"`
@@ -187,21 +214,6 @@ type Release struct {
 	// workload is what is held.
 	// +optional
 	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`
-}
-
-// WrittenWeight is a share of the canary that was written into the routes.
-type WrittenWeight struct {
-	// weight is the share.
-	// +required
-	Weight Percentage `json:"weight"`
-	// step is the step of the plan that the weight is, or is on the way to, from 1.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=20
-	Step int32 `json:"step"`
-	// at is when it was written.
-	// +required
-	At metav1.Time `json:"at"`
 }
 
 // Toward is one of the two destinations of a TrafficShift.
@@ -334,7 +346,7 @@ type Contested struct {
 	Since *metav1.Time `json:"since,omitempty"`
 }
 
-// ReleaseWorkload is what is held while a release runs.
+// ReleaseWorkload is what is released, and held meanwhile.
 type ReleaseWorkload struct {
 	// deployment is the Deployment's name.
 	// +optional
@@ -343,57 +355,15 @@ type ReleaseWorkload struct {
 	// base is the Deployment's replicas at the start.
 	// +optional
 	Base int32 `json:"base,omitempty"`
-}
-
-// PastRelease is one line of history.
-type PastRelease struct {
-	// number of the release.
-	// +required
-	Number int64 `json:"number"`
-	// revision that was released.
-	// +required
-	// +kubebuilder:validation:MaxLength=63
-	Revision string `json:"revision"`
-	// images of the revision.
+	// generation is the Deployment's generation at the start, which says which of its writes is released.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:items:MaxLength=1024
-	Images []string `json:"images,omitempty"`
-	// changes says in words what its pod template has otherwise than that of the stable beside it: configuration, variables, resources and the like.
-	// Values are not told.
+	Generation int64 `json:"generation,omitempty"`
+	// shippedBy is the field manager that had written the Deployment's template last, such as helm or kubectl-set; empty where it is not known.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:items:MaxLength=253
-	Changes []string `json:"changes,omitempty"`
-	// outcome is Promoted or Aborted.
-	// +required
-	Outcome ReleaseState `json:"outcome"`
-	// reason is the machine-readable cause.
-	// +required
 	// +kubebuilder:validation:MaxLength=128
-	Reason Reason `json:"reason"`
-	// message says it to people.
+	ShippedBy string `json:"shippedBy,omitempty"`
+	// changeCause is the Deployment's annotation kubernetes.io/change-cause at the start.
 	// +optional
-	// +kubebuilder:validation:MaxLength=4096
-	Message string `json:"message,omitempty"`
-	// peakWeight is the largest weight that was written.
-	// +optional
-	PeakWeight Percentage `json:"peakWeight,omitempty"`
-	// exposed counts the requests that met the canary.
-	// +optional
-	Exposed int64 `json:"exposed"`
-	// failed counts those of them that were bad.
-	// +optional
-	Failed int64 `json:"failed"`
-	// counted says how far both are counted.
-	// +optional
-	Counted Counted `json:"counted,omitempty,omitzero"`
-	// startedAt is when the release began.
-	// +optional
-	StartedAt metav1.Time `json:"startedAt,omitempty"`
-	// duration from start to end.
-	// +optional
-	Duration Duration `json:"duration,omitempty"`
+	// +kubebuilder:validation:MaxLength=1024
+	ChangeCause string `json:"changeCause,omitempty"`
 }
