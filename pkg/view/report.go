@@ -1,28 +1,35 @@
 package view
 
-import (
-	"cmp"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
+import "time"
 
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
-)
-
-// Report is the record of one release, to hand on to who was not there. Texts are clean as those of a Screen are.
+// Report is the record of one release, to hand on to who was not there, such as an auditor. Texts are clean as those of a Screen are; what is
+// empty is not known.
 type Report struct {
-	Namespace string `json:"namespace"`
-	Service   string `json:"service"`
+	// Cluster is told by who reads: no object of a cluster says where it is.
+	Cluster   *ReportCluster `json:"cluster,omitempty"`
+	Namespace string         `json:"namespace"`
+	Service   string         `json:"service"`
 	// Number of the release, from 1.
 	Number int64 `json:"number"`
-	// Version and Stable name the canary and what served beside it; Stable is "" when it is no longer known.
+	// Deployment is the one that was released; nil where both versions are run by somebody else. Toward is then which destination got the traffic.
+	Deployment *ReportDeployment `json:"deployment,omitempty"`
+	Toward     string            `json:"toward,omitempty"`
+	// Version and Stable name the canary and what served beside it; Revision and StableRevision are their pod-template-hashes.
 	Version string `json:"version"`
 	Stable  string `json:"stable,omitempty"`
 	// Changes says what the release changed, where that is more than one image.
-	Changes  string `json:"changes,omitempty"`
-	Revision string `json:"revision,omitempty"`
-	Policy   string `json:"policy,omitempty"`
+	Changes        string `json:"changes,omitempty"`
+	Revision       string `json:"revision,omitempty"`
+	StableRevision string `json:"stableRevision,omitempty"`
+	// Images are those that the versions' templates name, ImageIDs those that their pods ran, with digests.
+	Images         []string `json:"images,omitempty"`
+	ImageIDs       []string `json:"imageIDs,omitempty"`
+	StableImages   []string `json:"stableImages,omitempty"`
+	StableImageIDs []string `json:"stableImageIDs,omitempty"`
+	// Policy and its generation are what Plan was taken from.
+	Policy           string      `json:"policy,omitempty"`
+	PolicyGeneration int64       `json:"policyGeneration,omitempty"`
+	Plan             *ReportPlan `json:"plan,omitempty"`
 	// State is where the release is; Promoted or Aborted when it is over.
 	State   State  `json:"state"`
 	Reason  string `json:"reason,omitempty"`
@@ -39,13 +46,67 @@ type Report struct {
 	// Requests met the canary, Failed of them were bad.
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
-	// Lacking says which requests are not counted, "" when all are: then the true numbers may be larger.
-	Lacking string `json:"lacking,omitempty"`
-	// Commands are the last that people gave, oldest first; known of the newest release only, as what follows.
+	// Lacking says which requests are not counted, "" when all are: then the true numbers may be larger. Gaps are the times of it.
+	Lacking string      `json:"lacking,omitempty"`
+	Gaps    []ReportGap `json:"gaps,omitempty"`
+	// Overridden are sentences about what people set aside: evidence, a refusal, a plan, the release's going on by itself.
+	Overridden []string `json:"overridden,omitempty"`
+	// Commands are the last that people gave, oldest first.
 	Commands []ReportCommand `json:"commands,omitempty"`
-	// Weights are the last that were written, oldest first.
+	// Pauses are the times in which people kept the weights from being raised.
+	Pauses []ReportPause `json:"pauses,omitempty"`
+	// Away is when no pod of the canary could answer, as after an eviction: the last time, and how often.
+	Away *ReportAway `json:"away,omitempty"`
+	// Weights are the last that were written, oldest first, Moves is how many there were.
 	Weights    []ReportWeight    `json:"weights,omitempty"`
+	Moves      int32             `json:"moves,omitempty"`
 	Objectives []ReportObjective `json:"objectives,omitempty"`
+	// Line says that an older operator kept a line of the release and nothing else; Shortened that its record was too long, so that texts are cut,
+	// and the evidence at the first weights and the last images are left out.
+	Line      bool `json:"line,omitempty"`
+	Shortened bool `json:"shortened,omitempty"`
+}
+
+// ReportCluster is a cluster as who reads knows it: by the address of its API server, the context of his kubeconfig, and the UID of the
+// namespace kube-system, which is the same for everybody as long as the cluster lives.
+type ReportCluster struct {
+	Server  string `json:"server"`
+	Context string `json:"context,omitempty"`
+	UID     string `json:"uid,omitempty"`
+}
+
+// ReportDeployment is a Deployment as it was when the release began.
+type ReportDeployment struct {
+	Name       string `json:"name"`
+	Generation int64  `json:"generation,omitempty"`
+	// ShippedBy is the field manager that had written the template, ChangeCause the annotation kubernetes.io/change-cause.
+	ShippedBy   string `json:"shippedBy,omitempty"`
+	ChangeCause string `json:"changeCause,omitempty"`
+}
+
+// ReportPlan is what the release went by.
+type ReportPlan struct {
+	Steps          []ReportStep `json:"steps"`
+	Pace           string       `json:"pace,omitempty"`
+	FailedRequests int32        `json:"failedRequests,omitempty"`
+	Tolerance      string       `json:"tolerance,omitempty"`
+	FalseAbort     string       `json:"falseAbort,omitempty"`
+	FalsePromote   string       `json:"falsePromote,omitempty"`
+	// AbortAt is the evidence against the canary, PassAt that for it, at which the release is taken back and goes on.
+	AbortAt float64 `json:"abortAt"`
+	PassAt  float64 `json:"passAt"`
+}
+
+// ReportStep is a weight of the plan, and how long it is to be covered by counted requests at least.
+type ReportStep struct {
+	Weight string `json:"weight"`
+	Hold   string `json:"hold"`
+}
+
+// ReportGap is a time in which requests could not be counted.
+type ReportGap struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // ReportCommand is a command that people gave, and what became of it; By is "" where the API server does not tell who gave it.
@@ -60,16 +121,42 @@ type ReportCommand struct {
 	Message string `json:"message,omitempty"`
 }
 
-// ReportWeight is a weight of a Report, the step of the plan that it belongs to, from 1, and when it was written.
-type ReportWeight struct {
-	Weight string    `json:"weight"`
-	Step   int       `json:"step"`
-	At     time.Time `json:"at"`
+// ReportPause is a time in which a person kept the weights from being raised; Until is nil where it lasted to the end.
+type ReportPause struct {
+	From   time.Time  `json:"from"`
+	Until  *time.Time `json:"until,omitempty"`
+	By     string     `json:"by,omitempty"`
+	Reason string     `json:"reason,omitempty"`
 }
 
-// ReportObjective is one objective of a Report.
+// ReportAway is when no pod of the canary could answer; Until is nil while it is so.
+type ReportAway struct {
+	Since time.Time  `json:"since"`
+	Until *time.Time `json:"until,omitempty"`
+	Times int32      `json:"times"`
+}
+
+// ReportWeight is a weight of a Report, the step of the plan that it belongs to, from 1, when it was written and when it was left; Until is nil
+// while it is there.
+type ReportWeight struct {
+	Weight string     `json:"weight"`
+	Step   int        `json:"step"`
+	At     time.Time  `json:"at"`
+	Until  *time.Time `json:"until,omitempty"`
+	// Hold is how long it was to be covered by counted requests at least.
+	Hold string `json:"hold,omitempty"`
+	// Reason is what it rested on: Planned, Proven, Commanded, SteppedBack or Restarted. By is who commanded it, Message says it to people.
+	Reason  string `json:"reason,omitempty"`
+	By      string `json:"by,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Objectives are the counts and the evidence of the whole release when it was written.
+	Objectives []ReportObjective `json:"objectives,omitempty"`
+}
+
+// ReportObjective is one objective of a Report; Target is the least share of good requests.
 type ReportObjective struct {
 	Name           string `json:"name"`
+	Target         string `json:"target,omitempty"`
 	Verdict        string `json:"verdict"`
 	StableRequests int64  `json:"stableRequests"`
 	StableBad      int64  `json:"stableBad"`
@@ -78,186 +165,4 @@ type ReportObjective struct {
 	// Against and For are the evidence as people read it, "-" when unknown.
 	Against string `json:"against"`
 	For     string `json:"for"`
-}
-
-// ReportOf is the record of a release of a TrafficShift; number 0 is the newest one. False when nothing is known of it.
-func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
-	if r := shift.Status.Release; r != nil && (number == 0 || number == r.Number) {
-		return newestReport(shift, r), true
-	}
-	for _, h := range shift.Status.History {
-		if number == 0 || h.Number == number {
-			return pastReport(shift, h), true
-		}
-	}
-	return Report{}, false
-}
-
-// pastReport is the record of a release that another one has followed.
-func pastReport(shift *v1alpha1.TrafficShift, h v1alpha1.PastRelease) Report {
-	r := reportFor(shift)
-	r.Number, r.Revision, r.Version = h.Number, clean(h.Revision), released(h.Revision, h.Images, h.Changes)
-	r.Changes = changesOf(h.Changes)
-	r.State, r.Reason, r.Message = State(clean(string(h.Outcome))), clean(string(h.Reason)), clean(h.Message)
-	r.Peak, r.Requests, r.Failed = percent(h.PeakWeight), max(h.Exposed, 0), max(h.Failed, 0)
-	r.Lacking = lacking(h.Counted, true)
-	if !h.StartedAt.IsZero() {
-		started, ended := h.StartedAt.UTC(), h.StartedAt.Add(max(h.Duration.Duration(), 0)).UTC()
-		r.Started, r.Ended = &started, &ended
-	}
-	return r
-}
-
-// ReportsOf are the records of all releases of a TrafficShift that are known, newest first.
-func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
-	all := []Report{}
-	newest := shift.Status.Release
-	if newest != nil {
-		all = append(all, newestReport(shift, newest))
-	}
-	for _, h := range shift.Status.History {
-		if newest == nil || h.Number != newest.Number {
-			all = append(all, pastReport(shift, h))
-		}
-	}
-	return all
-}
-
-func reportFor(shift *v1alpha1.TrafficShift) Report {
-	return Report{Namespace: clean(shift.Namespace), Service: clean(cmp.Or(shift.Spec.Service.Name, shift.Name))}
-}
-
-func newestReport(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
-	r := reportFor(shift)
-	r.Number, r.Revision, r.Policy, r.State = release.Number, clean(release.Revision), clean(release.Policy), State(clean(string(release.State)))
-	r.Version, r.Stable = versions(shift)
-	r.Changes = changesOf(release.Changes)
-	r.Peak, r.Requests, r.Failed = percent(release.PeakWeight), max(release.Exposed, 0), max(release.Failed, 0)
-	r.Lacking = lacking(release.Counted, release.Outcome != nil)
-	if o := release.Outcome; o != nil {
-		r.Reason, r.Message, r.Pod = clean(string(o.Reason)), clean(o.Message), clean(o.Pod)
-	}
-	if !release.StartedAt.IsZero() {
-		started := release.StartedAt.UTC()
-		r.Started = &started
-	}
-	if release.FinishedAt != nil {
-		ended := release.FinishedAt.UTC()
-		r.Ended = &ended
-	}
-	if at := shift.Status.ObservedAt; release.Running() && !at.IsZero() {
-		asOf := at.UTC()
-		r.AsOf = &asOf
-	}
-	for _, c := range release.Commands {
-		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
-			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
-	}
-	if c, waits := waitingCommand(shift); waits {
-		r.Commands = append(r.Commands, c)
-	}
-	for _, w := range release.Weights {
-		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC()})
-	}
-	for _, o := range objectivesOf(release) {
-		r.Objectives = append(r.Objectives, ReportObjective{Name: o.title(), Verdict: verdict(o), StableRequests: o.Stable.Requests, StableBad: o.Stable.Bad,
-			CanaryRequests: o.Canary.Requests, CanaryBad: o.Canary.Bad, Against: o.Against, For: o.For})
-	}
-	return r
-}
-
-// Markdown writes the record as a page of its own.
-func (r Report) Markdown() string {
-	var b strings.Builder
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(value))
-		}
-	}
-	fmt.Fprintf(&b, "# Release %d of %s in %s: %s\n\n| | |\n|---|---|\n", r.Number, r.Service, r.Namespace, strings.ToLower(string(r.State)))
-	row("version", r.Version)
-	row("beside", r.Stable)
-	row("changes", r.Changes)
-	row("revision", r.Revision)
-	row("policy", r.Policy)
-	row("began", stamp(r.Started))
-	row("ended", stamp(r.Ended))
-	row("as of", stamp(r.AsOf))
-	if r.Started != nil && r.Ended != nil {
-		row("took", span(r.Ended.Sub(*r.Started)))
-	}
-	row("largest weight", r.Peak)
-	row("met it", atLeast(r.Lacking)+counted(r.Requests, "request"))
-	row("failed", atLeast(r.Lacking)+counted(r.Failed, "request"))
-	row("of these", r.Lacking)
-	row("reason", r.Reason)
-	row("pod to look at", r.Pod)
-	if r.Message != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Message)
-	}
-	var commands, weights, objectives [][]string
-	for _, c := range r.Commands {
-		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, stamp(&c.At), strings.TrimSuffix(strings.ToLower(c.Result)+": "+c.Message, ": ")})
-	}
-	for _, w := range r.Weights {
-		weights = append(weights, []string{w.Weight, strconv.Itoa(w.Step), stamp(&w.At)})
-	}
-	for _, o := range r.Objectives {
-		objectives = append(objectives, []string{o.Name, Arm{o.StableRequests, o.StableBad}.String(), Arm{o.CanaryRequests, o.CanaryBad}.String(), o.Verdict, o.Against, o.For})
-	}
-	markdownTable(&b, []string{"command", "by", "because", "at", "what became of it"}, commands)
-	markdownTable(&b, []string{"weight", "step", "written"}, weights)
-	markdownTable(&b, []string{"objective", "stable", "canary", "verdict", "evidence against", "for"}, objectives)
-	return b.String()
-}
-
-// markdownTable writes rows below a head, and nothing where there are no rows.
-func markdownTable(b *strings.Builder, head []string, rows [][]string) {
-	if len(rows) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\n| %s |\n%s|\n", strings.Join(head, " | "), strings.Repeat("|---", len(head)))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = cell(row[i])
-		}
-		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
-	}
-}
-
-// cell keeps a text within its cell.
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
-func stamp(t *time.Time) string {
-	if t == nil || t.IsZero() {
-		return ""
-	}
-	return t.Format("2006-01-02 15:04:05 MST")
-}
-
-// HistoryTable is the table of all releases that are known, newest first; "" when there are none.
-func (s Screen) HistoryTable(p Layout) string {
-	past := s.History
-	if s.Number > 0 {
-		past = append([]Past{s.newestAsPast()}, past...)
-	}
-	p.Wide = true
-	w := writer{layout: p}
-	w.history(past)
-	return p.write(w.lines)
-}
-
-// newestAsPast is the newest release as a line of history.
-func (s Screen) newestAsPast() Past {
-	p := Past{Number: s.Number, Version: s.released, Result: s.State, Ended: -1}
-	if e := s.Exposed; e != nil {
-		p.Requests, p.Failed, p.Lacking = e.Requests, e.Failed, e.Lacking
-	}
-	if o := s.Outcome; o != nil {
-		p.Reason, p.Peak, p.Ended, p.Took = o.Reason, o.Peak, o.Ended, o.Took
-		if o.Ended >= 0 {
-			p.Result = o.Result
-		}
-	}
-	return p
 }

@@ -21,8 +21,12 @@ func Versions(shift *v1alpha1.TrafficShift) string {
 
 // versions names the canary and the stable of a release so that the difference is seen: "checkout:1.5.0" and "1.4.2".
 func versions(shift *v1alpha1.TrafficShift) (canary, stable string) {
-	r := shift.Status.Release
-	old := stableOf(shift)
+	return versionsOf(shift, shift.Status.Release)
+}
+
+// versionsOf is versions for any release of the TrafficShift.
+func versionsOf(shift *v1alpha1.TrafficShift, r *v1alpha1.Release) (canary, stable string) {
+	old := stableOf(shift, r)
 	for i, image := range r.Images {
 		if i >= len(old.Images) || old.Images[i] == image {
 			continue
@@ -48,9 +52,14 @@ func versions(shift *v1alpha1.TrafficShift) (canary, stable string) {
 	return canary, stable
 }
 
-// stableOf is the version beside which the release is judged: after a promotion it is no longer status.stable.
-func stableOf(shift *v1alpha1.TrafficShift) v1alpha1.Version {
-	r := shift.Status.Release
+// stableOf is the version beside which a release is judged: after a promotion it is no longer status.stable.
+func stableOf(shift *v1alpha1.TrafficShift, r *v1alpha1.Release) v1alpha1.Version {
+	switch {
+	case len(r.StableImages) > 0:
+		return v1alpha1.Version{Revision: r.Stable, Images: r.StableImages}
+	case r.Stable == "" && r != shift.Status.Release:
+		return v1alpha1.Version{}
+	}
 	if r.Stable == "" || r.Stable == shift.Status.Stable.Revision {
 		if r.State == v1alpha1.StatePromoted && r.Stable == "" {
 			return v1alpha1.Version{}

@@ -32,6 +32,8 @@ type Cluster struct {
 	Discovery discovery.DiscoveryInterface
 	// Namespace of the verb; "" for all of them.
 	Namespace string
+	// Server is the address of the API server, Context the context of the kubeconfig that named it; "" where none did.
+	Server, Context string
 	// Flags are those that lead a command line to the same cluster as the same user, each with a blank before it. They hold no credentials.
 	Flags string
 }
@@ -56,19 +58,24 @@ func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	return Cluster{Client: client, Discovery: kinds, Namespace: namespace, Flags: flagsOf(flags)}, nil
+	named := contextOf(flags)
+	return Cluster{Client: client, Discovery: kinds, Namespace: namespace, Server: config.Host, Context: named, Flags: flagsOf(flags, named)}, nil
 }
 
-// flagsOf are the flags of a command line that were given, or hold without having been: the present context may be another one when the line is
-// typed. Without a kubeconfig there is none.
-func flagsOf(given *genericclioptions.ConfigFlags) string {
-	var context string
-	if raw, err := given.ToRawKubeConfigLoader().RawConfig(); err == nil {
-		context = raw.CurrentContext
-	}
+// contextOf is the context of the kubeconfig that was given, or is the present one; "" without a kubeconfig.
+func contextOf(given *genericclioptions.ConfigFlags) string {
 	if given.Context != nil && *given.Context != "" {
-		context = *given.Context
+		return *given.Context
 	}
+	raw, err := given.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return ""
+	}
+	return raw.CurrentContext
+}
+
+// flagsOf are the flags of a command line that were given, and the context: the present one may be another when the line is typed.
+func flagsOf(given *genericclioptions.ConfigFlags, context string) string {
 	line := ""
 	for _, f := range []struct {
 		name  string
@@ -87,6 +94,18 @@ func quoted(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// UID is that of the namespace kube-system, by which a cluster is told from all others as long as it lives; "" where who asks may not see it.
+func (c Cluster) UID(ctx context.Context) (string, error) {
+	found, err := c.Client.Resource(NamespacesResource).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("getting namespace %s: %w", metav1.NamespaceSystem, err)
+	}
+	return string(found.GetUID()), nil
 }
 
 // CommandLine is what a person types next, in the namespace of this verb.

@@ -26,8 +26,9 @@ func newReport(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 	c := &cobra.Command{
 		Use:   "report <service> [number]",
 		Short: "Write one release as a record to hand on",
-		Long: "Write one release as a record to hand on: what was released and when, how many met it, how many failed, and why it ended. Without\n" +
-			"a number: the newest release. The objectives' numbers are known of the newest release only.",
+		Long: "Write one release as a record to hand on: the cluster and the Deployment, the images with their digests, the policy and its objectives,\n" +
+			"each weight with its hold, its time, what it rested on and the evidence at that moment, what people commanded and overrode, how many met it,\n" +
+			"how many failed, what could not be counted, and why it ended. Without a number: the newest release. The last ten that ended are kept.",
 		Example:           "  kubectl stagger report checkout > release.md\n  kubectl stagger report checkout 6 -o json",
 		ValidArgsFunction: cli.CompleteReleases(flags),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -74,5 +75,10 @@ func (r *report) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	case !known:
 		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.CommandLine("history", shift.Name))
 	}
+	uid, err := c.UID(ctx)
+	if err != nil {
+		return err
+	}
+	record.Cluster = &view.ReportCluster{Server: c.Server, Context: c.Context, UID: uid}
 	return cli.PrintValue(r.output, env, record, record.Markdown)
 }

@@ -1,0 +1,182 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+)
+
+// ReportOf is the record of a release of a TrafficShift; number 0 is the newest one. False when nothing is known of it.
+func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
+	if r := shift.Status.Release; r != nil && (number == 0 || number == r.Number) {
+		return reportOf(shift, r), true
+	}
+	for i := range shift.Status.History {
+		if h := &shift.Status.History[i]; number == 0 || h.Number == number {
+			return pastReport(shift, h), true
+		}
+	}
+	return Report{}, false
+}
+
+// ReportsOf are the records of all releases of a TrafficShift that are known, newest first.
+func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
+	all := []Report{}
+	newest := shift.Status.Release
+	if newest != nil {
+		all = append(all, reportOf(shift, newest))
+	}
+	for i := range shift.Status.History {
+		if h := &shift.Status.History[i]; newest == nil || h.Number != newest.Number {
+			all = append(all, pastReport(shift, h))
+		}
+	}
+	return all
+}
+
+// pastReport is the record of a release that another one has followed.
+func pastReport(shift *v1alpha1.TrafficShift, h *v1alpha1.PastRelease) Report {
+	r := reportOf(shift, h.Record())
+	r.Line, r.Shortened = h.Plan == nil, h.Shortened
+	return r
+}
+
+// reportOf is the one way from a record to a report, whether it is of the newest release or of one before.
+func reportOf(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
+	r := Report{Namespace: clean(shift.Namespace), Service: clean(cmp.Or(shift.Spec.Service.Name, shift.Name)), Number: release.Number,
+		State: State(clean(string(release.State))), Policy: clean(release.Policy), PolicyGeneration: release.PolicyGeneration, Plan: reportPlan(release.Plan),
+		Peak: percent(release.PeakWeight), Requests: max(release.Exposed, 0), Failed: max(release.Failed, 0), Moves: release.Moves,
+		Toward: clean(string(release.Toward)), Started: known(&release.StartedAt), Ended: known(release.FinishedAt),
+		Lacking: lacking(release.Counted, release.Outcome != nil)}
+	r.Version, r.Stable = versionsOf(shift, release)
+	r.Changes = changesOf(release.Changes)
+	r.Revision, r.StableRevision = clean(release.Revision), clean(release.Stable)
+	r.Images, r.ImageIDs = cleaned(release.Images), cleaned(release.ImageIDs)
+	r.StableImages, r.StableImageIDs = cleaned(stableOf(shift, release).Images), cleaned(release.StableImageIDs)
+	if w := release.Workload; w.Deployment != "" {
+		r.Deployment = &ReportDeployment{Name: clean(w.Deployment), Generation: w.Generation, ShippedBy: clean(w.ShippedBy), ChangeCause: clean(w.ChangeCause)}
+	}
+	if o := release.Outcome; o != nil {
+		r.Reason, r.Message, r.Pod = clean(string(o.Reason)), clean(o.Message), clean(o.Pod)
+	}
+	if release.Running() {
+		r.AsOf = known(shift.Status.ObservedAt)
+	}
+	for _, g := range release.Counted.Gaps {
+		r.Gaps = append(r.Gaps, ReportGap{From: g.From.UTC(), To: g.To.UTC()})
+	}
+	r.happened(release)
+	if c, waits := waitingCommand(shift); waits && shift.Status.Release != nil && release.Number == shift.Status.Release.Number {
+		r.Commands = append(r.Commands, c)
+	}
+	r.Objectives = reportObjectives(objectivesOf(release), release.Plan)
+	r.Overridden = overridden(r)
+	return r
+}
+
+// happened takes in what was done to the release.
+func (r *Report) happened(release *v1alpha1.Release) {
+	for _, c := range release.Commands {
+		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
+			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
+	}
+	for _, p := range release.Pauses {
+		r.Pauses = append(r.Pauses, ReportPause{From: p.From.UTC(), Until: known(p.Until), By: clean(p.By), Reason: clean(p.Reason)})
+	}
+	if a := release.Away; a != nil {
+		r.Away = &ReportAway{Since: a.Since.UTC(), Until: known(a.Until), Times: a.Times}
+	}
+	for _, w := range release.Weights {
+		var objectives []Objective
+		for _, o := range w.Objectives {
+			objectives = append(objectives, objectiveOf(o))
+		}
+		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC(), Until: known(w.Until), Hold: clean(string(w.Hold)),
+			Reason: clean(string(w.Reason)), By: clean(w.By), Message: clean(w.Message), Objectives: reportObjectives(objectives, release.Plan)})
+	}
+}
+
+func reportPlan(plan v1alpha1.ShiftPolicySpec) *ReportPlan {
+	if len(plan.Steps) == 0 {
+		return nil
+	}
+	p := &ReportPlan{Pace: clean(string(plan.Pace.Type)), FailedRequests: plan.Pace.FailedRequests, Tolerance: clean(plan.Tolerance),
+		AbortAt: abortAt, PassAt: passAt(plan.Confidence),
+		FalseAbort: percent(plan.Confidence.FalseAbort), FalsePromote: percent(plan.Confidence.FalsePromote)}
+	for _, s := range plan.Steps {
+		p.Steps = append(p.Steps, ReportStep{Weight: percent(s.Weight), Hold: setting(s.Hold)})
+	}
+	return p
+}
+
+// reportObjectives are objectives with the targets of the plan.
+func reportObjectives(all []Objective, plan v1alpha1.ShiftPolicySpec) []ReportObjective {
+	targets := map[string]string{}
+	for _, o := range plan.Objectives {
+		targets[clean(o.Name)] = percent(o.Target)
+	}
+	var out []ReportObjective
+	for _, o := range all {
+		out = append(out, ReportObjective{Name: o.title(), Target: targets[o.Name], Verdict: verdict(o), StableRequests: o.Stable.Requests, StableBad: o.Stable.Bad,
+			CanaryRequests: o.Canary.Requests, CanaryBad: o.Canary.Bad, Against: o.Against, For: o.For})
+	}
+	return out
+}
+
+// overridden says what people set aside in a release.
+func overridden(r Report) []string {
+	var all []string
+	for _, w := range r.Weights {
+		if w.Reason == string(v1alpha1.WeightCommanded) {
+			all = append(all, fmt.Sprintf("%s was commanded by %s: %s", w.Weight, someone(w.By), w.Message))
+		}
+	}
+	for _, c := range r.Commands {
+		if c.Result != string(v1alpha1.CommandAccepted) {
+			continue
+		}
+		said := someone(c.By)
+		if c.Reason != "" {
+			said += ": " + c.Reason
+		}
+		switch c.Verb {
+		case "promote-full":
+			all = append(all, "the promotion was commanded by "+said)
+		case "replan":
+			all = append(all, "the plan was replaced in the middle of the release by "+said)
+		case "retry":
+			all = append(all, "a template that had been refused was tried again by "+said)
+		}
+	}
+	for _, p := range r.Pauses {
+		text := fmt.Sprintf("no weight was raised from %s to %s, by %s", stamp(&p.From), cmp.Or(stamp(p.Until), "the end"), someone(p.By))
+		if p.Reason != "" {
+			text += ": " + p.Reason
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func someone(name string) string { return cmp.Or(name, "somebody unknown") }
+
+func cleaned(texts []string) []string {
+	var out []string
+	for _, t := range texts {
+		out = append(out, clean(t))
+	}
+	return out
+}
+
+// known is a time of the record, nil when it is not known.
+func known(t *metav1.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	at := t.UTC()
+	return &at
+}
