@@ -1,6 +1,7 @@
 package look_test
 
 import (
+	"regexp"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,6 +68,7 @@ func TestWhatIsKnownOfPastReleases(t *testing.T) {
 				s = clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.Release = nil }))
 			}
 			code, out, talk := clitest.Run(t, s.Kubeconfig(), c.words...)
+			out = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).ReplaceAllString(out, "https://cluster.example:6443")
 			clitest.Golden(t, name, code, out, talk)
 		})
 	}
