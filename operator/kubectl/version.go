@@ -22,9 +22,6 @@ type version struct {
 	output cli.Output
 }
 
-// operatorLabel is on the operator's Deployment in the manifests.
-const operatorLabel = "app.kubernetes.io/name=stagger"
-
 // versions is the answer of version.
 type versions struct {
 	// Plugin is the version of the plugin, API the version of the API it speaks.
@@ -91,7 +88,7 @@ func served(c cli.Cluster) ([]string, error) {
 
 // operators lists the images of the operator's Deployments, wherever it was installed; none for who may not see them.
 func operators(ctx context.Context, c cli.Cluster) ([]string, error) {
-	list, err := c.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+	list, err := c.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: cli.OperatorLabel})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}

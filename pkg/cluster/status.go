@@ -41,6 +41,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	if w := v.Facts.Workload; !v.running() && w.Stable.There() {
 		s.Stable = v1alpha1.Version{Revision: w.Stable.Hash, Images: w.StableImages}
 	}
+	s.Deployment = v.observedDeployment()
 	if rec != nil && rec.State.Ended() && v.running() && (len(s.History) == 0 || s.History[0].Number != rec.Number) {
 		s.History = slices.Insert(s.History, 0, PastOf(s.Release))
 		s.History = s.History[:min(len(s.History), historyLength)]
@@ -88,6 +89,15 @@ func observedAt(v *View, s *v1alpha1.TrafficShiftStatus) *metav1.Time {
 		return ptr.To(metav1.NewTime(v.now))
 	}
 	return s.ObservedAt
+}
+
+// observedDeployment is the Deployment as it is seen; empty where there is none.
+func (v *View) observedDeployment() v1alpha1.ObservedDeployment {
+	d, w := v.Deployment, v.Facts.Workload
+	if d == nil {
+		return v1alpha1.ObservedDeployment{}
+	}
+	return v1alpha1.ObservedDeployment{Name: d.Name, Generation: d.Generation, Revision: w.Template, Images: slices.Clone(w.Images), Waits: w.Waits}
 }
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.
@@ -150,7 +160,7 @@ func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
 
 func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	out := *s.DeepCopy()
-	out.ObservedAt = nil
+	out.ObservedAt, out.Deployment.Generation = nil, 0
 	for i := range out.Conditions {
 		c := &out.Conditions[i]
 		c.LastTransitionTime = metav1.Time{}

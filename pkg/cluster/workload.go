@@ -129,7 +129,7 @@ func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
 	}
 	v.Facts.Refused = cmp.Or(v.Facts.Refused, workload.Refused(d))
 	v.Facts.Workload = release.Workload{
-		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: images(&d.Spec.Template),
+		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: workload.Images(&d.Spec.Template),
 		Waits:      v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
 		Generation: d.Generation, ShippedBy: workload.ShippedBy(d), ChangeCause: d.Annotations[workload.ChangeCauseAnnotation],
 		Held: workload.Held(d), Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
@@ -155,7 +155,7 @@ func (v *View) tellApart() {
 		w.Rogue = v.rogue.Name
 	}
 	if v.stable != nil {
-		w.StableImages = images(&v.stable.Spec.Template)
+		w.StableImages = workload.Images(&v.stable.Spec.Template)
 	}
 	if v.stable != nil && v.Deployment != nil && !v.running() && w.Waits {
 		w.Changes = workload.Changes(&v.stable.Spec.Template, &v.Deployment.Spec.Template, v.Deployment.Annotations)
@@ -283,12 +283,4 @@ func count(pods []*corev1.Pod, so func(*corev1.Pod) bool) int32 {
 		}
 	}
 	return n
-}
-
-func images(t *corev1.PodTemplateSpec) []string {
-	out := make([]string, 0, len(t.Spec.Containers))
-	for _, c := range t.Spec.Containers {
-		out = append(out, c.Image)
-	}
-	return out
 }

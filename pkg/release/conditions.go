@@ -36,10 +36,15 @@ func record(o Observation, d Decision) *v1alpha1.Release {
 	return o.Release
 }
 
-// underWay says whether Stagger is at work by itself. The pass that ends a release is: what comes of it, the next one says.
+// underWay says whether Stagger is at work by itself, or people keep it from that until they let it go on. The pass that ends a release is:
+// what comes of it, the next one says.
 func underWay(o Observation, d Decision) bool {
 	r := record(o, d)
-	return o.running() || r.Running() || d.Reason == v1alpha1.ReasonWaiting || d.Reason == v1alpha1.ReasonReleasing || d.Reason == v1alpha1.ReasonUnmanaged
+	switch d.Reason {
+	case v1alpha1.ReasonWaiting, v1alpha1.ReasonReleasing, v1alpha1.ReasonUnmanaged, v1alpha1.ReasonPaused:
+		return true
+	}
+	return o.running() || r.Running()
 }
 
 func readiness(o Observation, d Decision) metav1.Condition {

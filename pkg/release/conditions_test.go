@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -79,5 +80,25 @@ func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
 	o.Evidence.Reason = v1alpha1.ReasonNoTraffic
 	if c := evidenceCurrent(o); c.Reason != string(v1alpha1.ReasonNoTraffic) {
 		t.Errorf("no traffic is hidden: %+v", c)
+	}
+}
+
+// A version that waits for the end of a pause is no fault: tools that know kstatus see work in progress, not a failure.
+func TestAPauseAtRestIsNoFault(t *testing.T) {
+	o := Observation{Workload: Workload{Deployment: "web", Replicas: 4, Waits: true, Template: "v2", Images: []string{"web:2"}}}
+	o.Wanted.Managed, o.Wanted.Paused = true, true
+	d, paused := whenPaused(o, time.Time{})
+	if want := "control is Paused: the release of web:2 begins when it is Auto again"; !paused || d.Reason != v1alpha1.ReasonPaused || d.Message != want {
+		t.Fatalf("%t, %s; want %s", paused, d, want)
+	}
+	CheckConditions(t, "paused at rest", o, d)
+	for _, c := range Conditions(o, d) {
+		if c.Type == v1alpha1.ConditionStalled {
+			t.Errorf("a pause is said to be stalled: %s", c.Message)
+		}
+	}
+	o.Refused = "v2"
+	if d, paused := whenPaused(o, time.Time{}); paused {
+		t.Errorf("a template that was taken back waits for a resume, says %s", d)
 	}
 }

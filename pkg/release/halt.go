@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -19,9 +20,24 @@ func whenInvalid(o Observation, _ time.Time) (Decision, bool) {
 	return d, true
 }
 
+// whenPaused raises nothing and begins no release. A template that was taken back waits for no resume: it is refused.
 func whenPaused(o Observation, _ time.Time) (Decision, bool) {
-	if !o.Wanted.Paused || !o.running() && !o.Workload.Waits {
+	w := o.Workload
+	switch {
+	case !o.Wanted.Paused:
 		return Decision{}, false
+	case o.running():
+		return wait(o, v1alpha1.ReasonPaused, "control is Paused: nothing is raised until it is Auto again; aborts work"), true
+	case w.Waits && (o.Refused != w.Template || o.commanded(retry)):
+		return wait(o, v1alpha1.ReasonPaused, fmt.Sprintf("control is Paused: the release of %s begins when it is Auto again", o.waiting())), true
 	}
-	return wait(o, v1alpha1.ReasonPaused, "control is Paused: nothing is raised until it is Auto again; aborts work"), true
+	return Decision{}, false
+}
+
+// waiting names the version that the Deployment's template asks for.
+func (o Observation) waiting() string {
+	if len(o.Workload.Images) > 0 {
+		return o.Workload.Images[0]
+	}
+	return "revision " + o.Workload.Template
 }

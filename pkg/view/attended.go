@@ -47,8 +47,13 @@ func (s Screen) tone() Tone {
 // unattendedNote says that nobody looks after a release, and since when.
 func unattendedNote(shift *v1alpha1.TrafficShift, observed time.Duration) Note {
 	return Note{Label: unattendedLabel, Reason: "Unattended", For: observed,
-		Message: fmt.Sprintf("no operator has looked since %s, by the clock here: no weight is raised, and a bad version is not taken back; find out why with: kubectl stagger check -n %s",
-			shift.Status.ObservedAt.UTC().Format("15:04:05 UTC"), cmp.Or(clean(shift.Namespace), "default"))}
+		Message: fmt.Sprintf("no operator has looked since %s: no weight is raised, and a bad version is not taken back; %s",
+			shift.Status.ObservedAt.UTC().Format("15:04:05 UTC"), findOut(shift))}
+}
+
+// findOut says how to see why nobody looks.
+func findOut(shift *v1alpha1.TrafficShift) string {
+	return "find out why with: kubectl stagger check -n " + cmp.Or(clean(shift.Namespace), "default")
 }
 
 const unattendedLabel = "NOBODY"

@@ -47,7 +47,7 @@ func TestNothingIsWrongIsSaidOnlyWhereItIsSo(t *testing.T) {
 	}
 	for name, s := range cases {
 		t.Run(name, func(t *testing.T) {
-			text := view.WhyOf(s, now).Text(view.Layout{Width: 100})
+			text := alone.Why(s, now).Text(view.Layout{Width: 100})
 			if strings.Contains(text, "nothing is wrong") {
 				t.Errorf("nothing is wrong, says:\n%s", text)
 			}

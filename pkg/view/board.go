@@ -90,10 +90,10 @@ func verdictBadge(o Objective) *Badge {
 	return &b
 }
 
-// BoardOf lists Services as Fleet does; namespace is the only one that is looked at, "" for all.
-func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Board {
-	b := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
-	for _, r := range Fleet(shifts, now) {
+// Board lists Services as Fleet does; namespace is the only one that is looked at, "" for all.
+func (b Beside) Board(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Board {
+	board := Board{Rows: []BoardRow{}, Namespaces: namespace == ""}
+	for _, r := range b.Fleet(shifts, now) {
 		row := BoardRow{Namespace: r.Namespace, Name: r.Name, State: badgeOf(r.State, r.tone()), Step: r.Step, Weight: r.Weight,
 			Version: r.Version, Why: r.WhyText, Next: r.Next, Verdict: verdictBadge(Objective{Verdict: r.Verdict})}
 		if r.Since >= 0 {
@@ -102,13 +102,13 @@ func BoardOf(shifts []v1alpha1.TrafficShift, namespace string, now time.Time) Bo
 		if r.Observed >= 0 {
 			row.Seen = span(r.Observed)
 		}
-		b.Rows = append(b.Rows, row)
+		board.Rows = append(board.Rows, row)
 	}
-	b.Summary = summary(b.Rows)
-	if len(b.Rows) == 0 {
-		b.Empty = NoServices(namespace)
+	board.Summary = summary(board.Rows)
+	if len(board.Rows) == 0 {
+		board.Empty = NoServices(namespace)
 	}
-	return b
+	return board
 }
 
 // NoServices says that no Service is managed in a namespace, or anywhere where it is "".

@@ -36,10 +36,10 @@ type Row struct {
 
 // Fleet lists Services, newest trouble first: what needs people, then what moves, then what is at rest; in each the newest
 // first, then by namespace and name.
-func Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
+func (b Beside) Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
 	rows := make([]Row, 0, len(shifts))
 	for i := range shifts {
-		rows = append(rows, rowOf(&shifts[i], now))
+		rows = append(rows, b.row(&shifts[i], now))
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		// An unknown time is older than any known one.
@@ -49,10 +49,10 @@ func Fleet(shifts []v1alpha1.TrafficShift, now time.Time) []Row {
 	return rows
 }
 
-func rowOf(shift *v1alpha1.TrafficShift, now time.Time) Row {
-	s := Release(shift, now)
+func (b Beside) row(shift *v1alpha1.TrafficShift, now time.Time) Row {
+	s := b.Release(shift, now)
 	row := Row{Namespace: s.Namespace, Name: s.Name, State: s.State, Policy: s.Policy, Next: s.Next, Since: -1, Version: s.Stable, Observed: s.Observed, Unattended: s.Unattended}
-	if s.Number > 0 {
+	if s.Number > 0 || s.Waiting != "" {
 		row.Version = versionPair(s.Canary, s.Stable)
 		if s.State == StateIdle || s.State == StatePromoted {
 			row.Version = cmp.Or(newest(shift.Status.Stable), s.Canary)

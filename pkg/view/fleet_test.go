@@ -37,14 +37,14 @@ func TestTable(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.Table(view.Fleet(fleet(), now), c.namespaces, c.layout))
+			golden(t, name, view.Table(alone.Fleet(fleet(), now), c.namespaces, c.layout))
 		})
 	}
 }
 
 func TestFleetPutsTheNewestTroubleFirst(t *testing.T) {
 	var names []string
-	for _, row := range view.Fleet(fleet(), now) {
+	for _, row := range alone.Fleet(fleet(), now) {
 		names = append(names, row.Name)
 	}
 	want := []string{"gateway", "checkout", "images", "emails", "delivery", "basket", "frontend", "accounts"}
@@ -55,7 +55,7 @@ func TestFleetPutsTheNewestTroubleFirst(t *testing.T) {
 
 // The state is what a list is looked at for: names are cut before it is, by the columns that characters take.
 func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
-	rows := view.Fleet(fleet(), now)
+	rows := alone.Fleet(fleet(), now)
 	rows[0].Namespace, rows[0].Name = "payments-of-the-whole-company", "a-service-with-a-very-long-name"
 	rows[1].Namespace, rows[1].Name = "支払いと請求", "レジ係の長い名前のサービス"
 	for _, width := range []int{1, 24, 30, 40, 60, 80} {
@@ -73,7 +73,7 @@ func TestStatesAreSeenOnNarrowTerminals(t *testing.T) {
 
 // A command that waits is in the list with its age, also where nobody looks after the release.
 func TestAListShowsTheCommandThatWaits(t *testing.T) {
-	rows := view.Fleet([]v1alpha1.TrafficShift{*with(with(shifting(), commanded), unattended)}, now)
+	rows := alone.Fleet([]v1alpha1.TrafficShift{*with(with(shifting(), commanded), unattended)}, now)
 	if want := "abort of release 7 (by ops@example.com 3m ago) waits"; rows[0].WhyText != want || !rows[0].Unattended {
 		t.Errorf("the list says %q (unattended: %t), want %q", rows[0].WhyText, rows[0].Unattended, want)
 	}
@@ -98,7 +98,7 @@ func TestAReportShowsTheCommandThatWaits(t *testing.T) {
 // A list and a board say why in the same words, which give way to what stands beside them and never lose the reason.
 func TestRowsSayWhyInWords(t *testing.T) {
 	shift := *unsupported()
-	row, onBoard := view.Fleet([]v1alpha1.TrafficShift{shift}, now)[0], view.BoardOf([]v1alpha1.TrafficShift{shift}, "shop", now).Rows[0]
+	row, onBoard := alone.Fleet([]v1alpha1.TrafficShift{shift}, now)[0], alone.Board([]v1alpha1.TrafficShift{shift}, "shop", now).Rows[0]
 	if want := "WorkloadUnsupported: Service checkout selects the pods of two Deployments (checkout, checkout-batch)"; row.WhyText != want || onBoard.Why != want {
 		t.Errorf("the list says %q, the board %q", row.WhyText, onBoard.Why)
 	}

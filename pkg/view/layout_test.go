@@ -39,7 +39,7 @@ func TestWideCharactersBreakNoColumn(t *testing.T) {
 			if shown := strings.Count(text, "销"); shown != strings.Count(reason, "销") {
 				t.Errorf("%s: %d of %d words are shown:\n%s", name, shown, strings.Count(reason, "销"), text)
 			}
-			for l := range strings.Lines(text + view.Table(view.Fleet([]v1alpha1.TrafficShift{*shift}, now), false, view.Layout{Width: width})) {
+			for l := range strings.Lines(text + view.Table(alone.Fleet([]v1alpha1.TrafficShift{*shift}, now), false, view.Layout{Width: width})) {
 				if n := columns(strings.TrimSuffix(l, "\n")); n > width {
 					t.Errorf("%s: %d columns in a terminal of %d: %s", name, n, width, l)
 				}

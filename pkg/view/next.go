@@ -13,14 +13,13 @@ import (
 // says it beside the weight.
 func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	r := shift.Status.Release
-	if !r.Running() {
-		return restSentence(s)
-	}
-	if s.Weight != nil && s.Weight.Next != "" {
+	switch {
+	case s.Weight != nil && s.Weight.Next != "":
 		return ""
-	}
-	if s.Unattended {
+	case s.Unattended:
 		return "nothing, until an operator works again"
+	case !r.Running():
+		return restSentence(s)
 	}
 	move := nextWeight(r)
 	if said := operatorsWord(shift, s); said != "" {
@@ -96,6 +95,8 @@ func restSentence(s Screen) string {
 	switch s.State {
 	case StatePending:
 		return pendingSentence(s.Policy)
+	case StatePaused:
+		return "nothing until it is resumed: kubectl stagger resume " + s.Name
 	case StateStalled:
 		return "nothing is released until that is mended"
 	case StateAborted:

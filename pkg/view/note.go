@@ -91,7 +91,7 @@ func readinessWorthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition, run
 		reason, waits := waitingFor(shift)
 		return waits && c.Reason == string(reason)
 	}
-	normal := []v1alpha1.Reason{v1alpha1.ReasonAborted, v1alpha1.ReasonReleasing, v1alpha1.ReasonPending}
+	normal := []v1alpha1.Reason{v1alpha1.ReasonAborted, v1alpha1.ReasonReleasing, v1alpha1.ReasonPending, v1alpha1.ReasonPaused}
 	return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && !slices.Contains(normal, v1alpha1.Reason(c.Reason))
 }
 
@@ -130,9 +130,9 @@ func pauseOf(shift *v1alpha1.TrafficShift, runs bool, now time.Time) string {
 	said := PausedBy(shift, now)
 	switch {
 	case !runs && said == "":
-		return "a release that starts stays at no traffic until control is Auto again"
+		return "no release begins until control is Auto again"
 	case !runs:
-		return said + "; a release that starts stays at no traffic until control is Auto again"
+		return said + "; no release begins until control is Auto again"
 	}
 	return said
 }

@@ -28,7 +28,7 @@ func FuzzPage(f *testing.F) {
 		if json.Unmarshal(data, &shift) != nil {
 			t.Skip()
 		}
-		values := []any{view.ServicePageOf(&shift, now, nil, func(view.Verb) string { return "" }), view.BoardOf([]v1alpha1.TrafficShift{shift}, "", now)}
+		values := []any{alone.ServicePage(&shift, now, nil, func(view.Verb) string { return "" }), alone.Board([]v1alpha1.TrafficShift{shift}, "", now)}
 		if seen, runs := view.NewTrace(&shift, now); runs {
 			seen.Add(&shift, now)
 			plots := view.PlotsOf(seen, now.Add(time.Duration(later)))

@@ -66,7 +66,7 @@ func TestAServicePageSaysWhatTheScreenSays(t *testing.T) {
 				footprint = &view.Footprint{Stable: &view.Pods{Ready: 4, All: 4}, Canary: &view.Pods{Ready: 1, All: 2, Odd: []string{"pod web-b: ImagePullBackOff"}},
 					Routes: []string{"edge/edge", "shop/shop"}}
 			}
-			goldenJSON(t, name, view.ServicePageOf(shift, now, footprint, func(v view.Verb) string {
+			goldenJSON(t, name, alone.ServicePage(shift, now, footprint, func(v view.Verb) string {
 				if v == view.VerbRetry {
 					return "not now"
 				}
@@ -82,9 +82,9 @@ func TestABoardListsTroubleFirst(t *testing.T) {
 		return *s
 	}
 	all := []v1alpha1.TrafficShift{named(idle(), "catalog"), named(shifting(), "checkout"), named(aborted(), "orders"), named(unreachable(), "payments"), named(promoted(), "ledger")}
-	goldenJSON(t, "board", view.BoardOf(all, "shop", now))
-	goldenJSON(t, "board of nothing", view.BoardOf(nil, "shop", now))
-	if hint := view.BoardOf(nil, "", now).Empty; hint.Line != "kubectl annotate service <name> stagger.dev/policy=standard" {
+	goldenJSON(t, "board", alone.Board(all, "shop", now))
+	goldenJSON(t, "board of nothing", alone.Board(nil, "shop", now))
+	if hint := alone.Board(nil, "", now).Empty; hint.Line != "kubectl annotate service <name> stagger.dev/policy=standard" {
 		t.Errorf("for all namespaces the hint is %q", hint.Line)
 	}
 }
@@ -105,7 +105,7 @@ func TestAPromotionAsksForAReasonWhereTheEvidenceDoesNotClearIt(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			for _, a := range view.ServicePageOf(c.shift, now, nil, allowed).Actions {
+			for _, a := range alone.ServicePage(c.shift, now, nil, allowed).Actions {
 				if a.Verb == view.VerbPromote && a.Reason != c.want {
 					t.Errorf("a reason is %s, want %s", a.Reason, c.want)
 				}
@@ -121,7 +121,7 @@ func TestTheLiveWeightOfWhatIsTakenBack(t *testing.T) {
 			s.Status.Release.State, s.Status.Release.LiveWeight, s.Status.Release.LiveWeightError = v1alpha1.StateDraining, live, ""
 		})
 		got := ""
-		for _, f := range view.ServicePageOf(s, now, nil, allowed).Facts {
+		for _, f := range alone.ServicePage(s, now, nil, allowed).Facts {
 			if f.Label == "Live weight" {
 				got = f.Text
 			}

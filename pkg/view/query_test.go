@@ -13,7 +13,7 @@ import (
 
 // What can be pasted into a terminal is what makes sense now, for the Service and the cluster of the page.
 func TestCommandsAreThoseThatMakeSense(t *testing.T) {
-	page := view.ServicePageOf(holding(), now, nil, func(v view.Verb) string {
+	page := alone.ServicePage(holding(), now, nil, func(v view.Verb) string {
 		if v == view.VerbUndo || v == view.VerbRetry {
 			return "not now"
 		}

@@ -31,9 +31,14 @@ type Screen struct {
 	State State
 	// Observed is how long ago the operator last looked at the running release, negative where none runs or the operator does not tell.
 	// Unattended says that it was too long ago for an operator to be at work; ByHand is what people can do then, nil when there is nothing.
+	// At rest, Observed is how long ago an operator gave the last sign where it is said to give none.
 	Observed   time.Duration
 	Unattended bool
 	ByHand     *Hint
+	// Waiting is the version that waits at rest until its release begins, "" where none does.
+	Waiting string
+	// Operator says which operator works, "" when unknown.
+	Operator string
 	// Step is the step the release is at, from 1; 0 before the first. Steps is how many the plan has, 0 when unknown.
 	Step, Steps int
 	// OnTheWay says that the weight is one on the way to the step.
@@ -101,8 +106,11 @@ type Past struct {
 	Ended, Took time.Duration
 }
 
+// Release is the screen of one TrafficShift as of now, where nothing is known beside it.
+func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen { return Beside{}.Release(shift, now) }
+
 // Release is the screen of one TrafficShift as of now. It never fails: what the object does not say is missing from the screen.
-func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
+func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 	if shift == nil {
 		return Screen{State: StatePending, Observed: -1}
 	}
@@ -116,10 +124,7 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		History:   historyOf(shift, now),
 		Observed:  observedAgo(shift, now),
 	}
-	if s.Unattended = s.Observed > silence; s.Unattended {
-		s.Notes = append([]Note{unattendedNote(shift, s.Observed)}, s.Notes...)
-		s.ByHand = byHandOf(shift)
-	}
+	b.attend(shift, &s, now)
 	if r := shift.Status.Release; r != nil {
 		s.Number = r.Number
 		s.Canary, s.Stable = versions(shift)
@@ -131,12 +136,17 @@ func Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Objectives = objectivesOf(r)
 		s.Exposed = exposedOf(r)
 		s.Outcome = outcomeOf(r, now)
-		if s.State != StateIdle {
+		if !s.between() {
 			s.PlanSteps = planStepsOf(r, s)
 		}
 	}
 	if s.Number == 0 || s.State == StateIdle {
 		s.Canary, s.Stable, s.Changes = "", newest(shift.Status.Stable), ""
+	}
+	if v, waits := waitingVersion(shift, s.State); waits {
+		s.Waiting = newest(v)
+		s.Canary, s.Stable = versions(&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{
+			Stable: shift.Status.Stable, Release: &v1alpha1.Release{Revision: v.Revision, Images: v.Images}}})
 	}
 	s.Next = nextOf(shift, s, now)
 	return s
@@ -249,6 +259,9 @@ func historyOf(shift *v1alpha1.TrafficShift, now time.Time) []Past {
 	}
 	return past
 }
+
+// between says that the screen is about a time between two releases, and not about the last one.
+func (s Screen) between() bool { return s.State == StateIdle || s.Waiting != "" }
 
 // at says where on the plan the release is: "step 2 of 5".
 func (s Screen) at() string {

@@ -120,15 +120,15 @@ type PastRow struct {
 	Ended   string `json:"ended"`
 }
 
-// ServicePageOf is one TrafficShift as of now, with the footprint of its release, nil when it is not known. refused says why a verb makes no sense now, "" when it does.
-func ServicePageOf(shift *v1alpha1.TrafficShift, now time.Time, footprint *Footprint, refused func(Verb) string) ServicePage {
-	s := Release(shift, now)
+// ServicePage is one TrafficShift as of now, with the footprint of its release, nil when it is not known. refused says why a verb makes no sense now, "" when it does.
+func (b Beside) ServicePage(shift *v1alpha1.TrafficShift, now time.Time, footprint *Footprint, refused func(Verb) string) ServicePage {
+	s := b.Release(shift, now)
 	page := ServicePage{Namespace: s.Namespace, Name: s.Name, Policy: s.Policy, Number: s.Number, Version: versionPair(s.Canary, s.Stable),
 		State: badgeOf(s.State, s.tone()), ByHand: s.ByHand, Detail: s.detail(), Facts: factsOf(s), Notes: noteFacts(s), Next: cmp.Or(s.Next, Why{Screen: s}.moves()),
 		PlanSteps: []PlanStep{}, Comparisons: []Comparison{}, Checks: checksOf(shift, now), Footprint: footprint.facts(), Past: pastRows(s.History), Actions: actionsOf(shift, s, refused)}
 	if r := shift.Status.Release; r != nil {
 		page.Moves = r.Moves
-		if s.State != StateIdle {
+		if !s.between() {
 			page.Release = "Release " + strconv.FormatInt(r.Number, 10)
 			page.PlanSteps = s.PlanSteps
 		}
@@ -167,6 +167,9 @@ func factsOf(s Screen) []Fact {
 		if o.Took > 0 {
 			add("Took", span(o.Took))
 		}
+	}
+	if s.Weight == nil && !s.Unattended {
+		add("Operator", s.Operator)
 	}
 	if e := s.Exposed; e != nil {
 		add("Requests to the canary", atLeast(e.Lacking)+count(e.Requests))

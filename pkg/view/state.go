@@ -117,6 +117,8 @@ func unreleased(shift *v1alpha1.TrafficShift, ready *metav1.Condition) State {
 			return StateAborted
 		case v1alpha1.ReasonWaiting, v1alpha1.ReasonWriteFailed, v1alpha1.ReasonWriteDenied:
 			return StateWaiting
+		case v1alpha1.ReasonPaused:
+			return StatePaused
 		case v1alpha1.ReasonUnmanaged:
 			return StateRestoring
 		case v1alpha1.ReasonReleasing, v1alpha1.ReasonPending:

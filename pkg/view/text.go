@@ -27,6 +27,7 @@ func (s Screen) Text(p Layout) string {
 	w.objectives(s)
 	w.exposed(s)
 	w.footprint(s.Footprint)
+	w.operator(s)
 	if s.Next != "" {
 		w.field("NEXT", TonePlain, s.Next)
 	}
@@ -75,7 +76,7 @@ func (w *writer) changes(all string) {
 
 func (w *writer) title(s Screen) {
 	left := line{piece{text: cmp.Or(s.Name, "(no name)"), bold: true}}
-	if s.Number > 0 && s.State != StateIdle {
+	if s.Number > 0 && !s.between() {
 		left = append(left, plainText(fmt.Sprintf("  release %d", s.Number)))
 	}
 	if v := versionPair(s.Canary, s.Stable); v != "" {
@@ -223,7 +224,7 @@ func (o Outcome) why() string {
 // ending says how a release that is over ended.
 func (s Screen) ending(o Outcome) string {
 	text := fmt.Sprintf("release %d %s ", s.Number, strings.ToLower(string(o.Result)))
-	if s.State != StateIdle {
+	if !s.between() {
 		text = strings.ToLower(string(o.Result)) + " "
 	}
 	text += span(o.Ended) + " ago"
@@ -237,6 +238,13 @@ func (s Screen) ending(o Outcome) string {
 		text += ", after " + span(o.Took)
 	}
 	return text
+}
+
+// operator says who works, where a release does not tell it by what it shows.
+func (w *writer) operator(s Screen) {
+	if s.Operator != "" && s.Weight == nil && !s.Unattended {
+		w.field("OPERATOR", TonePlain, s.Operator)
+	}
 }
 
 func (w *writer) exposed(s Screen) {

@@ -25,6 +25,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var now = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
+// alone is how TrafficShifts are looked at where nothing is known beside them.
+var alone view.Beside
+
 func ago(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(-d)} }
 
 func set(s *v1alpha1.TrafficShift, kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string, since time.Duration) {
@@ -301,7 +304,7 @@ func TestTheStoryOfARelease(t *testing.T) {
 	}
 	for name, s := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, view.WhyOf(s, now).Text(view.Layout{Width: 100}))
+			golden(t, name, alone.Why(s, now).Text(view.Layout{Width: 100}))
 		})
 	}
 }
@@ -347,8 +350,8 @@ func FuzzText(f *testing.F) {
 		if report, known := view.ReportOf(&shift, 0); known {
 			check(t, report.Markdown(), math.MaxInt)
 		}
-		check(t, view.WhyOf(&shift, now).Text(p), math.MaxInt)
-		for _, text := range []string{screen.Text(p), screen.HistoryTable(p), view.Table(view.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
+		check(t, alone.Why(&shift, now).Text(p), math.MaxInt)
+		for _, text := range []string{screen.Text(p), screen.HistoryTable(p), view.Table(alone.Fleet([]v1alpha1.TrafficShift{shift}, now), true, p)} {
 			check(t, text, max(width, 24))
 		}
 	})

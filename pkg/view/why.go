@@ -21,9 +21,9 @@ type Why struct {
 	Try []string
 }
 
-// WhyOf is the story of one TrafficShift as of now.
-func WhyOf(shift *v1alpha1.TrafficShift, now time.Time) Why {
-	y := Why{Screen: Release(shift, now)}
+// Why is the story of one TrafficShift as of now.
+func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
+	y := Why{Screen: b.Release(shift, now)}
 	if shift.Status.Release != nil {
 		y.Query = queryOf(shift)
 	}
@@ -78,6 +78,7 @@ func (y Why) Text(p Layout) string {
 		w.field("NUMBERS", o.Tone(), y.numbers(o))
 	}
 	w.exposed(y.Screen)
+	w.operator(y.Screen)
 	if next := cmp.Or(y.Next, y.moves()); next != "" {
 		w.field("NEXT", TonePlain, next)
 	}
@@ -178,7 +179,7 @@ func tryOf(s Screen) []string {
 	var try []string
 	if s.Unattended {
 		try = append(try, "to see why nobody looks: kubectl stagger check -n "+cmp.Or(s.Namespace, "default"))
-		if s.Outcome == nil && s.State != StateHandover {
+		if s.Weight != nil && s.Outcome == nil && s.State != StateHandover {
 			try = append(try, command("abort", "to take it back as soon as an operator works"))
 		}
 		return try
@@ -190,6 +191,9 @@ func tryOf(s Screen) []string {
 		}
 		try = append(try, command("report", "to hand it on"))
 	case StatePaused:
+		if s.Waiting != "" {
+			return []string{command("resume", "to let its release begin")}
+		}
 		try = append(try, command("resume", "to let it go on"), command("abort", "to take it back"))
 	case StateHeld, StateShifting, StatePreparing:
 		try = append(try, command("abort", "to take it back"))

@@ -35,7 +35,7 @@ func TestTheQueryNamesWhatTheMeshReports(t *testing.T) {
 			`destination_service_namespace="shop", destination_service_name=~"orders|vm\\.example\\.com"`},
 	}
 	for name, c := range cases {
-		if got := view.WhyOf(c.shift, now).Query; !strings.Contains(got, c.want) {
+		if got := alone.Why(c.shift, now).Query; !strings.Contains(got, c.want) {
 			t.Errorf("%s: query = %s, want %s in it", name, got, c.want)
 		}
 	}
@@ -57,7 +57,7 @@ func TestWhatTheCountsDoNotShowAndWhatAPersonDecidesAreToldInWhy(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			y := view.WhyOf(with(shifting(), c.change), now)
+			y := alone.Why(with(shifting(), c.change), now)
 			said := slices.ContainsFunc(y.Notes, func(n view.Note) bool { return n.Label == c.label && n.Message != "" })
 			if !said || !slices.ContainsFunc(y.Try, func(try string) bool { return strings.Contains(try, "promote") }) {
 				t.Errorf("notes %+v, try %q", y.Notes, y.Try)

@@ -42,6 +42,15 @@ func Hash(t *corev1.PodTemplateSpec) string {
 	return letters(sha256.Sum256(b.Bytes()))
 }
 
+// Images are those of a template's containers, in its order.
+func Images(t *corev1.PodTemplateSpec) []string {
+	out := make([]string, 0, len(t.Spec.Containers))
+	for _, c := range t.Spec.Containers {
+		out = append(out, c.Image)
+	}
+	return out
+}
+
 // withoutHash is the same template without the label of its hash; it shares everything else with it.
 func withoutHash(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	c := *t

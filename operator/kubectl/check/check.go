@@ -78,7 +78,7 @@ func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			k.cluster = cluster
+			k.cluster, k.env = cluster, cluster.Timed(env)
 			ctx, stop := context.WithTimeoutCause(c.Context(), limit, fmt.Errorf("the check took longer than %s", limit))
 			defer stop()
 			return k.run(ctx)

@@ -23,9 +23,6 @@ const (
 	shiftPolicies = "ShiftPolicies"
 )
 
-// operatorLabel is on the operator's Deployment in the chart.
-const operatorLabel = "app.kubernetes.io/name=stagger"
-
 // rights are what a release needs of the operator's rights, as "verb resource.group".
 func rights() []string {
 	return []string{"patch services.", "create services.", "list pods.", "patch deployments.apps", "create replicasets.apps", "patch replicasets.apps",
@@ -50,16 +47,16 @@ func (k *check) installed(ctx context.Context) {
 
 // operators looks at the operator's Deployments, and returns their user names, and whether nothing speaks against one of them being at work.
 func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
-	list, err := k.cluster.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
+	all, err := k.cluster.Operators(ctx)
 	if err != nil {
 		k.unknown(operatorCheck, err)
 		return nil, false
 	}
-	if len(list.Items) == 0 {
-		k.add(ResultMissing, operatorCheck, "there is no Deployment with the label "+operatorLabel, "install Stagger: manifests/docs/install.md")
+	if len(all) == 0 {
+		k.add(ResultMissing, operatorCheck, "there is no Deployment with the label "+cli.OperatorLabel, "install Stagger: manifests/docs/install.md")
 		return nil, false
 	}
-	for _, d := range list.Items {
+	for _, d := range all {
 		available, _, _ := unstructured.NestedInt64(d.Object, "status", "availableReplicas")
 		wanted, _, _ := unstructured.NestedInt64(d.Object, "spec", "replicas")
 		account, _, _ := unstructured.NestedString(d.Object, "spec", "template", "spec", "serviceAccountName")
@@ -78,8 +75,8 @@ func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
 			works = k.leader(ctx, d, wanted) || works
 		}
 	}
-	if len(list.Items) > 1 {
-		k.add(ResultMissing, operatorCheck, fmt.Sprintf("there are %d of them, and each would release", len(list.Items)), "keep one of them; replicas of one Deployment take turns")
+	if len(all) > 1 {
+		k.add(ResultMissing, operatorCheck, fmt.Sprintf("there are %d of them, and each would release", len(all)), "keep one of them; replicas of one Deployment take turns")
 	}
 	return accounts, works
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 // FieldManager is the name under which the plugin writes.
@@ -36,6 +37,8 @@ type Cluster struct {
 	Server, Context string
 	// Flags are those that lead a command line to the same cluster as the same user, each with a blank before it. They hold no credentials.
 	Flags string
+
+	clock *clock
 }
 
 // Connect is the cluster that kubectl's own flags name. No request is made yet.
@@ -50,6 +53,8 @@ func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 	}
 	config.UserAgent = FieldManager
 	config.QPS, config.Burst = 50, 100 // as kubectl itself
+	k := &clock{}
+	config.Wrap(k.watched)
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return Cluster{}, err
@@ -59,7 +64,7 @@ func Connect(flags *genericclioptions.ConfigFlags) (Cluster, error) {
 		return Cluster{}, err
 	}
 	named := contextOf(flags)
-	return Cluster{Client: client, Discovery: kinds, Namespace: namespace, Server: config.Host, Context: named, Flags: flagsOf(flags, named)}, nil
+	return Cluster{Client: client, Discovery: kinds, Namespace: namespace, Server: config.Host, Context: named, Flags: flagsOf(flags, named), clock: k}, nil
 }
 
 // contextOf is the context of the kubeconfig that was given, or is the present one; "" without a kubeconfig.
@@ -96,16 +101,19 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// UID is that of the namespace kube-system, by which a cluster is told from all others as long as it lives; "" where who asks may not see it.
-func (c Cluster) UID(ctx context.Context) (string, error) {
+// Identity is how a report tells the cluster from all others: by the UID of its namespace kube-system, which is "" where who asks may not see it,
+// and by what the kubeconfig names.
+func (c Cluster) Identity(ctx context.Context) (*view.ReportCluster, error) {
+	named := &view.ReportCluster{Server: c.Server, Context: c.Context}
 	found, err := c.Client.Resource(NamespacesResource).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
-		return "", nil
+		return named, nil
 	case err != nil:
-		return "", fmt.Errorf("getting namespace %s: %w", metav1.NamespaceSystem, err)
+		return nil, fmt.Errorf("getting namespace %s: %w", metav1.NamespaceSystem, err)
 	}
-	return string(found.GetUID()), nil
+	named.UID = string(found.GetUID())
+	return named, nil
 }
 
 // CommandLine is what a person types next, in the namespace of this verb.

@@ -18,6 +18,10 @@ const (
 	ExitHeld = 3
 	// ExitTimeout: what was waited for did not come in time.
 	ExitTimeout = 4
+	// ExitUnattended: nobody looks after the release, or after what was pushed.
+	ExitUnattended = 5
+	// ExitSuperseded: the version that was followed gave way to another one before its release was decided.
+	ExitSuperseded = 6
 )
 
 // ExitHelp is the part of a help that explains the exit codes.
@@ -26,10 +30,15 @@ const ExitHelp = `Exit codes:
   1  wrong usage, or the cluster refused or did not answer
   2  with watch, --wait or --exit-code: the release was aborted
   3  with --exit-code: the release is held or paused, or waits for people
-  4  with --wait: it took longer than --timeout`
+  4  with --wait or watch: it took longer than --timeout
+  5  with --exit-code: no operator works, or looks after what is shown
+  6  with watch: another version took the place of the one that is followed`
 
 // ExitCodeOf is the exit code of what a screen shows, for scripts that look at one Service.
 func ExitCodeOf(s view.Screen) int {
+	if s.Unattended {
+		return ExitUnattended
+	}
 	switch s.State {
 	case view.StateAborted, view.StateAborting, view.StateDraining:
 		return ExitAborted

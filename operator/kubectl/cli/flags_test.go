@@ -29,7 +29,7 @@ func TestACopiedLineLeadsToTheSameCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			flags := genericclioptions.NewConfigFlags(false)
 			c.change(flags)
-			if got := flagsOf(flags); got != c.want {
+			if got := flagsOf(flags, contextOf(flags)); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

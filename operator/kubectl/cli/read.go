@@ -108,6 +108,15 @@ func DecodeList(list *unstructured.UnstructuredList, env Env) []v1alpha1.Traffic
 	return shifts
 }
 
+// Pointers are those to the members of a list.
+func Pointers[T any](list []T) []*T {
+	all := make([]*T, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return all
+}
+
 // TemplateWaits says whether the Deployment asks for another version than the one that runs, as far as the conditions tell.
 func TemplateWaits(shift *v1alpha1.TrafficShift) bool {
 	return !meta.IsStatusConditionTrue(shift.Status.Conditions, v1alpha1.ConditionReady)

@@ -42,6 +42,8 @@ type Ending struct {
 	number int64
 	result v1alpha1.ReleaseState
 	why    string
+	// superseded says that a newer version took its place.
+	superseded bool
 }
 
 // Print says how the release ended; the error carries the exit code.
@@ -53,7 +55,10 @@ func (e Ending) Print(env Env, name string) error {
 	if err := Write(env.Streams.Out, text+"\n"); err != nil {
 		return err
 	}
-	if e.result == v1alpha1.StateAborted {
+	switch {
+	case e.superseded:
+		return ExitStatus{Code: ExitSuperseded}
+	case e.result == v1alpha1.StateAborted:
 		return ExitStatus{Code: ExitAborted}
 	}
 	return nil
@@ -167,7 +172,7 @@ func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 	}
 	f.end = Ending{number: f.number, result: r.State}
 	if o := screen.Outcome; o != nil {
-		f.end.why = strings.Trim(o.Reason+": "+o.Message, ": ")
+		f.end.why, f.end.superseded = strings.Trim(o.Reason+": "+o.Message, ": "), o.Reason == string(v1alpha1.ReasonSuperseded)
 	}
 	return true, nil
 }
@@ -176,7 +181,7 @@ func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 func (c Cluster) EndingOf(screen view.Screen, number int64) (Ending, error) {
 	for _, h := range screen.History {
 		if h.Number == number {
-			return Ending{number: number, result: v1alpha1.ReleaseState(h.Result), why: h.Reason}, nil
+			return Ending{number: number, result: v1alpha1.ReleaseState(h.Result), why: h.Reason, superseded: h.Reason == string(v1alpha1.ReasonSuperseded)}, nil
 		}
 	}
 	return Ending{}, fmt.Errorf("release %d of %s is no longer known; see: %s", number, screen.Name, c.CommandLine("status", screen.Name))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	appsv1 "k8s.io/api/apps/v1"
@@ -31,6 +32,10 @@ type Server struct {
 	// Shifts are the objects by namespace/name, Services the ones that exist, in any state of management.
 	Shifts   map[string]*v1alpha1.TrafficShift
 	Services map[string]*corev1.Service
+	// Deployments are those that may be read.
+	Deployments map[string]*appsv1.Deployment
+	// Clock is the server's; Now unless it is set.
+	Clock func() time.Time
 	// Version is the last resource version.
 	Version int
 	// events are what watches see, grown is closed and replaced when there is one more.
@@ -60,7 +65,7 @@ type event struct {
 
 // NewServer holds some TrafficShifts.
 func NewServer(t *testing.T, shifts ...*v1alpha1.TrafficShift) *Server {
-	s := &Server{t: t, Shifts: map[string]*v1alpha1.TrafficShift{}, Services: map[string]*corev1.Service{}, grown: make(chan struct{})}
+	s := &Server{t: t, Clock: func() time.Time { return Now }, Shifts: map[string]*v1alpha1.TrafficShift{}, Services: map[string]*corev1.Service{}, Deployments: map[string]*appsv1.Deployment{}, grown: make(chan struct{})}
 	for _, shift := range shifts {
 		s.Put(shift)
 	}
@@ -106,6 +111,7 @@ func (s *Server) Kubeconfig() string {
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services/{name}", s.service)
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services", s.services)
 	mux.HandleFunc("GET /apis/apps/v1/deployments", s.operators)
+	mux.HandleFunc("GET /apis/apps/v1/namespaces/{ns}/deployments/{name}", s.deployment)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies", s.policies)
@@ -116,6 +122,7 @@ func (s *Server) Kubeconfig() string {
 		s.Mu.Lock()
 		deny := s.Deny
 		s.Mu.Unlock()
+		w.Header().Set("Date", s.Clock().UTC().Format(http.TimeFormat))
 		switch {
 		case deny != nil:
 			s.answer(w, int(deny.Code), deny)
@@ -171,12 +178,28 @@ func (s *Server) groups(w http.ResponseWriter, _ *http.Request) {
 
 // operators serves the operator's Deployment, if it is asked for by its label.
 func (s *Server) operators(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("labelSelector") == "" {
+		s.refuse(w, http.StatusForbidden, metav1.StatusReasonForbidden, "deployments.apps may not be listed")
+		return
+	}
 	if got := r.URL.Query().Get("labelSelector"); got != "app.kubernetes.io/name=stagger" {
 		s.t.Errorf("Deployments are asked for by %q", got)
 	}
 	d := appsv1.Deployment{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: metav1.ObjectMeta{Name: "stagger", Namespace: "stagger-system"}}
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "operator", Image: "stagger:v0.0.9"}}
 	s.answer(w, http.StatusOK, appsv1.DeploymentList{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"}, Items: []appsv1.Deployment{d}})
+}
+
+// deployment serves what the Services have behind them.
+func (s *Server) deployment(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	found, ok := s.Deployments[r.PathValue("ns")+"/"+r.PathValue("name")]
+	if !ok {
+		s.refuse(w, http.StatusForbidden, metav1.StatusReasonForbidden, "deployments.apps may not be read")
+		return
+	}
+	s.answer(w, http.StatusOK, found)
 }
 
 func (s *Server) service(w http.ResponseWriter, r *http.Request) {
@@ -287,6 +310,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Date", s.Clock().UTC().Format(http.TimeFormat)) // others may have taken their time
 	w.WriteHeader(http.StatusOK)
 	for {
 		s.Mu.Lock()

@@ -87,6 +87,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code, answer = s.handle(r)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Date", Now.Format(http.TimeFormat))
 	w.WriteHeader(code)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		s.t.Errorf("answering: %v", err)

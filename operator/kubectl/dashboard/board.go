@@ -35,6 +35,8 @@ type board struct {
 	// listed says that there was a first list, trouble why the cluster does not answer.
 	listed  bool
 	trouble string
+	// known is what is known beside the TrafficShifts.
+	known view.Beside
 	// changed is closed and replaced with each change.
 	changed chan struct{}
 }
@@ -206,6 +208,19 @@ func (b *board) Replace(objects []any, _ string) error {
 
 // Resync is nothing here: all is shown at once.
 func (b *board) Resync() error { return nil }
+
+// looked keeps what is known beside the TrafficShifts, which is not changed any more.
+func (b *board) looked(known view.Beside) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = known
+}
+
+func (b *board) beside() view.Beside {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known
+}
 
 // all is what is known now; the objects are not changed any more.
 func (b *board) all() (shifts []v1alpha1.TrafficShift, odd []string) {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -74,7 +75,10 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
+		var aside sync.WaitGroup
+		aside.Go(func() { s.lookBeside(ctx) })
 		s.watch(ctx)
+		aside.Wait()
 	}()
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(listener) }()
@@ -92,6 +96,16 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serving the dashboard: %w", err)
 	}
 	return nil
+}
+
+// lookBeside looks at what is beside the TrafficShifts until the context ends.
+func (s *server) lookBeside(ctx context.Context) {
+	k := cli.BesideCache{Cluster: s.cluster, Now: s.env.Now}
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		shifts, _ := s.board.all()
+		k.Refresh(ctx, cli.BesideMaxAge, cli.Pointers(shifts)...)
+		s.board.looked(k.Known)
+	}, redraw)
 }
 
 // source lists and watches, and keeps whether that works.

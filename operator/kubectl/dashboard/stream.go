@@ -88,7 +88,7 @@ func (b *beside) queries(ctx context.Context, shift *v1alpha1.TrafficShift) []vi
 
 func (s *server) list() view.Board {
 	shifts, _ := s.board.all()
-	return view.BoardOf(shifts, s.cluster.Namespace, s.env.Now())
+	return s.board.beside().Board(shifts, s.cluster.Namespace, s.env.Now())
 }
 
 // page is one Service. The cluster is not waited for long: what is seen of pods and routes can be from before.
@@ -97,7 +97,7 @@ func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *
 	defer cancel()
 	cache.Refresh(ctx, shift, cli.FootprintMaxAge)
 	now := s.env.Now()
-	p := view.ServicePageOf(shift, now, cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift, now) })
+	p := s.board.beside().ServicePage(shift, now, cache.Of(shift), func(v view.Verb) string { return steer.Refused(s.cluster, v, shift, now) })
 	p.Queries, p.Commands = cache.queries(ctx, shift), view.CommandsOf(p, s.cluster.Flags)
 	return p
 }
@@ -113,6 +113,13 @@ func (s *server) report(w http.ResponseWriter, r *http.Request) {
 	record, known := view.ReportOf(shift, 0)
 	if !known {
 		refuse(w, http.StatusNotFound, name+" has had no release yet")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), redraw)
+	defer cancel()
+	var err error
+	if record.Cluster, err = s.cluster.Identity(ctx); err != nil {
+		refuse(w, http.StatusBadGateway, err.Error())
 		return
 	}
 	if r.URL.Query().Get("as") == "json" {

@@ -44,7 +44,7 @@ func NewVerb(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return v.run(c.Context(), cluster, env)
+			return v.run(c.Context(), cluster, cluster.Timed(env))
 		},
 	}
 	c.Flags().IntVar(&v.port, "port", 0, "the port on "+loopback+"; 0 takes any that is free")

@@ -27,6 +27,7 @@ func newHistory(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			if err != nil {
 				return err
 			}
+			env := cluster.Timed(env)
 			return printHistory(c.Context(), cluster, cli.ServiceName(args[0]), env, o)
 		},
 	}

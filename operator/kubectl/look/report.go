@@ -39,6 +39,7 @@ func newReport(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 			if err != nil {
 				return err
 			}
+			env := cluster.Timed(env)
 			return r.run(c.Context(), cluster, env)
 		},
 	}
@@ -75,10 +76,8 @@ func (r *report) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	case !known:
 		return fmt.Errorf("release %d of %s is not known; those that are: %s", r.number, shift.Name, c.CommandLine("history", shift.Name))
 	}
-	uid, err := c.UID(ctx)
-	if err != nil {
+	if record.Cluster, err = c.Identity(ctx); err != nil {
 		return err
 	}
-	record.Cluster = &view.ReportCluster{Server: c.Server, Context: c.Context, UID: uid}
 	return cli.PrintValue(r.output, env, record, record.Markdown)
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -38,7 +39,7 @@ func newStatus(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command
 			if err != nil {
 				return err
 			}
-			return s.run(c.Context(), cluster, env)
+			return s.run(c.Context(), cluster, cluster.Timed(env))
 		},
 	}
 	c.Flags().BoolVarP(&s.all, "all-namespaces", "A", false, "list the Services of all namespaces")
@@ -79,7 +80,7 @@ func (s *status) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if err != nil {
 		return err
 	}
-	screen := view.Release(shift, env.Now())
+	screen := s.beside(ctx, c, env, shift).Release(shift, env.Now())
 	if !s.output.IsObject() {
 		if screen.Footprint, err = c.Footprint(ctx, shift, env.Now(), nil); err != nil {
 			cli.Say(env.Streams.ErrOut, "warning: looking at pods and routes: %v", err)
@@ -90,6 +91,15 @@ func (s *status) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 		return err
 	}
 	return s.exit(screen)
+}
+
+// beside is what is known beside TrafficShifts. What could not be read is a warning.
+func (s *status) beside(ctx context.Context, c cli.Cluster, env cli.Env, shifts ...*v1alpha1.TrafficShift) view.Beside {
+	b, err := c.Beside(ctx, shifts...)
+	if err != nil {
+		cli.Say(env.Streams.ErrOut, "warning: looking at the operator and the Deployments: %v", err)
+	}
+	return b
 }
 
 func (s *status) show(screen view.Screen, env cli.Env) error {
@@ -125,5 +135,6 @@ func (s *status) list(ctx context.Context, c cli.Cluster, env cli.Env) error {
 		return nil
 	}
 	shifts := cli.DecodeList(list, env)
-	return cli.Write(env.Streams.Out, view.Table(view.Fleet(shifts, env.Now()), s.all, cli.LayoutOf(env, s.output == cli.OutputWide)))
+	rows := s.beside(ctx, c, env, cli.Pointers(shifts)...).Fleet(shifts, env.Now())
+	return cli.Write(env.Streams.Out, view.Table(rows, s.all, cli.LayoutOf(env, s.output == cli.OutputWide)))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -21,6 +22,9 @@ import (
 // redraw is how often the times on a live screen are brought up to date.
 const redraw = time.Second
 
+// reread is how often the Deployment is looked at anew while the release of what was shipped has not begun.
+const reread = 5 * time.Second
+
 // liveRelease is one release on a screen that follows it.
 type liveRelease struct {
 	cluster   cli.Cluster
@@ -28,20 +32,30 @@ type liveRelease struct {
 	wide      bool
 	display   *display
 	footprint *cli.FootprintCache
+	beside    *cli.BesideCache
+	timeout   time.Duration
+	// shipped is the version that is followed, deployment the one that asks for it, read at a time.
+	shipped    shipped
+	deployment *appsv1.Deployment
+	readAt     time.Time
+	// said is what was last said to be waited for.
+	said string
 	// unattended says that the last screen told that nobody looks after the release: no event tells when that begins.
 	unattended bool
 }
 
 func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	var o cli.Output
-	all := false
+	all, timeout, version := false, time.Duration(0), shipped{}
 	c := &cobra.Command{
 		Use:   "watch [service]",
-		Short: "Follow the running release of a Service until it ends, or all Services of the namespace",
-		Long: "Follow the running release of a Service until it ends, and say by the exit code how. Where none runs, the last one is shown.\n" +
+		Short: "Follow the version that was shipped to a Service until its release ends, or all Services of the namespace",
+		Long: "Follow the version that a Service's Deployment asks for until its release ends, and say by the exit code how. A release that it\n" +
+			"supersedes is waited for, and never its outcome taken for that of the version; where nothing is to be released, how things stand is\n" +
+			"shown. With --image the Deployment is waited for too, until it asks for that image.\n" +
 			"Without a name: follow the list of the managed Services of the namespace until it is interrupted.\n" +
 			"Without a terminal each change is written below the one before.\n\n" + cli.ExitHelp,
-		Example:           "  kubectl stagger watch checkout\n  kubectl stagger watch -A",
+		Example:           "  kubectl stagger watch checkout\n  kubectl stagger watch checkout --image checkout:1.5.0 --timeout 1h\n  kubectl stagger watch -A",
 		ValidArgsFunction: cli.CompleteServices(flags),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
@@ -49,6 +63,10 @@ func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 				return errors.New("watch follows one Service or all; name one, or none")
 			case len(args) == 1 && all:
 				return errors.New("-A follows all Services; leave out the name, or choose the namespace with -n")
+			case len(args) == 0 && (version.image != "" || timeout != 0):
+				return errors.New("--image and --timeout are for one Service; name it")
+			case timeout < 0:
+				return errors.New("--timeout is less than 0; leave it out to wait without a limit")
 			}
 			if err := o.Check("wide"); err != nil {
 				return err
@@ -57,40 +75,59 @@ func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 			if err != nil {
 				return err
 			}
+			env := cluster.Timed(env)
 			if len(args) == 0 {
 				return newLiveList(cluster, env, o == cli.OutputWide, all).run(c.Context())
 			}
-			l := liveRelease{cluster: cluster, env: env, wide: o == cli.OutputWide, display: newDisplay(env), footprint: &cli.FootprintCache{Cluster: cluster, Now: env.Now}}
+			l := liveRelease{cluster: cluster, env: env, wide: o == cli.OutputWide, display: newDisplay(env), shipped: version, timeout: timeout,
+				footprint: &cli.FootprintCache{Cluster: cluster, Now: env.Now}, beside: &cli.BesideCache{Cluster: cluster, Now: env.Now}}
 			return l.run(c.Context(), cli.ServiceName(args[0]))
 		},
 	}
 	c.Flags().BoolVarP(&all, "all-namespaces", "A", false, "follow the Services of all namespaces")
+	c.Flags().StringVar(&version.image, "image", "", "follow the version with this image, such as checkout:1.5.0, and wait until the Deployment asks for it")
+	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits without a limit")
 	o.AddTo(c.Flags(), "wide")
 	return c
 }
 
-// run shows the release until it has ended, or another one takes its place.
+// run follows what was shipped until its release has ended, or something else takes its place.
 func (l *liveRelease) run(ctx context.Context, service string) error {
 	ctx = logr.NewContext(ctx, logr.Discard())
-	number := int64(0)
+	if l.timeout > 0 {
+		limited, stop := context.WithTimeout(ctx, l.timeout)
+		defer stop()
+		ctx = limited
+	}
 	for {
 		shift, err := l.cluster.Shift(ctx, service)
 		if err != nil {
 			return err
 		}
-		if number == 0 && shift.Status.Release != nil {
-			number = shift.Status.Release.Number
-		}
-		if end, err := l.follow(ctx, shift, number); end || err != nil {
+		switch end, err := l.follow(ctx, shift); {
+		case errors.Is(err, context.DeadlineExceeded):
+			return l.tooLate(service)
+		case end || err != nil:
 			return err
 		}
 	}
 }
 
-// follow shows one release from the version on that is given. It returns false when that version has expired, so that it is read anew.
-func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, number int64) (bool, error) {
-	l.footprint.Refresh(ctx, shift, 0)
-	if end, err := l.show(shift, number); end || err != nil {
+// tooLate says that the time is over; where nobody looks after the release, by the code for that.
+func (l *liveRelease) tooLate(service string) error {
+	message := fmt.Sprintf("the release of %s has not ended after %s; it goes on, look with: %s", l.shipped.name(), l.timeout, l.cluster.CommandLine("status", service))
+	if !l.unattended {
+		return cli.TimeoutError{Message: message}
+	}
+	cli.Say(l.env.Streams.ErrOut, "error: %s", message)
+	return cli.ExitStatus{Code: cli.ExitUnattended}
+}
+
+// follow shows what was shipped from the version of the object on that is given. It returns false when that version has expired, so that the
+// object is read anew.
+func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift) (bool, error) {
+	l.refresh(ctx, shift, 0)
+	if end, err := l.show(shift); end || err != nil {
 		return true, err
 	}
 	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.Watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, shift.Name)))
@@ -105,12 +142,15 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, 
 		case <-ctx.Done():
 			return true, ctx.Err()
 		case <-tick.C:
-			if !l.display.terminal && view.Release(shift, l.env.Now()).Unattended == l.unattended {
+			l.refresh(ctx, shift, reread)
+			if quiet := l.goesOn(shift) && l.screen(shift).Unattended == l.unattended; quiet && !l.display.terminal {
 				continue
 			}
-			l.footprint.Refresh(ctx, shift, cli.FootprintMaxAge)
 		case e, open := <-events.ResultChan():
-			if !open {
+			switch {
+			case !open && ctx.Err() != nil:
+				return true, ctx.Err()
+			case !open:
 				return true, errors.New("the cluster ended the watch; type it again")
 			}
 			next, err := cli.DecodeEvent(shift.Name, e)
@@ -120,23 +160,41 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift, 
 			if err != nil {
 				return true, err
 			}
-			shift = next
-			l.footprint.Refresh(ctx, shift, redraw)
+			shift, l.readAt = next, time.Time{} // what the operator tells is compared with the Deployment as it is now
+			l.refresh(ctx, shift, redraw)
 		}
-		if end, err := l.show(shift, number); end || err != nil {
+		if end, err := l.show(shift); end || err != nil {
 			return true, err
 		}
 	}
 }
 
-// show draws the screen and says whether that was the last: the release has ended, or none runs. The error then carries the exit code.
-func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, error) {
-	r := shift.Status.Release
-	screen := view.Release(shift, l.env.Now())
+// refresh looks anew at what is beside the TrafficShift, unless the last look is younger than maxAge.
+func (l *liveRelease) refresh(ctx context.Context, shift *v1alpha1.TrafficShift, maxAge time.Duration) {
+	l.footprint.Refresh(ctx, shift, min(maxAge, cli.FootprintMaxAge))
+	l.beside.Refresh(ctx, maxAge, shift)
+	if now := l.env.Now(); l.shipped.number == 0 && now.Sub(l.readAt) >= maxAge {
+		l.readAt, l.deployment = now, deployment(ctx, l.cluster, shift)
+	}
+}
+
+// goesOn says whether there is more to come.
+func (l *liveRelease) goesOn(shift *v1alpha1.TrafficShift) bool {
+	stage := l.shipped.look(shift, l.deployment)
+	return stage == stageWaits || stage == stageRuns && shift.Status.Release.Running()
+}
+
+func (l *liveRelease) screen(shift *v1alpha1.TrafficShift) view.Screen {
+	return l.beside.Known.Release(shift, l.env.Now())
+}
+
+// show draws the screen and says whether that was the last: the release has ended, or there is none. The error then carries the exit code.
+func (l *liveRelease) show(shift *v1alpha1.TrafficShift) (bool, error) {
+	stage, screen := l.shipped.look(shift, l.deployment), l.screen(shift)
 	screen.Footprint = l.footprint.Of(shift)
 	l.unattended = screen.Unattended
-	if r != nil && r.Number != number {
-		e, err := l.cluster.EndingOf(screen, number)
+	if r := shift.Status.Release; stage == stageRuns && (r == nil || r.Number != l.shipped.number) {
+		e, err := l.cluster.EndingOf(screen, l.shipped.number)
 		if err != nil {
 			return true, err
 		}
@@ -145,11 +203,31 @@ func (l *liveRelease) show(shift *v1alpha1.TrafficShift, number int64) (bool, er
 	if err := l.display.draw(screen.Text(cli.LayoutOf(l.env, l.wide))); err != nil {
 		return true, err
 	}
-	if r.Running() {
+	switch {
+	case stage == stageSuperseded:
+		cli.Say(l.env.Streams.ErrOut, "%s: another version took the place of %s before its release began", shift.Name, l.shipped.name())
+		return true, cli.ExitStatus{Code: cli.ExitSuperseded}
+	case stage == stageWaits:
+		if text := l.shipped.waits(shift); text != l.said {
+			l.said = text
+			cli.Say(l.env.Streams.ErrOut, "%s", text)
+		}
+		return false, nil
+	case stage == stageRuns && shift.Status.Release.Running():
 		return false, nil
 	}
-	if code := cli.ExitCodeOf(screen); code != cli.ExitOK {
-		return true, cli.ExitStatus{Code: code}
+	return true, l.over(shift, screen)
+}
+
+// over is the exit code of a release that has ended, or of how things stand without one.
+func (l *liveRelease) over(shift *v1alpha1.TrafficShift, screen view.Screen) error {
+	code := cli.ExitCodeOf(screen)
+	if o := screen.Outcome; l.shipped.number != 0 && o != nil && o.Reason == string(v1alpha1.ReasonSuperseded) {
+		cli.Say(l.env.Streams.ErrOut, "%s: another version took the place of %s", shift.Name, l.shipped.name())
+		code = cli.ExitSuperseded
 	}
-	return true, nil
+	if code == cli.ExitOK {
+		return nil
+	}
+	return cli.ExitStatus{Code: code}
 }

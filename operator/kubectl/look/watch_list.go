@@ -30,6 +30,7 @@ type liveList struct {
 	display *display
 	// shifts are the objects by namespace and name.
 	shifts map[string]v1alpha1.TrafficShift
+	beside cli.BesideCache
 	// unattended is how many the last list told that nobody looks after: no event tells when that begins.
 	unattended int
 }
@@ -38,7 +39,7 @@ func newLiveList(c cli.Cluster, env cli.Env, wide, all bool) *liveList {
 	if all {
 		c.Namespace = metav1.NamespaceAll
 	}
-	return &liveList{cluster: c, env: env, wide: wide, all: all, display: newDisplay(env)}
+	return &liveList{cluster: c, env: env, wide: wide, all: all, display: newDisplay(env), beside: cli.BesideCache{Cluster: c, Now: env.Now}}
 }
 
 // run shows the list until it is interrupted, which is its usual end and no error.
@@ -61,6 +62,7 @@ func (l *liveList) run(ctx context.Context) error {
 
 // follow shows the changes after a list, until it is interrupted. It returns false when the list's version has expired.
 func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
+	l.beside.Refresh(ctx, 0, cli.Pointers(slices.Collect(maps.Values(l.shifts)))...)
 	if err := l.draw(); err != nil {
 		return true, err
 	}
@@ -76,6 +78,7 @@ func (l *liveList) follow(ctx context.Context, version string) (bool, error) {
 		case <-ctx.Done():
 			return true, nil
 		case <-tick.C:
+			l.beside.Refresh(ctx, cli.BesideMaxAge, cli.Pointers(slices.Collect(maps.Values(l.shifts)))...)
 			if !l.display.terminal && unattended(l.rows()) == l.unattended {
 				continue
 			}
@@ -133,7 +136,7 @@ func (l *liveList) draw() error {
 }
 
 func (l *liveList) rows() []view.Row {
-	return view.Fleet(slices.Collect(maps.Values(l.shifts)), l.env.Now())
+	return l.beside.Known.Fleet(slices.Collect(maps.Values(l.shifts)), l.env.Now())
 }
 
 // unattended counts the releases that nobody looks after.

@@ -132,18 +132,19 @@ func TestAWatchTellsWhenNobodyLooksAnyMore(t *testing.T) {
 		s := clitest.NewServer(t, clitest.Shift("shop", "checkout"))
 		var later atomic.Bool
 		s.OnWatch = func() { later.Store(true) }
+		s.Clock = func() time.Time {
+			if later.Load() {
+				return clitest.Now.Add(time.Minute)
+			}
+			return clitest.Now
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		out := &seen{text: "Unattended", then: cancel}
 		kubectl.Main(ctx, append([]string{"--kubeconfig", s.Kubeconfig()}, words...), cli.Env{
 			Streams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: &bytes.Buffer{}},
-			Now: func() time.Time {
-				if later.Load() {
-					return clitest.Now.Add(time.Minute)
-				}
-				return clitest.Now
-			},
-			Token: func() string { return "t0ken" }, Getenv: func(string) string { return "" }, Version: "v0.1.0",
+			Now:     s.Clock,
+			Token:   func() string { return "t0ken" }, Getenv: func(string) string { return "" }, Version: "v0.1.0",
 		})
 		if !strings.Contains(out.String(), "4s ago") || !strings.Contains(out.String(), "Unattended") {
 			t.Errorf("%q wrote %q; want what was seen 4s ago, then that nobody looks", words, out)

@@ -7,7 +7,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
-	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 func newWhy(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -28,7 +27,7 @@ func newWhy(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return why(c.Context(), cluster, cli.ServiceName(args[0]), env, o)
+			return why(c.Context(), cluster, cli.ServiceName(args[0]), cluster.Timed(env), o)
 		},
 	}
 	o.AddTo(c.Flags(), "json or yaml")
@@ -40,6 +39,10 @@ func why(ctx context.Context, c cli.Cluster, service string, env cli.Env, o cli.
 	if err != nil {
 		return err
 	}
-	told := view.WhyOf(shift, env.Now())
+	beside, err := c.Beside(ctx, shift)
+	if err != nil {
+		cli.Say(env.Streams.ErrOut, "warning: looking at the operator and the Deployment: %v", err)
+	}
+	told := beside.Why(shift, env.Now())
 	return cli.PrintValue(o, env, told.Record(shift), func() string { return told.Text(cli.LayoutOf(env, false)) })
 }

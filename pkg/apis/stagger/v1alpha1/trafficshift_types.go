@@ -139,6 +139,10 @@ type TrafficShiftStatus struct {
 	// stable is the version that serves.
 	// +optional
 	Stable Version `json:"stable,omitempty,omitzero"`
+	// deployment is the Deployment behind the Service as the operator last saw it. Where the Deployment itself has had a higher generation for
+	// longer than some seconds, nobody looks. Empty where there is none.
+	// +optional
+	Deployment ObservedDeployment `json:"deployment,omitempty,omitzero"`
 	// refused is the hash of the template that is not released again until it changes or a retry is commanded.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -172,6 +176,30 @@ type Version struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=1024
 	Images []string `json:"images,omitempty"`
+}
+
+// ObservedDeployment is a Deployment as it was seen, with the version that its pod template asks for.
+type ObservedDeployment struct {
+	// name of the Deployment.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// generation is its metadata.generation; told within 15 seconds where nothing else changes.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+	// revision is the pod-template-hash of the release that there is, or would be, of its pod template.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision,omitempty"`
+	// images are the images of the template's containers, in its order.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	Images []string `json:"images,omitempty"`
+	// waits says that the pod template is another than the one that serves.
+	// +optional
+	Waits bool `json:"waits,omitempty"`
 }
 
 // TrafficShiftList is a list of TrafficShifts.
