@@ -30,7 +30,7 @@ func TestReadySaysHowThingsStand(t *testing.T) {
 		"with a problem":               {[]string{"problem waypoint"}, "Stalled WorkloadUnsupported"},
 		"with one that passes":         {[]string{"let go", "push v2", "manage", "wait 5s"}, "Reconciling Waiting"},
 		"without counts":               {[]string{"evidence stale Stale", "push v2", "wait 1m"}, "Reconciling Releasing"},
-		"paused with a template":       {[]string{"wait 5s", "pause", "push v2"}, "Stalled Paused"},
+		"paused with a template":       {[]string{"wait 5s", "pause", "push v2"}, "Reconciling Paused"},
 		"scaled to 0":                  {[]string{"replicas 0"}, "Ready UpToDate"},
 		"without a Service":            {[]string{"wait 5s", "delete service"}, "Stalled ServiceNotFound"},
 		"when a refused one was let":   {[]string{"push v2", "wait 1m", "command abort 1 t", "wait 5m", "push v1"}, "Ready UpToDate"},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -95,15 +94,5 @@ func TestAHappeningIsOneEvent(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// A long message is cut to what the API server takes, between characters.
-func TestALongEventIsCutBetweenCharacters(t *testing.T) {
-	h := &heard{}
-	(&reconciler{recorder: h}).event(&cluster.View{Shift: &v1alpha1.TrafficShift{}}, corev1.EventTypeNormal, "A", "a"+strings.Repeat("é", 1000))
-	note := strings.TrimPrefix(h.all[0], "v1alpha1.TrafficShift <nil> A: ")
-	if len(note) != 999 || !utf8.ValidString(note) {
-		t.Errorf("%d bytes: %q", len(note), note)
 	}
 }
