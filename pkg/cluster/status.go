@@ -19,22 +19,13 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	s.Conditions = conditionsOf(v, d)
 	s.ReasonSince = reasonSince(v, s.Conditions)
 	s.Refused = d.Refused
-	if a := d.Answer; a != nil {
-		s.LastHandledCommand, s.LastAnswer = a.Token, &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
-		if a.Accepted {
-			s.LastAnswer.Result = v1alpha1.CommandAccepted
-		}
-	}
+	answer(s, d.Answer)
 	if rec != nil {
 		s.Release = rec.DeepCopy()
 		timeAbort(v, s.Release)
 	}
-	if r := s.Release; r != nil && v.running() {
-		r.ImageIDs, r.StableImageIDs = release.Ran(r.ImageIDs, v.Facts.Workload.CanaryRan), release.Ran(r.StableImageIDs, v.Facts.Workload.StableRan)
-	}
 	if s.Release != nil && (v.running() || rec != nil) {
-		release.Count(s.Release, v.Facts.Evidence, d.Message)
-		s.Release.NextAt = release.NextAt(v.Facts, d, v.now)
+		v.tally(s.Release, d)
 	}
 	s.ObservedAt = observedAt(v, s)
 	v.settle(s)
@@ -48,6 +39,26 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 	}
 	v.correct(s)
 	return *s
+}
+
+// answer tells what became of a command, if one was answered.
+func answer(s *v1alpha1.TrafficShiftStatus, a *release.Answer) {
+	if a == nil {
+		return
+	}
+	s.LastHandledCommand, s.LastAnswer = a.Token, &v1alpha1.CommandAnswer{Result: v1alpha1.CommandRefused, Message: a.Message}
+	if a.Accepted {
+		s.LastAnswer.Result = v1alpha1.CommandAccepted
+	}
+}
+
+// tally takes into the record what was counted and seen in this pass.
+func (v *View) tally(r *v1alpha1.Release, d release.Decision) {
+	if v.running() {
+		r.ImageIDs, r.StableImageIDs = release.Ran(r.ImageIDs, v.Facts.Workload.CanaryRan), release.Ran(r.StableImageIDs, v.Facts.Workload.StableRan)
+	}
+	release.Count(r, v.Facts.Evidence, d.Message)
+	r.NextAt = release.NextAt(v.Facts, d, v.now)
 }
 
 // LastStatus is the status of a TrafficShift that is let go: what is not counted yet of its release is given up.

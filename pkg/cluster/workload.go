@@ -44,10 +44,7 @@ func (v *View) found(o Objects) {
 	}
 	w, problem := workload.Find(v.Service, namespace, o.Deployments, o.ReplicaSets, Hashes(v.Shift)...)
 	if problem != nil && (!v.running() || !problem.Transient()) {
-		if gone := v.goneDeployment(o); problem.Reason == workload.NoDeployment && gone != "" {
-			problem.Message = fmt.Sprintf("Deployment %s is gone, and no other has pods that Service %s selects: apply it again", gone, v.Service.Name)
-		}
-		v.unsupported(problem)
+		v.unsupported(v.named(o, problem))
 	}
 	if w.Deployment == nil {
 		v.describe(v.held(o), o.Hold)
@@ -85,12 +82,16 @@ func (v *View) found(o Objects) {
 	}
 }
 
-// goneDeployment names the Deployment of the last release where it is not there any more; empty where it is, or none is known.
-func (v *View) goneDeployment(o Objects) string {
-	if r := v.Facts.Release; r != nil && !slices.ContainsFunc(o.Deployments, func(d *appsv1.Deployment) bool { return d.Name == r.Workload.Deployment }) {
-		return r.Workload.Deployment
+// named is the problem of a Service that no Deployment stands behind, with the name of the Deployment of the last release where that is gone; any
+// other problem is as it was.
+func (v *View) named(o Objects, problem *workload.Problem) *workload.Problem {
+	r := v.Facts.Release
+	if problem.Reason != workload.NoDeployment || r == nil || r.Workload.Deployment == "" ||
+		slices.ContainsFunc(o.Deployments, func(d *appsv1.Deployment) bool { return d.Name == r.Workload.Deployment }) {
+		return problem
 	}
-	return ""
+	problem.Message = fmt.Sprintf("Deployment %s is gone, and no other has pods that Service %s selects: apply it again", r.Workload.Deployment, v.Service.Name)
+	return problem
 }
 
 // held is the Deployment that was looked after until now, where the Service does not lead to it any more: that of the record, or else one
@@ -154,14 +155,21 @@ func (v *View) tellApart() {
 	if v.rogue != nil {
 		w.Rogue = v.rogue.Name
 	}
+	v.compare()
+}
+
+// compare says how the Deployment's template differs from that of the stable.
+func (v *View) compare() {
+	w := &v.Facts.Workload
 	if v.stable != nil {
 		w.StableImages = workload.Images(&v.stable.Spec.Template)
 	}
-	if v.stable != nil && v.Deployment != nil && !v.running() && w.Waits {
-		w.Changes = workload.Changes(&v.stable.Spec.Template, &v.Deployment.Spec.Template, v.Deployment.Annotations)
-	}
-	if v.running() && v.Deployment != nil && !w.HandedOver {
+	switch {
+	case v.Deployment == nil:
+	case v.running() && !w.HandedOver:
 		w.Waits = v.stable == nil || !workload.SameTemplate(&v.Deployment.Spec.Template, &v.stable.Spec.Template)
+	case !v.running() && v.stable != nil && w.Waits:
+		w.Changes = workload.Changes(&v.stable.Spec.Template, &v.Deployment.Spec.Template, v.Deployment.Annotations)
 	}
 }
 

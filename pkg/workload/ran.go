@@ -1,8 +1,8 @@
 package workload
 
 import (
-	"bytes"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,7 +47,7 @@ func TemplateWriters(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntr
 	var last *metav1.ManagedFieldsEntry
 	for i := range all {
 		e := &all[i]
-		if e.Subresource != "" || e.FieldsV1 == nil || e.Time == nil || !bytes.Contains(e.FieldsV1.Raw, []byte(`"f:template"`)) {
+		if e.Subresource != "" || e.FieldsV1 == nil || e.Time == nil || !strings.Contains(e.FieldsV1.GetRawString(), `"f:template"`) {
 			continue
 		}
 		if last == nil || last.Time.Before(e.Time) {
@@ -58,6 +58,6 @@ func TemplateWriters(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntr
 		return nil
 	}
 	slim := *last
-	slim.FieldsV1 = &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:template":{}}}`)}
+	slim.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:template":{}}}`)
 	return []metav1.ManagedFieldsEntry{slim}
 }

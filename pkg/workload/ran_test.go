@@ -34,7 +34,7 @@ func TestImageIDsAreThoseOfTheTemplatesContainers(t *testing.T) {
 func TestWhoWroteTheTemplateLastHasShipped(t *testing.T) {
 	entry := func(manager, fields, subresource string, minute int) metav1.ManagedFieldsEntry {
 		at := metav1.NewTime(time.Date(2026, 3, 4, 12, minute, 0, 0, time.UTC))
-		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: &at, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	d := &appsv1.Deployment{}
 	d.ManagedFields = []metav1.ManagedFieldsEntry{

@@ -43,6 +43,7 @@ func (k *clock) take(date string, now time.Time) {
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
+// RoundTrip asks through the function.
 func (t roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 // Timed is the same with the clock of the API server, once that has answered: what is in the cluster was timed there, and a wrong clock here

@@ -124,3 +124,12 @@ func Shown(t *testing.T, cases map[string]ShownCase) {
 		})
 	}
 }
+
+// repository is where the go.mod is, above the package that is tested.
+func repository() string {
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || len(dir) > 30 {
+			return dir
+		}
+	}
+}

@@ -392,12 +392,3 @@ func patched(shift *v1alpha1.TrafficShift, operations []byte) (*v1alpha1.Traffic
 	after := &v1alpha1.TrafficShift{}
 	return after, json.Unmarshal(data, after)
 }
-
-// repository is where the go.mod is, above the package that is tested.
-func repository() string {
-	for dir := "."; ; dir = filepath.Join(dir, "..") {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || len(dir) > 30 {
-			return dir
-		}
-	}
-}

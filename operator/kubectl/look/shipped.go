@@ -1,6 +1,7 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -46,47 +47,61 @@ func (v *shipped) look(shift *v1alpha1.TrafficShift, d *appsv1.Deployment) stage
 	if v.number != 0 {
 		return stageRuns
 	}
-	r, seen := shift.Status.Release, shift.Status.Deployment
-	asked, known := seen.Revision, true
+	r, asked := shift.Status.Release, shift.Status.Deployment.Revision
+	var seen bool // by the operator
 	switch to := shift.Spec.Destinations; {
 	case to != nil:
-		if v.revision == "" {
-			v.revision = to.Revision
-		}
-		if v.revision != to.Revision {
+		asked, seen = to.Revision, shift.Status.ObservedGeneration >= shift.Generation
+		v.revision = cmp.Or(v.revision, asked)
+		if v.revision != asked {
 			return stageSuperseded
 		}
-		asked, known = to.Revision, shift.Status.ObservedGeneration >= shift.Generation
-	case seen.Name == "": // an operator that does not tell
+	case shift.Status.Deployment.Name == "": // an operator that does not tell
 		return v.last(r)
-	case v.image != "" && v.template == nil && !asks(imagesOf(seen, d), v.image):
-		return stageWaits
-	case d != nil:
-		if v.template == nil {
-			v.template = d.Spec.Template.DeepCopy()
+	default:
+		var end stage
+		if end, seen = v.asked(shift.Status.Deployment, d); end != stageRuns {
+			return end
 		}
-		if !workload.SameTemplate(v.template, &d.Spec.Template) {
-			return stageSuperseded
-		}
-		known = seen.Generation >= d.Generation
 	}
 	switch {
-	case !known:
-		return stageWaits
-	case r.Running() && r.Revision == asked:
+	case seen && r.Running() && r.Revision == asked:
 		v.number = r.Number
 		return stageRuns
-	case r.Running():
-		return stageWaits
-	}
-	judged := shift.Status.Refused == asked || r != nil && r.Revision == asked
-	switch state := view.Release(shift, time.Time{}).State; {
-	case state == view.StateWaiting, state == view.StatePaused, state == view.StatePending:
-		return stageWaits
-	case seen.Waits && state != view.StateStalled && !judged: // its release is about to begin
+	case !seen || r.Running() || begins(shift, asked):
 		return stageWaits
 	}
 	return stageRests
+}
+
+// asked compares what the Deployment asks for now with what was shipped: stageRuns while that is the same. Seen says that the operator tells of
+// the Deployment as it is.
+func (v *shipped) asked(told v1alpha1.ObservedDeployment, d *appsv1.Deployment) (is stage, seen bool) {
+	if v.image != "" && v.template == nil && !asks(imagesOf(told, d), v.image) {
+		return stageWaits, false
+	}
+	if d == nil {
+		return stageRuns, true
+	}
+	if v.template == nil {
+		v.template = d.Spec.Template.DeepCopy()
+	}
+	if !workload.SameTemplate(v.template, &d.Spec.Template) {
+		return stageSuperseded, false
+	}
+	return stageRuns, told.Generation >= d.Generation
+}
+
+// begins says whether a revision that is asked for is still to be released.
+func begins(shift *v1alpha1.TrafficShift, asked string) bool {
+	r := shift.Status.Release
+	judged := shift.Status.Refused == asked || r != nil && r.Revision == asked
+	switch state := view.Release(shift, time.Time{}).State; state {
+	case view.StateWaiting, view.StatePaused, view.StatePending:
+		return true
+	default:
+		return shift.Status.Deployment.Waits && state != view.StateStalled && !judged
+	}
 }
 
 // last follows the release that there is.

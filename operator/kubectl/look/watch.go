@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	watchtools "k8s.io/client-go/tools/watch"
 
@@ -104,10 +105,10 @@ func (l *liveRelease) run(ctx context.Context, service string) error {
 		if err != nil {
 			return err
 		}
-		switch end, err := l.follow(ctx, shift); {
+		switch err := l.follow(ctx, shift); {
 		case errors.Is(err, context.DeadlineExceeded):
 			return l.tooLate(service)
-		case end || err != nil:
+		case !cli.IsExpired(err):
 			return err
 		}
 	}
@@ -123,16 +124,16 @@ func (l *liveRelease) tooLate(service string) error {
 	return cli.ExitStatus{Code: cli.ExitUnattended}
 }
 
-// follow shows what was shipped from the version of the object on that is given. It returns false when that version has expired, so that the
-// object is read anew.
-func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift) (bool, error) {
+// follow shows what was shipped from the version of the object on that is given, to the end. The error is one of cli.IsExpired when that version
+// has expired, so that the object is read anew.
+func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift) error {
 	l.refresh(ctx, shift, 0)
 	if end, err := l.show(shift); end || err != nil {
-		return true, err
+		return err
 	}
 	events, err := watchtools.NewRetryWatcherWithContext(ctx, shift.ResourceVersion, l.cluster.Watcher(fields.OneTermEqualSelector(metav1.ObjectNameField, shift.Name)))
 	if err != nil {
-		return true, fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
+		return fmt.Errorf("watching TrafficShift %s: %w", shift.Name, err)
 	}
 	defer events.Stop()
 	tick := time.NewTicker(redraw)
@@ -140,33 +141,35 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift) 
 	for {
 		select {
 		case <-ctx.Done():
-			return true, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 			l.refresh(ctx, shift, reread)
 			if quiet := l.goesOn(shift) && l.screen(shift).Unattended == l.unattended; quiet && !l.display.terminal {
 				continue
 			}
 		case e, open := <-events.ResultChan():
-			switch {
-			case !open && ctx.Err() != nil:
-				return true, ctx.Err()
-			case !open:
-				return true, errors.New("the cluster ended the watch; type it again")
-			}
-			next, err := cli.DecodeEvent(shift.Name, e)
-			if cli.IsExpired(err) {
-				return false, nil
-			}
+			next, err := changed(ctx, shift.Name, e, open)
 			if err != nil {
-				return true, err
+				return err
 			}
 			shift, l.readAt = next, time.Time{} // what the operator tells is compared with the Deployment as it is now
 			l.refresh(ctx, shift, redraw)
 		}
 		if end, err := l.show(shift); end || err != nil {
-			return true, err
+			return err
 		}
 	}
+}
+
+// changed is the object of an event, or why there is none.
+func changed(ctx context.Context, name string, e watch.Event, open bool) (*v1alpha1.TrafficShift, error) {
+	switch {
+	case !open && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !open:
+		return nil, errors.New("the cluster ended the watch; type it again")
+	}
+	return cli.DecodeEvent(name, e)
 }
 
 // refresh looks anew at what is beside the TrafficShift, unless the last look is younger than maxAge.
