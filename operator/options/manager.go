@@ -23,6 +23,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -105,6 +106,7 @@ func (o Options) cache() cache.Options {
 			&corev1.Service{}:            {Transform: whole},
 			&corev1.Pod{}:                {Transform: slimPod},
 			&appsv1.Deployment{}:         {Transform: slimDeployment},
+			&v1alpha1.TrafficShift{}:     {Transform: slimShift},
 
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
@@ -141,6 +143,15 @@ func slimPod(object any) (any, error) {
 func slimDeployment(object any) (any, error) {
 	if d, ok := object.(*appsv1.Deployment); ok {
 		d.ManagedFields = workload.TemplateWriters(d.ManagedFields)
+	}
+	return object, nil
+}
+
+// slimShift keeps of past releases what a pass looks at.
+func slimShift(object any) (any, error) {
+	if s, ok := object.(*v1alpha1.TrafficShift); ok {
+		s.ManagedFields = nil
+		cluster.SlimHistory(s)
 	}
 	return object, nil
 }

@@ -3,6 +3,9 @@ package cluster
 import (
 	"encoding/json"
 	"math"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/text"
@@ -66,5 +69,26 @@ func shorten(p *v1alpha1.PastRelease, most int) {
 	}
 	for _, images := range []*[]string{&p.Images, &p.ImageIDs, &p.StableImages, &p.StableImageIDs, &p.Changes} {
 		*images = (*images)[:min(len(*images), most/16)]
+	}
+}
+
+// SlimHistory leaves of each past release what a pass looks at, so that ten whole records of each Service need not be kept in memory.
+func SlimHistory(s *v1alpha1.TrafficShift) {
+	for i, p := range s.Status.History {
+		s.Status.History[i] = slim(p)
+	}
+}
+
+func slim(p v1alpha1.PastRelease) v1alpha1.PastRelease {
+	return v1alpha1.PastRelease{Number: p.Number, Revision: p.Revision, Outcome: p.Outcome, Reason: p.Reason}
+}
+
+// WholeHistory gives the past releases of a status that are slim the whole records that are stored of them, by their numbers.
+func WholeHistory(status *v1alpha1.TrafficShiftStatus, stored []v1alpha1.PastRelease) {
+	for i, p := range status.History {
+		at := slices.IndexFunc(stored, func(s v1alpha1.PastRelease) bool { return s.Number == p.Number })
+		if at >= 0 && equality.Semantic.DeepEqual(p, slim(p)) {
+			status.History[i] = *stored[at].DeepCopy()
+		}
 	}
 }

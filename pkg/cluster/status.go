@@ -73,8 +73,10 @@ func LastStatus(s *v1alpha1.TrafficShift) v1alpha1.TrafficShiftStatus {
 // settle counts on what met the canary of a release that is judged, and gives that up where another release follows it.
 func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	was, is := v.Facts.Release, s.Release
-	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number {
-		release.GiveUp(&s.History[0].Counted)
+	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number && was.Counting() {
+		last := was.DeepCopy()
+		release.GiveUp(&last.Counted)
+		s.History[0] = PastOf(last)
 	}
 	if is == nil || !v.running() && is.Settled() {
 		return
@@ -184,9 +186,8 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 		r.NextAt = nil
 		r.Objectives = withoutCounts(r.Objectives)
 	}
-	if len(out.History) > 0 {
-		p := &out.History[0]
-		p.Exposed, p.Failed, p.Counted.Until, p.Objectives = 0, 0, nil, withoutCounts(p.Objectives)
+	if r := out.Release; r != nil && len(out.History) > 0 && out.History[0].Number == r.Number {
+		out.History[0] = v1alpha1.PastRelease{Number: r.Number} // it says what the release says
 	}
 	return out
 }

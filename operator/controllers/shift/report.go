@@ -29,18 +29,43 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	after := v.Shift.DeepCopy()
 	after.Status = status
 	before := v.Shift.Status
-	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(v.Shift, client.MergeFromWithOptimisticLock{}),
+	stored, err := r.stored(ctx, v.Shift, after)
+	if err != nil {
+		return err
+	}
+	err = r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{}),
 		client.DisableReadYourWritesConsistency)
 	r.Metrics.Write(after, cluster.Status, err)
 	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	cluster.SlimHistory(after)
 	r.written.note(client.ObjectKeyFromObject(after), after)
 	r.tell(v, after)
 	r.logAbort(ctx, before.Release, status.Release)
 	metrics.Changes(after.Namespace, before, status, v.Facts.Wanted.Command.Name(), r.clock.Now(), r.Metrics.Add)
 	v.Shift = after
 	return nil
+}
+
+// stored is what a patch starts from: what was read, or, where the history changes, the object with the whole history, which the caches do not
+// keep; after then has it too.
+func (r *reconciler) stored(ctx context.Context, read, after *v1alpha1.TrafficShift) (*v1alpha1.TrafficShift, error) {
+	if equality.Semantic.DeepEqual(read.Status.History, after.Status.History) {
+		return read, nil
+	}
+	var stored v1alpha1.TrafficShift
+	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(read), &stored); err != nil {
+		return nil, fmt.Errorf("reading the history: %w", err)
+	}
+	if stored.ResourceVersion != read.ResourceVersion {
+		return nil, apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("trafficshifts").GroupResource(), read.Name,
+			errors.New("it was changed since it was read"))
+	}
+	from := read.DeepCopy()
+	from.Status.History = stored.Status.History
+	cluster.WholeHistory(&after.Status, stored.Status.History)
+	return from, nil
 }
 
 // countLast tells the counters of the release of a TrafficShift that goes what is known of it, where that is not counted to the end.
