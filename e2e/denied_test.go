@@ -72,6 +72,7 @@ func TestARouteThatMayNotBeWrittenIsToldAndKeepsNobodyAtABadVersion(t *testing.T
 	}
 	s.thaw()
 	s.live("50%")
+	s.others = true // the routes go on to the canary's Service, behind which are the stable's pods
 	s.freeze()
 	s.people(true, "abort of release 1 commanded", "abort", "checkout", "--reason", "tried by hand")
 	s.until("the abort says that the platform team denies its route", denied)
