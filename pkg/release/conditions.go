@@ -98,6 +98,8 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	switch {
 	case d.Reason == v1alpha1.ReasonForeignEdit || d.Reason == v1alpha1.ReasonRouteWriteDenied:
 		return condition(kind, no, d.Reason, d.Message)
+	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted: // there is no other version any more to measure it beside
+		return condition(kind, yes, v1alpha1.ReasonShifted, "all of the traffic stays with the version that was promoted")
 	case o.Evidence.Agreement == AgreementYes:
 		return condition(kind, yes, v1alpha1.ReasonShifted, live)
 	case r.SettledAt == nil:

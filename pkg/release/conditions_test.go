@@ -54,6 +54,9 @@ func CheckConditions(t *testing.T, where string, o Observation, d Decision) {
 		if c.Message == "" || !known[c.Reason] {
 			t.Fatalf("%s: condition %s=%s has reason %q and message %q", where, c.Type, c.Status, c.Reason, c.Message)
 		}
+		if r := record(o, d); r != nil && r.Outcome != nil && c.Reason == string(v1alpha1.ReasonNoTraffic) {
+			t.Fatalf("%s: traffic is said to be missing when the release is decided: %s: %s", where, c.Type, c.Message)
+		}
 	}
 	states := 0
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {

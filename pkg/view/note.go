@@ -71,8 +71,8 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
-		careful := []v1alpha1.Reason{v1alpha1.ReasonNoTraffic, v1alpha1.ReasonPodsUnequal}
-		return runs && (c.Status == metav1.ConditionFalse || slices.Contains(careful, v1alpha1.Reason(c.Reason)))
+		waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
+		return runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
 	case v1alpha1.ConditionEvidenceCurrent:
 		return evidenceWorthNoting(r, c, runs)
 	}

@@ -245,6 +245,11 @@ func TestText(t *testing.T) {
 		"draining": {with(aborting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.State, s.Status.Release.DrainUntil = v1alpha1.StateDraining, ago(-20*time.Second)
 		}), view.Layout{Width: 100}},
+		"put back after a promotion": {with(promoted(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.State, s.Status.Release.FinishedAt, s.Status.Release.LiveWeight = v1alpha1.StateRestoring, nil, ""
+			set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReleasing, "", 29*time.Minute)
+			set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionUnknown, v1alpha1.ReasonNoTraffic, "100% is wanted, nothing was measured", 0)
+		}), view.Layout{Width: 100}},
 		"reverted after an abort": {with(aborted(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Conditions = nil
 			set(s, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonUpToDate, "", time.Minute)
