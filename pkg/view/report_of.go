@@ -91,11 +91,15 @@ func (r *Report) happened(release *v1alpha1.Release) {
 		r.Away = &ReportAway{Since: a.Since.UTC(), Until: known(a.Until), Times: a.Times}
 	}
 	for _, w := range release.Weights {
+		var hold string
+		if w.Hold != "" {
+			hold = span(w.Hold.Duration())
+		}
 		var objectives []Objective
 		for _, o := range w.Objectives {
 			objectives = append(objectives, objectiveOf(o))
 		}
-		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC(), Until: known(w.Until), Hold: clean(string(w.Hold)),
+		r.Weights = append(r.Weights, ReportWeight{Weight: percent(w.Weight), Step: int(w.Step), At: w.At.UTC(), Until: known(w.Until), Hold: hold,
 			Reason: clean(string(w.Reason)), By: clean(w.By), Message: clean(w.Message), Objectives: reportObjectives(objectives, release.Plan)})
 	}
 }

@@ -21,7 +21,7 @@ func recorded(end v1alpha1.ReleaseState, reason v1alpha1.Reason, message string)
 	r.Workload = v1alpha1.ReleaseWorkload{Deployment: "checkout", Generation: 12, ShippedBy: "helm", ChangeCause: "CHK-17 | faster totals"}
 	for i := range r.Weights {
 		w := &r.Weights[i]
-		w.Hold, w.Until, w.Reason, w.Message = "30s", ago(30*time.Second), v1alpha1.WeightProven, "proven, and at most five times the last weight at once"
+		w.Hold, w.Until, w.Reason, w.Message = "300s", ago(30*time.Second), v1alpha1.WeightProven, "proven, and at most five times the last weight at once"
 		if i == 0 {
 			w.Reason, w.Message = v1alpha1.WeightPlanned, "so little that a version which fails every request costs about 10 of them"
 			continue
