@@ -98,7 +98,7 @@ func PlotsOf(t *Trace, now time.Time) Plots {
 	if t.Late {
 		p.Unseen = "only weights are recorded"
 	}
-	d := drawing{t: t, samples: slices.Concat(t.Past, t.Samples)}
+	d := drawing{t: t, samples: slices.Concat(t.Past, t.newest())}
 	d.moments = momentsOf(t, d.samples, now)
 	for _, m := range d.moments {
 		p.Times = append(p.Times, m.at)

@@ -124,6 +124,52 @@ func TestAReleaseThatHadEndedIsShownByItsRecord(t *testing.T) {
 	}
 }
 
+// What each weight rested on is drawn where it was written, also where a Prometheus tells the counts between; when the canary's traffic was
+// taken away for a while, so is that.
+func TestTheEvidenceAtEachWeightIsDrawn(t *testing.T) {
+	s := late()
+	r := s.Status.Release
+	r.Plan.Objectives, r.Objectives = r.Plan.Objectives[:1], r.Objectives[:1]
+	at := func(bad int64, against string) []v1alpha1.ObjectiveStatus {
+		return []v1alpha1.ObjectiveStatus{{Name: "availability", Stable: v1alpha1.ArmCounts{Requests: 900}, Canary: v1alpha1.ArmCounts{Requests: 100, Bad: bad}, Against: against, For: "30"}}
+	}
+	r.Moves, r.Weights = 4, []v1alpha1.WrittenWeight{{Weight: "1%", Step: 1, At: *ago(4 * time.Minute), Until: ago(210 * time.Second)},
+		{Weight: "1%", Step: 1, At: *ago(3 * time.Minute), Until: ago(150 * time.Second), Objectives: at(0, "0.5")},
+		{Weight: "5%", Step: 2, At: *ago(150 * time.Second), Until: ago(2 * time.Minute), Objectives: at(1, "2")},
+		{Weight: "10%", Step: 3, At: *ago(2 * time.Minute), Until: ago(91 * time.Second), Objectives: at(2, "7")}}
+	r.Objectives[0].Against = "120"
+	seen, _ := view.NewTrace(s, now)
+	p := view.PlotsOf(seen, now)
+	if diff := cmp.Diff([]float64{-300, -240, -210, -180, -150, -120, -91, -60, -60}, since(p.Times)) +
+		cmp.Diff([]float64{0, 1, 0, 1, 5, 10, 0, 0, 0}, numbers(p.Weight.Lines[0].Values)); diff != "" || p.First != 3 {
+		t.Errorf("from the place %d on (-want +got):\n%s", p.First, diff)
+	}
+	o := p.Objectives[0]
+	if diff := cmp.Diff([]float64{-1, -1, -1, 0, 1, 2, -1}, numbers(o.Share.Lines[1].Values)[:7]) +
+		cmp.Diff([]float64{-1, -1, -1, 0.5, 2, 7, -1, 120, 120}, numbers(o.Evidence.Lines[0].Values)); diff != "" {
+		t.Errorf("the canary's share, and the evidence against it (-want +got):\n%s", diff)
+	}
+	if last := p.Samples[len(p.Samples)-2]; len(p.Samples) != 5 || last.Shares[0] != "no counts are known of this time" || p.Samples[2].Evidence[0] != "against 7.0, for 30" {
+		t.Errorf("in words: %+v", p.Samples)
+	}
+	if want := "the weights as they were written, counts and evidence as they were then and at its end."; !strings.HasSuffix(p.Note, want) {
+		t.Errorf("the note is %q", p.Note)
+	}
+	step := func(ago time.Duration) view.PastCounts {
+		return view.PastCounts{At: now.Add(-ago), Points: []view.PastPoint{{Known: true, Stable: counting.Counts{Requests: 90}, Canary: counting.Counts{Requests: 10, Bad: 1}}}}
+	}
+	seen.Remember("Prometheus", time.Minute, []view.PastCounts{step(3 * time.Minute), step(2 * time.Minute), step(70 * time.Second)})
+	p = view.PlotsOf(seen, now)
+	if diff := cmp.Diff([]float64{-300, -240, -210, -180, -120, -70, -60, -60}, since(p.Times)) +
+		cmp.Diff([]float64{-1, -1, -1, 10, 10, 10}, numbers(p.Objectives[0].Share.Lines[1].Values)[:6]) +
+		cmp.Diff([]float64{-1, -1, -1, 0.5, 7, -1, 120, 120}, numbers(p.Objectives[0].Evidence.Lines[0].Values)); diff != "" {
+		t.Errorf("with what a Prometheus tells (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(p.Note, "the evidence as it was then, the counts as they were at its end. What was before that is from Prometheus: ") {
+		t.Errorf("the note is %q", p.Note)
+	}
+}
+
 // What a Prometheus tells is added up from the first weight on; what it does not know is a gap and no zero.
 func TestWhatAPrometheusTellsIsBeforeTheFirstLook(t *testing.T) {
 	s := late()

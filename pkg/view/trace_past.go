@@ -3,6 +3,8 @@ package view
 import (
 	"cmp"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,6 +60,9 @@ func (t *Trace) Remember(source string, step time.Duration, past []PastCounts) {
 		}
 		t.Past = append(t.Past, s)
 	}
+	if known && t.Late {
+		t.proven()
+	}
 	if !known {
 		t.Past, t.Trouble = nil, source+" knows nothing of that time that could be believed."
 	}
@@ -82,9 +87,43 @@ func (t *Trace) wantedAt(at time.Time) float64 {
 	return wanted
 }
 
-// recorded is what the record of a release that has ended tells.
+// proven takes the evidence that each weight rested on into the first step of the past that ends after it was written.
+func (t *Trace) proven() {
+	for _, s := range t.Samples[:len(t.Samples)-len(t.newest())] {
+		at := slices.IndexFunc(t.Past, func(p Sample) bool { return !p.At.Before(s.At) })
+		for i := 0; at >= 0 && i < len(s.Points); i++ {
+			t.Past[at].Points[i].Against, t.Past[at].Points[i].For = s.Points[i].Against, s.Points[i].For
+		}
+	}
+}
+
+// newest are the samples that the past does not tell more of.
+func (t *Trace) newest() []Sample {
+	if n := len(t.Samples); t.Late && len(t.Past) > 0 {
+		return t.Samples[n-1:]
+	}
+	return t.Samples
+}
+
+// recorded is what the record of a release that has ended tells: the counts and the evidence when each weight was written, from the first on
+// of which it has them, and at the end.
 func (t *Trace) recorded(r *v1alpha1.Release) []Sample {
-	return []Sample{t.sampleOf(r, t.Since)}
+	var all []Sample
+	for _, w := range t.Before {
+		if len(all)+len(w.Objectives) == 0 || !w.At.Time.Before(t.Since) {
+			continue
+		}
+		s := Sample{At: w.At.Time, Wanted: w.Weight.Fraction(), Live: -1}
+		for _, name := range t.Names {
+			point := Point{Unknown: true, Against: -1, For: -1}
+			if i := slices.IndexFunc(w.Objectives, func(o v1alpha1.ObjectiveStatus) bool { return clean(o.Name) == name }); i >= 0 {
+				point = pointOf(w.Objectives[i])
+			}
+			s.Points = append(s.Points, point)
+		}
+		all = append(all, s)
+	}
+	return append(all, t.sampleOf(r, t.Since))
 }
 
 // endOf is when a release ended, as far as its record tells, and at the latest now.
@@ -109,21 +148,50 @@ func writtenWeights(r *v1alpha1.Release) []v1alpha1.WrittenWeight {
 	if int(r.Moves) == len(r.Weights) && len(r.Weights) > 0 && !r.StartedAt.IsZero() && r.State.Ended() {
 		all = append(all, v1alpha1.WrittenWeight{Weight: "0%", At: r.StartedAt})
 	}
-	all = append(all, r.Weights...)
+	for i, w := range r.Weights {
+		all = append(all, w)
+		if left := leftAt(r, i); left != nil {
+			all = append(all, v1alpha1.WrittenWeight{Weight: "0%", Step: w.Step, At: *left})
+		}
+	}
 	if len(r.Weights) == 0 && r.StepStartedAt != nil { // an older operator tells of the present weight only
 		all = append(all, v1alpha1.WrittenWeight{Weight: cmp.Or(r.Weight, "0%"), Step: r.Step, At: *r.StepStartedAt})
 	}
-	if o := r.Outcome; o != nil && o.Result == v1alpha1.StateAborted && o.DecidedAt != nil && len(r.Weights) > 0 {
-		all = append(all, v1alpha1.WrittenWeight{Weight: "0%", Step: r.Step, At: metav1.NewTime(o.DecidedAt.Time)})
-	}
 	return all
+}
+
+// leftAt is when the canary's traffic was taken away from a weight, be it to be given again later; nil where another weight, or the handover,
+// came after it, and where that is not recorded.
+func leftAt(r *v1alpha1.Release, at int) *metav1.Time {
+	left := r.Weights[at].Until
+	if at+1 < len(r.Weights) {
+		if left != nil && left.Before(&r.Weights[at+1].At) {
+			return left
+		}
+		return nil
+	}
+	o := r.Outcome
+	switch taken := o != nil && o.Result == v1alpha1.StateAborted; {
+	case taken && left == nil && o.DecidedAt != nil: // an older operator does not tell when it was left
+		return &metav1.Time{Time: o.DecidedAt.Time}
+	case taken, r.Running() && r.Step == 0:
+		return left
+	}
+	return nil
 }
 
 // note says where the plots are from, and what is known of the time before the first look.
 func (t *Trace) note(now time.Time) string {
 	clock := func(at time.Time) string { return clockOf(at, now) }
-	text := "From the record of the release, which had ended before this dashboard first saw it: the weights as they were written, counts and evidence" +
-		" as they were at its end."
+	text := "From the record of the release, which had ended before this dashboard first saw it: the weights as they were written, counts and evidence"
+	switch {
+	case len(t.Samples) == 1:
+		text += " as they were at its end."
+	case len(t.Past) == 0:
+		text += " as they were then and at its end."
+	default:
+		text = strings.Replace(text, "counts and evidence", "the evidence as it was then, the counts as they were at its end.", 1)
+	}
 	if !t.Late {
 		text = "Recorded since " + clock(t.Since) + ", when this dashboard first saw the release."
 		if !t.Started.IsZero() && t.Since.Sub(t.Started) >= 2*time.Second {
