@@ -55,3 +55,39 @@ func TestAReleaseIsFollowedToItsEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRecordKeepsTheEvidenceAtEachWeight as the status told it when the weight was written, also in the history.
+func TestTheRecordKeepsTheEvidenceAtEachWeight(t *testing.T) {
+	t.Parallel()
+	var told [][]v1alpha1.ObjectiveStatus // by the weights in their order
+	var last v1alpha1.TrafficShiftStatus
+	s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: requests(200), Seed: 3}
+	s.Follow = func(m Moment) {
+		if last = m.Status; len(last.Release.Weights) > len(told) {
+			told = append(told, slices.Clone(last.Release.Objectives))
+		}
+	}
+	if _, err := Run(s); err != nil {
+		t.Fatal(err)
+	}
+	weights := last.History[0].Weights
+	if len(weights) < 3 || len(weights) != len(told) || int(last.History[0].Moves) != len(told) {
+		t.Fatalf("%d weights are recorded of %d, and %d were seen", len(weights), last.History[0].Moves, len(told))
+	}
+	met := int64(-1)
+	for i, w := range weights {
+		if !slices.Equal(w.Objectives, told[i]) {
+			t.Errorf("%s rests on %+v by the record, on %+v by what was told", w.Weight, w.Objectives, told[i])
+		}
+		if i == 0 {
+			continue
+		}
+		if len(w.Objectives) != len(s.Plan.Objectives) || w.Objectives[0].Canary.Requests < met {
+			t.Fatalf("%s rests on %+v, after %d requests", w.Weight, w.Objectives, met)
+		}
+		met = w.Objectives[0].Canary.Requests
+	}
+	if end := last.Release.Objectives[0].Canary.Requests; end <= met || met < 100 {
+		t.Errorf("%d requests were counted in the end, %d at the last weight", end, met)
+	}
+}
