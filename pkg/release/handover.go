@@ -31,7 +31,7 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 		return awaitPods(o, now, o.Workload.Replicas)
 	}
 	r := o.Release.DeepCopy()
-	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: o.provenOr("every step is proven") + "; handing the canary's pods over"}
+	d := Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonReleasing, Message: o.provenOr("every step is "+o.clearedBy()) + "; handing the canary's pods over"}
 	if r.State != v1alpha1.StateHandover || r.HandoverSince == nil || o.Service.Narrowed != r.Revision {
 		r.State, r.HandoverSince, r.PodsAwaitedSince = v1alpha1.StateHandover, stamp(now), nil
 		d.Actions = []Action{{Verb: Save}, {Verb: Narrow, Hash: r.Revision}}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -41,7 +42,7 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 // promotion is how a release that is handed over ends, and the answer to the command that wanted it so.
 func (o Observation) promotion(now string) (*v1alpha1.Outcome, *Answer) {
 	end := &v1alpha1.Outcome{Result: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted, Refuse: v1alpha1.RefuseNothing,
-		Message: "every step was proven; " + now}
+		Message: "every step was " + o.clearedBy() + "; " + now}
 	if !o.commanded(promoteFull) {
 		return end, nil
 	}
@@ -55,6 +56,14 @@ func (o Observation) provenOr(proven string) string {
 		return o.Wanted.Command.because("promoted by command")
 	}
 	return proven
+}
+
+// clearedBy is what let a release leave its steps.
+func (o Observation) clearedBy() string {
+	if slices.ContainsFunc(o.Release.Weights, func(w v1alpha1.WrittenWeight) bool { return w.Reason == v1alpha1.WeightCommanded }) {
+		return "proven or commanded"
+	}
+	return "proven"
 }
 
 // tidyUp ends the former stable's pods, and puts routes and Service back, in this order.
