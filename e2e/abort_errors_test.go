@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
@@ -14,7 +15,9 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 	apply(t, s.ns, "{apiVersion: v1, kind: Service, metadata: {name: nobodys}, spec: {selector: {app: nobodys}, ports: [{port: 80}]}}")
 	s.gateway()
 	s.toldAtRest()
-	s.push("1.1.0-errors")
+	bad := s.pushes(1, "1.1.0-errors")
+	s.step(1, 1)
+	bad.ran = s.imageIDs()
 	s.until("the abort has begun", func(x *v1alpha1.TrafficShift) bool {
 		return x.Status.Release != nil && x.Status.Release.Outcome != nil
 	})
@@ -27,6 +30,13 @@ func TestAVersionWithErrorsIsTakenBackAndRefused(t *testing.T) {
 		t.Errorf("the template is not refused: %s", describe(x))
 	}
 	s.recorded(1)
+	bad.policy, bad.steps = 1, []view.ReportStep{{Weight: "10%", Hold: "5s"}, {Weight: "50%", Hold: "5s"}, {Weight: "100%", Hold: "5s"}}
+	bad.weights = []view.ReportWeight{{Weight: "10%", Step: 1, Hold: "5s", Reason: "Planned"}}
+	r, text := s.reports(bad, x)
+	h := s.until("the record is complete", func(x *v1alpha1.TrafficShift) bool { return x.Status.History[0].Counted.Final }).Status.History[0]
+	if o := r.Objectives[0]; o.Verdict != "breach" || r.Requests != h.Exposed || r.Failed != h.Failed || r.Failed == 0 || len(r.Commands)+len(r.Overridden) > 0 {
+		t.Errorf("%d requests, %d failed by the record, the report says\n%s", h.Exposed, h.Failed, text)
+	}
 	s.toldWhileItRan()
 	s.asks(`stagger_namespace_releases_total{release_namespace="$NS", outcome="Aborted"} == 1`)
 	s.asks(`stagger_releases_total{pod="$OP", outcome="Aborted", cause="version"} == 1`)

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,7 +124,12 @@ func (c *container) status() corev1.ContainerStatus {
 	defer c.mu.Unlock()
 	started := c.state.Running != nil
 	return corev1.ContainerStatus{
-		Name: c.spec.Name, Image: c.spec.Image, ImageID: "localmesh://" + c.spec.Image, State: c.state, LastTerminationState: c.last,
+		Name: c.spec.Name, Image: c.spec.Image, ImageID: imageID(c.spec.Image), State: c.state, LastTerminationState: c.last,
 		RestartCount: c.restarts, Ready: c.ready, Started: &started,
 	}
+}
+
+// imageID is an image as a node names it, by its digest. There is nothing of an image here but its name, so that is what is digested.
+func imageID(image string) string {
+	return fmt.Sprintf("localmesh.invalid/%s@sha256:%x", strings.Split(image, ":")[0], sha256.Sum256([]byte(image)))
 }
