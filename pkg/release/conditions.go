@@ -102,7 +102,7 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, yes, v1alpha1.ReasonShifted, "all of the traffic stays with the version that was promoted")
 	case o.Evidence.Agreement == AgreementYes:
 		return condition(kind, yes, v1alpha1.ReasonShifted, live)
-	case r.SettledAt == nil:
+	case r.SettledAt == nil || r.Outcome != nil:
 		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
 	case o.Evidence.Agreement == AgreementNo:
 		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
