@@ -91,7 +91,7 @@ func (l *lint) run(ctx context.Context, flags *genericclioptions.ConfigFlags, en
 		case m.broken != "":
 			f.Problems = []string{m.broken}
 		case m.object == nil:
-			f.Unchecked = "this is no object of Kubernetes, for it has neither apiVersion nor kind"
+			f.Unchecked = "this is no object of Kubernetes, for it has no kind"
 		default:
 			if err := f.look(ctx, m.object, checks); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,14 +39,21 @@ var (
 
 func kindOf(o *unstructured.Unstructured) schema.GroupKind { return o.GroupVersionKind().GroupKind() }
 
-// ownProblems are those of a ShiftPolicy or TrafficShift: what its CRD refuses, and what the operator refuses of a policy. Others are not
-// its affair.
+// ownProblems are those of a ShiftPolicy or TrafficShift: what its CRD refuses, and what the operator refuses of a policy; and that an object of
+// Stagger's group is of no kind or version of it. Others are not its affair.
 func ownProblems(ctx context.Context, o *unstructured.Unstructured) ([]problem, bool, error) {
-	if k := kindOf(o); k != policyKind && k != shiftKind {
+	k, version := kindOf(o), o.GroupVersionKind().GroupVersion()
+	switch {
+	case k.Group != v1alpha1.GroupVersion.Group:
 		return nil, false, nil
+	case k != policyKind && k != shiftKind:
+		return []problem{{"kind", fmt.Sprintf("kind is %s, which %s does not have: write %s or %s", k.Kind, k.Group, policyKind.Kind, shiftKind.Kind)}}, true, nil
+	case version != v1alpha1.GroupVersion:
+		return []problem{{"apiVersion", fmt.Sprintf("apiVersion is %s: write %s", version, v1alpha1.GroupVersion)}}, true, nil
 	}
 	all, err := bySchema(ctx, o)
-	if err != nil || kindOf(o) == shiftKind {
+	all = append(nameProblems(o), all...)
+	if err != nil || k == shiftKind {
 		return all, true, err
 	}
 	p := &v1alpha1.ShiftPolicy{}
@@ -61,6 +69,17 @@ func ownProblems(ctx context.Context, o *unstructured.Unstructured) ([]problem, 
 		more = append(more, problem{strings.TrimSuffix(strings.Fields(said)[0], ":"), said})
 	}
 	return merged(all, more), true, nil
+}
+
+// nameProblems say that an object has no name, or one that no object can have.
+func nameProblems(o *unstructured.Unstructured) []problem {
+	switch name := o.GetName(); {
+	case name == "" && o.GetGenerateName() == "":
+		return []problem{{"metadata.name", "metadata.name is missing: add it"}}
+	case name != "" && len(validation.IsDNS1123Subdomain(name)) > 0:
+		return []problem{{"metadata.name", fmt.Sprintf("metadata.name is %q: use small letters, digits, '-' and '.', with a letter or digit at both ends", name)}}
+	}
+	return nil
 }
 
 // checksOfServer has the cluster apply an object without storing it.
@@ -161,6 +180,16 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 		return nil, false, nil
 	}
 	var all []problem
+	for _, field := range []string{"http", "tls", "tcp"} {
+		value, there, err := unstructured.NestedFieldNoCopy(o.Object, "spec", field)
+		routes, is := value.([]any)
+		switch {
+		case err != nil:
+			return []problem{{"spec", "spec must have fields, such as http"}}, true, nil
+		case there && !is || slices.ContainsFunc(routes, func(r any) bool { _, is := r.(map[string]any); return !is }):
+			all = append(all, problem{"spec." + field, "spec." + field + " must be a list of routes"})
+		}
+	}
 	for _, t := range m.managed {
 		if said := routing.Unsupported(o, t); said != "" && routing.Allows(o, t.Namespace) {
 			all = append(all, problem{text: said})
@@ -169,15 +198,22 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 	return all, true, nil
 }
 
-// policyNamed checks that an annotation can be the name of a policy.
+// policyNamed checks that what an annotation or a TrafficShift names can be the name of a policy.
 func policyNamed(_ context.Context, o *unstructured.Unstructured) ([]problem, bool, error) {
-	name, managed := o.GetAnnotations()[v1alpha1.PolicyAnnotation]
-	if kindOf(o) != serviceKind || !managed {
+	name, field, what := "", "", ""
+	switch annotated, managed := o.GetAnnotations()[v1alpha1.PolicyAnnotation]; {
+	case kindOf(o) == serviceKind && managed:
+		name, field, what = annotated, "metadata.annotations", "annotation "+v1alpha1.PolicyAnnotation
+	case kindOf(o) == shiftKind:
+		name, _, _ = unstructured.NestedString(o.Object, "spec", "policyRef", "name")
+		if field, what = "spec.policyRef.name", "spec.policyRef.name"; name == "" {
+			return nil, false, nil // its CRD says so
+		}
+	default:
 		return nil, false, nil
 	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return []problem{{"metadata.annotations", fmt.Sprintf("annotation %s is %q, which cannot be the name of a ShiftPolicy: name one, such as standard",
-			v1alpha1.PolicyAnnotation, name)}}, true, nil
+		return []problem{{field, fmt.Sprintf("%s is %q, which cannot be the name of a ShiftPolicy: name one, such as standard", what, name)}}, true, nil
 	}
 	return nil, true, nil
 }

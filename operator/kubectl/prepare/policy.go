@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,7 +45,11 @@ func policyOf(ctx context.Context, env cli.Env, file string) (*v1alpha1.ShiftPol
 			found = append(found, m.object)
 		}
 	}
-	if len(found) != 1 {
+	switch len(found) {
+	case 1:
+	case 0:
+		return nil, fmt.Errorf("no ShiftPolicy of %s is in %s; give a file with one", v1alpha1.GroupVersion, file)
+	default:
 		return nil, fmt.Errorf("%d ShiftPolicies of %s are in %s; give a file with one", len(found), v1alpha1.GroupVersion, file)
 	}
 	problems, _, err := ownProblems(ctx, found[0])
@@ -52,7 +57,7 @@ func policyOf(ctx context.Context, env cli.Env, file string) (*v1alpha1.ShiftPol
 		return nil, err
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("no release can go by ShiftPolicy %s of %s: %s", found[0].GetName(), file, listed(problems))
+		return nil, fmt.Errorf("no release can go by %s of %s: %s", strings.TrimSpace("ShiftPolicy "+found[0].GetName()), file, listed(problems))
 	}
 	policy := &v1alpha1.ShiftPolicy{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found[0].Object, policy); err != nil {

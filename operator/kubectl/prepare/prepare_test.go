@@ -30,7 +30,7 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		"a plan without traffic":    {Words: []string{"plan", "checkout"}, Want: "no traffic of checkout is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
 		"a plan by a slip":          {Words: []string{"plan", "checkout", "--policy", "standrad"}, Want: `no ShiftPolicy is named standrad; did you mean standard?`},
 		"a plan by what is not":     {Words: []string{"plan", "checkout", "--policy", "careless"}, Want: `no ShiftPolicy is named careless; list those there are with: kubectl get shiftpolicies`},
-		"a share that is none":      {Words: []string{"plan", "checkout", "--rate", "5", "--bad", "much"}, Want: "--rate must not be below 0, and --bad must be a percentage such as 0.2%"},
+		"a share that is none":      {Words: []string{"plan", "checkout", "--rate", "5", "--bad", "much"}, Want: "--rate must be from 0 to 1000000000 requests per second, and --bad a percentage such as 0.2%"},
 		"a time that is none":       {Words: []string{"plan", "checkout", "--from", "yesterday"}, Want: `--from must be a time such as 2026-03-01T12:00:00Z, or how long ago, such as 6h; not "yesterday"`},
 		"too short a time":          {Words: []string{"plan", "checkout", "--from", "5m"}, Want: "--from must lie ten minutes before --to at least"},
 		"too long a time":           {Words: []string{"plan", "checkout", "--from", "100h"}, Want: "--from may lie 33h19m0s before --to at most"},
@@ -42,7 +42,7 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 		"two policies":              {Words: []string{"simulate", "checkout", "--policy", "fast", "-f", "x.yaml"}, Want: "give the policy by --policy or by -f, not both"},
 		"a policy by which no release can go": {Words: []string{"simulate", "-f", policy, "--rate", "50"},
 			Want: "no release can go by ShiftPolicy mine of " + policy + ": spec.objectives: should have at least 1 items"},
-		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "stat x.yaml: no such file or directory"},
+		"a file that is not there": {Words: []string{"simulate", "checkout", "-f", "x.yaml"}, Want: "x.yaml: there is no such file, or it is a link to one that is not there"},
 	})
 }
 

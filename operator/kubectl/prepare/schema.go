@@ -55,7 +55,9 @@ func bySchema(ctx context.Context, o *unstructured.Unstructured) ([]problem, err
 		return e.Type == field.ErrorTypeTypeInvalid || e.Type == field.ErrorTypeRequired
 	}) {
 		rules, _ := cel.NewValidator(structural, true, celconfig.PerCallLimit).Validate(ctx, nil, structural, content, nil, celconfig.RuntimeCELCostBudget)
-		all = merged(all, problems(rules))
+		all = merged(all, problems(slices.DeleteFunc(rules, func(e *field.Error) bool {
+			return len(values) > 0 && strings.Contains(e.Detail, "type conversion error") // of a value that is named already
+		})))
 	}
 	return all, nil
 }
@@ -104,6 +106,8 @@ func sentence(e *field.Error) string {
 	switch e.Type {
 	case field.ErrorTypeRequired:
 		return e.Field + " is missing: add it"
+	case field.ErrorTypeTooLong:
+		return e.Field + " is too long: " + strings.Join(strings.Fields(e.Detail), " ")
 	case field.ErrorTypeInvalid, field.ErrorTypeTypeInvalid:
 		return strings.Join(strings.Fields(e.Field+": "+strings.TrimPrefix(e.Detail, e.Field+" in body ")), " ")
 	}

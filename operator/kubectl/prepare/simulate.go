@@ -28,7 +28,11 @@ type simulation struct {
 	output                cli.Output
 }
 
-const mostRuns = 10_000
+// The most that may be asked for: beyond it numbers lose their meaning.
+const (
+	mostRuns  = 10_000
+	mostBurst = 1_000_000
+)
 
 func newSimulate(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	s := simulation{}
@@ -75,8 +79,8 @@ func (s *simulation) parse(args []string) error {
 		return fmt.Errorf("--runs must be from 1 to %d", mostRuns)
 	case s.output.Check("json", "yaml") != nil:
 		return s.output.Check("json", "yaml")
-	case s.burst < 1:
-		return errors.New("--burst must be at least 1")
+	case !(s.burst >= 1 && s.burst <= mostBurst): // a number that is none compares with nothing
+		return fmt.Errorf("--burst must be from 1 to %d", mostBurst)
 	case s.file != "" && s.policy != "":
 		return errors.New("give the policy by --policy or by -f, not both")
 	}

@@ -20,6 +20,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/simulate"
 )
 
+// mostRate is the most requests per second that can be given.
+const mostRate = 1_000_000_000
+
 // traffic is where a Service's traffic is known from: flags, Prometheus or the last release.
 type traffic struct {
 	rate float64
@@ -28,8 +31,8 @@ type traffic struct {
 }
 
 func (t *traffic) check() error {
-	if t.rate < 0 || t.bad != "" && v1alpha1.Percentage(t.bad).Millionths() == 0 && t.bad != "0%" {
-		return errors.New("--rate must not be below 0, and --bad must be a percentage such as 0.2%")
+	if !(t.rate >= 0 && t.rate <= mostRate) || t.bad != "" && v1alpha1.Percentage(t.bad).Millionths() == 0 && t.bad != "0%" {
+		return fmt.Errorf("--rate must be from 0 to %d requests per second, and --bad a percentage such as 0.2%%", mostRate)
 	}
 	return t.prometheusFlags.check()
 }
