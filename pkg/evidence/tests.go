@@ -306,15 +306,18 @@ func (t *Tests) closeSlow() {
 
 func (t *Tests) closeSums() {
 	for i := range t.objectives {
-		o := &t.objectives[i]
-		a := o.sums.capped()
-		o.all.add(a.nc, a.kc)
-		if !aboveShock(a, t.c.Objectives[i].Limit) {
-			o.kept.add(a.nc, a.kc)
-		}
-		o.sums = arms{}
+		t.objectives[i].closeSums(t.c.Objectives[i].Limit)
 	}
 	t.sums = 0
+}
+
+func (o *objective) closeSums(limit float64) {
+	a := o.sums.capped()
+	o.all.add(a.nc, a.kc)
+	if !aboveShock(a, limit) {
+		o.kept.add(a.nc, a.kc)
+	}
+	o.sums = arms{}
 }
 
 func (t *Tests) tolerances(i int) tolerances {

@@ -186,6 +186,50 @@ func TestVerdictShowsTheCountsOfBothArms(t *testing.T) {
 	if v.Covered != 25*time.Second || v.Missing != 348 || v.Exposed != (Counts{110, 0}) {
 		t.Errorf("covered %v, missing %d, exposed %v", v.Covered, v.Missing, v.Exposed)
 	}
+	if v.Pending != 20 || v.Tick != 15*time.Second || v.TickIn != 5*time.Second || v.Warmup != 0 {
+		t.Errorf("%d pending, %v of %v to come, %v of the warm-up", v.Pending, v.TickIn, v.Tick, v.Warmup)
+	}
+}
+
+func TestRequestsAreProofWhenTheirTickEnds(t *testing.T) {
+	base := Verdict{Missing: 348, Pending: 20, Tick: 15 * time.Second, TickIn: 5 * time.Second}
+	with := func(change func(*Verdict)) Verdict { v := base; change(&v); return v }
+	cases := map[string]struct {
+		v    Verdict
+		rate float64
+		want time.Duration // negative: unknown
+	}{
+		"in the tick after the next one": {base, 10, 35 * time.Second},
+		"in the present tick":            {base, 100, 5 * time.Second},
+		"they have come already":         {with(func(v *Verdict) { v.Pending = 348 }), 10, 5 * time.Second},
+		"bad ones are among them":        {with(func(v *Verdict) { v.Pending = -20 }), 10, 50 * time.Second},
+		"after the warm-up":              {with(func(v *Verdict) { v.Warmup = 30 * time.Second }), 10, 65 * time.Second},
+		"nothing is missing":             {with(func(v *Verdict) { v.Missing = 0 }), 10, -1},
+		"there is no traffic":            {base, 0, -1},
+		"they never come":                {base, 1e-9, -1},
+	}
+	for name, c := range cases {
+		got, known := c.v.ProofIn(c.rate)
+		if !known {
+			got = -1
+		}
+		if got != c.want {
+			t.Errorf("%s: in %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// The warm-up is told as far as it is still to come.
+func TestWhatIsLeftOfTheWarmUpIsTold(t *testing.T) {
+	c := oneObjective()
+	c.Warmup = 20 * time.Second
+	tests, f := begin(t, c), newFlow()
+	for _, want := range []time.Duration{20 * time.Second, 15 * time.Second, 10 * time.Second} {
+		if v := tests.Verdict(Question{}); v.Warmup != want {
+			t.Errorf("%s is left, want %s", v.Warmup, want)
+		}
+		f.feed(tests, 1, Counts{90, 0}, Counts{10, 0})
+	}
 }
 
 func TestSeveralObjectivesShareTheThreshold(t *testing.T) {

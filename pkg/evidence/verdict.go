@@ -87,6 +87,10 @@ type Verdict struct {
 	Covered time.Duration
 	// Missing is how many more clean canary requests clear every objective; 0 when they are cleared.
 	Missing int64
+	// Pending is by how much Missing changes when the tick ends that is being filled, for requests are proof by whole ticks; negative when
+	// bad ones are among them. Tick is the length of a tick, TickIn what is left of this one, and Warmup of the warm-up before it.
+	Pending              int64
+	Tick, TickIn, Warmup time.Duration
 	// Objectives follow the order of Config.Objectives.
 	Objectives []ObjectiveVerdict
 	// Exposed are the requests that met the canary in the whole release and how many of those were bad, in the objective
@@ -109,7 +113,7 @@ type ObjectiveVerdict struct {
 // Verdict says what the evidence of all slices taken so far says about a move. It changes nothing.
 func (t *Tests) Verdict(q Question) Verdict {
 	q, most := q.asked()
-	v := Verdict{Covered: t.covered, AloneBreach: t.stepsBack, Cleared: true}
+	v := Verdict{Covered: t.covered, AloneBreach: t.stepsBack, Cleared: true, Tick: t.c.Fast, TickIn: t.c.Fast - t.sums, Warmup: t.warmup}
 	fast, slow := t.against(false)
 	v.Against = max(fast, slow)
 	if t.accused > 0 {
@@ -123,15 +127,17 @@ func (t *Tests) Verdict(q Question) Verdict {
 		v.AloneAgainst = max(v.AloneAgainst, 100)
 	}
 	v.Suspicious = max(v.Against, v.AloneAgainst) >= 100*math.Sqrt(t.c.FalseAbort)
+	then := int64(0)
 	for i := range t.objectives {
 		o := t.judge(i, q, fast > slow)
 		v.Objectives = append(v.Objectives, o)
-		v.Missing = max(v.Missing, o.Missing)
+		v.Missing, then = max(v.Missing, o.Missing), max(then, t.missingThen(i, q))
 		v.Cleared = v.Cleared && o.Missing == 0
 		v.Shared = v.Shared || t.objectives[i].stable.breached(t.c.Objectives[i].Limit)
 		v.Exposed.Requests = max(v.Exposed.Requests, o.Release.Canary.Requests)
 		v.Exposed.Bad = max(v.Exposed.Bad, o.Release.Canary.Bad)
 	}
+	v.Pending = v.Missing - then
 	if v.Cleared {
 		v.NextWeight = t.largest(q, most)
 	}
@@ -189,6 +195,35 @@ func (t *Tests) judge(i int, q Question, fast bool) ObjectiveVerdict {
 	}
 	return v
 }
+
+// missingThen is how many more clean canary requests an objective takes when the open tick ends as it is.
+func (t *Tests) missingThen(i int, q Question) int64 {
+	o := t.objectives[i]
+	o.closeSums(t.c.Objectives[i].Limit)
+	limit, phi := t.limit(i, q)
+	return missing(o.all, o.kept, limit, phi, 1/t.c.FalsePromote)
+}
+
+// ProofIn is how long the clean requests that are missing take to be proof at so many requests of the canary per second: until the tick ends
+// in which the last of them comes. It is false when nothing is missing, and when they never come.
+func (v Verdict) ProofIn(rate float64) (time.Duration, bool) {
+	if v.Missing <= 0 || rate <= 0 {
+		return 0, false
+	}
+	seconds := max(float64(v.Missing-v.Pending)/rate, 0)
+	if seconds > longestProof.Seconds() {
+		return 0, false
+	}
+	wait := time.Duration(seconds * float64(time.Second))
+	if v.Tick > 0 {
+		ticks := (max(wait-v.TickIn, 0) + v.Tick - 1) / v.Tick
+		wait = v.TickIn + ticks*v.Tick
+	}
+	return v.Warmup + wait, true
+}
+
+// longestProof is from where on a proof is said never to come.
+const longestProof = 1000 * time.Hour
 
 // limit is the bad share a canary is cleared of, and the dispersion used for it: at the next weight the canary alone must
 // not be able to spend more than the whole share of bad requests that the objective allows.

@@ -31,6 +31,12 @@ func TestTheNextWeightIsExpectedWhenHoldAndProofAreThere(t *testing.T) {
 		"the hold is over": {func(o *Observation, d *Decision) {
 			o.Evidence.Verdict.Covered, d.Reason = time.Hour, v1alpha1.ReasonNotCleared
 		}, 51 * time.Second},
+		"the warm-up comes before the hold": {func(o *Observation, _ *Decision) {
+			o.Evidence.Verdict.Covered, o.Evidence.Verdict.Missing, o.Evidence.Verdict.Warmup = 0, 50, 20*time.Second
+		}, 80 * time.Second},
+		"requests are proof at the end of a tick": {func(o *Observation, _ *Decision) {
+			o.Evidence.Verdict.Pending, o.Evidence.Verdict.Tick, o.Evidence.Verdict.TickIn = 300, 15*time.Second, 8*time.Second
+		}, 23 * time.Second},
 		"no traffic is known":     {func(o *Observation, _ *Decision) { o.Evidence.Rate = 0 }, -1},
 		"it would take ages":      {func(o *Observation, _ *Decision) { o.Evidence.Rate = 1e-9 }, -1},
 		"the evidence forbids it": {func(o *Observation, _ *Decision) { o.Evidence.Verdict.Suspicious = true }, -1},

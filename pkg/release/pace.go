@@ -223,14 +223,9 @@ func (o Observation) wanting() string {
 	return text + slower(r.Baseline)
 }
 
-// proofIn is how long the good requests that the next weight lacks take to come at the present traffic; false when nothing tells.
+// proofIn is how long the good requests that the next weight lacks take to be proof at the present traffic; false when nothing tells.
 func (o Observation) proofIn() (time.Duration, bool) {
-	rate := o.Evidence.Rate * o.Release.Weight.Fraction()
-	if rate <= 0 || o.Evidence.Verdict.Missing <= 0 {
-		return 0, false
-	}
-	seconds := float64(o.Evidence.Verdict.Missing) / rate
-	return time.Duration(seconds * float64(time.Second)), seconds < 1000*time.Hour.Seconds()
+	return o.Evidence.Verdict.ProofIn(o.Evidence.Rate * o.Release.Weight.Fraction())
 }
 
 // NextAt is about when the release goes on, after a decision to wait for time or proof alone: when the hold is over and the proof is there,
@@ -244,6 +239,9 @@ func NextAt(o Observation, d Decision, now time.Time) *metav1.Time {
 		return nil
 	}
 	wait := max(o.hold()-v.Covered, 0)
+	if wait > 0 {
+		wait += v.Warmup // in which nothing counts as held
+	}
 	if !o.proven() {
 		proof, known := o.proofIn()
 		if !known {

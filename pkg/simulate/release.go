@@ -165,12 +165,6 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 	}
 	from, to := r.Begin.Add(end-slice), r.Begin.Add(end)
 	written := rec.StepStartedAt.Time
-	if rec.Moves != r.since.move {
-		r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
-		if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
-			r.tests.NextStep(written)
-		}
-	}
 	s := evidence.Slice{From: from, To: to, Stable: stable, Canary: canary}
 	var settled *time.Time
 	if rec.SettledAt != nil {
@@ -184,6 +178,18 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 	}
 	r.rates = append(r.rates, (canary[0].Requests+stable[0].Requests)/slice.Seconds())
 	r.rates = r.rates[max(0, len(r.rates)-24):]
+}
+
+// follow tells the tests of a weight that was written, as the operator does after each pass: what was counted before says nothing about it.
+func (r *run) follow() {
+	rec := r.record()
+	if rec == nil || rec.StepStartedAt == nil || rec.Moves == r.since.move {
+		return
+	}
+	r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
+	if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
+		r.tests.NextStep(rec.StepStartedAt.Time)
+	}
 }
 
 // decide lets the operator decide until it has nothing more to do now.
@@ -205,6 +211,7 @@ func (r *run) decide(at time.Duration) error {
 		if err != nil {
 			return err
 		}
+		r.follow()
 		r.tell(v, d, now)
 		if !changed && len(d.Writes()) == 0 {
 			return nil
