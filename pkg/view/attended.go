@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -94,4 +95,37 @@ func suspiciousAt(c v1alpha1.Confidence) float64 {
 		share = 0.01
 	}
 	return abortAt * math.Sqrt(share)
+}
+
+// blind says whether nobody counts what meets the canary of a release that has, or may have, traffic: no operator works, or it has no counts.
+func (s Screen) blind(shift *v1alpha1.TrafficShift) bool {
+	r := shift.Status.Release
+	return r.Running() && (s.Unattended || r.Outcome == nil && len(r.Weights) > 0 && !counts(shift))
+}
+
+// counts says whether the operator tells that it has fresh counts.
+func counts(shift *v1alpha1.TrafficShift) bool {
+	c := condition(shift, v1alpha1.ConditionEvidenceCurrent)
+	return c != nil && c.Status == metav1.ConditionTrue
+}
+
+// doubtVerdicts takes back what is said of objectives where it may not be so any more.
+func (s *Screen) doubtVerdicts(shift *v1alpha1.TrafficShift) {
+	for i, o := range s.Objectives {
+		s.Objectives[i].Verdict = s.doubted(o.Verdict, shift, s.Against >= s.SuspiciousAt && parseShown(o.Against) > 1)
+	}
+}
+
+// doubted is a verdict as it may be said now: no version is called healthy while nobody counts, nor while the evidence against it, which the
+// caller knows to be suspicious, forbids a raise.
+func (s Screen) doubted(verdict string, shift *v1alpha1.TrafficShift, suspicious bool) string {
+	switch {
+	case verdict != "healthy" || !shift.Status.Release.Running():
+		return verdict
+	case s.blind(shift):
+		return ""
+	case suspicious:
+		return "undetermined"
+	}
+	return verdict
 }

@@ -59,7 +59,7 @@ func (b Beside) row(shift *v1alpha1.TrafficShift, now time.Time) Row {
 		}
 	}
 	if s.Weight != nil {
-		row.Verdict = strings.ToLower(clean(shift.Status.Release.Verdict))
+		row.Verdict = s.doubted(strings.ToLower(clean(shift.Status.Release.Verdict)), shift, s.Against >= s.SuspiciousAt)
 		row.Weight = s.Weight.Wanted
 		if s.Steps > 0 {
 			row.Step = strconv.Itoa(s.Step) + "/" + strconv.Itoa(s.Steps)

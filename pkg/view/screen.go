@@ -76,6 +76,8 @@ type Exposed struct {
 	Compared bool
 	// Lacking says what is not counted, "" when nothing is: then there may be more of all of them.
 	Lacking string
+	// Unsure says that requests may have met the canary of which nobody knows: its weight was above 0, or may be, and nobody counts.
+	Unsure bool
 }
 
 // Outcome is how and why a release ended or is being taken back.
@@ -134,7 +136,8 @@ func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.PassAt = passAt(r.Plan.Confidence)
 		s.Weight = weightOf(shift, s.State, now)
 		s.Objectives = objectivesOf(r)
-		s.Exposed = exposedOf(r)
+		s.doubtVerdicts(shift)
+		s.Exposed = exposedOf(r, s.blind(shift))
 		s.Outcome = outcomeOf(r, now)
 		if !s.between() {
 			s.PlanSteps = planStepsOf(r, s)
@@ -170,8 +173,13 @@ func passAt(c v1alpha1.Confidence) float64 {
 	return 20
 }
 
-func exposedOf(r *v1alpha1.Release) *Exposed {
-	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0), Lacking: lacking(r.Counted, r.Outcome != nil || r.State.Ended())}
+// exposedOf is what met the canary; blind says that nobody counts it now.
+func exposedOf(r *v1alpha1.Release, blind bool) *Exposed {
+	over := r.Outcome != nil || r.State.Ended()
+	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0), Lacking: lacking(r.Counted, over), Unsure: blind}
+	if until := r.Counted.Until; blind && !over && until != nil {
+		e.Lacking = strings.TrimPrefix(e.Lacking+"; those since "+clock(until.Time, until.Time)+" UTC are not counted", "; ")
+	}
 	if r.Exposed <= 0 && r.State.Ended() && e.Lacking == "" {
 		return nil
 	}

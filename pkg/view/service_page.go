@@ -174,6 +174,9 @@ func factsOf(s Screen) []Fact {
 	if e := s.Exposed; e != nil {
 		add("Requests to the canary", atLeast(e.Lacking)+count(e.Requests))
 		failed := atLeast(e.Lacking) + count(e.Failed)
+		if e.Unsure && e.Requests == 0 {
+			add("Known of them", "nothing: nobody counts them")
+		}
 		if e.Compared {
 			failed += " (" + approximate(e.Expected) + " expected)"
 		}

@@ -254,7 +254,10 @@ func (w *writer) exposed(s Screen) {
 }
 
 func (e Exposed) text() string {
-	if e.Requests == 0 && e.Failed == 0 && e.Lacking == "" {
+	switch none := e.Requests == 0 && e.Failed == 0; {
+	case none && e.Unsure:
+		return "no request of the canary was counted; nobody knows whether any has met it"
+	case none && e.Lacking == "":
 		return "no request has met the canary"
 	}
 	text := atLeast(e.Lacking) + counted(e.Requests, "request") + ", " + count(e.Failed) + " failed"

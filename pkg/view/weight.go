@@ -42,10 +42,16 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 	if !w.Settling && !stale(shift) && observedAgo(shift, now) <= silence { // time without counts does not count
 		w.Held = max(now.Sub(r.SettledAt.Time), 0)
 	}
-	if r.NextAt != nil && state == StateShifting && observedAgo(shift, now) <= silence {
+	if r.NextAt != nil && state == StateShifting && observedAgo(shift, now) <= silence && onlyHolds(shift) {
 		w.Next, w.In = nextWeight(r), max(r.NextAt.Sub(now), 0)
 	}
 	return w
+}
+
+// onlyHolds says whether nothing but the hold is waited for: what else is waited for is told in the operator's words, with its own time.
+func onlyHolds(shift *v1alpha1.TrafficShift) bool {
+	c := condition(shift, v1alpha1.ConditionReconciling)
+	return c == nil || c.Reason == string(v1alpha1.ReasonHolding)
 }
 
 // moves says what comes next and when; "" when it is not to be said here.

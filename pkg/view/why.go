@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
 )
@@ -19,6 +21,8 @@ type Why struct {
 	Query string
 	// Try are commands that make sense now, each behind what it is for.
 	Try []string
+	// doubt is what keeps people from calling a running release well, "" when nothing does.
+	doubt string
 }
 
 // Why is the story of one TrafficShift as of now.
@@ -27,8 +31,31 @@ func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	if shift.Status.Release != nil {
 		y.Query = queryOf(shift)
 	}
-	y.Try = tryOf(y.Screen)
+	y.Try, y.doubt = tryOf(y.Screen), doubtOf(shift)
 	return y
+}
+
+// doubtOf is what the conditions of a running release have against calling it well. What the operator does not tell, or says not to know, is no
+// good news; what the owner of the destinations sees to is his.
+func doubtOf(shift *v1alpha1.TrafficShift) string {
+	if c := condition(shift, v1alpha1.ConditionEvidenceCurrent); c == nil {
+		return "the operator does not tell whether the counts are fresh"
+	}
+	for _, k := range checked {
+		c := condition(shift, k.condition)
+		theirs := c != nil && shift.Spec.Destinations != nil && c.Reason == string(v1alpha1.ReasonPending)
+		if c != nil && c.Status != metav1.ConditionTrue && (k.condition == v1alpha1.ConditionEvidenceCurrent || !theirs) {
+			return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}.text()
+		}
+	}
+	if c := condition(shift, v1alpha1.ConditionReconciling); c != nil {
+		switch v1alpha1.Reason(c.Reason) {
+		case v1alpha1.ReasonHolding, v1alpha1.ReasonReleasing:
+		default:
+			return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}.text()
+		}
+	}
+	return ""
 }
 
 // WhyRecord is the story for other programs.
@@ -105,6 +132,8 @@ func (y Why) progress() string {
 		return fmt.Sprintf("the evidence against the canary is %.0f of %g: too much to raise the weight, too little to abort", y.Against, y.AbortAt)
 	case y.Step == 0:
 		return "no traffic is shifted yet, so nothing is known of the new version"
+	case y.doubt != "":
+		return y.doubt
 	case !counted:
 		return "no request of the canary was counted for each objective yet, so nothing is known of the new version"
 	case y.Observed < 0:

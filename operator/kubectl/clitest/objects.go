@@ -38,9 +38,13 @@ func Shift(namespace, name string) *v1alpha1.TrafficShift {
 	return s
 }
 
-// Ready is the condition of that name.
+// Ready is the condition of that name, beside counts that are fresh while a release runs.
 func Ready(s *v1alpha1.TrafficShift, status metav1.ConditionStatus, reason v1alpha1.Reason) {
 	s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: string(reason), LastTransitionTime: *Ago(time.Minute)}}
+	if s.Status.Release.Running() {
+		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionEvidenceCurrent, Status: metav1.ConditionTrue,
+			Reason: string(v1alpha1.ReasonCurrent), LastTransitionTime: *Ago(time.Minute)})
+	}
 }
 
 // Unattended is a release that the operator has not looked at for 65 s.
