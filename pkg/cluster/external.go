@@ -15,22 +15,20 @@ import (
 func (v *View) external(o Objects) {
 	v.Facts.External = true
 	v.turn(o.Routes)
-	named := false
+	named, denied, others := false, false, false
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
 			continue
 		}
 		reading := carrier.Read(v.target, v.reader())
-		named = named || reading.Allowed && reading.Found
+		named, denied, others = named || reading.Allowed && reading.Found, denied || !reading.Allowed && reading.Found, true
 		if written(reading) {
 			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
 		}
 	}
 	if !named {
-		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf(
-			"no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
-			v.Shift.Namespace, v.target.Arms.Stable, v.target.Arms.Canary))
+		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unnamed(denied, others))
 	}
 	for _, dr := range o.Rules {
 		if v.beforeTraffic() {
@@ -41,6 +39,20 @@ func (v *View) external(o Objects) {
 	for i, arm := range []routing.Destination{v.target.Arms.Stable, v.target.Arms.Canary} {
 		v.Arms[i] = v.armOf(arm, o.Rules)
 	}
+}
+
+// unnamed says what to do where no route with both destinations can be written: whether there are some that may not be, and whether there are
+// any others.
+func (v *View) unnamed(denied, others bool) string {
+	stable, canary := v.target.Arms.Stable, v.target.Arms.Canary
+	switch {
+	case v.Facts.Release == nil || denied:
+		return fmt.Sprintf("no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
+			v.Shift.Namespace, stable, canary)
+	case others:
+		return fmt.Sprintf("no route has both destinations, %s and %s, any more: write both into one again, with all weight on one of them", stable, canary)
+	}
+	return fmt.Sprintf("the VirtualService with both destinations, %s and %s, is gone: apply it again, with all weight on one of them", stable, canary)
 }
 
 // turn finds out which way the next release goes, or the running one does.

@@ -165,8 +165,10 @@ func (v *View) rules(all []*unstructured.Unstructured) {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, wanted.Problem)
 	}
 	v.Facts.Canary.Relaxed = append(v.Facts.Canary.Relaxed, wanted.Relaxed...)
+	copied := map[string]bool{}
 	for _, want := range wanted.Copies {
 		id := idOf(want)
+		copied[id.Namespace] = true
 		if others[id] != nil {
 			v.refuse(v1alpha1.ReasonNameTaken, fmt.Sprintf("DestinationRule %s exists and is not Stagger's: delete or rename it", id))
 			continue
@@ -178,7 +180,13 @@ func (v *View) rules(all []*unstructured.Unstructured) {
 	}
 	for _, left := range byName(slices.Collect(maps.Values(have))) {
 		v.copies = append(v.copies, ruleCopy{have: left})
+		if in := left.GetNamespace(); wanted.Problem == "" && (copied[in] || !slices.ContainsFunc(all, func(dr *unstructured.Unstructured) bool {
+			return dr.GetNamespace() == in && others[idOf(dr)] != nil // somebody may have written the copy
+		})) {
+			v.Facts.Canary.RulesGone = append(v.Facts.Canary.RulesGone, in)
+		}
 	}
+	v.Facts.Canary.RulesGone = slices.Compact(v.Facts.Canary.RulesGone)
 	for _, c := range v.copies {
 		v.Facts.Canary.RulesDue = v.Facts.Canary.RulesDue || c.due()
 		v.Facts.Canary.RuleExists = v.Facts.Canary.RuleExists || c.have != nil

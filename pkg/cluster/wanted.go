@@ -20,8 +20,9 @@ func (v *View) wanted(o Objects) {
 	}
 	p := o.Policy
 	if p == nil {
+		w.PolicyGone = v.running() && v.Facts.Release.Policy == w.Policy
 		if !v.running() {
-			v.refuseFor(release.Problem{Reason: v1alpha1.ReasonPolicyNotFound, Message: noPolicy(w.Policy, o.PolicyNames), OfPolicy: true})
+			v.refuseFor(release.Problem{Reason: v1alpha1.ReasonPolicyNotFound, Message: v.noPolicy(w.Policy, o.PolicyNames), OfPolicy: true})
 		}
 		return
 	}
@@ -33,9 +34,12 @@ func (v *View) wanted(o Objects) {
 	}
 }
 
-// noPolicy names some of the policies there are.
-func noPolicy(name string, names []string) string {
+// noPolicy names some of the policies there are. One by which the last release went was there.
+func (v *View) noPolicy(name string, names []string) string {
 	message := "no ShiftPolicy is named " + name
+	if r := v.Facts.Release; r != nil && r.Policy == name {
+		message = "ShiftPolicy " + name + " is gone: apply it again, or name another one"
+	}
 	if len(names) == 0 {
 		return message + "; kubectl get shiftpolicies lists those there are"
 	}

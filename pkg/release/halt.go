@@ -20,6 +20,15 @@ func whenInvalid(o Observation, _ time.Time) (Decision, bool) {
 	return d, true
 }
 
+// withoutPolicy says that the policy of a release which goes up is gone, which keeps that from nothing.
+func (o Observation) withoutPolicy(d Decision) Decision {
+	r := record(o, d)
+	if o.running() && o.Wanted.PolicyGone && (r.State == v1alpha1.StatePreparing || r.State == v1alpha1.StateShifting) {
+		d.Message += fmt.Sprintf("; ShiftPolicy %s is gone: this release goes on by its plan; apply it again, or none begins after it", o.Wanted.Policy)
+	}
+	return d
+}
+
 // whenPaused raises nothing and begins no release. A template that was taken back waits for no resume: it is refused.
 func whenPaused(o Observation, _ time.Time) (Decision, bool) {
 	w := o.Workload

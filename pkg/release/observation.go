@@ -38,9 +38,11 @@ type Wanted struct {
 	// Paused: no weight may be raised. PausedBy is the user who wants that, and PausedWhy his reason, where they are known.
 	Paused              bool
 	PausedBy, PausedWhy string
-	// Policy is the ShiftPolicy's name, Plan what it says now; nil when there is none. PolicyGeneration is its generation.
+	// Policy is the ShiftPolicy's name, Plan what it says now; nil when there is none. PolicyGeneration is its generation. PolicyGone: a release
+	// runs by it, and it is not there any more.
 	Policy           string
 	PolicyGeneration int64
+	PolicyGone       bool
 	Plan             *v1alpha1.ShiftPolicySpec
 	// Problem is why no release can start or go on as things are; nil when nothing is in the way.
 	Problem *Problem
@@ -152,6 +154,8 @@ type Canary struct {
 	Number int64
 	// RulesDue: the copies of the DestinationRules that callers of the Service go by are not what they have to be; RuleExists: one is there.
 	RulesDue, RuleExists bool
+	// RulesGone are the namespaces in which such a DestinationRule was deleted whose copy is still there, sorted, each once.
+	RulesGone []string
 	// Relaxed are sentences about rules for the user's Service that do not hold for the canary, because they would leave callers without a pod.
 	Relaxed []string
 }

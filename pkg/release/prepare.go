@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -71,7 +72,11 @@ func whenRulesChanged(o Observation, _ time.Time) (Decision, bool) {
 	if !o.running() || o.External || o.Release.Step == 0 || !o.Canary.RulesDue {
 		return Decision{}, false
 	}
-	d := wait(o, v1alpha1.ReasonReleasing, "copying the DestinationRules of the Service for the canary")
+	message := "the DestinationRules of the Service were changed: making their copies for the canary the same"
+	if gone := o.Canary.RulesGone; len(gone) > 0 {
+		message = "a DestinationRule of the Service is gone in namespace " + strings.Join(gone, ", ") + ", so its callers meet stable and canary without it: apply it again if they need it"
+	}
+	d := wait(o, v1alpha1.ReasonRulesChanged, message)
 	d.Actions = []Action{{Verb: MakeRule}}
 	return d, true
 }

@@ -53,7 +53,7 @@ func stepOf(plan v1alpha1.ShiftPolicySpec, weight v1alpha1.Percentage) int32 {
 func refuseReplan(o Observation) string {
 	switch {
 	case o.Wanted.Plan == nil:
-		return fmt.Sprintf("ShiftPolicy %s is not there", o.Wanted.Policy)
+		return fmt.Sprintf("ShiftPolicy %s is not there: apply it first", o.Wanted.Policy)
 	case o.Release.State == v1alpha1.StateHandover:
 		return "the release is past its steps and is being handed over"
 	case o.Wanted.Policy == o.Release.Policy && equality.Semantic.DeepEqual(replanned(o), o.Release.Plan):

@@ -181,6 +181,8 @@ func meaning(reason v1alpha1.Reason) string {
 		return "behind the Service is not exactly one Deployment; nothing was touched"
 	case v1alpha1.ReasonPolicyNotFound:
 		return "no ShiftPolicy has the name"
+	case v1alpha1.ReasonRulesChanged:
+		return "a DestinationRule of the Service was changed"
 	}
 	return ""
 }

@@ -17,6 +17,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	appsv1 "k8s.io/api/apps/v1"
+	coordination "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -34,6 +35,11 @@ type Server struct {
 	Services map[string]*corev1.Service
 	// Deployments are those that may be read.
 	Deployments map[string]*appsv1.Deployment
+	// Lease is that of the operator; nil where it may not be read.
+	Lease *coordination.Lease
+	// Lists counts the lists of all Deployments, each of ListedFrom, a resource version.
+	Lists      int
+	ListedFrom string
 	// Clock is the server's; Now unless it is set.
 	Clock func() time.Time
 	// Version is the last resource version.
@@ -112,6 +118,7 @@ func (s *Server) Kubeconfig() string {
 	mux.HandleFunc("GET /api/v1/namespaces/{ns}/services", s.services)
 	mux.HandleFunc("GET /apis/apps/v1/deployments", s.operators)
 	mux.HandleFunc("GET /apis/apps/v1/namespaces/{ns}/deployments/{name}", s.deployment)
+	mux.HandleFunc("GET /apis/coordination.k8s.io/v1/namespaces/stagger-system/leases", s.leases)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/trafficshifts", s.list)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies/{name}", s.policy)
 	mux.HandleFunc("GET /apis/stagger.dev/v1alpha1/shiftpolicies", s.policies)
@@ -179,6 +186,9 @@ func (s *Server) groups(w http.ResponseWriter, _ *http.Request) {
 // operators serves the operator's Deployment, if it is asked for by its label.
 func (s *Server) operators(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("labelSelector") == "" {
+		s.Mu.Lock()
+		s.Lists, s.ListedFrom = s.Lists+1, r.URL.Query().Get("resourceVersion")
+		s.Mu.Unlock()
 		s.refuse(w, http.StatusForbidden, metav1.StatusReasonForbidden, "deployments.apps may not be listed")
 		return
 	}

@@ -150,6 +150,8 @@ const (
 	ReasonSameRules Reason = "SameRules"
 	// ReasonRulesRelaxed: rules that would keep callers from the canary's few pods do not hold for it.
 	ReasonRulesRelaxed Reason = "RulesRelaxed"
+	// ReasonRulesChanged: a DestinationRule of the Service was changed or deleted in a release; the canary's copies follow.
+	ReasonRulesChanged Reason = "RulesChanged"
 	// ReasonSelectorReverted: somebody wrote the Service's selector; it was put back.
 	ReasonSelectorReverted Reason = "SelectorReverted"
 	// ReasonSiblingServices: other Services select the same pods and see the canary's in proportion to their number.
