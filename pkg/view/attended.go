@@ -18,6 +18,9 @@ import (
 // takes over within 15 s.
 const silence = 45 * time.Second
 
+// lateLook is how old a look may be that still stands for the present: one of the looks that are told each 15 s was not told.
+const lateLook = 30 * time.Second
+
 // observedAgo is how old what the status says of a running release is; negative where none runs, or the operator does not tell.
 func observedAgo(shift *v1alpha1.TrafficShift, now time.Time) time.Duration {
 	if !shift.Status.Release.Running() || shift.Status.ObservedAt.IsZero() {

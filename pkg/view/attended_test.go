@@ -43,6 +43,7 @@ func TestNothingIsWrongIsSaidOnlyWhereItIsSo(t *testing.T) {
 		"why nothing is known yet": with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Objectives[1].Canary, s.Status.Release.NextAt = v1alpha1.ArmCounts{}, nil
 		}),
+		"why the last look is late":  with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(34 * time.Second) }),
 		"why nobody tells who looks": with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = nil }),
 	}
 	for name, s := range cases {

@@ -20,6 +20,8 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 		return "nothing, until an operator works again"
 	case !r.Running():
 		return restSentence(s)
+	case s.TakingBack && s.Outcome == nil:
+		return "the release is taken back, as soon as an operator sees the command"
 	}
 	move := nextWeight(r)
 	if said := operatorsWord(shift, s); said != "" {

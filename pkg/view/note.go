@@ -52,12 +52,24 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		if note.Message == "" {
 			note.Message = meaning(v1alpha1.Reason(c.Reason))
 		}
-		if !c.LastTransitionTime.IsZero() {
+		if faultOf(c) && !c.LastTransitionTime.IsZero() {
 			note.For = max(now.Sub(c.LastTransitionTime.Time), 0)
 		}
 		notes = append(notes, note)
 	}
 	return append(notes, otherNotes(shift, now)...)
+}
+
+// faultOf says whether a condition's status alone is the fault, so that it has lasted since the status changed. Reconciling and Ready keep their
+// status through a release, whatever their reasons are.
+func faultOf(c *metav1.Condition) bool {
+	switch c.Type {
+	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
+		return false
+	case v1alpha1.ConditionStalled:
+		return c.Status == metav1.ConditionTrue
+	}
+	return c.Status == metav1.ConditionFalse
 }
 
 // worthNoting says whether a condition is more than the normal course of things.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Screen is everything worth knowing about one Service under management, at one moment. Texts are clean: no control
@@ -35,6 +36,8 @@ type Screen struct {
 	Observed   time.Duration
 	Unattended bool
 	ByHand     *Hint
+	// TakingBack says that an abort or undo waits to be carried out.
+	TakingBack bool
 	// Waiting is the version that waits at rest until its release begins, "" where none does.
 	Waiting string
 	// Operator says which operator works, "" when unknown.
@@ -134,7 +137,10 @@ func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
 		s.Against, s.SuspiciousAt = againstOf(r), suspiciousAt(r.Plan.Confidence)
 		s.PassAt = passAt(r.Plan.Confidence)
-		s.Weight = weightOf(shift, s.State, now)
+		s.TakingBack = r.Running() && release.InTheWay(shift, string(VerbAbort)) != nil
+		if s.Weight = weightOf(shift, s.State, now); s.Weight != nil && s.TakingBack {
+			s.Weight.Next, s.Weight.In = "", 0
+		}
 		s.Objectives = objectivesOf(r)
 		s.doubtVerdicts(shift)
 		s.Exposed = exposedOf(r, s.blind(shift))

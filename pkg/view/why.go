@@ -138,6 +138,8 @@ func (y Why) progress() string {
 		return "no request of the canary was counted for each objective yet, so nothing is known of the new version"
 	case y.Observed < 0:
 		return "the counts are good; the operator does not tell when it looked last, so it may be that nobody goes on with it"
+	case y.Observed > lateLook:
+		return "nothing was wrong when an operator looked last, " + span(y.Observed) + " ago"
 	}
 	return "nothing is wrong: it goes on as the evidence clears it"
 }
@@ -208,10 +210,13 @@ func tryOf(s Screen) []string {
 	var try []string
 	if s.Unattended {
 		try = append(try, "to see why nobody looks: kubectl stagger check -n "+cmp.Or(s.Namespace, "default"))
-		if s.Weight != nil && s.Outcome == nil && s.State != StateHandover {
+		if s.Weight != nil && !s.TakingBack && s.Outcome == nil && s.State != StateHandover {
 			try = append(try, command("abort", "to take it back as soon as an operator works"))
 		}
 		return try
+	}
+	if s.TakingBack {
+		return []string{command("watch", "until it is over")}
 	}
 	switch s.State {
 	case StateAborted:
