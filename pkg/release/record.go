@@ -52,14 +52,18 @@ func noted(o Observation, d Decision, now time.Time) Decision {
 	}
 	last := len(r.Pauses) - 1
 	paused := last >= 0 && r.Pauses[last].Until == nil
-	if paused == o.Wanted.Paused {
+	pause := v1alpha1.Pause{From: *stamp(now), By: truncate(o.Wanted.PausedBy, mostUser), Reason: truncate(o.Wanted.PausedWhy, mostMessage)}
+	// Another name or reason is another pause: nobody looked when the one before it was over.
+	same := paused && r.Pauses[last].By == pause.By && r.Pauses[last].Reason == pause.Reason
+	if same && o.Wanted.Paused || !paused && !o.Wanted.Paused {
 		return d
 	}
 	r = r.DeepCopy()
 	if paused {
 		r.Pauses[last].Until = stamp(now)
-	} else {
-		r.Pauses = append(r.Pauses, v1alpha1.Pause{From: *stamp(now), By: truncate(o.Wanted.PausedBy, mostUser), Reason: truncate(o.Wanted.PausedWhy, mostMessage)})
+	}
+	if o.Wanted.Paused {
+		r.Pauses = append(r.Pauses, pause)
 		r.Pauses = r.Pauses[max(0, len(r.Pauses)-mostPauses):]
 	}
 	d.Release = r

@@ -7,6 +7,28 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
+// Somebody resumes and another one pauses while no operator looks: the second pause has the second one's name.
+func TestAPauseOfAnotherPersonIsAnotherPause(t *testing.T) {
+	w := newWorld()
+	for _, event := range []string{"policy 1%/10s 100%/1m", "wait 5s", "push v2", "wait 1m", "pause", "wait 1m"} {
+		if err := w.play(t, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := w.shift().DeepCopy()
+	s.Annotations = map[string]string{v1alpha1.ControlledByAnnotation: "ops@example.com", v1alpha1.PausedAnnotation: "sale"}
+	w.store.Put(s)
+	for _, event := range []string{"wait 1m", "resume", "wait 10s"} {
+		if err := w.play(t, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := w.shift().Status.Release.Pauses
+	if len(p) != 2 || p[0].By != "" || p[0].Until == nil || !p[0].Until.Equal(&p[1].From) || p[1].By != "ops@example.com" || p[1].Reason != "sale" || p[1].Until == nil {
+		t.Errorf("the pauses are %v", p)
+	}
+}
+
 // The record says of each weight what it rested on, and how long it was there; and when people paused. The
 // history keeps all of it when other releases follow.
 func TestTheRecordSaysWhatEachWeightRestedOn(t *testing.T) {

@@ -55,11 +55,11 @@ func (o command) send(ctx context.Context, c cli.Cluster, token string, allowed 
 		if err := o.checkRelease(c, shift, seen); err != nil {
 			return cli.Edit{}, err
 		}
-		if err := allowed(shift); err != nil {
-			return cli.Edit{}, err
-		}
 		if w := release.InTheWay(shift, o.verb); w != nil {
 			return cli.Edit{}, inTheWay{verb: w.Name(), said: view.Waits(shift, o.now())}
+		}
+		if err := allowed(shift); err != nil {
+			return cli.Edit{}, err
 		}
 		seen = shift.Status.Release
 		return cli.Edit{Patch: o.patch(shift, token), Does: fmt.Sprintf("commanding %s of release %d", o.verb, seen.Number)}, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/patch"
+	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -135,7 +136,11 @@ func (k *control) set(ctx context.Context, c cli.Cluster, service string) (cli.R
 	if err != nil {
 		return cli.Result{}, err
 	}
-	return cli.Result{Written: written, Text: k.Describe(written.Shift.Name + ": " + k.done)}, nil
+	text := written.Shift.Name + ": " + k.done
+	if k.to == v1alpha1.ControlAuto && release.InTheWay(written.Shift, "abort") != nil {
+		text = fmt.Sprintf("%s: resumed; %s stands, and is carried out all the same", written.Shift.Name, view.Waits(written.Shift, k.now()))
+	}
+	return cli.Result{Written: written, Text: k.Describe(text)}, nil
 }
 
 // patch sets control if it is still what was seen, and why; the API server sets control where nobody did.

@@ -32,6 +32,7 @@ func TestACommandThatWaitsIsNotOverwritten(t *testing.T) {
 		"replan while a promotion waits": {"promote-full 7 t1 fine", "replan checkout", "error: promote-full of release 7 (by ops@example.com 12s ago) is not answered yet, so nothing was commanded" + looks},
 		"abort while an abort waits":     {"abort 7 t1", "abort checkout", "checkout: abort of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
 		"abort while an undo waits":      {"undo 7 t1", "abort checkout", "checkout: undo of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
+		"retry while an abort waits":     {"abort 7 t1", "retry checkout", "error: abort of release 7 (by ops@example.com 12s ago) is not answered yet, so nothing was commanded" + looks},
 		"undo while an undo waits":       {"undo 7 t1", "undo checkout", "checkout: undo of release 7 (by ops@example.com 12s ago) stands already, and is not carried out yet\n"},
 	}
 	for name, c := range cases {
@@ -42,6 +43,19 @@ func TestACommandThatWaitsIsNotOverwritten(t *testing.T) {
 				t.Errorf("output %q, talk %q, patches %q; want none, %q and none", out, talk, s.Patches, c.want)
 			}
 		})
+	}
+}
+
+// Who is paused out of a promotion and resumes is told that the release does not go on.
+func TestAPauseHidesNoAbortThatWaits(t *testing.T) {
+	const waits = "abort of release 7 (by ops@example.com 12s ago)"
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), commanded("abort 7 t1", "t1 ops@example.com"),
+		func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }))
+	if _, _, talk := clitest.Run(t, s.Kubeconfig(), "promote", "checkout", "--reason", "fine"); !strings.Contains(talk, waits+" is not answered yet") {
+		t.Errorf("promote says %q", talk)
+	}
+	if _, out, _ := clitest.Run(t, s.Kubeconfig(), "resume", "checkout"); !strings.Contains(out, "resumed; "+waits+" stands, and is carried out all the same") {
+		t.Errorf("resume says %q", out)
 	}
 }
 
