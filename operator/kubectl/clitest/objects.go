@@ -128,3 +128,9 @@ func StableNotReady(s *v1alpha1.TrafficShift) {
 	meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionWorkloadReady, Status: metav1.ConditionFalse,
 		Reason: string(v1alpha1.ReasonStableNotReady), Message: "3 of 4 stable pods are available"})
 }
+
+// Failure is an answer of an API server that refuses.
+func Failure(code int, reason metav1.StatusReason, message string) *metav1.Status {
+	return &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
+		Code: int32(code), Reason: reason, Message: message}
+}

@@ -168,12 +168,6 @@ func (s *Server) refuse(w http.ResponseWriter, code int, reason metav1.StatusRea
 	s.answer(w, code, Failure(code, reason, message))
 }
 
-// Failure is an answer of an API server that refuses.
-func Failure(code int, reason metav1.StatusReason, message string) *metav1.Status {
-	return &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
-		Code: int32(code), Reason: reason, Message: message}
-}
-
 func (s *Server) groups(w http.ResponseWriter, _ *http.Request) {
 	list := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}}
 	if !s.Absent {
