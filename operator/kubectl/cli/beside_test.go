@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/utils/ptr"
 
@@ -31,6 +32,7 @@ func TestALongLookDoesNotListAllDeploymentsAgainAndAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			cluster.Namespace = metav1.NamespaceAll
 			at := clitest.Now
 			k := cli.BesideCache{Cluster: cluster, Now: func() time.Time { return at }}
 			for end := at.Add(3 * time.Minute); at.Before(end); at = at.Add(time.Second) {
