@@ -180,13 +180,20 @@ func (v *View) rules(all []*unstructured.Unstructured) {
 	}
 	for _, left := range byName(slices.Collect(maps.Values(have))) {
 		v.copies = append(v.copies, ruleCopy{have: left})
-		if in := left.GetNamespace(); wanted.Problem == "" && (copied[in] || !slices.ContainsFunc(all, func(dr *unstructured.Unstructured) bool {
-			return dr.GetNamespace() == in && others[idOf(dr)] != nil // somebody may have written the copy
-		})) {
+		in := left.GetNamespace()
+		others := slices.ContainsFunc(all, func(dr *unstructured.Unstructured) bool { // somebody may have written the copy
+			return dr.GetNamespace() == in && others[idOf(dr)] != nil
+		})
+		if wanted.Problem == "" && (copied[in] || !others) {
 			v.Facts.Canary.RulesGone = append(v.Facts.Canary.RulesGone, in)
 		}
 	}
 	v.Facts.Canary.RulesGone = slices.Compact(v.Facts.Canary.RulesGone)
+	v.rulesDue()
+}
+
+// rulesDue says whether copies are there, and whether any has to be written.
+func (v *View) rulesDue() {
 	for _, c := range v.copies {
 		v.Facts.Canary.RulesDue = v.Facts.Canary.RulesDue || c.due()
 		v.Facts.Canary.RuleExists = v.Facts.Canary.RuleExists || c.have != nil

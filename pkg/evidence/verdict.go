@@ -216,8 +216,7 @@ func (v Verdict) ProofIn(rate float64) (time.Duration, bool) {
 	}
 	wait := time.Duration(seconds * float64(time.Second))
 	if v.Tick > 0 {
-		ticks := (max(wait-v.TickIn, 0) + v.Tick - 1) / v.Tick
-		wait = v.TickIn + ticks*v.Tick
+		wait = v.TickIn + (max(wait-v.TickIn, 0) + v.Tick - 1).Truncate(v.Tick)
 	}
 	return v.Warmup + wait, true
 }

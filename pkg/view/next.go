@@ -23,10 +23,15 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	case s.TakingBack && s.Outcome == nil:
 		return "the release is taken back, as soon as an operator sees the command"
 	}
-	move := nextWeight(r)
 	if said := operatorsWord(shift, s); said != "" {
 		return said
 	}
+	return ownWord(r, s, now)
+}
+
+// ownWord is what comes next by where the release is.
+func ownWord(r *v1alpha1.Release, s Screen, now time.Time) string {
+	move := nextWeight(r)
 	switch s.State {
 	case StatePreparing:
 		return when(move, "the canary's pods are ready and only routed traffic can reach them")

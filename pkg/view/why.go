@@ -202,20 +202,25 @@ func rangeOf(r *v1alpha1.Release) string {
 	return fmt.Sprintf("[%ds] @ %d", int64(took.Seconds()), r.FinishedAt.Unix())
 }
 
+// mayBeTakenBack says whether an abort would change what is to come.
+func (s Screen) mayBeTakenBack() bool {
+	return s.Weight != nil && !s.TakingBack && s.Outcome == nil && s.State != StateHandover
+}
+
 // tryOf are the commands that make sense now.
 func tryOf(s Screen) []string {
 	command := func(verb, why string) string {
 		return why + ": kubectl stagger " + verb + " " + s.Name + " -n " + cmp.Or(s.Namespace, "default")
 	}
 	var try []string
-	if s.Unattended {
+	switch {
+	case s.Unattended:
 		try = append(try, "to see why nobody looks: kubectl stagger check -n "+cmp.Or(s.Namespace, "default"))
-		if s.Weight != nil && !s.TakingBack && s.Outcome == nil && s.State != StateHandover {
+		if s.mayBeTakenBack() {
 			try = append(try, command("abort", "to take it back as soon as an operator works"))
 		}
 		return try
-	}
-	if s.TakingBack {
+	case s.TakingBack:
 		return []string{command("watch", "until it is over")}
 	}
 	switch s.State {

@@ -180,13 +180,14 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 		return nil, false, nil
 	}
 	var all []problem
+	spec, is := o.Object["spec"].(map[string]any)
+	if !is && o.Object["spec"] != nil {
+		return []problem{{"spec", "spec must have fields, such as http"}}, true, nil
+	}
 	for _, field := range []string{"http", "tls", "tcp"} {
-		value, there, err := unstructured.NestedFieldNoCopy(o.Object, "spec", field)
+		value, there := spec[field]
 		routes, is := value.([]any)
-		switch {
-		case err != nil:
-			return []problem{{"spec", "spec must have fields, such as http"}}, true, nil
-		case there && !is || slices.ContainsFunc(routes, func(r any) bool { _, is := r.(map[string]any); return !is }):
+		if there && !is || slices.ContainsFunc(routes, func(r any) bool { _, is := r.(map[string]any); return !is }) {
 			all = append(all, problem{"spec." + field, "spec." + field + " must be a list of routes"})
 		}
 	}
@@ -200,7 +201,7 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 
 // policyNamed checks that what an annotation or a TrafficShift names can be the name of a policy.
 func policyNamed(_ context.Context, o *unstructured.Unstructured) ([]problem, bool, error) {
-	name, field, what := "", "", ""
+	var name, field, what string
 	switch annotated, managed := o.GetAnnotations()[v1alpha1.PolicyAnnotation]; {
 	case kindOf(o) == serviceKind && managed:
 		name, field, what = annotated, "metadata.annotations", "annotation "+v1alpha1.PolicyAnnotation

@@ -192,10 +192,8 @@ var errFollows = errors.New("something follows after the end of the document: be
 func wholeYAML(text []byte) error {
 	var node yamlv3.Node
 	decoder := yamlv3.NewDecoder(bytes.NewReader(text))
-	if err := decoder.Decode(&node); err != nil {
-		return nil // nothing, or what the conversion says better
-	}
-	if err := decoder.Decode(&node); !errors.Is(err, io.EOF) {
+	first := decoder.Decode(&node) // what is wrong with it the conversion says better
+	if first == nil && !errors.Is(decoder.Decode(&node), io.EOF) {
 		return errFollows
 	}
 	return nil
@@ -262,23 +260,31 @@ func objectOf(fields map[string]any) manifest {
 	if !is && fields["metadata"] != nil {
 		return manifest{broken: "metadata must have fields, such as name"}
 	}
+	if said := mistyped(metadata); said != "" {
+		return manifest{broken: said}
+	}
+	return manifest{object: &unstructured.Unstructured{Object: fields}}
+}
+
+// mistyped says what of an object's metadata is not of the right type; "" when all is.
+func mistyped(metadata map[string]any) string {
 	for _, name := range []string{"name", "namespace", "generateName"} {
 		if _, is := metadata[name].(string); !is && metadata[name] != nil {
-			return manifest{broken: fmt.Sprintf("metadata.%s is %v, which is no text: put it in quotes", name, metadata[name])}
+			return fmt.Sprintf("metadata.%s is %v, which is no text: put it in quotes", name, metadata[name])
 		}
 	}
 	for _, name := range []string{"annotations", "labels"} {
 		values, is := metadata[name].(map[string]any)
 		if !is && metadata[name] != nil {
-			return manifest{broken: "metadata." + name + " must have a line for each key"}
+			return "metadata." + name + " must have a line for each key"
 		}
 		for _, key := range slices.Sorted(maps.Keys(values)) {
 			if _, is := values[key].(string); !is {
-				return manifest{broken: fmt.Sprintf("metadata.%s: %s is %v, which is no text: put it in quotes", name, key, values[key])}
+				return fmt.Sprintf("metadata.%s: %s is %v, which is no text: put it in quotes", name, key, values[key])
 			}
 		}
 	}
-	return manifest{object: &unstructured.Unstructured{Object: fields}}
+	return ""
 }
 
 // objectsOf are the objects of a document, and what could not be read of it.
