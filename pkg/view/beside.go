@@ -5,6 +5,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/workload"
@@ -78,7 +79,7 @@ type news struct {
 	// text says it, version that it is one of the version.
 	text    string
 	version bool
-	// ago is how long ago the Deployment was last written by somebody.
+	// ago is for how long the operator can have missed it: the Deployment was written since, and the operator has given no sign.
 	ago time.Duration
 }
 
@@ -89,7 +90,7 @@ func (b Beside) unseen(shift *v1alpha1.TrafficShift, now time.Time) news {
 	if seen.Name == "" || d == nil || d.Generation <= seen.Generation {
 		return news{}
 	}
-	written := d.CreationTimestamp.Time
+	written := lastSign(shift, d.CreationTimestamp.Time)
 	for _, m := range d.ManagedFields {
 		if m.Time != nil && m.Subresource == "" && m.Time.After(written) {
 			written = m.Time.Time
@@ -107,6 +108,24 @@ func (b Beside) unseen(shift *v1alpha1.TrafficShift, now time.Time) news {
 		n.text = asks + " was written into Deployment " + name + ", which is not paused: it goes to everybody"
 	}
 	return n
+}
+
+// lastSign is when the operator last gave a sign of itself in a status, or a time if that is later. Not every write of a Deployment has its time
+// in the managed fields: who takes a field away leaves none.
+func lastSign(shift *v1alpha1.TrafficShift, last time.Time) time.Time {
+	signs := []*metav1.Time{shift.Status.ObservedAt}
+	if r := shift.Status.Release; r != nil {
+		signs = append(signs, r.FinishedAt)
+	}
+	for _, c := range shift.Status.Conditions {
+		signs = append(signs, &c.LastTransitionTime)
+	}
+	for _, t := range signs {
+		if t != nil && t.After(last) {
+			last = t.Time
+		}
+	}
+	return last
 }
 
 // waitingVersion is the version that waits at rest until its release begins; false where none does.

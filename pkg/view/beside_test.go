@@ -16,7 +16,13 @@ import (
 func resting() *v1alpha1.TrafficShift {
 	return with(promoted(), func(s *v1alpha1.TrafficShift) {
 		s.Status.Deployment = v1alpha1.ObservedDeployment{Name: "checkout", Generation: 12, Revision: s.Status.Release.Revision, Images: s.Status.Release.Images}
+		s.Status.ObservedAt = s.Status.Release.FinishedAt
 	})
+}
+
+// justOver is a Service whose release ended a moment ago, which is told before the Deployment that the operator has just written is.
+func justOver() *v1alpha1.TrafficShift {
+	return with(resting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.FinishedAt = ago(time.Second) })
 }
 
 // waiting is a Service at rest whose next version waits for the end of a pause.
@@ -62,6 +68,7 @@ func TestWhatIsKnownBesideAServiceAtRest(t *testing.T) {
 		"at rest a push that nobody holds":     {resting(), beside(nil, deployment(13, next, false, 65*time.Second)), true},
 		"at rest nobody sees a change":         {resting(), beside(nil, deployment(13, same, false, 65*time.Second)), true},
 		"at rest a change is not told yet":     {resting(), beside(nil, deployment(13, same, false, 5*time.Second)), false},
+		"at rest the operator wrote itself":    {justOver(), beside(nil, deployment(13, same, false, 65*time.Second)), false},
 		"at rest the operator is older":        {promoted(), beside(nil, deployment(13, next, true, time.Hour)), false},
 		"a release runs and the Lease is old":  {shifting(), beside(silent, deployment(13, next, true, time.Hour)), false},
 		"at rest a version waits for a resume": {waiting(), beside(works, deployment(13, next, true, 3*time.Minute)), false},

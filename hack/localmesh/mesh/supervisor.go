@@ -22,7 +22,7 @@ import (
 )
 
 // startLimit bounds the whole start of a mesh, on a machine that does other things too.
-const startLimit = 3 * time.Minute
+const startLimit = 10 * time.Minute
 
 // supervisor owns one mesh.
 type supervisor struct {
