@@ -16,15 +16,13 @@ import (
 	"github.com/stagger-dev/stagger/e2e/pages"
 )
 
-// The demo prints what its page shows, and ends well.
+// The demo prints what its page shows, and ends well. As the session does, it raises a mesh of its own, so nothing else is told beside it.
 func TestTheDemoPrintsWhatItsPageShows(t *testing.T) {
-	t.Parallel()
 	newSession(t).follows("tutorials/the-demo.md", "The demo on your machine")
 }
 
 // The session of the README goes as the README shows it: load, a version that is promoted, and one that is taken back.
 func TestTheSessionOfTheReadme(t *testing.T) {
-	t.Parallel()
 	newSession(t).follows("../../README.md", "In a session")
 }
 
