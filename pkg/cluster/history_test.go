@@ -101,10 +101,10 @@ func TestThePastIsReportedAsThePresentIs(t *testing.T) {
 	rec := left(sizes{weights: 3, objectives: 2, commands: 2, images: 2})
 	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout"}}
 	shift.Status.Release = rec
-	now, _ := view.ReportOf(shift, 7)
+	now, _ := view.ReportOf(shift, 7, rec.StartedAt.Time)
 	shift.Status.History = []v1alpha1.PastRelease{cluster.PastOf(rec)}
 	shift.Status.Release = &v1alpha1.Release{Number: 8, Revision: "other", State: v1alpha1.StatePreparing}
-	later, known := view.ReportOf(shift, 7)
+	later, known := view.ReportOf(shift, 7, rec.StartedAt.Time)
 	if d := cmp.Diff(now, later); !known || d != "" {
 		t.Errorf("known: %t (-newest +past):\n%s", known, d)
 	}

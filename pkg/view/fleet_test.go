@@ -80,7 +80,7 @@ func TestAListShowsTheCommandThatWaits(t *testing.T) {
 }
 
 func TestAReportShowsTheCommandThatWaits(t *testing.T) {
-	r, _ := view.ReportOf(with(shifting(), commanded), 0)
+	r, _ := view.ReportOf(with(shifting(), commanded), 0, now)
 	if want := "| abort | ops@example.com | orders are booked twice | 2026-03-04"; !strings.Contains(r.Markdown(), want) || !strings.Contains(r.Markdown(), "| waits: it is not carried out yet |") {
 		t.Errorf("the report does not say %q:\n%s", want, r.Markdown())
 	}
@@ -88,7 +88,7 @@ func TestAReportShowsTheCommandThatWaits(t *testing.T) {
 		s := shifting()
 		commanded(s)
 		with(s)
-		r, _ := view.ReportOf(s, 0)
+		r, _ := view.ReportOf(s, 0, now)
 		if waits := s.Status.LastHandledCommand == ""; (len(r.Commands) == 1) != waits {
 			t.Errorf("waits %t, the report has %v", waits, r.Commands)
 		}

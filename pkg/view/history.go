@@ -1,6 +1,8 @@
 package view
 
-// HistoryTable is the table of all releases that are known, newest first; "" when there are none.
+import "strconv"
+
+// HistoryTable is the table of all releases that are known, newest first, with what is not counted of them; "" when there are none.
 func (s Screen) HistoryTable(p Layout) string {
 	past := s.History
 	if s.Number > 0 {
@@ -9,6 +11,11 @@ func (s Screen) HistoryTable(p Layout) string {
 	p.Wide = true
 	w := writer{layout: p}
 	w.history(past)
+	for _, p := range past {
+		if p.Lacking != "" {
+			w.field(strconv.FormatInt(p.Number, 10), TonePlain, atLeast(p.Lacking)+counted(p.Requests, "request")+", "+count(p.Failed)+" failed, "+p.Lacking)
+		}
+	}
 	return p.write(w.lines)
 }
 

@@ -41,6 +41,8 @@ type Report struct {
 	Ended   *time.Time `json:"ended,omitempty"`
 	// AsOf is when the operator last looked at the release, while it runs; nil when it is over or the operator does not tell.
 	AsOf *time.Time `json:"asOf,omitempty"`
+	// Unattended says that AsOf is too long ago for an operator to be at work.
+	Unattended bool `json:"unattended,omitempty"`
 	// Peak is the largest weight that was written.
 	Peak string `json:"peakWeight,omitempty"`
 	// Requests met the canary, Failed of them were bad.
@@ -121,7 +123,7 @@ type ReportCommand struct {
 	Message string `json:"message,omitempty"`
 }
 
-// ReportPause is a time in which a person kept the weights from being raised; Until is nil where it lasted to the end.
+// ReportPause is a time in which a person kept the weights from being raised; Until is nil while it lasts, or where it lasted to the end.
 type ReportPause struct {
 	From   time.Time  `json:"from"`
 	Until  *time.Time `json:"until,omitempty"`

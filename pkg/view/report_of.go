@@ -10,10 +10,10 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// ReportOf is the record of a release of a TrafficShift; number 0 is the newest one. False when nothing is known of it.
-func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
+// ReportOf is the record of a release of a TrafficShift as of now; number 0 is the newest one. False when nothing is known of it.
+func ReportOf(shift *v1alpha1.TrafficShift, number int64, now time.Time) (Report, bool) {
 	if r := shift.Status.Release; r != nil && (number == 0 || number == r.Number) {
-		return reportOf(shift, r), true
+		return newestReport(shift, r, now), true
 	}
 	for i := range shift.Status.History {
 		if h := &shift.Status.History[i]; number == 0 || h.Number == number {
@@ -23,12 +23,12 @@ func ReportOf(shift *v1alpha1.TrafficShift, number int64) (Report, bool) {
 	return Report{}, false
 }
 
-// ReportsOf are the records of all releases of a TrafficShift that are known, newest first.
-func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
+// ReportsOf are the records of all releases of a TrafficShift that are known, newest first, as of now.
+func ReportsOf(shift *v1alpha1.TrafficShift, now time.Time) []Report {
 	all := []Report{}
 	newest := shift.Status.Release
 	if newest != nil {
-		all = append(all, reportOf(shift, newest))
+		all = append(all, newestReport(shift, newest, now))
 	}
 	for i := range shift.Status.History {
 		if h := &shift.Status.History[i]; newest == nil || h.Number != newest.Number {
@@ -36,6 +36,13 @@ func ReportsOf(shift *v1alpha1.TrafficShift) []Report {
 		}
 	}
 	return all
+}
+
+// newestReport is the record of the release that runs, or was the last.
+func newestReport(shift *v1alpha1.TrafficShift, newest *v1alpha1.Release, now time.Time) Report {
+	r := reportOf(shift, newest)
+	r.Lacking, r.Unattended = lacking(shift, newest, false, now), observedAgo(shift, now) > silence
+	return r
 }
 
 // pastReport is the record of a release that another one has followed.
@@ -51,7 +58,7 @@ func reportOf(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
 		State: State(clean(string(release.State))), Policy: clean(release.Policy), PolicyGeneration: release.PolicyGeneration, Plan: reportPlan(release.Plan),
 		Peak: percent(release.PeakWeight), Requests: max(release.Exposed, 0), Failed: max(release.Failed, 0), Moves: release.Moves,
 		Toward: clean(string(release.Toward)), Started: known(&release.StartedAt), Ended: known(release.FinishedAt),
-		Lacking: lacking(release.Counted, release.Outcome != nil)}
+		Lacking: notCounted(release.Counted)}
 	r.Version, r.Stable = versionsOf(shift, release)
 	r.Changes = changesOf(release.Changes)
 	r.Revision, r.StableRevision = clean(release.Revision), clean(release.Stable)
@@ -158,6 +165,9 @@ func overridden(r Report) []string {
 	}
 	for _, p := range r.Pauses {
 		text := fmt.Sprintf("no weight was raised from %s to %s, by %s", stamp(&p.From), cmp.Or(stamp(p.Until), "the end"), someone(p.By))
+		if p.Until == nil && r.running() {
+			text = fmt.Sprintf("no weight has been raised since %s, by %s", stamp(&p.From), someone(p.By))
+		}
 		if p.Reason != "" {
 			text += ": " + p.Reason
 		}

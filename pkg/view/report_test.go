@@ -54,7 +54,7 @@ func TestReports(t *testing.T) {
 	}
 	for name, s := range cases {
 		t.Run(name, func(t *testing.T) {
-			report, known := view.ReportOf(s, 7)
+			report, known := view.ReportOf(s, 7, now)
 			if !known {
 				t.Fatal("the release is not known")
 			}
@@ -63,13 +63,26 @@ func TestReports(t *testing.T) {
 			past := s.DeepCopy()
 			past.Status.History = append([]v1alpha1.PastRelease{s.Status.Release.Past()}, past.Status.History...)
 			past.Status.Release = &v1alpha1.Release{Number: 8, State: v1alpha1.StatePreparing}
-			later, _ := view.ReportOf(past, 7)
+			later, _ := view.ReportOf(past, 7, now)
 			later.Cluster = report.Cluster
 			golden(t, name, later.Markdown())
 		})
 	}
+	t.Run("of one that runs", func(t *testing.T) {
+		s := with(recorded(v1alpha1.StateShifting, "", ""), unattended)
+		r, until := s.Status.Release, metav1.NewMicroTime(now.Add(-90*time.Second))
+		r.FinishedAt, r.Outcome, r.Weights[2].Until = nil, nil, nil
+		r.Counted = v1alpha1.Counted{Until: &until, Gaps: []v1alpha1.Gap{{From: metav1.NewMicroTime(now.Add(-3 * time.Minute)), To: metav1.NewMicroTime(now.Add(-2 * time.Minute))}}}
+		r.Pauses = []v1alpha1.Pause{{From: *ago(80 * time.Second), By: "bob@example.com", Reason: "a look at the carts"}}
+		report, _ := view.ReportOf(s, 7, now)
+		golden(t, "report of a release that nobody looks after", report.Markdown())
+		golden(t, "history of a release that nobody looks after", view.Release(s, now).HistoryTable(view.Layout{Width: 140}))
+		s.Status.ObservedAt, until = ago(4*time.Second), metav1.NewMicroTime(now.Add(-20*time.Second))
+		report, _ = view.ReportOf(s, 7, now)
+		golden(t, "report of a release that runs", report.Markdown())
+	})
 	t.Run("of an older operator", func(t *testing.T) {
-		report, _ := view.ReportOf(idle(), 5)
+		report, _ := view.ReportOf(idle(), 5, now)
 		golden(t, "report of an older operator", report.Markdown())
 	})
 }

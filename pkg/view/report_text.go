@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 const unknown = "not known"
@@ -29,7 +31,7 @@ func (r Report) Markdown() string {
 	row("plan", r.Plan.String())
 	row("began", cmp.Or(stamp(r.Started), unknown))
 	row("ended", stamp(r.Ended))
-	row("as of", stamp(r.AsOf))
+	row("as of", r.asOf())
 	if r.Started != nil && r.Ended != nil {
 		row("took", span(r.Ended.Sub(*r.Started)))
 	}
@@ -45,6 +47,17 @@ func (r Report) Markdown() string {
 	}
 	r.tables(&b)
 	return b.String()
+}
+
+// running says that the release is not over.
+func (r Report) running() bool { return !v1alpha1.ReleaseState(r.State).Ended() && !r.Line }
+
+// asOf is when the operator last looked at a release that runs, and whether none has for too long; "" where none runs.
+func (r Report) asOf() string {
+	if r.Unattended {
+		return stamp(r.AsOf) + "; no operator has looked since"
+	}
+	return stamp(r.AsOf)
 }
 
 // tables are what a report says in rows.
@@ -78,7 +91,11 @@ func (r Report) tables(b *strings.Builder) {
 	section(b, "Commands", []string{"command", "by", "because", "at", "what became of it"}, commands)
 	section(b, r.weightsTitle(), []string{"weight", "step", "written", "hold by the plan", "took", "because"}, weights)
 	section(b, "Evidence when each weight was written", []string{"weight", "objective", "stable", "canary", "verdict", "evidence against", "for"}, proofs)
-	section(b, "Objectives at the end", []string{"objective", "target", "stable", "canary", "verdict", "evidence against", "for"}, objectives)
+	last := "Objectives at the end"
+	if r.running() {
+		last = "Objectives so far"
+	}
+	section(b, last, []string{"objective", "target", "stable", "canary", "verdict", "evidence against", "for"}, objectives)
 }
 
 // weightsTitle says how many of the weights that were written the record does not hold.

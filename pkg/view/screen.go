@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -143,7 +142,7 @@ func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		}
 		s.Objectives = objectivesOf(r)
 		s.doubtVerdicts(shift)
-		s.Exposed = exposedOf(r, s.blind(shift))
+		s.Exposed = exposedOf(r, s.blind(shift), lacking(shift, r, s.Unattended, now))
 		s.Outcome = outcomeOf(r, now)
 		if !s.between() {
 			s.PlanSteps = planStepsOf(r, s)
@@ -179,13 +178,9 @@ func passAt(c v1alpha1.Confidence) float64 {
 	return 20
 }
 
-// exposedOf is what met the canary; blind says that nobody counts it now.
-func exposedOf(r *v1alpha1.Release, blind bool) *Exposed {
-	over := r.Outcome != nil || r.State.Ended()
-	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0), Lacking: lacking(r.Counted, over), Unsure: blind}
-	if until := r.Counted.Until; blind && !over && until != nil {
-		e.Lacking = strings.TrimPrefix(e.Lacking+"; those since "+clock(until.Time, until.Time)+" UTC are not counted", "; ")
-	}
+// exposedOf is what met the canary, and what the counts of it lack; unsure says that nobody counts now.
+func exposedOf(r *v1alpha1.Release, unsure bool, lacking string) *Exposed {
+	e := &Exposed{Requests: max(r.Exposed, 0), Failed: max(r.Failed, 0), Lacking: lacking, Unsure: unsure}
 	if r.Exposed <= 0 && r.State.Ended() && e.Lacking == "" {
 		return nil
 	}
@@ -200,30 +195,6 @@ func exposedOf(r *v1alpha1.Release, blind bool) *Exposed {
 		e.Expected = float64(e.Requests) * ratio(o.Stable.Bad, o.Stable.Requests)
 	}
 	return e
-}
-
-// lacking says which requests that met the canary are not counted, "" when all are; over says that the release is judged.
-func lacking(c v1alpha1.Counted, over bool) string {
-	var gaps []string
-	for _, g := range c.Gaps {
-		gaps = append(gaps, "from "+clock(g.From.Time, g.To.Time)+" to "+clock(g.To.Time, g.To.Time)+" UTC")
-	}
-	text := ""
-	if len(gaps) > 0 {
-		text = "not counted " + strings.Join(gaps, " and ")
-	}
-	if over && c.Until != nil && !c.Final {
-		text = strings.TrimPrefix(text+"; those since "+clock(c.Until.Time, c.Until.Time)+" UTC are still being counted", "; ")
-	}
-	return text
-}
-
-// clock is a time of the day of another one in UTC, and with its date on another day.
-func clock(t, of time.Time) string {
-	if t.UTC().Format(time.DateOnly) != of.UTC().Format(time.DateOnly) {
-		return t.UTC().Format(time.DateTime)
-	}
-	return t.UTC().Format(time.TimeOnly)
 }
 
 func outcomeOf(r *v1alpha1.Release, now time.Time) *Outcome {
@@ -262,7 +233,7 @@ func historyOf(shift *v1alpha1.TrafficShift, now time.Time) []Past {
 			Peak:     percent(h.PeakWeight),
 			Requests: max(h.Exposed, 0),
 			Failed:   max(h.Failed, 0),
-			Lacking:  lacking(h.Counted, true),
+			Lacking:  notCounted(h.Counted),
 			Took:     max(h.Duration.Duration(), 0),
 			Ended:    -1,
 		}

@@ -331,7 +331,7 @@ func pastRows(past []Past) []PastRow {
 	rows := []PastRow{}
 	for _, p := range past {
 		row := PastRow{Number: strconv.FormatInt(p.Number, 10), Version: p.Version, Result: badgeOf(p.Result, p.Result.Tone()), Reason: p.Reason, Peak: p.Peak,
-			Failed: atLeast(p.Lacking) + count(p.Failed) + " of " + count(p.Requests)}
+			Failed: strings.TrimSuffix(atLeast(p.Lacking)+count(p.Failed)+" of "+count(p.Requests)+", "+p.Lacking, ", ")}
 		if p.Took > 0 {
 			row.Took = span(p.Took)
 		}

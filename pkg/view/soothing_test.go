@@ -28,7 +28,7 @@ func screens(t *testing.T, s *v1alpha1.TrafficShift) map[string]string {
 		t.Fatal(err)
 	}
 	why := alone.Why(s, now)
-	record, err := json.Marshal(why.Record(s))
+	record, err := json.Marshal(why.Record(s, now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -209,8 +209,12 @@ func TestText(t *testing.T) {
 			s.Status.Release.Counted = v1alpha1.Counted{Until: &until, Final: true, Gaps: []v1alpha1.Gap{gap}}
 			s.Status.History[1].Counted = v1alpha1.Counted{Until: &until, Final: true, Gaps: []v1alpha1.Gap{gap}}
 		}), view.Layout{Width: 100}},
-		"aborted, still counted": {with(aborted(), func(s *v1alpha1.TrafficShift) {
+		"aborted, counted no more": {with(aborted(), func(s *v1alpha1.TrafficShift) {
 			until := metav1.NewMicroTime(now.Add(-6 * time.Minute))
+			s.Status.Release.Counted = v1alpha1.Counted{Until: &until}
+		}), view.Layout{Width: 100}},
+		"aborted, still counted": {with(aborted(), func(s *v1alpha1.TrafficShift) {
+			until := metav1.NewMicroTime(now.Add(-30 * time.Second))
 			s.Status.Release.Counted = v1alpha1.Counted{Until: &until}
 		}), view.Layout{Width: 100}},
 		"promoted":             {promoted(), view.Layout{Width: 100}},
@@ -352,7 +356,7 @@ func FuzzText(f *testing.F) {
 		}
 		p := view.Layout{Width: width, Wide: width%2 == 0}
 		screen := view.Release(&shift, now)
-		if report, known := view.ReportOf(&shift, 0); known {
+		if report, known := view.ReportOf(&shift, 0, now); known {
 			check(t, report.Markdown(), math.MaxInt)
 		}
 		check(t, alone.Why(&shift, now).Text(p), math.MaxInt)

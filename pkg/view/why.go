@@ -72,10 +72,10 @@ type WhyRecord struct {
 	Query   string   `json:"query,omitempty"`
 }
 
-// Record is the story of the TrafficShift that it was made of, for other programs.
-func (y Why) Record(shift *v1alpha1.TrafficShift) WhyRecord {
+// Record is the story of the TrafficShift that it was made of, for other programs, as of the same now.
+func (y Why) Record(shift *v1alpha1.TrafficShift, now time.Time) WhyRecord {
 	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, Unattended: y.Unattended, ByHand: y.ByHand}
-	if report, known := ReportOf(shift, 0); known {
+	if report, known := ReportOf(shift, 0, now); known {
 		r.Release = &report
 	}
 	return r

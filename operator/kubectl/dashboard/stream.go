@@ -110,7 +110,7 @@ func (s *server) report(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, cmp.Or(odd, s.absent(ns, name)))
 		return
 	}
-	record, known := view.ReportOf(shift, 0)
+	record, known := view.ReportOf(shift, 0, s.env.Now())
 	if !known {
 		refuse(w, http.StatusNotFound, name+" has had no release yet")
 		return

@@ -42,7 +42,7 @@ func printHistory(ctx context.Context, c cli.Cluster, service string, env cli.En
 		return err
 	}
 	if o.IsObject() {
-		return cli.PrintValue(o, env, view.ReportsOf(shift), nil)
+		return cli.PrintValue(o, env, view.ReportsOf(shift, env.Now()), nil)
 	}
 	table := view.Release(shift, env.Now()).HistoryTable(cli.LayoutOf(env, true))
 	if table == "" {

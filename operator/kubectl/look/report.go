@@ -69,7 +69,7 @@ func (r *report) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if err != nil {
 		return err
 	}
-	record, known := view.ReportOf(shift, r.number)
+	record, known := view.ReportOf(shift, r.number, env.Now())
 	switch {
 	case !known && r.number == 0:
 		return fmt.Errorf("%s has had no release yet; see: %s", shift.Name, c.CommandLine("status", shift.Name))

@@ -43,6 +43,7 @@ func why(ctx context.Context, c cli.Cluster, service string, env cli.Env, o cli.
 	if err != nil {
 		cli.Say(env.Streams.ErrOut, "warning: looking at the operator and the Deployment: %v", err)
 	}
-	told := beside.Why(shift, env.Now())
-	return cli.PrintValue(o, env, told.Record(shift), func() string { return told.Text(cli.LayoutOf(env, false)) })
+	now := env.Now()
+	told := beside.Why(shift, now)
+	return cli.PrintValue(o, env, told.Record(shift, now), func() string { return told.Text(cli.LayoutOf(env, false)) })
 }
