@@ -11,9 +11,9 @@ import (
 )
 
 // Detects is what the counts will show at each weight of a plan, for a Service with such a past: at the first weight and at every
-// step. It is empty for a plan that cannot be followed.
+// step. It is empty for a plan that cannot be followed, and where no request was seen before: nobody knows then how many will come.
 func Detects(plan v1alpha1.ShiftPolicySpec, past *v1alpha1.Baseline) []v1alpha1.Detection {
-	if len(plan.Steps) == 0 || past == nil {
+	if len(plan.Steps) == 0 || past == nil || past.Rate() <= 0 {
 		return nil
 	}
 	config, at := evidence.ConfigOf(plan, past), evidence.TrafficOf(plan, past)

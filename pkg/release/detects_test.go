@@ -41,8 +41,14 @@ func TestTooLittleTrafficIsSaid(t *testing.T) {
 		t.Errorf("little traffic: %q", got)
 	}
 	p.Undetermined.Action = v1alpha1.ActionAbort
-	if got := TooLittle(p, &v1alpha1.Baseline{}, Detects(p, &v1alpha1.Baseline{})); !strings.Contains(got, "is not cleared within a day (0 requests a minute)") || !strings.Contains(got, "it is taken back") {
-		t.Errorf("no traffic: %q", got)
+	rare := &v1alpha1.Baseline{RequestsPerSecond: "0.0001"}
+	if got := TooLittle(p, rare, Detects(p, rare)); !strings.Contains(got, "is not cleared within a day (6e-05 requests a minute)") || !strings.Contains(got, "it is taken back") {
+		t.Errorf("hardly any traffic: %q", got)
+	}
+	for _, unknown := range []*v1alpha1.Baseline{{}, {RequestsPerSecond: "0", History: "86400s"}} {
+		if got := TooLittle(p, unknown, Detects(p, unknown)); got != "" {
+			t.Errorf("of traffic that nobody has seen yet: %q", got)
+		}
 	}
 	if got := TooLittle(p, &v1alpha1.Baseline{RequestsPerSecond: "500"}, Detects(p, &v1alpha1.Baseline{RequestsPerSecond: "500"})); got != "" {
 		t.Errorf("much traffic: %q", got)

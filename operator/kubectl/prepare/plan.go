@@ -71,5 +71,8 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 		screen.Holds[s.Weight] = s.Hold
 	}
 	screen.Warning = release.TooLittle(policy.Spec, past, screen.Steps)
+	if past.Rate() == 0 {
+		screen.Warning = "no request was seen in that time, so nobody knows how long a version waits; give --rate in requests per second"
+	}
 	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
 }

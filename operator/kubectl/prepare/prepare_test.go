@@ -27,7 +27,7 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 	policy := clitest.File(t, "policy.yaml", bad)
 	clitest.Errors(t, map[string]clitest.ErrorCase{
 		"a plan of nothing":         {Words: []string{"plan"}, Want: "plan needs the name of one Service: kubectl stagger plan checkout"},
-		"a plan without traffic":    {Words: []string{"plan", "checkout"}, Want: "no traffic of checkout is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
+		"a plan without traffic":    {Words: []string{"plan", "checkout"}, Want: "no traffic of checkout is known yet from a release; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus"},
 		"a plan by a slip":          {Words: []string{"plan", "checkout", "--policy", "standrad"}, Want: `no ShiftPolicy is named standrad; did you mean standard?`},
 		"a plan by what is not":     {Words: []string{"plan", "checkout", "--policy", "careless"}, Want: `no ShiftPolicy is named careless; list those there are with: kubectl get shiftpolicies`},
 		"a share that is none":      {Words: []string{"plan", "checkout", "--rate", "5", "--bad", "much"}, Want: "--rate must be from 0 to 1000000000 requests per second, and --bad a percentage such as 0.2%"},

@@ -48,11 +48,11 @@ func (t *traffic) past(ctx context.Context, shift *v1alpha1.TrafficShift, policy
 			return nil, "", err
 		}
 		return r.baseline(policy), r.describe(), nil
-	case shift.Status.Release != nil && shift.Status.Release.Baseline != nil:
+	case shift.Status.Release != nil && shift.Status.Release.Baseline != nil && shift.Status.Release.Baseline.Rate() > 0:
 		r := shift.Status.Release
 		return r.Baseline, fmt.Sprintf("as it was before release %d, on %s", r.Number, r.StartedAt.UTC().Format("2006-01-02 15:04 MST")), nil
 	}
-	return nil, "", fmt.Errorf("no traffic of %s is known yet, for it was never released; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus", shift.Name)
+	return nil, "", fmt.Errorf("no traffic of %s is known yet from a release; give --rate in requests per second, or --prometheus with the address of the mesh's Prometheus", shift.Name)
 }
 
 // fromFlags makes a past of the flags.
