@@ -155,7 +155,7 @@ func TestWhatCountsDoNotShowIsSaid(t *testing.T) {
 			}
 			b.until(end)
 			r := b.reading()
-			if got := strings.Join(r.Remarks, "; "); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			if got := strings.Join(r.Remarks, "; ") + r.OneStatus; !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("it says %q", got)
 			}
 			if !r.Fresh || r.Reason != v1alpha1.ReasonCurrent {

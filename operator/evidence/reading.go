@@ -54,6 +54,7 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		Since:      r.since,
 		Seen:       r.seen,
 		Remarks:    append(slices.Clone(r.remarks), r.ends.remarks()...),
+		OneStatus:  r.ends.oneStatus(),
 	}
 	if last := r.End.Add(r.source.Counter.Timing().Interval); !r.End.IsZero() && !reading.Counted.Before(last) {
 		reading.AllIn = true // what was reported last about the canary is reported again in each Interval

@@ -103,6 +103,9 @@ type Reading struct {
 	ClientErrors release.ClientErrors
 	// Remarks are sentences about what the counts do not show.
 	Remarks []string
+	// OneStatus is a sentence about what counts cannot show where all requests had the same good status, as those of a healthy Service of plain
+	// HTTP have; empty where they had not.
+	OneStatus string
 	// Past is what the stable's past says; nil while it is not known, or when it was known from the beginning.
 	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.

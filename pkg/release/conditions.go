@@ -152,10 +152,18 @@ func evidenceCurrent(o Observation) metav1.Condition {
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is being counted: no release runs")
 	case o.Evidence.Fresh:
 		reason, message := cmp.Or(o.Evidence.Reason, v1alpha1.ReasonCurrent), cmp.Or(o.Evidence.Message, "all requests up to now are counted")
-		if len(o.Evidence.Remarks) > 0 && reason == v1alpha1.ReasonCurrent {
-			reason = v1alpha1.ReasonQualified
+		said := append([]string{message}, o.Evidence.Remarks...)
+		if o.Evidence.OneStatus != "" {
+			said = append(said, o.Evidence.OneStatus)
 		}
-		return condition(kind, metav1.ConditionTrue, reason, strings.Join(append([]string{message}, o.Evidence.Remarks...), "; "))
+		switch {
+		case reason != v1alpha1.ReasonCurrent:
+		case len(o.Evidence.Remarks) > 0:
+			reason = v1alpha1.ReasonQualified
+		case o.Evidence.OneStatus != "":
+			reason = v1alpha1.ReasonOneStatus
+		}
+		return condition(kind, metav1.ConditionTrue, reason, strings.Join(said, "; "))
 	case o.Evidence.Reason == "" || o.Evidence.Reason == v1alpha1.ReasonPending:
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
 	}

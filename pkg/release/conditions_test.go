@@ -80,6 +80,10 @@ func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
 	if want := "all is counted; job b is left out; some are long"; c.Status != metav1.ConditionTrue || c.Reason != string(v1alpha1.ReasonQualified) || c.Message != want {
 		t.Errorf("%+v", c)
 	}
+	o.Evidence.Remarks, o.Evidence.OneStatus = nil, "each was answered with HTTP 200"
+	if c := evidenceCurrent(o); c.Reason != string(v1alpha1.ReasonOneStatus) || c.Message != "all is counted; each was answered with HTTP 200" {
+		t.Errorf("one status: %+v", c)
+	}
 	o.Evidence.Reason = v1alpha1.ReasonNoTraffic
 	if c := evidenceCurrent(o); c.Reason != string(v1alpha1.ReasonNoTraffic) {
 		t.Errorf("no traffic is hidden: %+v", c)

@@ -224,6 +224,9 @@ type Evidence struct {
 	ClientErrors ClientErrors
 	// Remarks are sentences about what the counts do not show.
 	Remarks []string
+	// OneStatus is a sentence about what counts cannot show where all requests had the same good status, as those of a healthy Service of plain
+	// HTTP have; empty where they had not.
+	OneStatus string
 	// Agreement compares the measured share since the weight was written with the wanted one; Share is the measured one in
 	// millionths, -1 without traffic.
 	Agreement Agreement

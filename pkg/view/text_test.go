@@ -217,8 +217,9 @@ func TestText(t *testing.T) {
 			until := metav1.NewMicroTime(now.Add(-30 * time.Second))
 			s.Status.Release.Counted = v1alpha1.Counted{Until: &until}
 		}), view.Layout{Width: 100}},
-		"promoted":             {promoted(), view.Layout{Width: 100}},
-		"unsupported workload": {unsupported(), view.Layout{Width: 100}},
+		"promoted":                {promoted(), view.Layout{Width: 100}},
+		"unsupported workload":    {unsupported(), view.Layout{Width: 100}},
+		"a Service of plain HTTP": {with(shifting(), oneStatus), view.Layout{Width: 100}},
 		"paused": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
 			view.Layout{Width: 100}},
 		"the reason is told once": {with(aborting(), func(s *v1alpha1.TrafficShift) {
@@ -285,6 +286,11 @@ func configured(s *v1alpha1.TrafficShift) {
 	s.Status.History[0].Changes = []string{"Secret token: 1 key changed", "env LOG_LEVEL of app"}
 }
 
+func oneStatus(s *v1alpha1.TrafficShift) {
+	set(s, v1alpha1.ConditionEvidenceCurrent, metav1.ConditionTrue, v1alpha1.ReasonOneStatus,
+		"Everything up to 11:59:40 is counted; each of 17530 requests was answered with HTTP 200 and no status of gRPC", time.Minute)
+}
+
 func clearStable(s *v1alpha1.TrafficShift) {
 	for i := range s.Status.Release.Objectives {
 		s.Status.Release.Objectives[i].Stable = v1alpha1.ArmCounts{}
@@ -293,18 +299,19 @@ func clearStable(s *v1alpha1.TrafficShift) {
 
 func TestTheStoryOfARelease(t *testing.T) {
 	cases := map[string]*v1alpha1.TrafficShift{
-		"why idle":                      idle(),
-		"why preparing":                 preparing(),
-		"why shifting":                  shifting(),
-		"why holding":                   holding(),
-		"why blind":                     unreachable(),
-		"why aborting":                  aborting(),
-		"why aborted":                   aborted(),
-		"why promoted":                  promoted(),
-		"why stalled":                   unsupported(),
-		"why paused for a reason":       with(shifting(), paused),
-		"why paused":                    with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
-		"why with a command that waits": with(shifting(), commanded),
+		"why idle":                       idle(),
+		"why preparing":                  preparing(),
+		"why shifting":                   shifting(),
+		"why of a Service of plain HTTP": with(shifting(), oneStatus),
+		"why holding":                    holding(),
+		"why blind":                      unreachable(),
+		"why aborting":                   aborting(),
+		"why aborted":                    aborted(),
+		"why promoted":                   promoted(),
+		"why stalled":                    unsupported(),
+		"why paused for a reason":        with(shifting(), paused),
+		"why paused":                     with(shifting(), func(s *v1alpha1.TrafficShift) { s.Spec.Control = v1alpha1.ControlPaused }),
+		"why with a command that waits":  with(shifting(), commanded),
 		"why of two destinations": with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Spec.Service.Name = ""
 			s.Spec.Destinations = &v1alpha1.Destinations{Revision: "2", Stable: v1alpha1.Destination{Host: "db.data.svc.cluster.local", Subset: "one"},

@@ -17,6 +17,8 @@ import (
 // Why is the story of a verdict or of a wait.
 type Why struct {
 	Screen
+	// NotShown is what the counts of a healthy Service of plain HTTP cannot show, "" where they can. It is no fault, and for who asks.
+	NotShown string
 	// Query is the PromQL that shows what was counted, to paste.
 	Query string
 	// Try are commands that make sense now, each behind what it is for.
@@ -28,6 +30,9 @@ type Why struct {
 // Why is the story of one TrafficShift as of now.
 func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	y := Why{Screen: b.Release(shift, now)}
+	if c := condition(shift, v1alpha1.ConditionEvidenceCurrent); c != nil && c.Reason == string(v1alpha1.ReasonOneStatus) && shift.Status.Release.Running() {
+		y.NotShown = clean(c.Message)
+	}
 	if shift.Status.Release != nil {
 		y.Query = queryOf(shift)
 	}
@@ -69,12 +74,14 @@ type WhyRecord struct {
 	Notes   []Note   `json:"notes,omitempty"`
 	Next    string   `json:"next,omitempty"`
 	Try     []string `json:"try,omitempty"`
-	Query   string   `json:"query,omitempty"`
+	// NotShown is what the counts of a healthy Service of plain HTTP cannot show.
+	NotShown string `json:"notShown,omitempty"`
+	Query    string `json:"query,omitempty"`
 }
 
 // Record is the story of the TrafficShift that it was made of, for other programs, as of the same now.
 func (y Why) Record(shift *v1alpha1.TrafficShift, now time.Time) WhyRecord {
-	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, Unattended: y.Unattended, ByHand: y.ByHand}
+	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, NotShown: y.NotShown, Unattended: y.Unattended, ByHand: y.ByHand}
 	if report, known := ReportOf(shift, 0, now); known {
 		r.Release = &report
 	}
@@ -103,6 +110,9 @@ func (y Why) Text(p Layout) string {
 	}
 	for _, o := range y.Objectives {
 		w.field("NUMBERS", o.Tone(), y.numbers(o))
+	}
+	if y.NotShown != "" {
+		w.field("EVIDENCE", TonePlain, y.NotShown)
 	}
 	w.exposed(y.Screen)
 	w.operator(y.Screen)

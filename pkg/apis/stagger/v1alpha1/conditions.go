@@ -136,6 +136,8 @@ const (
 	ReasonCurrent Reason = "Current"
 	// ReasonQualified: counts are fresh, and the message says what they do not show.
 	ReasonQualified Reason = "Qualified"
+	// ReasonOneStatus: counts are fresh, and all requests had the same good status, so that failures told in bodies would not show.
+	ReasonOneStatus Reason = "OneStatus"
 	// ReasonAvailable: the pods wanted are available.
 	ReasonAvailable Reason = "Available"
 	// ReasonPodsUnequal: they are, and something that goes by the owner of pods has given the stable's more than the canary's.
