@@ -24,6 +24,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -147,10 +148,10 @@ func slimDeployment(object any) (any, error) {
 	return object, nil
 }
 
-// slimShift keeps of past releases what a pass looks at.
+// slimShift keeps of who wrote its fields who gave the last command, and of past releases what a pass looks at.
 func slimShift(object any) (any, error) {
 	if s, ok := object.(*v1alpha1.TrafficShift); ok {
-		s.ManagedFields = nil
+		s.ManagedFields = release.CommandWriter(s.ManagedFields)
 		cluster.SlimHistory(s)
 	}
 	return object, nil

@@ -39,6 +39,8 @@ type Command struct {
 	Why string
 	// By is the user who gave it, as the API server knows him; empty where it does not tell.
 	By string
+	// Given is when the annotation was written, as the API server tells; zero where it does not.
+	Given time.Time
 	// Replaced is the command in whose place this one was written before it was answered; nil when there was none.
 	Replaced *Command
 	bad      string

@@ -3,6 +3,9 @@ package release
 import (
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -81,6 +84,36 @@ func TestWhatCountsAsReplaced(t *testing.T) {
 		s.Annotations[v1alpha1.CommandAnnotation] = c.now
 		if was := CommandOn(s).Replaced; was.Name() != c.name || was != nil && was.By != "ops@example.com" {
 			t.Errorf("%s: replaced is %+v, want %q", name, was, c.name)
+		}
+	}
+}
+
+func TestWhenACommandWasGivenIsRecorded(t *testing.T) {
+	t.Parallel()
+	given, now := time.Date(2026, 3, 4, 11, 50, 0, 0, time.UTC), time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	by := func(at time.Time, field string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: "kubectl-stagger", Time: &metav1.Time{Time: at}, FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:` + field + `":{},"f:other":{}}}}`)}
+	}
+	cases := map[string]struct {
+		fields []metav1.ManagedFieldsEntry
+		seen   *v1alpha1.PendingCommand
+		want   time.Time
+	}{
+		"as written":         {[]metav1.ManagedFieldsEntry{by(now, "other"), by(given, v1alpha1.CommandAnnotation)}, nil, given},
+		"seen before":        {[]metav1.ManagedFieldsEntry{by(now, v1alpha1.CommandAnnotation)}, &v1alpha1.PendingCommand{Token: "t1", Since: metav1.NewTime(given)}, given},
+		"another was seen":   {[]metav1.ManagedFieldsEntry{by(given, v1alpha1.CommandAnnotation)}, &v1alpha1.PendingCommand{Token: "t0"}, given},
+		"by a clock ahead":   {[]metav1.ManagedFieldsEntry{by(now.Add(time.Hour), v1alpha1.CommandAnnotation)}, nil, now},
+		"when nobody tells":  {nil, nil, time.Time{}},
+		"where it is unseen": {[]metav1.ManagedFieldsEntry{by(given, "other")}, nil, time.Time{}},
+	}
+	for name, c := range cases {
+		s := waiting("promote 6 t1 why", "")
+		s.ManagedFields, s.Status.Release.Pending = CommandWriter(c.fields), c.seen
+		o := Observation{Release: s.Status.Release}
+		o.Wanted.Command = CommandOn(s)
+		record := answered(o, Decision{}, now).Release.Commands[0]
+		if got := record.GivenAt; (got == nil) != c.want.IsZero() || got != nil && !got.Time.Equal(c.want) || !record.At.Time.Equal(now) {
+			t.Errorf("%s: given at %v, answered at %s", name, got, record.At)
 		}
 	}
 }

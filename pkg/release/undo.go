@@ -16,7 +16,7 @@ func whenToldToAbort(o Observation, now time.Time) (Decision, bool) {
 	message := o.Wanted.Command.because("aborted by command")
 	d, ok := abort(o, v1alpha1.ReasonCommanded, v1alpha1.RefuseTemplate, message)
 	if undone {
-		o.Wanted.Command.record(d.Release, v1alpha1.CommandAccepted, message, now)
+		o.Wanted.Command.record(d.Release, v1alpha1.CommandAccepted, message, o.Wanted.Command.given(o.Release.Pending, now), now)
 	} else {
 		d.Answer = o.Wanted.Command.accepted(message)
 	}

@@ -48,8 +48,8 @@ func waitingCommand(shift *v1alpha1.TrafficShift) (ReportCommand, bool) {
 		return ReportCommand{}, false
 	}
 	w := ReportCommand{Verb: clean(c.Name()), By: clean(c.By), Reason: clean(c.Why), Result: "Waits", Message: "it is not carried out yet"}
-	if m := writerOf(shift, "metadata", "annotations", v1alpha1.CommandAnnotation); m != nil && m.Time != nil {
-		w.At = m.Time.UTC()
+	if m := writerOf(shift, "metadata", "annotations", v1alpha1.CommandAnnotation); m != nil {
+		w.Given = known(m.Time)
 	}
 	return w, true
 }

@@ -116,8 +116,9 @@ type ReportCommand struct {
 	Verb   string `json:"verb"`
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
-	// At is when it was answered, or given while it waits; zero where the API server does not tell.
-	At time.Time `json:"at,omitzero"`
+	// Given is when it was given, nil where nobody tells; Answered is when it was carried out, refused or seen to be replaced, nil while it waits.
+	Given    *time.Time `json:"given,omitempty"`
+	Answered *time.Time `json:"answered,omitempty"`
 	// Result is Accepted, Refused, Replaced or, while it has no answer, Waits; Message what was done, or why nothing was.
 	Result  string `json:"result"`
 	Message string `json:"message,omitempty"`

@@ -88,7 +88,7 @@ func reportOf(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
 // happened takes in what was done to the release.
 func (r *Report) happened(release *v1alpha1.Release) {
 	for _, c := range release.Commands {
-		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), At: c.At.UTC(),
+		r.Commands = append(r.Commands, ReportCommand{Verb: clean(c.Verb), By: clean(c.By), Reason: clean(c.Reason), Given: known(c.GivenAt), Answered: known(&c.At),
 			Result: clean(string(cmp.Or(c.Result, v1alpha1.CommandAccepted))), Message: clean(c.Message)})
 	}
 	for _, p := range release.Pauses {

@@ -43,7 +43,7 @@ func TestReports(t *testing.T) {
 			r.Weights[2].Message = "step 2 of 5; the evidence had not cleared it: the old one is down"
 			r.Commands = []v1alpha1.RecordedCommand{
 				{Verb: "promote", By: "bob@example.com", At: *ago(100 * time.Second), Result: v1alpha1.CommandRefused, Message: "the evidence does not clear the next step"},
-				{Verb: "promote-full", By: "ann@example.com", Reason: "the old one is down", At: *ago(80 * time.Second), Result: v1alpha1.CommandAccepted, Message: "done"}}
+				{Verb: "promote-full", By: "ann@example.com", Reason: "the old one is down", GivenAt: ago(4 * time.Minute), At: *ago(80 * time.Second), Result: v1alpha1.CommandAccepted, Message: "done"}}
 			r.Pauses = []v1alpha1.Pause{{From: *ago(3 * time.Minute), Until: ago(2 * time.Minute), By: "bob@example.com", Reason: "a look at the carts"}}
 		}),
 		"report with a gap": with(recorded(v1alpha1.StateAborted, v1alpha1.ReasonCanaryBreachesSLO, "availability: 31 of 212 requests failed"), func(s *v1alpha1.TrafficShift) {

@@ -79,7 +79,7 @@ func (r Report) tables(b *strings.Builder) {
 		}
 	}
 	for _, c := range r.Commands {
-		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, stamp(&c.At), strings.TrimSuffix(strings.ToLower(c.Result)+": "+c.Message, ": ")})
+		commands = append(commands, []string{c.Verb, cmp.Or(c.By, "unknown"), c.Reason, cmp.Or(stamp(c.Given), unknown), stamp(c.Answered), strings.TrimSuffix(strings.ToLower(c.Result)+": "+c.Message, ": ")})
 	}
 	if !r.Line {
 		section(b, "Versions", []string{"version", "revision", "images of its template", "images that its pods ran"}, [][]string{
@@ -88,7 +88,7 @@ func (r Report) tables(b *strings.Builder) {
 		section(b, "Versions", []string{"version", "revision", "images of its template"}, [][]string{{"canary", r.Revision, listed(r.Images)}})
 	}
 	section(b, "Overridden", nil, nil, r.Overridden...)
-	section(b, "Commands", []string{"command", "by", "because", "at", "what became of it"}, commands)
+	section(b, "Commands", []string{"command", "by", "because", "given", "answered", "what became of it"}, commands)
 	section(b, r.weightsTitle(), []string{"weight", "step", "written", "hold by the plan", "took", "because"}, weights)
 	section(b, "Evidence when each weight was written", []string{"weight", "objective", "stable", "canary", "verdict", "evidence against", "for"}, proofs)
 	last := "Objectives at the end"

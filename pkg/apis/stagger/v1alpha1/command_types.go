@@ -20,6 +20,9 @@ type RecordedCommand struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason,omitempty"`
+	// givenAt is when it was given, as the API server tells it, or seen first where that was before; empty where neither is known.
+	// +optional
+	GivenAt *metav1.Time `json:"givenAt,omitempty"`
 	// at is when it was carried out, refused, or seen to be replaced.
 	// +required
 	At metav1.Time `json:"at"`
