@@ -47,7 +47,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
 	case there && o.Canary.Selects != r.Revision:
 		return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
-			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary")
+			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary: "+alsoCounted(o))
 	case !o.Workload.Canary.There() || !o.Service.Exists:
 		return Decision{}, false
 	case movedOver(o) && o.Routes.Lowest < v1alpha1.Whole:
@@ -60,6 +60,20 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r.Contested.Selector++
 	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+}
+
+// alsoCounted says whose answers the counts of what met the canary include, since somebody else changed the selector of its Service. Up to the
+// last count before that was seen they do not.
+func alsoCounted(o Observation) string {
+	whose := "other pods"
+	if o.Canary.Selects == o.Release.Stable {
+		whose = "the stable's pods"
+	}
+	said := "the numbers of what met it include what " + whose + " answered there"
+	if until := o.Release.Counted.Until; until != nil {
+		said += ", from " + until.UTC().Format("15:04:05 MST") + " on at the earliest"
+	}
+	return said
 }
 
 // whenTooLow obeys whoever lowers the canary until fresh counts speak for it again.
