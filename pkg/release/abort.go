@@ -1,6 +1,7 @@
 package release
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -65,6 +66,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	}
 	r := o.Release.DeepCopy()
 	blamePod(r, o.Evidence.Pods)
+	qualifyCounts(r, o)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {
 		d.Levers = open
@@ -80,6 +82,14 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		d.Levers = append(d.Levers, Action{Verb: Narrow, Hash: r.Stable}) // the abort goes on: who keeps reverting it must not keep the pods
 	}
 	return d, true
+}
+
+// qualifyCounts says in the outcome, once, that the canary's Service leads to the stable's pods while routes still lead to it, as where somebody
+// denies the routes their change: its counts are those of the stable too.
+func qualifyCounts(r *v1alpha1.Release, o Observation) {
+	if o.Canary.Exists && o.Canary.Selects == r.Stable && o.Routes.Highest > 0 && !strings.Contains(r.Outcome.Message, numbersInclude) {
+		r.Outcome.Message = truncate(r.Outcome.Message+"; "+alsoCounted(o), mostMessage)
+	}
 }
 
 // emptied says whether no pod of the aborted canary is left, and else puts the next step towards it into the decision.

@@ -62,14 +62,17 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
 }
 
-// alsoCounted says whose answers the counts of what met the canary include, since somebody else changed the selector of its Service. Up to the
-// last count before that was seen they do not.
+// numbersInclude begins what alsoCounted says.
+const numbersInclude = "the numbers of what met it include what "
+
+// alsoCounted says whose answers the counts of what met the canary include, since its Service selects them. Up to the last count before that was
+// seen they do not.
 func alsoCounted(o Observation) string {
 	whose := "other pods"
 	if o.Canary.Selects == o.Release.Stable {
 		whose = "the stable's pods"
 	}
-	said := "the numbers of what met it include what " + whose + " answered there"
+	said := numbersInclude + whose + " answered there"
 	if until := o.Release.Counted.Until; until != nil {
 		said += ", from " + until.UTC().Format("15:04:05 MST") + " on at the earliest"
 	}
