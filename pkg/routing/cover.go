@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"encoding/json"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -84,16 +83,4 @@ func object(kind, namespace, name string, labels map[string]string, spec map[str
 	o.SetName(name)
 	o.SetLabels(labels)
 	return o
-}
-
-// ownsRoutes reads whether a set of fields, as the API server keeps it, has the routes of a kind: {"f:spec":{"f:http":{}}}.
-func ownsRoutes(fields []byte, kind string) bool {
-	var set struct {
-		Spec map[string]json.RawMessage `json:"f:spec"`
-	}
-	if err := json.Unmarshal(fields, &set); err != nil {
-		return false
-	}
-	_, owns := set.Spec["f:"+kind]
-	return owns
 }

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/fieldmanager"
 )
 
 // Route is one route of a VirtualService in which the Service has a part, as it is written now.
@@ -110,7 +111,9 @@ func Foreign(vs *unstructured.Unstructured, t Target, want int64, manager string
 	if edit.Kind == "" {
 		return Edit{}, false
 	}
-	edit.Manager, edit.Time = lastWriter(vs, edit.Route.Kind, manager)
+	if last := fieldmanager.LastWriter(vs.GetManagedFields(), manager, "spec", edit.Route.Kind); last != nil { // the routes of a kind are one field
+		edit.Manager, edit.Time = last.Manager, fieldmanager.Written(last)
+	}
 	return edit, true
 }
 
@@ -129,17 +132,4 @@ func (r *route) edited(want int64, forgotten bool) EditKind {
 		return Raised
 	}
 	return Lowered
-}
-
-// lastWriter returns the field manager, not ours, that wrote the routes of a kind last. They are one field to the API server.
-func lastWriter(vs *unstructured.Unstructured, kind, ours string) (manager string, at time.Time) {
-	for _, f := range vs.GetManagedFields() {
-		if f.Manager == ours || f.Subresource != "" || f.FieldsV1 == nil || f.Time == nil || !ownsRoutes(f.FieldsV1.GetRawBytes(), kind) {
-			continue
-		}
-		if manager == "" || f.Time.After(at) {
-			manager, at = f.Manager, f.Time.Time
-		}
-	}
-	return manager, at
 }

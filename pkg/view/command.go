@@ -2,13 +2,11 @@ package view
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/fieldmanager"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
@@ -48,7 +46,7 @@ func waitingCommand(shift *v1alpha1.TrafficShift) (ReportCommand, bool) {
 		return ReportCommand{}, false
 	}
 	w := ReportCommand{Verb: clean(c.Name()), By: clean(c.By), Reason: clean(c.Why), Result: "Waits", Message: "it is not carried out yet"}
-	if m := writerOf(shift, "metadata", "annotations", v1alpha1.CommandAnnotation); m != nil {
+	if m := fieldmanager.LastWriter(shift.ManagedFields, "", "metadata", "annotations", v1alpha1.CommandAnnotation); m != nil {
 		w.Given = known(m.Time)
 	}
 	return w, true
@@ -57,7 +55,7 @@ func waitingCommand(shift *v1alpha1.TrafficShift) (ReportCommand, bool) {
 // writtenBy says who wrote a field of a TrafficShift, and how long ago; "" where the API server does not tell. Where the user is not known,
 // it is the program that wrote.
 func writtenBy(shift *v1alpha1.TrafficShift, user string, now time.Time, path ...string) string {
-	m := writerOf(shift, path...)
+	m := fieldmanager.LastWriter(shift.ManagedFields, "", path...)
 	if m == nil && user == "" {
 		return ""
 	}
@@ -69,27 +67,4 @@ func writtenBy(shift *v1alpha1.TrafficShift, user string, now time.Time, path ..
 		said += " " + span(max(now.Sub(m.Time.Time), 0)) + " ago"
 	}
 	return said
-}
-
-// writerOf is what the API server tells of the last write of a field; nil where it tells nothing.
-func writerOf(shift *v1alpha1.TrafficShift, path ...string) *metav1.ManagedFieldsEntry {
-	for i, m := range shift.ManagedFields {
-		var fields map[string]any
-		if m.FieldsV1 != nil && json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) == nil && owns(fields, path) {
-			return &shift.ManagedFields[i]
-		}
-	}
-	return nil
-}
-
-// owns says whether a path of names is in a set of managed fields.
-func owns(fields map[string]any, path []string) bool {
-	for _, name := range path {
-		next, there := fields["f:"+name]
-		if !there {
-			return false
-		}
-		fields, _ = next.(map[string]any)
-	}
-	return true
 }

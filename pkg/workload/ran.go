@@ -2,11 +2,12 @@ package workload
 
 import (
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stagger-dev/stagger/pkg/fieldmanager"
 )
 
 // ChangeCauseAnnotation on a Deployment says in its owner's words what its template was changed for; kubectl shows it in rollout history.
@@ -44,16 +45,7 @@ func ShippedBy(d *appsv1.Deployment) string {
 // TemplateWriters are the last writer of a pod template among the managed fields of a Deployment, without the fields but for that one; none
 // where the API server does not tell.
 func TemplateWriters(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
-	var last *metav1.ManagedFieldsEntry
-	for i := range all {
-		e := &all[i]
-		if e.Subresource != "" || e.FieldsV1 == nil || e.Time == nil || !strings.Contains(e.FieldsV1.GetRawString(), `"f:template"`) {
-			continue
-		}
-		if last == nil || last.Time.Before(e.Time) {
-			last = e
-		}
-	}
+	last := fieldmanager.LastWriter(all, "", "spec", "template")
 	if last == nil {
 		return nil
 	}
