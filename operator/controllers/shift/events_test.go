@@ -38,6 +38,10 @@ func TestAHappeningIsOneEvent(t *testing.T) {
 	stalled := func(reason v1alpha1.Reason) []metav1.Condition {
 		return []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: string(reason), Message: "why"}}
 	}
+	works := func(reason v1alpha1.Reason, weight v1alpha1.Percentage) v1alpha1.TrafficShiftStatus {
+		return v1alpha1.TrafficShiftStatus{Release: release(v1alpha1.StateShifting, weight, 1), Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: string(reason), Message: "kubectl-patch (at 12:00:01 UTC) did it"}}}
+	}
 	stable := v1alpha1.Version{Revision: "a", Images: []string{"app:1"}}
 	answered := &v1alpha1.CommandAnswer{Result: v1alpha1.CommandAccepted, Message: "done"}
 	policy := map[string]string{v1alpha1.PolicyAnnotation: "standard"}
@@ -72,6 +76,16 @@ func TestAHappeningIsOneEvent(t *testing.T) {
 			want: []string{"PolicyNotFound: why"}},
 		"a new reason": {before: v1alpha1.TrafficShiftStatus{Conditions: stalled(v1alpha1.ReasonPaused)}, after: v1alpha1.TrafficShiftStatus{Conditions: stalled(v1alpha1.ReasonNameTaken)},
 			want: []string{"NameTaken: why"}},
+		"weights of somebody else": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonForeignEdit, "5%"),
+			want: []string{"ForeignEdit: kubectl-patch (at 12:00:01 UTC) did it"}},
+		"weights of somebody else, still": {before: works(v1alpha1.ReasonForeignEdit, "5%"), after: works(v1alpha1.ReasonForeignEdit, "5%")},
+		"weights of somebody else, from which the release begins again": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonForeignEdit, "1%"),
+			want: []string{"WeightChanged: release 3: holding 1%", "ForeignEdit: kubectl-patch (at 12:00:01 UTC) did it"}},
+		"a selector of somebody else": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonSelectorReverted, "5%"),
+			want: []string{"SelectorReverted: kubectl-patch (at 12:00:01 UTC) did it"}},
+		"a rule that was deleted": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonRulesChanged, "5%"),
+			want: []string{"RulesChanged: kubectl-patch (at 12:00:01 UTC) did it"}},
+		"a rule that was deleted, still": {before: works(v1alpha1.ReasonRulesChanged, "5%"), after: works(v1alpha1.ReasonRulesChanged, "5%")},
 	}
 	for name, c := range cases {
 		for _, service := range []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Annotations: policy}}, nil} {
