@@ -116,7 +116,7 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 		v.splittable(r, reading)
 	}
 	if e := reading.Edit; e != nil && o.Foreign == nil && v.since(*e) {
-		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Manager: e.Manager, At: e.Time}
+		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Writer: release.Writer{Manager: e.Manager, At: e.Time}}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/fieldmanager"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
@@ -18,7 +19,8 @@ func (v *View) services(o Objects) {
 	v.Facts.Canary.Service = v.target.Canary
 	if svc := o.Service; svc != nil {
 		v.Service = svc
-		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[v1alpha1.NarrowedLabel] != ""}
+		v.Facts.Service = release.Service{Exists: true, Narrowed: narrowedTo(svc, Hashes(v.Shift)), Marked: svc.Labels[v1alpha1.NarrowedLabel] != "",
+			SelectorBy: v.selectorBy(svc)}
 		if relaxed := workload.Relaxed(svc); relaxed != "" {
 			v.Facts.Canary.Relaxed = append(v.Facts.Canary.Relaxed, relaxed)
 		}
@@ -38,7 +40,16 @@ func (v *View) services(o Objects) {
 	_, aborted := workload.AbortedNumber(canary)
 	v.canaryService = canary
 	v.Facts.Canary.Exists, v.Facts.Canary.Aborted, v.Facts.Canary.Number = true, aborted, mark.Number
-	v.Facts.Canary.Selects = canary.Spec.Selector[workload.HashLabel]
+	v.Facts.Canary.Selects, v.Facts.Canary.SelectorBy = canary.Spec.Selector[workload.HashLabel], v.selectorBy(canary)
+}
+
+// selectorBy is who, but for Stagger, wrote the selector of a Service last.
+func (v *View) selectorBy(svc *corev1.Service) release.Writer {
+	last := fieldmanager.LastWriter(svc.ManagedFields, v.settings.Manager, "spec", "selector")
+	if last == nil {
+		return release.Writer{}
+	}
+	return release.Writer{Manager: last.Manager, At: fieldmanager.Written(last)}
 }
 
 // narrowedTo is the pod-template-hash that we added to the selector; empty when it is as the user wrote it.

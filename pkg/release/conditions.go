@@ -129,7 +129,8 @@ func isolated(o Observation) metav1.Condition {
 		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSiblingServices,
 			"also select these pods and meet the canary's in proportion to their number: "+strings.Join(o.Service.Siblings, ", "))
 	case o.running() && o.Workload.Canary.There() && !o.Workload.HandedOver && o.Service.Narrowed == "":
-		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSelectorReverted, "the Service's selector was written back; callers past the routes may meet the canary")
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonSelectorReverted,
+			o.Service.SelectorBy.by()+" wrote the selector of the Service back; callers past the routes may meet the canary")
 	}
 	return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonIsolated, "only routed traffic reaches a canary")
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -21,8 +22,8 @@ func whenSelectorContested(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
-		"the selector of the Service was written back again and again, which lets callers past the routes meet the canary; "+
-			"exclude spec.selector of this Service from the tool that applies it")
+		fmt.Sprintf("%s wrote the selector of the Service back again and again, which lets callers past the routes meet the canary; "+
+			"exclude spec.selector of this Service from the tool that applies it", cmp.Or(o.Release.Contested.SelectorBy, somebody)))
 }
 
 // whenTooHigh puts back whoever raises the canary. Nothing can stand in its way.
@@ -47,7 +48,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 		return abort(o, v1alpha1.ReasonWorkloadGone, v1alpha1.RefuseNothing, "the canary's Service or ReplicaSet was deleted")
 	case there && o.Canary.Selects != r.Revision:
 		return abort(o, v1alpha1.ReasonSelectorContested, v1alpha1.RefuseTemplate,
-			"the selector of Service "+o.Canary.Service+" was changed, so that what is counted there says nothing of the canary: "+alsoCounted(o))
+			fmt.Sprintf("%s changed the selector of Service %s, so that what is counted there says nothing of the canary: %s", o.Canary.SelectorBy.by(), o.Canary.Service, alsoCounted(o)))
 	case !o.Workload.Canary.There() || !o.Service.Exists:
 		return Decision{}, false
 	case movedOver(o) && o.Routes.Lowest < v1alpha1.Whole:
@@ -58,8 +59,9 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r = r.DeepCopy()
 	r.Contested = contested(r, now)
 	r.Contested.Selector++
+	r.Contested.SelectorBy = o.Service.SelectorBy.name()
 	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
-		Message: "the selector of the Service was written back; narrowing it to the stable again"}, true
+		Message: o.Service.SelectorBy.by() + " wrote the selector of the Service back; narrowing it to the stable again"}, true
 }
 
 // numbersInclude begins what alsoCounted says.
@@ -123,6 +125,7 @@ func withEdit(o Observation, now time.Time) *v1alpha1.Release {
 	r.Contested = contested(r, now)
 	if o.Routes.Foreign != nil {
 		r.Contested.Routes++
+		r.Contested.RoutesBy = o.Routes.Foreign.name()
 	}
 	return r
 }
@@ -144,14 +147,20 @@ func whoEdited(o Observation, want int64) string {
 		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
 }
 
+// somebody is who wrote where the API server does not tell.
+const somebody = "somebody"
+
+// name is that of the field manager, as the record keeps it; empty where it is not known.
+func (w Writer) name() string { return text.CutRunes(text.Clean(w.Manager), mostManager) }
+
 // by names the field manager of an edit, and when it wrote.
-func (f *Foreign) by() string {
-	who := text.CutRunes(text.Clean(f.Manager), mostManager)
+func (w Writer) by() string {
+	who := w.name()
 	if who == "" {
-		return "somebody"
+		return somebody
 	}
-	if !f.At.IsZero() {
-		who += " (at " + f.At.UTC().Format("15:04:05 MST") + ")"
+	if !w.At.IsZero() {
+		who += " (at " + w.At.UTC().Format("15:04:05 MST") + ")"
 	}
 	return who
 }

@@ -58,6 +58,9 @@ func takeBack(o Observation) (Decision, bool) {
 	if n := len(r.Weights); n > 0 {
 		r.Weights[n-1].Until = nil
 	}
-	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit,
-		Message: "the canary's weight was lowered during the handover; the Service goes back to the stable"}, true
+	message := "the canary's weight was lowered during the handover; the Service goes back to the stable"
+	if f := o.Routes.Foreign; f != nil {
+		message = f.by() + " lowered the canary's weight during the handover; the Service goes back to the stable"
+	}
+	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonForeignEdit, Message: message}, true
 }

@@ -166,7 +166,10 @@ func (w *world) pointCanaryService(at string) {
 	}
 	for _, s := range w.sets() {
 		if s.version == at {
-			edit(w, c, func(c *corev1.Service) { c.Spec.Selector[workload.HashLabel] = s.hash })
+			edit(w, c, func(c *corev1.Service) {
+				c.Spec.Selector[workload.HashLabel] = s.hash
+				w.wroteSelector(c)
+			})
 			return
 		}
 	}
@@ -174,8 +177,17 @@ func (w *world) pointCanaryService(at string) {
 
 func (w *world) revertSelector() {
 	if s := w.service(); s != nil {
-		edit(w, s, func(s *corev1.Service) { delete(s.Spec.Selector, workload.HashLabel) })
+		edit(w, s, func(s *corev1.Service) {
+			delete(s.Spec.Selector, workload.HashLabel)
+			w.wroteSelector(s)
+		})
 	}
+}
+
+// wroteSelector notes that a GitOps tool wrote the selector of a Service, after the operator.
+func (w *world) wroteSelector(s *corev1.Service) {
+	fields, now := metav1.NewFieldsV1(`{"f:spec":{"f:selector":{}}}`), metav1.NewTime(w.store.Now)
+	s.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: operator, Time: &now, FieldsV1: fields}, {Manager: gitops, Time: &now, FieldsV1: fields}}
 }
 
 // sibling is another Service that selects the same pods.

@@ -136,6 +136,8 @@ type Service struct {
 	Narrowed string
 	// Marked: the Service bears the label of narrowing, whatever its selector says.
 	Marked bool
+	// SelectorBy wrote its selector last.
+	SelectorBy Writer
 	// Siblings are other Services that select the same pods.
 	Siblings []string
 }
@@ -146,6 +148,8 @@ type Canary struct {
 	Service string
 	Exists  bool
 	Selects string
+	// SelectorBy wrote that selector last.
+	SelectorBy Writer
 	// Taken: a Service of its name is somebody else's, and with it what routes give that.
 	Taken bool
 	// Aborted: it bears the mark of an abort.
@@ -176,11 +180,17 @@ type Routes struct {
 	Doubts []string
 }
 
-// Foreign is a change of the canary's weights by somebody else: in which route, what was done to it, the field manager that wrote the route
-// last, and when it did, to the second; both empty where the API server does not tell.
+// Foreign is a change of the canary's weights by somebody else: in which route, what was done to it, and by whom.
 type Foreign struct {
-	Route, Kind, Manager string
-	At                   time.Time
+	Route, Kind string
+	Writer
+}
+
+// Writer is the field manager, not Stagger's, that wrote a field last, and when it did, to the second; both empty where the API server does
+// not tell.
+type Writer struct {
+	Manager string
+	At      time.Time
 }
 
 // ClientErrors are the answers of both arms in a release that were redirects or client errors, counted as bad.

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,10 +115,10 @@ func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	r := shift.Status.Release
 	runs := r.Running()
 	if runs && r.Contested.Routes > 0 {
-		notes = append(notes, Note{Label: "ROUTES", Message: fmt.Sprintf("somebody else wrote the weights; put back %s in the last two minutes", times(r.Contested.Routes))})
+		notes = append(notes, Note{Label: "WEIGHTS", Message: clean(fmt.Sprintf("%s wrote the weights; put back %s in the last two minutes", cmp.Or(r.Contested.RoutesBy, "somebody else"), times(r.Contested.Routes)))})
 	}
 	if runs && r.Contested.Selector > 0 {
-		notes = append(notes, Note{Label: "SELECTOR", Message: fmt.Sprintf("somebody else wrote the Service's selector; put back %s in the last two minutes", times(r.Contested.Selector))})
+		notes = append(notes, Note{Label: "SELECTOR", Message: clean(fmt.Sprintf("%s wrote the Service's selector; put back %s in the last two minutes", cmp.Or(r.Contested.SelectorBy, "somebody else"), times(r.Contested.Selector)))})
 	}
 	if runs && r.Step > 0 && len(r.Objectives) == 0 && !stale(shift) {
 		notes = append(notes, Note{Label: "UNKNOWN", Message: "the operator does not tell the counts of the objectives; it may be older than this plugin (kubectl stagger version)"})

@@ -247,6 +247,9 @@ func TestText(t *testing.T) {
 		"contested": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, Selector: 3}
 		}), view.Layout{Width: 100}},
+		"contested by known writers": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, RoutesBy: "kubectl-patch", Selector: 3, SelectorBy: "argocd-controller"}
+		}), view.Layout{Width: 100}},
 		"draining": {with(aborting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.State, s.Status.Release.DrainUntil = v1alpha1.StateDraining, ago(-20*time.Second)
 		}), view.Layout{Width: 100}},

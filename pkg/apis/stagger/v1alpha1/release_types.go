@@ -338,9 +338,17 @@ type Contested struct {
 	// routes is the number of put-backs of weights.
 	// +optional
 	Routes int32 `json:"routes,omitempty"`
+	// routesBy is the field manager that wrote the weights last, where the API server tells it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	RoutesBy string `json:"routesBy,omitempty"`
 	// selector is the number of put-backs of the Service's selector.
 	// +optional
 	Selector int32 `json:"selector,omitempty"`
+	// selectorBy is the field manager that wrote the selector last, where the API server tells it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	SelectorBy string `json:"selectorBy,omitempty"`
 	// since is when the count began.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
