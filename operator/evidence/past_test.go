@@ -273,6 +273,27 @@ func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
 	}
 }
 
+// Beyond the time between two reports it is known that no request came.
+func TestTheSilenceIsSinceTheLastRequest(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(time.Minute))
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(time.Minute))
+	if got := b.reading().Silence; got != 0 {
+		t.Errorf("%s while requests come, want 0", got)
+	}
+	b.until(noon.Add(time.Minute + 40*time.Second))
+	r := b.reading()
+	if want := 40*time.Second - b.store.timing.Interval; r.Rate == 0 || r.Silence < want-3*slice || r.Silence > want {
+		t.Errorf("%s at %v requests per second, want about %s", r.Silence, r.Rate, want)
+	}
+	b.traffic(noon.Add(time.Minute+40*time.Second), noon.Add(2*time.Minute))
+	b.until(noon.Add(2 * time.Minute))
+	if got := b.reading().Silence; got != 0 {
+		t.Errorf("%s when requests come again, want 0", got)
+	}
+}
+
 func TestAPaceGetsTheRateThatWasCounted(t *testing.T) {
 	b := newBench(t)
 	b.traffic(noon, noon.Add(3*time.Minute))

@@ -45,7 +45,7 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		q.Pace = &pace
 	}
 	reading := Reading{
-		Rate: rate, Past: r.past,
+		Rate: rate, Silence: r.silence(), Past: r.past,
 		Verdict:    r.tests.Verdict(q),
 		Checkpoint: r.checkpoint(),
 		Through:    r.tests.Through(),
@@ -93,6 +93,21 @@ func (r *release) rate(now time.Time) float64 {
 		return 0
 	}
 	return requests / seconds
+}
+
+// silence is for how long no request was reported, beyond the time between two reports, up to the end of what is counted.
+func (r *release) silence() time.Duration {
+	var last, since time.Time
+	for i, t := range r.lately {
+		if i == 0 {
+			since = t.start
+		}
+		if t.arms.Stable.Requests+t.arms.Canary.Requests > 0 {
+			since = t.end
+		}
+		last = t.end
+	}
+	return max(last.Sub(since)-r.source.Counter.Timing().Interval, 0)
 }
 
 // currency says whether the release's evidence is current now.

@@ -99,6 +99,8 @@ type Reading struct {
 	// Rate is the traffic of the last two minutes, or of two intervals of reports when that is more, in requests per second of both
 	// arms; 0 when nothing was counted.
 	Rate float64
+	// Silence is for how long no request of either arm was reported, up to the end of what is counted, beyond the time between two reports.
+	Silence time.Duration
 	// ClientErrors are those of the arms, counted as bad, and whether the canary's share is larger than it may be.
 	ClientErrors release.ClientErrors
 	// Remarks are sentences about what the counts do not show.

@@ -31,7 +31,7 @@ func EvidenceOf(rec *v1alpha1.Release, r Reading, known bool, now time.Time) rel
 	}
 	e = release.Evidence{
 		Fresh: r.Fresh, Reason: r.Reason, Message: r.Message, Seen: r.Seen, Verdict: r.Verdict, Share: -1,
-		Rate: r.Rate, Baseline: baselineOf(rec, r.Past), Checkpoint: r.Checkpoint, Pods: r.Pods,
+		Rate: r.Rate, Silence: r.Silence, Baseline: baselineOf(rec, r.Past), Checkpoint: r.Checkpoint, Pods: r.Pods,
 		ClientErrors: r.ClientErrors, Remarks: r.Remarks, OneStatus: r.OneStatus, Counted: r.Counted, Gaps: r.Gaps,
 	}
 	if rec.Step > 0 {

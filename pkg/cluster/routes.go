@@ -43,7 +43,7 @@ func (v *View) reader() routing.Reader {
 // route looks at the routes to the Service, and at its DestinationRules.
 func (v *View) route(o Objects) {
 	var taken *unstructured.Unstructured
-	covered := false
+	covered, there := false, []string(nil)
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
@@ -59,10 +59,14 @@ func (v *View) route(o Objects) {
 		default:
 			covered = covered || reading.Covers
 		}
+		if reading.Found || reading.Mark != nil {
+			there = append(there, idOf(u).String())
+		}
 		if written(reading) {
 			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
 		}
 	}
+	v.missed(there)
 	if len(v.routes) == 0 && covered && v.beforeTraffic() {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unrouted())
 	}
@@ -107,7 +111,10 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 	}
 	r.found = reading.Found
 	v.routes = append(v.routes, r)
-	o.Names = append(o.Names, r.GetNamespace()+"/"+r.GetName())
+	o.Names = append(o.Names, idOf(r).String())
+	if r.Unstructured != v.made {
+		o.Others = append(o.Others, idOf(r).String())
+	}
 	if mark := reading.Mark; mark != nil {
 		o.Marked = true
 		o.AbortOpen = o.AbortOpen || v.running() && !(mark.Aborted && mark.Number >= v.Facts.Release.Number)
@@ -117,6 +124,18 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 	}
 	if e := reading.Edit; e != nil && o.Foreign == nil && v.since(*e) {
 		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Writer: release.Writer{Manager: e.Manager, At: e.Time}}
+	}
+}
+
+// missed finds out which VirtualServices of the record are not among those that are there.
+func (v *View) missed(there []string) {
+	if v.Facts.Release == nil {
+		return
+	}
+	for _, name := range v.Facts.Release.Routes {
+		if !slices.Contains(there, name) {
+			v.Facts.Routes.Gone = append(v.Facts.Routes.Gone, name)
+		}
 	}
 }
 
@@ -200,6 +219,6 @@ func (v *View) rulesDue() {
 	}
 }
 
-func idOf(o *unstructured.Unstructured) types.NamespacedName {
+func idOf(o Object) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }

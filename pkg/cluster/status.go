@@ -57,6 +57,7 @@ func (v *View) tally(r *v1alpha1.Release, d release.Decision) {
 	if v.running() {
 		r.ImageIDs, r.StableImageIDs = release.Ran(r.ImageIDs, v.Facts.Workload.CanaryRan), release.Ran(r.StableImageIDs, v.Facts.Workload.StableRan)
 	}
+	r.Routes = release.Carrying(v.Facts.Release, r, v.Facts.Routes.Others)
 	release.Count(r, v.Facts.Evidence, d.Message)
 	r.NextAt = release.NextAt(v.Facts, d, v.now)
 }

@@ -87,7 +87,11 @@ func workloadReady(o Observation) metav1.Condition {
 func trafficShifted(o Observation, d Decision) metav1.Condition {
 	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
-	if !r.Running() || r.Step == 0 {
+	missed := o.routesMissed()
+	switch {
+	case (!r.Running() || r.Step == 0) && missed != "":
+		return condition(kind, yes, v1alpha1.ReasonRoutesGone, "no traffic is shifted; "+missed)
+	case !r.Running() || r.Step == 0:
 		return condition(kind, yes, v1alpha1.ReasonShifted, "no traffic is shifted")
 	}
 	live := "nothing was measured"
@@ -100,6 +104,8 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, no, d.Reason, d.Message)
 	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted: // there is no other version any more to measure it beside
 		return condition(kind, yes, v1alpha1.ReasonShifted, "all of the traffic stays with the version that was promoted")
+	case missed != "" && r.Outcome == nil:
+		return condition(kind, no, v1alpha1.ReasonRoutesGone, live+"; "+missed)
 	case o.Evidence.Agreement == AgreementYes:
 		return condition(kind, yes, v1alpha1.ReasonShifted, live)
 	case r.SettledAt == nil || r.Outcome != nil:

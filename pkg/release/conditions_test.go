@@ -91,6 +91,35 @@ func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
 }
 
 // A version that waits for the end of a pause is no fault: tools that know kstatus see work in progress, not a failure.
+// Requests of a VirtualService that is gone meet neither version by the weights, whatever the counts of the others say.
+func TestARouteThatIsGoneIsInTheCondition(t *testing.T) {
+	t.Parallel()
+	running := &v1alpha1.Release{Number: 1, State: v1alpha1.StateShifting, Step: 1, Weight: "5%"}
+	cases := map[string]struct {
+		release *v1alpha1.Release
+		gone    []string
+		status  metav1.ConditionStatus
+		reason  v1alpha1.Reason
+		says    string
+	}{
+		"in a release":        {running, []string{"shop/web"}, metav1.ConditionFalse, v1alpha1.ReasonRoutesGone, "VirtualService shop/web is gone"},
+		"two in a release":    {running, []string{"shop/a", "shop/b"}, metav1.ConditionFalse, v1alpha1.ReasonRoutesGone, "VirtualServices shop/a, shop/b are gone"},
+		"none in a release":   {running, nil, metav1.ConditionTrue, v1alpha1.ReasonShifted, "5% is wanted"},
+		"before a weight":     {&v1alpha1.Release{State: v1alpha1.StatePreparing}, []string{"shop/web"}, metav1.ConditionTrue, v1alpha1.ReasonRoutesGone, "apply it again"},
+		"after the release":   {&v1alpha1.Release{State: v1alpha1.StatePromoted, Step: 1}, []string{"shop/web"}, metav1.ConditionTrue, v1alpha1.ReasonRoutesGone, "shop/web"},
+		"none after it":       {&v1alpha1.Release{State: v1alpha1.StatePromoted, Step: 1}, nil, metav1.ConditionTrue, v1alpha1.ReasonShifted, "no traffic is shifted"},
+		"no release as yet":   {nil, nil, metav1.ConditionTrue, v1alpha1.ReasonShifted, "no traffic is shifted"},
+		"an abort goes first": {&v1alpha1.Release{State: v1alpha1.StateAborting, Step: 1, Outcome: &v1alpha1.Outcome{}}, []string{"shop/web"}, metav1.ConditionTrue, v1alpha1.ReasonShifted, "wanted"},
+	}
+	for name, c := range cases {
+		o := Observation{Release: c.release, Routes: Routes{Gone: c.gone}, Evidence: Evidence{Agreement: AgreementYes}}
+		is := trafficShifted(o, Decision{Reason: v1alpha1.ReasonHolding})
+		if is.Status != c.status || is.Reason != string(c.reason) || !strings.Contains(is.Message, c.says) {
+			t.Errorf("%s: %s %s: %s", name, is.Status, is.Reason, is.Message)
+		}
+	}
+}
+
 func TestAPauseAtRestIsNoFault(t *testing.T) {
 	o := Observation{Workload: Workload{Deployment: "web", Replicas: 4, Waits: true, Template: "v2", Images: []string{"web:2"}}}
 	o.Wanted.Managed, o.Wanted.Paused = true, true

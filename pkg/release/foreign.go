@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -133,15 +134,49 @@ func withEdit(o Observation, now time.Time) *v1alpha1.Release {
 // routesGone says that nothing is left in the mesh that could give the canary its weight.
 func (o Observation) routesGone() bool { return !o.External && len(o.Routes.Names) == 0 }
 
+// gone is what is said of a VirtualService that the record has and that is not read any more.
+const gone = " gone, or without a route to the Service"
+
+// routesMissed says which routes of the record are gone, and what to do; empty when all are there.
+func (o Observation) routesMissed() string {
+	if len(o.Routes.Gone) == 0 {
+		return ""
+	}
+	return o.goneNames() + gone + ", so requests that came by it go by others or nowhere; apply it again, or leave it so if that was meant"
+}
+
+// goneNames is the beginning of a sentence about the VirtualServices that are gone.
+func (o Observation) goneNames() string {
+	switch names := o.Routes.Gone; len(names) {
+	case 0:
+		return "the VirtualService that gave the canary its weight is"
+	case 1:
+		return "VirtualService " + names[0] + " is"
+	default:
+		return "VirtualServices " + strings.Join(names, ", ") + " are"
+	}
+}
+
+// withoutRoutes says of a release that goes up which of its routes are gone, unless none is left: then the message says so already. What to do
+// is in a condition.
+func (o Observation) withoutRoutes(d Decision) Decision {
+	said := len(o.Routes.Names) == 0 && (d.Reason == v1alpha1.ReasonForeignEdit || d.Reason == v1alpha1.ReasonRouteUnsupported)
+	if o.running() && record(o, d).Outcome == nil && len(o.Routes.Gone) > 0 && !said {
+		d.Message += "; " + o.goneNames() + gone
+	}
+	return d
+}
+
 func whoEdited(o Observation, want int64) string {
 	switch f := o.Routes.Foreign; {
 	case f != nil:
 		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", f.by(), f.Route, f.Kind)
 	case o.routesGone() && o.Routes.MakeOne:
-		return "the VirtualService that gave the canary its weight is gone, so all requests go to the stable; apply it again, " +
-			"or else one is made for the rest of the release"
+		return o.goneNames() + " gone, so all requests go to the stable; apply it again, or else one is made for the rest of the release"
 	case o.routesGone():
-		return "the VirtualService that gave the canary its weight is gone, or has no route to the Service any more, so its requests go by others; apply it again"
+		return o.goneNames() + gone + ", so its requests go by others; apply it again"
+	case o.Routes.MakeOne:
+		return "no VirtualService of the mesh gives the canary its weight, so callers there go to the stable; one is made"
 	}
 	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
 		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))

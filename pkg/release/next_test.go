@@ -37,7 +37,13 @@ func TestTheNextWeightIsExpectedWhenHoldAndProofAreThere(t *testing.T) {
 		"requests are proof at the end of a tick": {func(o *Observation, _ *Decision) {
 			o.Evidence.Verdict.Pending, o.Evidence.Verdict.Tick, o.Evidence.Verdict.TickIn = 300, 15*time.Second, 8*time.Second
 		}, 23 * time.Second},
-		"no traffic is known":     {func(o *Observation, _ *Decision) { o.Evidence.Rate = 0 }, -1},
+		"no traffic is known":   {func(o *Observation, _ *Decision) { o.Evidence.Rate = 0 }, -1},
+		"requests have stopped": {func(o *Observation, _ *Decision) { o.Evidence.Silence = 50 * time.Millisecond }, -1},
+		"requests are rare":     {func(o *Observation, _ *Decision) { o.Evidence.Silence = 49 * time.Millisecond }, 51 * time.Second},
+		"requests have stopped in the hold": {func(o *Observation, _ *Decision) {
+			o.Evidence.Silence, o.Evidence.Verdict.Missing, o.Evidence.Verdict.Cleared = time.Second, 0, true
+		}, -1},
+		"a route is gone":         {func(o *Observation, _ *Decision) { o.Routes.Gone = []string{"shop/web"} }, -1},
 		"it would take ages":      {func(o *Observation, _ *Decision) { o.Evidence.Rate = 1e-9 }, -1},
 		"the evidence forbids it": {func(o *Observation, _ *Decision) { o.Evidence.Verdict.Suspicious = true }, -1},
 		"the stable is bad too":   {func(o *Observation, _ *Decision) { o.Evidence.Verdict.Shared = true }, -1},
@@ -55,6 +61,23 @@ func TestTheNextWeightIsExpectedWhenHoldAndProofAreThere(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: in %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// What is missing is told with a time only while requests come.
+func TestNoTimeIsToldOfTrafficThatStopped(t *testing.T) {
+	t.Parallel()
+	o := Observation{Release: &v1alpha1.Release{Number: 7, State: v1alpha1.StateShifting, Step: 1, Weight: "10%"}}
+	o.Evidence.Rate, o.Evidence.Verdict.Missing = 100, 510
+	const missing = "not proven yet for more than 10%: 510 more good requests of the canary would do"
+	for silence, want := range map[time.Duration]string{
+		0:                missing + ", which come in about 51s at the present traffic",
+		22 * time.Second: missing + "; no request has come for 22s",
+	} {
+		o.Evidence.Silence = silence
+		if got := o.wanting(); got != want {
+			t.Errorf("%s: %q, want %q", silence, got, want)
 		}
 	}
 }

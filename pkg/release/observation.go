@@ -168,6 +168,9 @@ type Canary struct {
 type Routes struct {
 	// Names are those that will be or are written, as namespace/name.
 	Names []string
+	// Others are those of them that Stagger did not make. Gone are those of the record that are not there any more, or have no route to the
+	// Service.
+	Others, Gone []string
 	// MakeOne: no VirtualService of the mesh covers the Service; OneMade: Stagger has made one.
 	MakeOne, OneMade bool
 	// Lowest and Highest are the canary's shares as written now, in millionths.
@@ -245,6 +248,9 @@ type Evidence struct {
 	Requests float64
 	// Rate is the Service's traffic of the last minutes, both arms together, in requests per second; 0 when not known.
 	Rate float64
+	// Silence is for how long no request has been reported, up to now, beyond the time between two reports; 0 where requests come, and where it
+	// is not known.
+	Silence time.Duration
 	// Baseline is what the stable's past says; nil while it is not known.
 	Baseline *v1alpha1.Baseline
 	// Checkpoint is the state of the tests behind the Verdict, or Met.

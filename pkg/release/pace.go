@@ -219,14 +219,24 @@ func (o Observation) wanting() string {
 	text := fmt.Sprintf("not proven yet for more than %s: %d more good requests of the canary would do", r.Weight, missing)
 	if left, known := o.proofIn(); known {
 		text += fmt.Sprintf(", which come in about %s at the present traffic", left.Round(time.Second))
+	} else if o.silent() {
+		text += fmt.Sprintf("; no request has come for %s", o.Evidence.Silence.Round(time.Second))
 	}
 	return text + slower(r.Baseline)
 }
 
-// proofIn is how long the good requests that the next weight lacks take to be proof at the present traffic; false when nothing tells.
+// proofIn is how long the good requests that the next weight lacks take to be proof at the present traffic; false when nothing tells, as when the
+// traffic stopped, or when something that carried it is gone.
 func (o Observation) proofIn() (time.Duration, bool) {
+	if o.silent() || len(o.Routes.Gone) > 0 {
+		return 0, false
+	}
 	return o.Evidence.Verdict.ProofIn(o.Evidence.Rate * o.Release.Weight.Fraction())
 }
+
+// silent says that requests have stopped: at the rate of the last minutes so many would have come since the last one that none is chance once
+// in exp(5), some 150 times.
+func (o Observation) silent() bool { return o.Evidence.Rate*o.Evidence.Silence.Seconds() >= 5 }
 
 // NextAt is about when the release goes on, after a decision to wait for time or proof alone: when the hold is over and the proof is there,
 // whichever comes later, at the present traffic. It is nil where anything else is waited for, and where nothing tells how long.
@@ -235,7 +245,7 @@ func NextAt(o Observation, d Decision, now time.Time) *metav1.Time {
 	switch {
 	case d.Reason != v1alpha1.ReasonHolding && d.Reason != v1alpha1.ReasonNotCleared, v.Suspicious, v.Shared:
 		return nil
-	case !o.running(), o.Release.Step == 0, o.Release.SettledAt == nil:
+	case !o.running(), o.Release.Step == 0, o.Release.SettledAt == nil, o.silent():
 		return nil
 	}
 	wait := max(o.hold()-v.Covered, 0)

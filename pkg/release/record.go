@@ -26,6 +26,7 @@ const (
 	mostCommands = 32
 	mostPauses   = 16
 	mostImages   = 32
+	mostRoutes   = 32
 )
 
 // truncate keeps a text within so many characters.
@@ -75,6 +76,21 @@ func leave(r *v1alpha1.Release, now time.Time) {
 	if n := len(r.Weights); n > 0 && r.Weights[n-1].Until == nil {
 		r.Weights[n-1].Until = stamp(now)
 	}
+}
+
+// Carrying are the VirtualServices of others that carry the weights of a release after a pass, given its record before and after that, and
+// those there are: all that were seen from the first weight until it is judged. Without a weight they are those of the release before.
+func Carrying(was, is *v1alpha1.Release, now []string) []string {
+	if !is.Running() || is.Step == 0 || is.Outcome != nil {
+		return is.Routes
+	}
+	all := slices.Clone(now)
+	if was != nil && was.Number == is.Number && was.Step > 0 {
+		all = append(all, is.Routes...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return all[:min(len(all), mostRoutes)]
 }
 
 // Ran adds to the images that pods of a version were seen to run those that they run now.

@@ -59,7 +59,7 @@ func Decide(o Observation, now time.Time) Decision {
 			continue
 		}
 		d.Rule = r.name
-		return answered(o, noted(o, o.withoutPolicy(o.routesOnly(d)), now), now)
+		return answered(o, noted(o, o.withoutRoutes(o.withoutPolicy(o.routesOnly(d))), now), now)
 	}
 	return Decision{} // not reached: the last rule always matches
 }

@@ -191,6 +191,7 @@ func events() []event {
 		{"revert selector", do((*world).revertSelector)},
 		{"routes WEIGHT", func(_ *testing.T, w *world, a []string) error { return w.editRoutes(a[0]) }},
 		{"second route", do(func(w *world) { w.store.Put(virtualService("other", destination(web, 0))) })},
+		{"no second route", do(func(w *world) { w.store.Remove(w.store.FindKind("VirtualService", namespace, "other")) })},
 		{"no routes", do(func(w *world) { w.store.Remove(w.store.FindKind("VirtualService", namespace, web)) })},
 		{"destination rule", do(func(w *world) { w.destinationRule(namespace, "") })},
 		{"destination rule for app APP", text(func(w *world, s string) { w.destinationRule(namespace, s) })},

@@ -34,6 +34,9 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		StableImages: w.StableImages, Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas,
 			Generation: w.Generation, ShippedBy: w.ShippedBy, ChangeCause: truncate(w.ChangeCause, mostCause)},
 	}
+	if o.Release != nil {
+		r.Routes = o.Release.Routes
+	}
 	d := Decision{Actions: []Action{{Verb: Save}}, Release: r, Reason: v1alpha1.ReasonReleasing,
 		Message: "a new template of Deployment " + w.Deployment + " is being released", After: time.Millisecond}
 	if o.External {

@@ -84,6 +84,9 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
+		if c.Reason == string(v1alpha1.ReasonRoutesGone) {
+			return true
+		}
 		waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
 		return runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
 	case v1alpha1.ConditionEvidenceCurrent:
@@ -178,6 +181,8 @@ func meaning(reason v1alpha1.Reason) string {
 		return "the newest counts are too old"
 	case v1alpha1.ReasonNoTraffic:
 		return "no request reaches the Service"
+	case v1alpha1.ReasonRoutesGone:
+		return "a VirtualService that carried its weights is gone"
 	case v1alpha1.ReasonNotShifted:
 		return "the measured share disagrees with the wanted one"
 	case v1alpha1.ReasonForeignEdit:

@@ -61,7 +61,7 @@ func troubles() map[string]func(*v1alpha1.TrafficShift) {
 	for _, kind := range []string{v1alpha1.ConditionWorkloadReady, v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionIsolated, v1alpha1.ConditionReachable,
 		v1alpha1.ConditionEvidenceCurrent} {
 		for _, status := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown} {
-			for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonPending, v1alpha1.ReasonNoData, v1alpha1.ReasonStale, v1alpha1.ReasonNoTraffic, v1alpha1.ReasonSettling, "Untold"} {
+			for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonPending, v1alpha1.ReasonNoData, v1alpha1.ReasonStale, v1alpha1.ReasonNoTraffic, v1alpha1.ReasonSettling, v1alpha1.ReasonRoutesGone, "Untold"} {
 				all[fmt.Sprintf("%s %s %s", kind, status, reason)] = func(s *v1alpha1.TrafficShift) { set(s, kind, status, reason, "", time.Minute) }
 			}
 		}

@@ -157,7 +157,8 @@ func held(shift *v1alpha1.TrafficShift, r *v1alpha1.Release) bool {
 		}
 	}
 	shifted := condition(shift, v1alpha1.ConditionTrafficShifted)
-	if r.State == v1alpha1.StateShifting && shifted != nil && (shifted.Status == metav1.ConditionFalse || shifted.Reason == string(v1alpha1.ReasonNoTraffic)) {
+	if r.State == v1alpha1.StateShifting && shifted != nil && shifted.Reason != string(v1alpha1.ReasonRoutesGone) && // what is left goes on by its counts
+		(shifted.Status == metav1.ConditionFalse || shifted.Reason == string(v1alpha1.ReasonNoTraffic)) {
 		return true
 	}
 	_, waits := waitingFor(shift)

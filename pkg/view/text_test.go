@@ -180,6 +180,10 @@ func paused(s *v1alpha1.TrafficShift) {
 	s.ManagedFields = []metav1.ManagedFieldsEntry{other, {Manager: "kubectl-stagger", Time: ago(12 * time.Minute), FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:control":{}}}`)}}
 }
 
+// routeGone is what the operator says of a VirtualService that was deleted.
+const routeGone = "VirtualService shop/checkout is gone, or without a route to the Service, so requests that came by it go by others or nowhere; " +
+	"apply it again, or leave it so if that was meant"
+
 func commanded(s *v1alpha1.TrafficShift) {
 	s.Annotations = map[string]string{v1alpha1.CommandAnnotation: fmt.Sprintf("abort %d t1 orders are booked twice", s.Status.Release.Number), v1alpha1.CommandedByAnnotation: "t1 ops@example.com"}
 	s.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-stagger", Time: ago(3 * time.Minute),
@@ -246,6 +250,13 @@ func TestText(t *testing.T) {
 		"last step": {with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Step = 5 }), view.Layout{Width: 100}},
 		"contested": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, Selector: 3}
+		}), view.Layout{Width: 100}},
+		"a route is gone": {with(shifting(), func(s *v1alpha1.TrafficShift) {
+			set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionFalse, v1alpha1.ReasonRoutesGone, "5% is wanted, measured 4.93%; "+routeGone, 20*time.Second)
+			s.Status.Release.NextAt = nil
+		}), view.Layout{Width: 100}},
+		"a route is gone at rest": {with(promoted(), func(s *v1alpha1.TrafficShift) {
+			set(s, v1alpha1.ConditionTrafficShifted, metav1.ConditionTrue, v1alpha1.ReasonRoutesGone, "no traffic is shifted; "+routeGone, 20*time.Second)
 		}), view.Layout{Width: 100}},
 		"contested by known writers": {with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Contested = v1alpha1.Contested{Routes: 1, RoutesBy: "kubectl-patch", Selector: 3, SelectorBy: "argocd-controller"}

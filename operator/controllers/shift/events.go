@@ -37,8 +37,8 @@ func (r *reconciler) tell(v *cluster.View, after *v1alpha1.TrafficShift) {
 	if is != nil && (was == nil || was.Reason != is.Reason) && !toldOtherwise(v, after, v1alpha1.Reason(is.Reason)) {
 		r.event(v, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
-	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotShifted, v1alpha1.ReasonPodsUnequal, v1alpha1.ReasonForeignEdit, v1alpha1.ReasonSelectorReverted,
-		v1alpha1.ReasonRulesChanged} {
+	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotShifted, v1alpha1.ReasonPodsUnequal, v1alpha1.ReasonRoutesGone, v1alpha1.ReasonForeignEdit,
+		v1alpha1.ReasonSelectorReverted, v1alpha1.ReasonRulesChanged} {
 		if message := said(after, reason); message != "" && said(v.Shift, reason) == "" {
 			r.event(v, corev1.EventTypeWarning, string(reason), message)
 		}

@@ -83,6 +83,8 @@ func TestAHappeningIsOneEvent(t *testing.T) {
 			want: []string{"WeightChanged: release 3: holding 1%", "ForeignEdit: kubectl-patch (at 12:00:01 UTC) did it"}},
 		"a selector of somebody else": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonSelectorReverted, "5%"),
 			want: []string{"SelectorReverted: kubectl-patch (at 12:00:01 UTC) did it"}},
+		"a route that was deleted": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonRoutesGone, "5%"),
+			want: []string{"RoutesGone: kubectl-patch (at 12:00:01 UTC) did it"}},
 		"a rule that was deleted": {before: works(v1alpha1.ReasonHolding, "5%"), after: works(v1alpha1.ReasonRulesChanged, "5%"),
 			want: []string{"RulesChanged: kubectl-patch (at 12:00:01 UTC) did it"}},
 		"a rule that was deleted, still": {before: works(v1alpha1.ReasonRulesChanged, "5%"), after: works(v1alpha1.ReasonRulesChanged, "5%")},

@@ -122,6 +122,8 @@ const (
 	ReasonNotShifted Reason = "NotShifted"
 	// ReasonShifted: the measured share agrees with the wanted one.
 	ReasonShifted Reason = "Shifted"
+	// ReasonRoutesGone: a VirtualService that carried the release's weights, or those of the last one, is gone; the message names it.
+	ReasonRoutesGone Reason = "RoutesGone"
 	// ReasonForeignEdit: somebody else writes the weights; the message names the field manager.
 	ReasonForeignEdit Reason = "ForeignEdit"
 	// ReasonNoTraffic: no request reaches the Service.

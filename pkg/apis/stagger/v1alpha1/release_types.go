@@ -211,6 +211,13 @@ type Release struct {
 	// contested counts foreign edits that were put back in the last two minutes.
 	// +optional
 	Contested Contested `json:"contested,omitempty,omitzero"`
+	// routes are the VirtualServices of others that carry the weights of this release, as namespace/name, sorted; before the first weight those of
+	// the release before. One that is not there any more is missed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=317
+	Routes []string `json:"routes,omitempty"`
 	// workload is what is held.
 	// +optional
 	Workload ReleaseWorkload `json:"workload,omitempty,omitzero"`

@@ -617,6 +617,11 @@ func (in *Release) DeepCopyInto(out *Release) {
 		(*in).DeepCopyInto(*out)
 	}
 	in.Contested.DeepCopyInto(&out.Contested)
+	if in.Routes != nil {
+		in, out := &in.Routes, &out.Routes
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	out.Workload = in.Workload
 }
 
