@@ -105,6 +105,15 @@ func MayBeVersion(name, base string) bool {
 	return name == base || found && err == nil && len(sum) == digits/2
 }
 
+// BaseOf returns the name of which an object of this name could be a version, by MayBeVersion; the name itself when it looks like none. Of a
+// base that was cut to leave room for the hash it is what was left.
+func BaseOf(name string) string {
+	if at := strings.LastIndexByte(name, '-'); at > 0 && MayBeVersion(name, name[:at]) {
+		return name[:at]
+	}
+	return name
+}
+
 // stem is as much of a base as leaves room for the hash, and can stand before it.
 func stem(base string) string {
 	return strings.TrimRight(base[:min(len(base), longestName-1-digits)], "-.")

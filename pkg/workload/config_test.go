@@ -204,3 +204,16 @@ func TestManagedServicesAreThoseThatSelectThePods(t *testing.T) {
 		t.Errorf("Services (-want +got):\n%s", d)
 	}
 }
+
+func TestANameSaysOfWhatItMayBeAVersion(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 244)
+	for name, want := range map[string]string{
+		"checkout": "checkout", "checkout-1a2b3c4d": "checkout", "checkout-settings": "checkout-settings", "a-b-00000000": "a-b",
+		"checkout-1a2b3c4": "checkout-1a2b3c4", "checkout-1a2b3c4g": "checkout-1a2b3c4g", "-1a2b3c4d": "-1a2b3c4d", "": "", long + "-1a2b3c4d": long,
+	} {
+		if got := BaseOf(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

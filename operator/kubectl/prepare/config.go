@@ -35,6 +35,8 @@ type configSet struct {
 	output     cli.Output
 	// held is what the keys of the versions hold that were looked at, by their names; nil of those that are not there or may not be read.
 	held map[string]map[string][]byte
+	// left are sentences about Deployments that name another version of the same object and are left as they are.
+	left []string
 }
 
 func newConfig(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -280,6 +282,9 @@ func (s *configSet) print(c cli.Cluster, env cli.Env, next *unstructured.Unstruc
 	}
 	if noted := changes[0].noted; len(noted) > 0 && noted[0].Since == s.name {
 		cli.Say(env.Streams.ErrOut, "%s", noted[0].Says)
+	}
+	for _, left := range s.left {
+		cli.Say(env.Streams.ErrOut, "%s", left)
 	}
 	for _, d := range changes {
 		cli.Say(env.Streams.ErrOut, "%s", s.whatFollows(c, d))

@@ -61,6 +61,9 @@ func (s *configSet) changes(ctx context.Context, c cli.Cluster, next *unstructur
 	case len(all) == 0:
 		return nil, fmt.Errorf("the Deployment %s does not name %s %s, so nothing was written; these do: %s", s.deployment, s.kind, s.name, strings.Join(naming, ", "))
 	}
+	if s.left, err = s.leaves(ctx, c, deployments, all, next); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b change) int { return strings.Compare(a.deployment, b.deployment) })
 	return all, nil
 }

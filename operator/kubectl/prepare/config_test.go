@@ -165,6 +165,53 @@ func TestTheFirstNameStandsForTheVersionThatIsNamedNow(t *testing.T) {
 	}
 }
 
+// A version that was deleted stands for the one that is named now too: its name says of what it was one.
+func TestAVersionThatWasDeletedStandsForTheOneThatIsNamedNow(t *testing.T) {
+	s := clitest.NewStore(t, shopConfig)
+	config := s.Kubeconfig()
+	set := func(from, change string) (string, string) {
+		t.Helper()
+		code, out, talk := clitest.Run(t, config, "config", "set", from, "--from-literal="+change, "-o", "name")
+		if code != cli.ExitOK {
+			t.Fatalf("config set %s: exit code %d: %s", from, code, talk)
+		}
+		return strings.TrimPrefix(strings.TrimSpace(out), "configmap/"), talk
+	}
+	second, _ := set("checkout", "rate=20")
+	third, _ := set(second, "rate=30")
+	delete(s.Objects, clitest.ShopPath+"configmaps/"+second)
+	fourth, _ := set(second, "mode=slow")
+	if made := s.Text(clitest.ShopPath + "configmaps/" + fourth); !strings.Contains(made, `rate: "30"`) || !strings.Contains(made, "mode: slow") {
+		t.Errorf("%s does not follow %s:\n%s", fourth, third, made)
+	}
+	// A name that is no version's is not there, whatever it looks like.
+	code, _, talk := clitest.Run(t, config, "config", "set", "orders-1a2b3c4d", "--from-literal=rate=1")
+	if want := "no ConfigMap named orders-1a2b3c4d is in namespace shop"; code != cli.ExitError || !strings.Contains(talk, want) {
+		t.Errorf("exit code %d, talk %q, want %q", code, talk, want)
+	}
+}
+
+func TestDeploymentsOfAnotherVersionAreNamed(t *testing.T) {
+	s := clitest.NewStore(t, shopConfig)
+	config := s.Kubeconfig()
+	const left = "Deployment orders names ConfigMap checkout, another version, and is left as it is\n"
+	for i, c := range []struct {
+		words string
+		want  bool
+	}{
+		{"checkout --from-literal=rate=20 --deployment=checkout --dry-run", true},
+		{"checkout --from-literal=rate=20 --deployment=checkout", true},
+		{"checkout-1a2b3c4d --from-literal=rate=30 --deployment=checkout", true}, // one that was deleted
+		{"checkout --from-literal=mode=slow", false},                             // is what orders names
+		{"letters --from-literal=subject=bye", false},
+	} {
+		code, _, talk := clitest.Run(t, config, append([]string{"config", "set"}, strings.Fields(c.words)...)...)
+		if code != cli.ExitOK || strings.Contains(talk, left) != c.want {
+			t.Errorf("%d: %s: exit code %d: %s", i, c.words, code, talk)
+		}
+	}
+}
+
 func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	cases := map[string]struct {

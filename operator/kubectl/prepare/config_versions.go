@@ -32,16 +32,19 @@ func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
 	if slices.Contains(named, s.name) {
 		return nil
 	}
-	base, err := s.base(ctx, c, s.name)
+	base, there, err := s.base(ctx, c, s.name)
 	if err != nil {
 		return err
+	}
+	if !there {
+		base = workload.BaseOf(base) // a version that was deleted says by its name alone of what it was one
 	}
 	var versions []string
 	for _, name := range slices.Compact(named) {
 		if !workload.MayBeVersion(name, base) {
 			continue
 		}
-		of, err := s.base(ctx, c, name)
+		of, _, err := s.base(ctx, c, name)
 		if err != nil {
 			return err
 		}
@@ -58,16 +61,42 @@ func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
 	return nil
 }
 
-// base is the name that the versions of an object have in common; its own where it is not there, or may not be read.
-func (s *configSet) base(ctx context.Context, c cli.Cluster, name string) (string, error) {
+// leaves says which Deployments that are not changed name another version of the object than the next one, by name.
+func (s *configSet) leaves(ctx context.Context, c cli.Cluster, deployments []*appsv1.Deployment, changes []change, next *unstructured.Unstructured) ([]string, error) {
+	base := workload.ConfigBase(&metav1.ObjectMeta{Name: next.GetName(), Annotations: next.GetAnnotations()})
+	var left []string
+	for _, d := range deployments {
+		if slices.ContainsFunc(changes, func(ch change) bool { return ch.deployment == d.Name }) {
+			continue
+		}
+		for _, name := range workload.ConfigNames(&d.Spec.Template, s.kind) {
+			if name == next.GetName() || !workload.MayBeVersion(name, base) {
+				continue
+			}
+			of, _, err := s.base(ctx, c, name)
+			if err != nil {
+				return nil, err
+			}
+			if of == base {
+				left = append(left, fmt.Sprintf("Deployment %s names %s %s, another version, and is left as it is", d.Name, s.kind, name))
+			}
+		}
+	}
+	slices.Sort(left)
+	return left, nil
+}
+
+// base is the name that the versions of an object have in common; its own where it is not there, or may not be read. There is false for one that
+// is not there.
+func (s *configSet) base(ctx context.Context, c cli.Cluster, name string) (base string, there bool, err error) {
 	object, err := c.Client.Resource(s.resource()).Namespace(c.Namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return name, nil
+		return name, apierrors.IsForbidden(err), nil
 	case err != nil:
-		return "", fmt.Errorf("getting %s %s: %w", s.kind, name, err)
+		return "", false, fmt.Errorf("getting %s %s: %w", s.kind, name, err)
 	}
-	return workload.ConfigBase(&metav1.ObjectMeta{Name: name, Annotations: object.GetAnnotations()}), nil
+	return workload.ConfigBase(&metav1.ObjectMeta{Name: name, Annotations: object.GetAnnotations()}), true, nil
 }
 
 // since is what a version has otherwise than those before it, as far as they are still there and may be read.
