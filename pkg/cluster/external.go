@@ -16,7 +16,6 @@ func (v *View) external(o Objects) {
 	v.Facts.External = true
 	v.turn(o.Routes)
 	named, denied, others := false, false, false
-	var there []string
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
@@ -24,14 +23,9 @@ func (v *View) external(o Objects) {
 		}
 		reading := carrier.Read(v.target, v.reader())
 		named, denied, others = named || reading.Allowed && reading.Found, denied || !reading.Allowed && reading.Found, true
-		if reading.Found || reading.Mark != nil {
-			there = append(there, idOf(u).String())
-		}
-		if written(reading) {
-			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
-		}
+		v.see(route{Unstructured: u, Carrier: carrier}, reading)
 	}
-	v.missed(there)
+	v.missed()
 	if !named {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unnamed(denied, others))
 	}

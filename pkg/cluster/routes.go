@@ -43,7 +43,7 @@ func (v *View) reader() routing.Reader {
 // route looks at the routes to the Service, and at its DestinationRules.
 func (v *View) route(o Objects) {
 	var taken *unstructured.Unstructured
-	covered, there := false, []string(nil)
+	covered := false
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
@@ -59,14 +59,9 @@ func (v *View) route(o Objects) {
 		default:
 			covered = covered || reading.Covers
 		}
-		if reading.Found || reading.Mark != nil {
-			there = append(there, idOf(u).String())
-		}
-		if written(reading) {
-			v.readRoute(route{Unstructured: u, Carrier: carrier}, reading)
-		}
+		v.see(route{Unstructured: u, Carrier: carrier}, reading)
 	}
-	v.missed(there)
+	v.missed()
 	if len(v.routes) == 0 && covered && v.beforeTraffic() {
 		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unrouted())
 	}
@@ -100,6 +95,16 @@ func (v *View) makeable(taken *unstructured.Unstructured) {
 	}
 }
 
+// see notes that an object is there, and takes what it says where the release writes it.
+func (v *View) see(r route, reading routing.Reading) {
+	if reading.Found || reading.Mark != nil {
+		v.there = append(v.there, idOf(r).String())
+	}
+	if written(reading) {
+		v.readRoute(r, reading)
+	}
+}
+
 // readRoute adds what one object says.
 func (v *View) readRoute(r route, reading routing.Reading) {
 	o := &v.Facts.Routes
@@ -128,12 +133,12 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 }
 
 // missed finds out which VirtualServices of the record are not among those that are there.
-func (v *View) missed(there []string) {
+func (v *View) missed() {
 	if v.Facts.Release == nil {
 		return
 	}
 	for _, name := range v.Facts.Release.Routes {
-		if !slices.Contains(there, name) {
+		if !slices.Contains(v.there, name) {
 			v.Facts.Routes.Gone = append(v.Facts.Routes.Gone, name)
 		}
 	}

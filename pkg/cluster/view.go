@@ -57,6 +57,8 @@ type View struct {
 	// routes are those to write, with ours among them; made is ours.
 	routes []route
 	made   *unstructured.Unstructured
+	// there are the names of all that are there, also of those that must not be written.
+	there []string
 	// carriers are all objects that were looked at for routes.
 	carriers []*unstructured.Unstructured
 	// copies are the DestinationRules for the canary's host, in the order in which they are made.

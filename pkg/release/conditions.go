@@ -88,11 +88,8 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	missed := o.routesMissed()
-	switch {
-	case (!r.Running() || r.Step == 0) && missed != "":
-		return condition(kind, yes, v1alpha1.ReasonRoutesGone, "no traffic is shifted; "+missed)
-	case !r.Running() || r.Step == 0:
-		return condition(kind, yes, v1alpha1.ReasonShifted, "no traffic is shifted")
+	if !r.Running() || r.Step == 0 {
+		return unshifted(missed)
 	}
 	live := "nothing was measured"
 	if o.Evidence.Share >= 0 {
@@ -114,6 +111,15 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
 	}
 	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
+}
+
+// unshifted is the condition while nothing is shifted, given what is said of routes that are gone.
+func unshifted(missed string) metav1.Condition {
+	kind, yes := v1alpha1.ConditionTrafficShifted, metav1.ConditionTrue
+	if missed != "" {
+		return condition(kind, yes, v1alpha1.ReasonRoutesGone, "no traffic is shifted; "+missed)
+	}
+	return condition(kind, yes, v1alpha1.ReasonShifted, "no traffic is shifted")
 }
 
 // doubts says where to look when the traffic is not what was written.
