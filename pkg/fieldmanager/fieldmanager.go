@@ -25,9 +25,9 @@ func LastWriter(all []metav1.ManagedFieldsEntry, except string, path ...string) 
 	return last
 }
 
-// Written is when an entry was; the zero time where it does not say.
+// Written is when an entry was written; the zero time where it does not say, and where there is none.
 func Written(e *metav1.ManagedFieldsEntry) time.Time {
-	if e.Time == nil {
+	if e == nil || e.Time == nil {
 		return time.Time{}
 	}
 	return e.Time.Time

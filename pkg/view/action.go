@@ -47,7 +47,10 @@ const (
 // actionsOf are the verbs for a Service: pause or resume, promote, abort, undo, and retry.
 func actionsOf(shift *v1alpha1.TrafficShift, s Screen, refused func(Verb) string) []Action {
 	named := s.Name
-	if s.Number > 0 {
+	switch {
+	case s.Waiting != "":
+		named += " (" + versionPair(s.Canary, s.Stable) + ")"
+	case s.Number > 0:
 		named = fmt.Sprintf("release %d of %s", s.Number, s.Name)
 		if v := versionPair(s.Canary, s.Stable); v != "" && s.State != StateIdle {
 			named += " (" + v + ")"

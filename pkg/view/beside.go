@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/fieldmanager"
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
@@ -55,6 +56,7 @@ func (b Beside) attend(shift *v1alpha1.TrafficShift, s *Screen, now time.Time) {
 		return
 	}
 	silent, news := b.Leader.silent(now), b.unseen(shift, now)
+	s.news = news
 	switch {
 	case news.there && (silent > 0 || news.ago > silence):
 		s.nobody(max(silent, news.ago), news.text+"; no operator has looked since; "+findOut(shift))
@@ -128,14 +130,35 @@ func lastSign(shift *v1alpha1.TrafficShift, last time.Time) time.Time {
 	return last
 }
 
-// waitingVersion is the version that waits at rest until its release begins; false where none does.
+// waitingVersion is the version that waits at rest until its release begins, or is refused though the last release was that of another one; false
+// where none does.
 func waitingVersion(shift *v1alpha1.TrafficShift, state State) (v1alpha1.Version, bool) {
-	switch d := shift.Status.Deployment; {
-	case shift.Status.Release.Running(), state != StatePaused && state != StateWaiting && state != StateStalled:
+	r, d, to := shift.Status.Release, shift.Status.Deployment, shift.Spec.Destinations
+	another := func(revision string) bool { return r != nil && r.Revision != revision }
+	switch {
+	case r.Running():
+	case state == StateAborted:
+		return v1alpha1.Version{Revision: d.Revision, Images: d.Images}, d.Waits && another(d.Revision)
+	case state != StatePaused && state != StateWaiting && state != StateStalled:
 	case d.Waits:
 		return v1alpha1.Version{Revision: d.Revision, Images: d.Images}, true
-	case shift.Spec.Destinations != nil && state == StatePaused:
-		return v1alpha1.Version{Revision: shift.Spec.Destinations.Revision}, true
+	case to != nil && (state == StatePaused || another(to.Revision)):
+		return v1alpha1.Version{Revision: to.Revision}, true
 	}
 	return v1alpha1.Version{}, false
+}
+
+// waitsSince is since when the version that waits does: since the operator gave the reason, or since a later change of the Deployment's template;
+// zero where neither is known.
+func (b Beside) waitsSince(shift *v1alpha1.TrafficShift) time.Time {
+	var since time.Time
+	if t := shift.Status.ReasonSince; t != nil {
+		since = t.Time
+	}
+	if d := b.Deployments[shift.Namespace+"/"+shift.Status.Deployment.Name]; d != nil {
+		if at := fieldmanager.Written(fieldmanager.LastWriter(d.ManagedFields, "", "spec", "template")); at.After(since) {
+			since = at
+		}
+	}
+	return since
 }

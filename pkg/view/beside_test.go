@@ -35,10 +35,18 @@ func waiting() *v1alpha1.TrafficShift {
 	return s
 }
 
+// after is a Service at rest whose next version the operator has seen 25 s ago.
+func after(s *v1alpha1.TrafficShift, change func(*v1alpha1.TrafficShift)) *v1alpha1.TrafficShift {
+	s.Status.Conditions, s.Status.ReasonSince = nil, ago(25*time.Second)
+	s.Status.Deployment = v1alpha1.ObservedDeployment{Name: "checkout", Generation: 13, Revision: "ghjklmnpqr", Waits: true, Images: []string{"registry.example/shop/checkout:1.6.0"}}
+	return with(s, change)
+}
+
 // deployment is the one behind the Service, written some time ago.
 func deployment(generation int64, image string, held bool, written time.Duration) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout", Generation: generation, CreationTimestamp: *ago(time.Hour)}}
-	d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-set", Time: ago(written)}, {Manager: "helm", Time: ago(50 * time.Minute)},
+	d.ManagedFields = []metav1.ManagedFieldsEntry{
+		{Manager: "kubectl-set", Time: ago(written), FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{}}}}`)}, {Manager: "helm", Time: ago(50 * time.Minute)},
 		{Manager: "kube-controller-manager", Subresource: "status", Time: ago(time.Second)}}
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app", Image: image}}
 	d.Spec.Paused = held
@@ -72,6 +80,27 @@ func TestWhatIsKnownBesideAServiceAtRest(t *testing.T) {
 		"at rest the operator is older":        {promoted(), beside(nil, deployment(13, next, true, time.Hour)), false},
 		"a release runs and the Lease is old":  {shifting(), beside(silent, deployment(13, next, true, time.Hour)), false},
 		"at rest a version waits for a resume": {waiting(), beside(works, deployment(13, next, true, 3*time.Minute)), false},
+		"after an abort a version waits for a resume": {after(aborted(), func(s *v1alpha1.TrafficShift) {
+			paused(s)
+			set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPaused, "control is Paused: the release of checkout:1.6.0 begins when it is Auto again", 30*time.Minute)
+		}), beside(works, deployment(13, next, true, 20*time.Second)), false},
+		"after an abort a version waits": {after(aborted(), func(s *v1alpha1.TrafficShift) {
+			set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonWaiting, "the last requests that met the version before are being counted", 30*time.Minute)
+		}), beside(works, nil), false},
+		"after an abort a version is stalled": {after(aborted(), func(s *v1alpha1.TrafficShift) {
+			const message = "ShiftPolicy standard does not exist; apply it, or name another one"
+			set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPolicyNotFound, message, 30*time.Minute)
+			set(s, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonPolicyNotFound, message, 30*time.Minute)
+		}), beside(works, deployment(13, next, true, 2*time.Minute)), false},
+		"after a promotion a version that was taken back is pushed again": {after(promoted(), func(s *v1alpha1.TrafficShift) {
+			const message = "this template was taken back; it is tried again when it changes or a retry is commanded"
+			s.Status.Refused = s.Status.Deployment.Revision
+			set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAborted, message, 40*time.Second)
+			set(s, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAborted, message, 40*time.Second)
+		}), beside(works, nil), false},
+		"after an abort a push is not seen yet": {with(aborted(), func(s *v1alpha1.TrafficShift) { s.Status.Deployment = resting().Status.Deployment }),
+			beside(nil, deployment(13, next, true, 5*time.Second)), false},
+		"at rest a push during a pause is not seen yet": {with(resting(), paused), beside(nil, deployment(13, next, true, 5*time.Second)), false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +112,16 @@ func TestWhatIsKnownBesideAServiceAtRest(t *testing.T) {
 			page := c.beside.ServicePage(c.shift, now, nil, func(view.Verb) string { return "" })
 			golden(t, name, s.Text(p)+"\n"+c.beside.Why(c.shift, now).Text(p)+"\n"+
 				view.Table(c.beside.Fleet([]v1alpha1.TrafficShift{*c.shift}, now), false, view.Layout{Width: 100, Wide: true})+"\n"+
-				page.Release+", "+page.Version+", "+page.State.Word+", "+page.State.Tone+"\n")
+				page.Release+", "+page.Version+", "+page.State.Word+", "+page.State.Tone+"\n"+factLines(append(page.Facts, page.Notes...)))
 		})
 	}
+}
+
+// factLines are the facts of a page in lines.
+func factLines(facts []view.Fact) string {
+	text := ""
+	for _, f := range facts {
+		text += f.Label + ": " + f.Text + "\n"
+	}
+	return text
 }

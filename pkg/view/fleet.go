@@ -74,7 +74,14 @@ func (b Beside) row(shift *v1alpha1.TrafficShift, now time.Time) Row {
 	case s.Outcome != nil && s.State != StatePromoted && s.State != StateIdle:
 		row.Why, row.WhyText = s.Outcome.Reason, briefly(s.Outcome.Reason, s.Outcome.Message)
 	}
-	if at := changedAt(shift); !at.IsZero() {
+	at := changedAt(shift)
+	switch {
+	case s.Waiting != "":
+		at = cmp.Or(b.waitsSince(shift), at)
+	case s.news.version:
+		at = now.Add(-s.news.ago)
+	}
+	if !at.IsZero() {
 		row.Since = max(now.Sub(at), 0)
 	}
 	return row

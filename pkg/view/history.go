@@ -6,7 +6,7 @@ import "strconv"
 func (s Screen) HistoryTable(p Layout) string {
 	past := s.History
 	if s.Number > 0 {
-		past = append([]Past{s.newestAsPast()}, past...)
+		past = append([]Past{s.newest}, past...)
 	}
 	p.Wide = true
 	w := writer{layout: p}

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +20,15 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	case s.Unattended:
 		return "nothing, until an operator works again"
 	case !r.Running():
-		return restSentence(s)
+		return restSentence(s, shift.Spec.Control == v1alpha1.ControlPaused)
 	case s.TakingBack && s.Outcome == nil:
 		return "the release is taken back, as soon as an operator sees the command"
 	}
-	if said := operatorsWord(shift, s); said != "" {
+	said := operatorsWord(shift, s)
+	if said != "" && s.noted(said) {
+		return notedSentence(s.State, nextWeight(r))
+	}
+	if said != "" {
 		return said
 	}
 	return ownWord(r, s, now)
@@ -59,6 +64,20 @@ func operatorsWord(shift *v1alpha1.TrafficShift, s Screen) string {
 		return ""
 	}
 	return beyondOutcome(s, clean(shift.Status.Release.Next))
+}
+
+// noted says whether a note has the operator's sentence already, or the beginning of it where that was cut.
+func (s Screen) noted(said string) bool {
+	return slices.ContainsFunc(s.Notes, func(n Note) bool { return strings.HasPrefix(n.Message, said) })
+}
+
+// notedSentence is what happens next where a note says already what that waits for.
+func notedSentence(state State, move string) string {
+	switch state {
+	case StatePreparing, StateShifting, StateHeld:
+		return when(move, "that is over; no weight is raised until then, aborts still work")
+	}
+	return ""
 }
 
 // holding says whether the operator's own sentence tells no more than how long the weight has been held, which stands beside the weight.
@@ -98,23 +117,42 @@ func when(move, then string) string {
 	return move + " when " + then
 }
 
-func restSentence(s Screen) string {
+func restSentence(s Screen, paused bool) string {
+	number := max(s.Number, newestNumber(s.History)) + 1
 	switch s.State {
 	case StatePending:
 		return pendingSentence(s.Policy)
 	case StatePaused:
 		return "nothing until it is resumed: kubectl stagger resume " + s.Name
+	case StateWaiting:
+		if s.Waiting == "" {
+			return ""
+		}
+		return fmt.Sprintf("release %d begins when that is over", number)
 	case StateStalled:
 		return "nothing is released until that is mended"
-	case StateAborted:
+	case StateAborted, StateIdle, StatePromoted:
+		return templateSentence(s, number, paused)
+	}
+	return ""
+}
+
+// templateSentence is what happens where nothing waits but for a change of the template, or for an operator that looks at one.
+func templateSentence(s Screen, number int64, paused bool) string {
+	switch {
+	case s.news.version && paused:
+		return "nothing until it is resumed: kubectl stagger resume " + s.Name
+	case s.news.version:
+		return fmt.Sprintf("an operator looks at what was pushed; if it is to be released, that is release %d", number)
+	case s.State == StateAborted:
 		if s.Outcome != nil && !s.Outcome.Refused {
 			return "the same template may be released again"
 		}
 		return "this template is not released again until it changes; release it as it is with: kubectl stagger retry " + s.Name
-	case StateIdle, StatePromoted:
-		return fmt.Sprintf("a change of the pod template starts release %d", max(s.Number, newestNumber(s.History))+1)
+	case paused:
+		return "a change of the pod template waits until it is resumed: kubectl stagger resume " + s.Name
 	}
-	return ""
+	return fmt.Sprintf("a change of the pod template starts release %d", number)
 }
 
 func newestNumber(past []Past) int64 {

@@ -53,12 +53,23 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		if note.Message == "" {
 			note.Message = meaning(v1alpha1.Reason(c.Reason))
 		}
-		if faultOf(c) && !c.LastTransitionTime.IsZero() {
-			note.For = max(now.Sub(c.LastTransitionTime.Time), 0)
+		if since := faultSince(shift, c); !since.IsZero() {
+			note.For = max(now.Sub(since), 0)
 		}
 		notes = append(notes, note)
 	}
 	return append(notes, otherNotes(shift, now)...)
+}
+
+// faultSince is since when a condition is the fault that it is; zero where that is not known. Stalled may have been so before, for another reason.
+func faultSince(shift *v1alpha1.TrafficShift, c *metav1.Condition) time.Time {
+	switch t := shift.Status.ReasonSince; {
+	case !faultOf(c):
+		return time.Time{}
+	case c.Type == v1alpha1.ConditionStalled && t != nil && t.After(c.LastTransitionTime.Time):
+		return t.Time
+	}
+	return c.LastTransitionTime.Time
 }
 
 // faultOf says whether a condition's status alone is the fault, so that it has lasted since the status changed. Reconciling and Ready keep their
@@ -80,7 +91,8 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	switch c.Type {
 	case v1alpha1.ConditionStalled:
 		// Why a release was aborted is told by its outcome, with the numbers.
-		return c.Status == metav1.ConditionTrue && c.Reason != string(v1alpha1.ReasonAborted)
+		_, another := waitingVersion(shift, StateAborted)
+		return c.Status == metav1.ConditionTrue && (c.Reason != string(v1alpha1.ReasonAborted) || another)
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:

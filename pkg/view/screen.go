@@ -63,6 +63,14 @@ type Screen struct {
 	Notes []Note
 	// Outcome is set when the release has ended or is being taken back.
 	Outcome *Outcome
+	// Last says how the release before ended while another version waits, "" otherwise: Outcome, Objectives and Exposed, which are nil then, would be
+	// taken for what is known of that version. Ended is the outcome of the release Number all the same.
+	Last  string
+	Ended *Outcome
+	// newest is the release as a line of history.
+	newest Past
+	// news is what was written into the Deployment and no operator has seen.
+	news news
 	// Next says what happens next, "" when Weight says it.
 	Next string
 	// History holds the releases before this one, newest first.
@@ -156,8 +164,26 @@ func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Canary, s.Stable = versions(&v1alpha1.TrafficShift{Status: v1alpha1.TrafficShiftStatus{
 			Stable: shift.Status.Stable, Release: &v1alpha1.Release{Revision: v.Revision, Images: v.Images}}})
 	}
+	s.newest, s.Ended = s.newestAsPast(), s.Outcome
+	if s.Waiting != "" {
+		s.setApart()
+	}
 	s.Next = nextOf(shift, s, now)
 	return s
+}
+
+// setApart keeps the release before from being taken for the version that waits.
+func (s *Screen) setApart() {
+	if o := s.Outcome; o != nil {
+		s.Last = s.ending(*o)
+		if o.Result != StatePromoted {
+			s.Last += "; " + o.why()
+		}
+	}
+	if s.Exposed != nil && s.Last != "" {
+		s.Last += "; " + s.Exposed.text()
+	}
+	s.Outcome, s.Objectives, s.Exposed = nil, nil, nil
 }
 
 // Unseen is the screen of an annotated Service that has no TrafficShift yet.

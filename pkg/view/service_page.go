@@ -200,6 +200,9 @@ func noteFacts(s Screen) []Fact {
 	for _, n := range s.Notes {
 		facts = append(facts, Fact{Label: n.Label[:1] + strings.ToLower(n.Label[1:]), Text: n.text(), Tone: n.tone().String()})
 	}
+	if s.Last != "" {
+		facts = append(facts, Fact{Label: "Last", Text: s.Last, Tone: TonePlain.String()})
+	}
 	return facts
 }
 

@@ -111,7 +111,7 @@ func TestNobodyIsHealthyOrUnmetByOldCounts(t *testing.T) {
 	}
 }
 
-// TestOneClockIsOnAScreen: whatever a release waits for, no screen has two estimates of when it goes on.
+// TestOneClockIsOnAScreen: whatever a release waits for, no screen has two estimates of when it goes on, nor the operator's sentence twice.
 func TestOneClockIsOnAScreen(t *testing.T) {
 	const message = "not proven yet for more than 5%: 74 more good requests of the canary would do, which come in about 51s at the present traffic"
 	estimate := regexp.MustCompile(`in about [0-9a-z]+|any moment`)
@@ -130,6 +130,9 @@ func TestOneClockIsOnAScreen(t *testing.T) {
 			slices.Sort(found)
 			if found = slices.Compact(found); len(found) > 1 {
 				t.Errorf("%s: %s says %q:\n%s", name, screen, found, text)
+			}
+			if n := strings.Count(text, message); n > 1 {
+				t.Errorf("%s: %s says the operator's sentence %d times:\n%s", name, screen, n, text)
 			}
 		}
 	}

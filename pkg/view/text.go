@@ -24,6 +24,7 @@ func (s Screen) Text(p Layout) string {
 	if s.Outcome != nil {
 		w.outcome(s, *s.Outcome)
 	}
+	w.last(s)
 	w.objectives(s)
 	w.exposed(s)
 	w.footprint(s.Footprint)
@@ -238,6 +239,13 @@ func (s Screen) ending(o Outcome) string {
 		text += ", after " + span(o.Took)
 	}
 	return text
+}
+
+// last tells of the release before, where the screen is about another version.
+func (w *writer) last(s Screen) {
+	if s.Last != "" {
+		w.field("LAST", ToneFaint, s.Last)
+	}
 }
 
 // operator says who works, where a release does not tell it by what it shows.

@@ -33,7 +33,7 @@ func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	if c := condition(shift, v1alpha1.ConditionEvidenceCurrent); c != nil && c.Reason == string(v1alpha1.ReasonOneStatus) && shift.Status.Release.Running() {
 		y.NotShown = clean(c.Message)
 	}
-	if shift.Status.Release != nil {
+	if shift.Status.Release != nil && y.Waiting == "" {
 		y.Query = queryOf(shift)
 	}
 	y.Try, y.doubt = tryOf(y.Screen), doubtOf(shift)
@@ -104,10 +104,15 @@ func (y Why) Text(p Layout) string {
 	case y.State == StatePaused:
 		w.field("WHY", TonePlain, "somebody paused it: no weight is raised until it is resumed")
 	case y.Weight != nil:
-		w.field("WHY", TonePlain, y.progress())
+		why := y.progress()
+		w.field("WHY", TonePlain, why)
+		if y.Next != "" && strings.HasSuffix(why, y.Next) {
+			y.Next = notedSentence(y.State, "")
+		}
 	default:
 		w.field("WHY", TonePlain, "nothing is being released")
 	}
+	w.last(y.Screen)
 	for _, o := range y.Objectives {
 		w.field("NUMBERS", o.Tone(), y.numbers(o))
 	}
@@ -237,6 +242,9 @@ func tryOf(s Screen) []string {
 	case StateAborted:
 		if s.Outcome != nil && s.Outcome.Refused {
 			try = append(try, command("retry", "if the version was not to blame"), command("undo", "to put the version that serves back into the Deployment"))
+		}
+		if s.Waiting != "" { // the last release is that of another version
+			return []string{command("retry", "if the version was not to blame")}
 		}
 		try = append(try, command("report", "to hand it on"))
 	case StatePaused:

@@ -171,7 +171,7 @@ func (f *releaseWait) seen(shift *v1alpha1.TrafficShift) (bool, error) {
 		return false, nil
 	}
 	f.end = Ending{number: f.number, result: r.State}
-	if o := screen.Outcome; o != nil {
+	if o := screen.Ended; o != nil {
 		f.end.why, f.end.superseded = strings.Trim(o.Reason+": "+o.Message, ": "), o.Reason == string(v1alpha1.ReasonSuperseded)
 	}
 	return true, nil

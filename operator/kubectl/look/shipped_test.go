@@ -69,20 +69,34 @@ func TestAWatchFollowsWhatWasShipped(t *testing.T) {
 		words        []string
 		code         int
 	}{
-		"the release that runs":                        {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{clitest.Promoted}},
-		"the release that runs is aborted":             {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{clitest.Aborted}, code: cli.ExitAborted},
-		"a version that supersedes":                    {shift: shift(saw(13, now, running, true)), asks: asking(14, next), then: changes{saw(14, "next", next, true), superseded, begins(8, "next", next), clitest.Promoted}},
-		"a version that supersedes is aborted":         {shift: shift(saw(13, now, running, true)), asks: asking(14, next), then: changes{superseded, saw(14, "next", next, true), begins(8, "next", next), clitest.Aborted}, code: cli.ExitAborted},
-		"a version that supersedes one taken back":     {shift: shift(saw(14, "next", next, true), clitest.TakeBack), asks: asking(14, next), then: changes{clitest.Aborted, begins(8, "next", next), clitest.Promoted}, code: cli.ExitOK},
-		"a version that the operator has not seen":     {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(14, next), then: changes{saw(14, "next", next, true), begins(8, "next", next), clitest.Aborted}, code: cli.ExitAborted},
-		"a version after an abort":                     {shift: shift(clitest.Aborted, saw(13, now, running, true)), asks: asking(14, next), then: changes{saw(14, "next", next, true), begins(8, "next", next), clitest.Promoted}},
-		"the first version":                            {shift: shift(atRest, saw(12, "none", old, false)), asks: asking(13, running), then: changes{saw(13, now, running, true), begins(1, now, running), clitest.Promoted}},
-		"a version that is superseded":                 {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{superseded}, code: cli.ExitSuperseded},
+		"the release that runs":                    {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{clitest.Promoted}},
+		"the release that runs is aborted":         {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{clitest.Aborted}, code: cli.ExitAborted},
+		"a version that supersedes":                {shift: shift(saw(13, now, running, true)), asks: asking(14, next), then: changes{saw(14, "next", next, true), superseded, begins(8, "next", next), clitest.Promoted}},
+		"a version that supersedes is aborted":     {shift: shift(saw(13, now, running, true)), asks: asking(14, next), then: changes{superseded, saw(14, "next", next, true), begins(8, "next", next), clitest.Aborted}, code: cli.ExitAborted},
+		"a version that supersedes one taken back": {shift: shift(saw(14, "next", next, true), clitest.TakeBack), asks: asking(14, next), then: changes{clitest.Aborted, begins(8, "next", next), clitest.Promoted}, code: cli.ExitOK},
+		"a version that the operator has not seen": {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(14, next), then: changes{saw(14, "next", next, true), begins(8, "next", next), clitest.Aborted}, code: cli.ExitAborted},
+		"a version after an abort":                 {shift: shift(clitest.Aborted, saw(13, now, running, true)), asks: asking(14, next), then: changes{saw(14, "next", next, true), begins(8, "next", next), clitest.Promoted}},
+		"the first version":                        {shift: shift(atRest, saw(12, "none", old, false)), asks: asking(13, running), then: changes{saw(13, now, running, true), begins(1, now, running), clitest.Promoted}},
+		"a version that is superseded":             {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{superseded}, code: cli.ExitSuperseded},
+		"a version that is superseded, and the other waits": {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{func(s *v1alpha1.TrafficShift) {
+			superseded(s)
+			saw(14, "next", next, true)(s)
+		}}, code: cli.ExitSuperseded},
+		"a version that is taken back, and another waits": {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{func(s *v1alpha1.TrafficShift) {
+			clitest.Aborted(s)
+			clitest.Ready(s, metav1.ConditionFalse, v1alpha1.ReasonWaiting)
+			saw(14, "next", next, true)(s)
+		}}, code: cli.ExitAborted},
+		"a version that is promoted, and another waits": {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{func(s *v1alpha1.TrafficShift) {
+			clitest.Promoted(s)
+			clitest.Ready(s, metav1.ConditionFalse, v1alpha1.ReasonPaused)
+			saw(14, "next", next, true)(s)
+		}}},
 		"a version that is superseded, and missed":     {shift: shift(saw(13, now, running, true)), asks: asking(13, running), then: changes{superseded, saw(14, "next", next, true), begins(8, "next", next)}, code: cli.ExitSuperseded},
 		"a version that is superseded before it began": {shift: shift(saw(13, now, running, true)), asks: asking(14, next), pushed: asking(15, later), then: changes{saw(15, "later", later, true)}, code: cli.ExitSuperseded},
-		"nothing waits":                                {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(13, running)},
-		"it was taken back before":                     {shift: shift(clitest.Aborted, saw(13, now, running, true)), asks: asking(13, running), code: cli.ExitAborted},
-		"a Deployment that may not be read":            {shift: shift(saw(13, now, running, true)), then: changes{clitest.Promoted}},
+		"nothing waits":                     {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(13, running)},
+		"it was taken back before":          {shift: shift(clitest.Aborted, saw(13, now, running, true)), asks: asking(13, running), code: cli.ExitAborted},
+		"a Deployment that may not be read": {shift: shift(saw(13, now, running, true)), then: changes{clitest.Promoted}},
 		"an image that comes later": {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(13, running), pushed: asking(14, next), words: []string{"--image", next},
 			then: changes{saw(14, "next", next, true), begins(8, "next", next), clitest.Promoted}},
 		"an image that never comes": {shift: shift(clitest.Promoted, saw(13, now, running, false)), asks: asking(13, running), words: []string{"--image", later, "--timeout", "50ms"}, code: cli.ExitTimeout},

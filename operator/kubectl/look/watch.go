@@ -222,12 +222,19 @@ func (l *liveRelease) show(shift *v1alpha1.TrafficShift) (bool, error) {
 	return true, l.over(shift, screen)
 }
 
-// over is the exit code of a release that has ended, or of how things stand without one.
+// over is the exit code of a release that has ended, also where another version waits by then, or of how things stand without one.
 func (l *liveRelease) over(shift *v1alpha1.TrafficShift, screen view.Screen) error {
 	code := cli.ExitCodeOf(screen)
-	if o := screen.Outcome; l.shipped.number != 0 && o != nil && o.Reason == string(v1alpha1.ReasonSuperseded) {
-		cli.Say(l.env.Streams.ErrOut, "%s: another version took the place of %s", shift.Name, l.shipped.name())
-		code = cli.ExitSuperseded
+	if o := screen.Ended; l.shipped.number != 0 && o != nil {
+		switch {
+		case o.Reason == string(v1alpha1.ReasonSuperseded):
+			cli.Say(l.env.Streams.ErrOut, "%s: another version took the place of %s", shift.Name, l.shipped.name())
+			code = cli.ExitSuperseded
+		case screen.Waiting != "" && o.Result == view.StateAborted:
+			code = cli.ExitAborted
+		case screen.Waiting != "":
+			code = cli.ExitOK
+		}
 	}
 	if code == cli.ExitOK {
 		return nil

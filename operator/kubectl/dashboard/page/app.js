@@ -134,7 +134,7 @@ function servicePage() {
       s.byHand && s.byHand.line && line(s.byHand.line),
       s.facts.length > 0 && h("dl", { class: "facts" }, s.facts.map((f) => h("div", {}, h("dt", {}, f.label), h("dd", {}, f.text)))),
       s.stops.length > 0 && h("ol", { class: "stops", "aria-label": "Steps" }, s.stops.map(stop))),
-    weights(),
+    weights(s),
     s.contests.map((c) => contest(c)),
     s.checks.length + s.around.length > 0 && h("section", { class: "card" }, h("h2", {}, "Pods, routes and evidence"),
       h("dl", { class: "checks" }, s.around.map((f) => h("div", {}, h("dt", {}, f.label), h("dd", { class: f.tone }, f.text))),
@@ -191,10 +191,10 @@ function queries(s) {
 const stop = (p) => h("li", { class: p.mark, "aria-current": p.mark === "here" ? "step" : null },
   h("span", { class: "icon", "aria-hidden": "true" }, p.icon), h("span", { class: "stop-weight" }, p.weight), h("span", { class: "stop-word" }, p.word), h("span", { class: "stop-hold" }, p.mark === "done" && p.took ? "took " + p.took : "hold " + p.hold));
 
-function weights() {
+function weights(s) {
   const p = state.plots;
   if (!p || !p.weight) return null;
-  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time"), h("p", { class: "quiet" }, p.note), plot(p.weight, p, (l) => l.weight, say, true));
+  return h("section", { class: "card", key: "weights", "aria-label": "Weight over time" }, h("h2", {}, "Weight over time" + (s.release ? "" : ", of release " + s.number)), h("p", { class: "quiet" }, p.note), plot(p.weight, p, (l) => l.weight, say, true));
 }
 
 function contest(c) {
