@@ -33,7 +33,7 @@ type Server struct {
 	// Shifts are the objects by namespace/name, Services the ones that exist, in any state of management.
 	Shifts   map[string]*v1alpha1.TrafficShift
 	Services map[string]*corev1.Service
-	// Deployments are those that may be read.
+	// Deployments are those that may be read; for one that is nil, the server fails.
 	Deployments map[string]*appsv1.Deployment
 	// Lease is that of the operator; nil where it may not be read.
 	Lease *coordination.Lease
@@ -201,6 +201,10 @@ func (s *Server) deployment(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.Deployments[r.PathValue("ns")+"/"+r.PathValue("name")]
 	if !ok {
 		s.refuse(w, http.StatusForbidden, metav1.StatusReasonForbidden, "deployments.apps may not be read")
+		return
+	}
+	if found == nil {
+		s.refuse(w, http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd does not answer")
 		return
 	}
 	s.answer(w, http.StatusOK, found)

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -147,15 +148,15 @@ func (v *shipped) waits(shift *v1alpha1.TrafficShift) string {
 	return fmt.Sprintf("waiting for the release of %s", v.name())
 }
 
-// deployment reads the Deployment behind a Service; nil where it is not known or may not be read.
-func deployment(ctx context.Context, c cli.Cluster, shift *v1alpha1.TrafficShift) *appsv1.Deployment {
+// deployment reads the Deployment behind a Service; nil where it is not known, not there, or may not be read.
+func deployment(ctx context.Context, c cli.Cluster, shift *v1alpha1.TrafficShift) (*appsv1.Deployment, error) {
 	name := shift.Status.Deployment.Name
 	if name == "" {
-		return nil
+		return nil, nil
 	}
 	d, err := cli.Get[appsv1.Deployment](ctx, c, cli.DeploymentsResource, name)
-	if err != nil {
-		return nil
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		return nil, nil
 	}
-	return d
+	return d, err
 }

@@ -39,10 +39,12 @@ type liveRelease struct {
 	shipped    shipped
 	deployment *appsv1.Deployment
 	readAt     time.Time
+	// unread says that the Deployment could not be read just now, so that nobody knows what it asks for.
+	unread bool
 	// said is what was last said to be waited for.
 	said string
-	// unattended says that the last screen told that nobody looks after the release: no event tells when that begins.
-	unattended bool
+	// last is the last screen. That nobody looks after the release, as it may tell, begins without an event.
+	last view.Screen
 }
 
 func newWatch(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -116,12 +118,47 @@ func (l *liveRelease) run(ctx context.Context, service string) error {
 
 // tooLate says that the time is over; where nobody looks after the release, by the code for that.
 func (l *liveRelease) tooLate(service string) error {
-	message := fmt.Sprintf("the release of %s has not ended after %s; it goes on, look with: %s", l.shipped.name(), l.timeout, l.cluster.CommandLine("status", service))
-	if !l.unattended {
+	message := fmt.Sprintf("the release of %s %s after %s; %s; look with: %s", l.shipped.name(), l.unended(), l.timeout, l.standing(service),
+		l.cluster.CommandLine("status", service))
+	if !l.last.Unattended {
 		return cli.TimeoutError{Message: message}
 	}
 	cli.Say(l.env.Streams.ErrOut, "error: %s", message)
 	return cli.ExitStatus{Code: cli.ExitUnattended}
+}
+
+// unended says how far the release has come that has not ended.
+func (l *liveRelease) unended() string {
+	if l.shipped.number == 0 {
+		return "has not begun"
+	}
+	return "has not ended"
+}
+
+// standing says what a release that was waited for waits for itself, or that it goes on.
+func (l *liveRelease) standing(service string) string {
+	waits := l.shipped.number == 0
+	switch s := l.last; {
+	case s.Unattended:
+		return "nobody looks after it, find out why with: kubectl stagger check -n " + l.cluster.Namespace
+	case l.unread:
+		return "its Deployment could not be read"
+	case waits && l.deployment != nil && l.shipped.template == nil:
+		return "Deployment " + l.deployment.Name + " does not ask for it"
+	case s.TakingBack:
+		return "an abort or undo of it waits to be carried out"
+	case waits && s.Weight != nil:
+		return fmt.Sprintf("release %d comes before it", s.Number)
+	case s.State == view.StatePaused:
+		return "it waits until it is resumed: " + l.cluster.CommandLine("resume", service)
+	case s.State == view.StateHeld, s.State == view.StateStalled, s.State == view.StateWaiting:
+		return fmt.Sprintf("it is %s, see: %s", s.State, l.cluster.CommandLine("why", service))
+	case waits:
+		return "it begins when an operator has seen it"
+	case s.Outcome != nil && s.Outcome.Result == view.StateAborted:
+		return "it is being taken back"
+	}
+	return "it goes on"
 }
 
 // follow shows what was shipped from the version of the object on that is given, to the end. The error is one of cli.IsExpired when that version
@@ -144,7 +181,7 @@ func (l *liveRelease) follow(ctx context.Context, shift *v1alpha1.TrafficShift) 
 			return ctx.Err()
 		case <-tick.C:
 			l.refresh(ctx, shift, reread)
-			if quiet := l.goesOn(shift) && l.screen(shift).Unattended == l.unattended; quiet && !l.display.terminal {
+			if quiet := l.goesOn(shift) && l.screen(shift).Unattended == l.last.Unattended; quiet && !l.display.terminal {
 				continue
 			}
 		case e, open := <-events.ResultChan():
@@ -177,13 +214,24 @@ func (l *liveRelease) refresh(ctx context.Context, shift *v1alpha1.TrafficShift,
 	l.footprint.Refresh(ctx, shift, min(maxAge, cli.FootprintMaxAge))
 	l.beside.Refresh(ctx, maxAge, shift)
 	if now := l.env.Now(); l.shipped.number == 0 && now.Sub(l.readAt) >= maxAge {
-		l.readAt, l.deployment = now, deployment(ctx, l.cluster, shift)
+		d, err := deployment(ctx, l.cluster, shift)
+		if l.unread = err != nil; !l.unread {
+			l.readAt, l.deployment = now, d
+		}
 	}
+}
+
+// stage is how far the version has come. While it is not known what the Deployment asks for, it is waited for.
+func (l *liveRelease) stage(shift *v1alpha1.TrafficShift) stage {
+	if l.unread {
+		return stageWaits
+	}
+	return l.shipped.look(shift, l.deployment)
 }
 
 // goesOn says whether there is more to come.
 func (l *liveRelease) goesOn(shift *v1alpha1.TrafficShift) bool {
-	stage := l.shipped.look(shift, l.deployment)
+	stage := l.stage(shift)
 	return stage == stageWaits || stage == stageRuns && shift.Status.Release.Running()
 }
 
@@ -193,9 +241,9 @@ func (l *liveRelease) screen(shift *v1alpha1.TrafficShift) view.Screen {
 
 // show draws the screen and says whether that was the last: the release has ended, or there is none. The error then carries the exit code.
 func (l *liveRelease) show(shift *v1alpha1.TrafficShift) (bool, error) {
-	stage, screen := l.shipped.look(shift, l.deployment), l.screen(shift)
+	stage, screen := l.stage(shift), l.screen(shift)
 	screen.Footprint = l.footprint.Of(shift)
-	l.unattended = screen.Unattended
+	l.last = screen
 	if r := shift.Status.Release; stage == stageRuns && (r == nil || r.Number != l.shipped.number) {
 		e, err := l.cluster.EndingOf(screen, l.shipped.number)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl"
@@ -149,5 +150,59 @@ func TestAWatchTellsWhenNobodyLooksAnyMore(t *testing.T) {
 		if !strings.Contains(out.String(), "4s ago") || !strings.Contains(out.String(), "Unattended") {
 			t.Errorf("%q wrote %q; want what was seen 4s ago, then that nobody looks", words, out)
 		}
+	}
+}
+
+// A watch that gives up says what the release waits for, and that it goes on only where it does.
+func TestAWatchThatGivesUpSaysWhatIsWaitedFor(t *testing.T) {
+	const running, next = "checkout:1.5.0", "checkout:1.6.0"
+	resting := func(reason v1alpha1.Reason) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) {
+			clitest.Promoted(s)
+			clitest.Ready(s, metav1.ConditionFalse, reason)
+			saw(14, "next", next, true)(s)
+		}
+	}
+	paused := clitest.Controlled(v1alpha1.ControlPaused)
+	aborts := func(s *v1alpha1.TrafficShift) {
+		s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 7 t1 orders are booked twice"}
+	}
+	const look = "; look with: kubectl stagger status checkout -n shop"
+	cases := map[string]struct {
+		changes []func(*v1alpha1.TrafficShift)
+		words   []string
+		want    string
+		code    int
+	}{
+		"it goes on":                 {nil, nil, running + " has not ended after 1s; it goes on" + look, cli.ExitTimeout},
+		"it is paused":               {[]func(*v1alpha1.TrafficShift){paused}, nil, running + " has not ended after 1s; it waits until it is resumed: kubectl stagger resume checkout -n shop" + look, cli.ExitTimeout},
+		"an abort waits":             {[]func(*v1alpha1.TrafficShift){aborts}, nil, running + " has not ended after 1s; an abort or undo of it waits to be carried out" + look, cli.ExitTimeout},
+		"it is taken back":           {[]func(*v1alpha1.TrafficShift){clitest.TakeBack}, nil, running + " has not ended after 1s; it is being taken back" + look, cli.ExitTimeout},
+		"nobody looks":               {[]func(*v1alpha1.TrafficShift){clitest.Unattended}, nil, running + " has not ended after 1s; nobody looks after it, find out why with: kubectl stagger check -n shop" + look, cli.ExitUnattended},
+		"it waits for a resume":      {[]func(*v1alpha1.TrafficShift){resting(v1alpha1.ReasonPaused), paused}, nil, next + " has not begun after 1s; it waits until it is resumed: kubectl stagger resume checkout -n shop" + look, cli.ExitTimeout},
+		"it waits for the last one":  {[]func(*v1alpha1.TrafficShift){resting(v1alpha1.ReasonWaiting)}, nil, next + " has not begun after 1s; it is Waiting, see: kubectl stagger why checkout -n shop" + look, cli.ExitTimeout},
+		"it was not seen yet":        {[]func(*v1alpha1.TrafficShift){clitest.Promoted, saw(13, "59d8f6b7c4", running, false)}, nil, next + " has not begun after 1s; it begins when an operator has seen it" + look, cli.ExitTimeout},
+		"another one runs":           {[]func(*v1alpha1.TrafficShift){saw(13, "59d8f6b7c4", running, true)}, nil, next + " has not begun after 1s; release 7 comes before it" + look, cli.ExitTimeout},
+		"its Deployment is not read": {[]func(*v1alpha1.TrafficShift){clitest.Promoted, saw(13, "59d8f6b7c4", running, false)}, nil, "what was shipped has not begun after 1s; its Deployment could not be read" + look, cli.ExitTimeout},
+		"nobody asks for it": {[]func(*v1alpha1.TrafficShift){clitest.Promoted, saw(13, "59d8f6b7c4", running, false)}, []string{"--image", "checkout:1.7.0"},
+			"checkout:1.7.0 has not begun after 1s; Deployment checkout does not ask for it" + look, cli.ExitTimeout},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := asking(14, next)
+			switch {
+			case strings.HasPrefix(c.want, running):
+				asked = asking(14, running)
+			case strings.HasPrefix(c.want, "what was shipped"):
+				asked = nil
+			}
+			s := clitest.NewServer(t, clitest.As(clitest.As(clitest.Shift("shop", "checkout"), saw(14, "59d8f6b7c4", running, true)), c.changes...))
+			s.Deployments[clitest.Key] = asked
+			code, _, talk := clitest.Run(t, s.Kubeconfig(), append([]string{"watch", "checkout", "--timeout", "1s"}, c.words...)...)
+			if code != c.code || !strings.HasSuffix(talk, "error: the release of "+c.want+"\n") {
+				t.Errorf("exit code %d, talk %q; want %d, %q", code, talk, c.code, c.want)
+			}
+		})
 	}
 }
