@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -146,6 +147,22 @@ func waitingVersion(shift *v1alpha1.TrafficShift, state State) (v1alpha1.Version
 		return v1alpha1.Version{Revision: to.Revision}, true
 	}
 	return v1alpha1.Version{}, false
+}
+
+// Begins names the version of a TrafficShift whose release begins by itself: at rest, or after the one that runs; "" where none waits, it is refused,
+// or the Service is paused.
+func Begins(shift *v1alpha1.TrafficShift) string {
+	r, d, to := shift.Status.Release, shift.Status.Deployment, shift.Spec.Destinations
+	v, waits := v1alpha1.Version{Revision: d.Revision, Images: d.Images}, d.Waits && !(r.Running() && r.Revision == d.Revision)
+	if to != nil {
+		v, waits = v1alpha1.Version{Revision: to.Revision}, r == nil || r.Revision != to.Revision
+	}
+	ready := condition(shift, v1alpha1.ConditionReady)
+	settled := ready != nil && ready.Status == metav1.ConditionTrue // such as a Deployment of 0 replicas
+	if !waits || settled || shift.Spec.Control == v1alpha1.ControlPaused || v.Revision == shift.Status.Refused {
+		return ""
+	}
+	return cmp.Or(newest(v), "another version")
 }
 
 // waitsSince is since when the version that waits does: since the operator gave the reason, or since a later change of the Deployment's template;

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/view"
 )
 
 // newAbort takes the running release of a Service back.
@@ -20,7 +22,8 @@ func newAbort(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command 
 			"names the release that runs now; it never hits a later one. The template is not released again until it changes or\n" +
 			"\"retry\" says so. It stays in the Deployment; \"undo\" takes the release back and puts the template before it back too.\n\n" +
 			"With --all every release that runs is taken back: those of all namespaces, or of the one that -n names. Who may list one\n" +
-			"namespace only takes back those of the present one. What is not taken back is named, each release with its reason.\n\n" + cli.ExitHelp,
+			"namespace only takes back those of the present one. What is not taken back is named, each release with its reason, and\n" +
+			"so is each version whose release begins by itself, with the pause that keeps it from that.\n\n" + cli.ExitHelp,
 		Example: "  kubectl stagger abort checkout --reason 'orders are booked twice' --wait\n" +
 			"  kubectl stagger abort --all --policy fast --reason 'the database is down' --wait",
 	}, abortVerb)
@@ -38,12 +41,25 @@ func checkAbort(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
 	r := shift.Status.Release
 	switch {
 	case r.State.Ended():
-		return fmt.Errorf("no release of %s is running, so there is nothing to abort: release %d ended %s; see: %s",
+		message := fmt.Sprintf("no release of %s is running, so there is nothing to abort: release %d ended %s; see: %s",
 			shift.Name, r.Number, r.State, c.CommandLine("status", shift.Name))
+		if next := begins(c, shift); next != "" {
+			message += "; " + next
+		}
+		return errors.New(message)
 	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted:
 		return fmt.Errorf("release %d of %s is promoted already and only puts routes and Service back; to go back, release the version before it", r.Number, shift.Name)
 	case r.Outcome != nil:
 		return alreadyAborting{why: r.Outcome.Reason}
 	}
 	return nil
+}
+
+// begins says which version's release begins by itself, where no abort reaches it yet, and how to keep it from that; "" where none does.
+func begins(c cli.Cluster, shift *v1alpha1.TrafficShift) string {
+	version := view.Begins(shift)
+	if version == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s waits to be released, and no abort reaches it before; keep its release from beginning with: %s", version, c.CommandLine("pause", shift.Name))
 }

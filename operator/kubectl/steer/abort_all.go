@@ -92,6 +92,7 @@ func (a *abortAll) list(ctx context.Context, c *cli.Cluster, named bool, env cli
 func (a *abortAll) run(ctx context.Context, c cli.Cluster, list *unstructured.UnstructuredList, env cli.Env) error {
 	var left []error
 	var waits []func(cli.Env) error
+	var begin []string
 	found := 0
 	for i := range list.Items {
 		shift, err := cli.Decode(&list.Items[i])
@@ -99,12 +100,16 @@ func (a *abortAll) run(ctx context.Context, c cli.Cluster, list *unstructured.Un
 			found, left = found+1, append(left, err)
 			continue
 		}
-		if r := shift.Status.Release; !r.Running() || a.policy != "" && a.policy != r.Policy {
+		r := shift.Status.Release
+		one, at, token := *a.invocation, c, env.Token()
+		one.command.service, at.Namespace = shift.Name, shift.Namespace
+		if next := begins(at, shift); next != "" && (a.policy == "" || a.policy == shift.Spec.PolicyRef.Name) {
+			begin = append(begin, shift.Namespace+"/"+shift.Name+": "+next)
+		}
+		if !r.Running() || a.policy != "" && a.policy != r.Policy {
 			continue
 		}
 		found++
-		one, at, token := *a.invocation, c, env.Token()
-		one.command.service, at.Namespace = shift.Name, shift.Namespace
 		result, err := one.send(ctx, at, token)
 		if err != nil {
 			left = append(left, fmt.Errorf("%s/%s: %w", shift.Namespace, shift.Name, cli.Explain(err)))
@@ -117,6 +122,9 @@ func (a *abortAll) run(ctx context.Context, c cli.Cluster, list *unstructured.Un
 		waits = append(waits, func(env cli.Env) error {
 			return cmp.Or(cli.Write(env.Streams.Out, at.Namespace+": "), one.wait(ctx, at, env, result, token))
 		})
+	}
+	for _, warning := range begin {
+		cli.Say(env.Streams.ErrOut, "warning: %s", warning)
 	}
 	if found == 0 {
 		cli.Say(env.Streams.ErrOut, "no release%s runs in %s", a.said(), cli.NamespaceText(c.Namespace))

@@ -146,3 +146,51 @@ func TestWhoHasOneNamespaceTakesBackWhatRunsThere(t *testing.T) {
 		})
 	}
 }
+
+// A version whose release is about to begin is named, with what keeps it from that; one that is refused, paused or of another policy is not.
+func TestWhatBeginsAfterAnAbortOfAllIsNamed(t *testing.T) {
+	asks := func(revision string) func(*v1alpha1.TrafficShift) {
+		return func(s *v1alpha1.TrafficShift) {
+			s.Status.Deployment = v1alpha1.ObservedDeployment{Name: s.Name, Revision: revision, Images: []string{"registry.example/" + s.Name + ":1.6.0"}, Waits: true}
+		}
+	}
+	waits := func(s *v1alpha1.TrafficShift) {
+		clitest.Aborted(s)
+		clitest.Ready(s, metav1.ConditionFalse, v1alpha1.ReasonWaiting)
+	}
+	first := func(s *v1alpha1.TrafficShift) { waits(s); s.Status.Release = nil }
+	justEnded := func(s *v1alpha1.TrafficShift) {
+		clitest.Aborted(s)
+		clitest.Ready(s, metav1.ConditionFalse, v1alpha1.ReasonReleasing)
+	}
+	other := func(s *v1alpha1.TrafficShift) { s.Spec.PolicyRef.Name = "fast" }
+	const next = ":1.6.0 waits to be released, and no abort reaches it before; keep its release from beginning with: kubectl stagger pause "
+	warns := func(name string) string { return "warning: shop/" + name + ": " + name + next + name + " -n shop\n" }
+	none := "no release runs in any namespace\n"
+	cases := map[string]struct {
+		shift       *v1alpha1.TrafficShift
+		words, want string
+	}{
+		"a version waits":               {clitest.As(clitest.Shift("shop", "cart"), waits, asks("next")), "", warns("cart") + none},
+		"the first version waits":       {clitest.As(clitest.Shift("shop", "cart"), first, asks("next")), "", warns("cart") + none},
+		"a release has just ended":      {clitest.As(clitest.Shift("shop", "cart"), justEnded, asks("next")), "", warns("cart") + none},
+		"a version takes its place":     {clitest.As(clitest.Shift("shop", "cart"), asks("next")), "", warns("cart")},
+		"the version that runs":         {clitest.As(clitest.Shift("shop", "cart"), asks("59d8f6b7c4")), "", ""},
+		"a version that was taken back": {clitest.As(clitest.Shift("shop", "cart"), clitest.Aborted, asks("59d8f6b7c4")), "", none},
+		"a version during a pause":      {clitest.As(clitest.Shift("shop", "cart"), waits, asks("next"), clitest.Controlled(v1alpha1.ControlPaused)), "", none},
+		"a version at 0 replicas":       {clitest.As(clitest.Shift("shop", "cart"), clitest.Promoted, asks("next")), "", none},
+		"of another policy":             {clitest.As(clitest.Shift("shop", "cart"), waits, asks("next"), other), "--policy standard", "no release of policy standard runs in any namespace\n"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := clitest.NewServer(t, c.shift)
+			if _, _, talk := clitest.Run(t, s.Kubeconfig(), append([]string{"abort", "--all"}, strings.Fields(c.words)...)...); talk != c.want {
+				t.Errorf("talk %q, want %q", talk, c.want)
+			}
+		})
+	}
+	s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "cart"), waits, asks("next")))
+	if _, _, talk := clitest.Run(t, s.Kubeconfig(), "abort", "cart"); !strings.HasSuffix(talk, "; cart"+next+"cart -n shop\n") {
+		t.Errorf("talk %q does not tell what begins", talk)
+	}
+}
