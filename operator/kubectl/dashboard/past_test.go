@@ -149,7 +149,10 @@ func TestAPrometheusThatTellsNothingIsToldOf(t *testing.T) {
 
 // The page has what can be typed, what Prometheus is asked, and the report as the verb writes it.
 func TestThePageHasWhatIsToBeCopied(t *testing.T) {
-	server := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), ended))
+	server := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) {
+		ended(s)
+		s.Status.History = append(s.Status.History, v1alpha1.PastRelease{Number: 1, Revision: "1", Outcome: v1alpha1.StatePromoted, Reason: v1alpha1.ReasonPromoted})
+	}))
 	d := serve(t, server)
 	d.listed("checkout")
 	var page view.ServicePage
@@ -174,11 +177,16 @@ func TestThePageHasWhatIsToBeCopied(t *testing.T) {
 	}
 
 	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`) // each kubeconfig has an address of its own
-	for _, as := range []string{"markdown", "json"} {
-		_, typed, _ := clitest.Run(t, server.Kubeconfig(), "report", "checkout", "-o", as)
-		response := d.ask(http.MethodGet, "/api/report/shop/checkout?as="+as, "", nil)
-		if got := d.text(response); response.StatusCode != http.StatusOK || address.ReplaceAllString(got, "") != address.ReplaceAllString(strings.TrimSpace(typed), "") {
-			t.Errorf("%s as %s:\n%s\nwant\n%s", response.Status, as, got, typed)
+	for asked, typed := range map[string][]string{"?as=markdown": nil, "?as=json": {"-o", "json"}, "?number=7&as=json": {"7", "-o", "json"}, "?number=1": {"1"}} {
+		_, want, _ := clitest.Run(t, server.Kubeconfig(), append([]string{"report", "checkout"}, typed...)...)
+		response := d.ask(http.MethodGet, "/api/report/shop/checkout"+asked, "", nil)
+		if got := d.text(response); response.StatusCode != http.StatusOK || address.ReplaceAllString(got, "") != address.ReplaceAllString(strings.TrimSpace(want), "") {
+			t.Errorf("%s for %s:\n%s\nwant\n%s", response.Status, asked, got, want)
+		}
+	}
+	for asked, want := range map[string]int{"?number=99": http.StatusNotFound, "?number=-1": http.StatusBadRequest, "?number=six": http.StatusBadRequest} {
+		if response := d.ask(http.MethodGet, "/api/report/shop/checkout"+asked, "", nil); response.StatusCode != want {
+			t.Errorf("%s for %s", response.Status, asked)
 		}
 	}
 	if response := d.ask(http.MethodGet, "/api/report/shop/cart", "", nil); response.StatusCode != http.StatusNotFound {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -102,7 +103,7 @@ func (s *server) page(ctx context.Context, shift *v1alpha1.TrafficShift, cache *
 	return p
 }
 
-// report is the record of the newest release, as the verb report writes it.
+// report is the record of the newest release, or of the one that is asked for by its number, as the verb report writes it.
 func (s *server) report(w http.ResponseWriter, r *http.Request) {
 	ns, name := r.PathValue("ns"), r.PathValue("name")
 	shift, odd := s.board.one(ns + "/" + name)
@@ -110,14 +111,22 @@ func (s *server) report(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, cmp.Or(odd, s.absent(ns, name)))
 		return
 	}
-	record, known := view.ReportOf(shift, 0, s.env.Now())
-	if !known {
+	asked := r.URL.Query().Get("number")
+	number, err := strconv.ParseInt(cmp.Or(asked, "0"), 10, 64)
+	record, known := view.ReportOf(shift, number, s.env.Now())
+	switch {
+	case err != nil || number < 0:
+		refuse(w, http.StatusBadRequest, "number must be that of a release, from 1, not "+strconv.Quote(asked))
+		return
+	case !known && number > 0:
+		refuse(w, http.StatusNotFound, fmt.Sprintf("release %d of %s is not known", number, name))
+		return
+	case !known:
 		refuse(w, http.StatusNotFound, name+" has had no release yet")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), redraw)
 	defer cancel()
-	var err error
 	if record.Cluster, err = s.cluster.Identity(ctx); err != nil {
 		refuse(w, http.StatusBadGateway, err.Error())
 		return

@@ -5,7 +5,7 @@ import { Stream, command, report, takeToken } from "./wire.js";
 import { plot } from "./plots.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { board: null, service: null, plots: null, gone: "", report: {}, health: null, lost: { lost: false }, filter: "" };
+const state = { board: null, service: null, plots: null, gone: "", report: {}, chosen: {}, health: null, lost: { lost: false }, filter: "" };
 let stream = null;
 let said = "";
 let drawing = 0;
@@ -152,25 +152,36 @@ function terminal(s) {
     h("dl", { class: "commands" }, s.commands.map((c) => h("div", { key: c.text }, h("dt", {}, c.text), h("dd", {}, line(c.line, c.text))))));
 }
 
-// record is the report of the release, which is fetched when it is wanted.
+// record is the report of the release, or of the one before it that was chosen, which is fetched when it is wanted.
 function record(s) {
   if (!s.number) return null;
-  const of = s.namespace + "/" + s.name + "/" + s.number;
+  const service = s.namespace + "/" + s.name + "/";
+  const chosen = state.chosen.of === service && s.past.some((p) => p.number === state.chosen.number);
+  const number = chosen ? state.chosen.number : String(s.number);
+  const of = service + number;
   const wanted = async (as, then) => {
     try {
-      then(await report(s.namespace, s.name, as));
+      then(await report(s.namespace, s.name, number, as));
     } catch (failure) {
       tell(failure.message);
     }
   };
   const button = (text, onclick) => h("button", { class: "small", onclick }, text);
   return h("section", { class: "card", key: "report" },
-    h("div", { class: "contest-head" }, h("h2", {}, "Report of release " + s.number),
-      button("Save as Markdown", () => wanted("markdown", (text) => save(text, s.name + "-release-" + s.number + ".md", "text/markdown"))),
-      button("Save as JSON", () => wanted("json", (text) => save(text, s.name + "-release-" + s.number + ".json", "application/json"))),
-      button("Copy", (e) => { const at = e.currentTarget; return wanted("markdown", (text) => copy(text, at)); })),
-    h("details", { ontoggle: (e) => e.currentTarget.open && wanted("markdown", (text) => { state.report = { of, text }; draw(); }) },
+    h("div", { class: "contest-head" }, h("h2", { id: "report", tabindex: "-1" }, "Report of release " + number),
+      button("Save as Markdown", () => wanted("markdown", (text) => save(text, s.name + "-release-" + number + ".md", "text/markdown"))),
+      button("Save as JSON", () => wanted("json", (text) => save(text, s.name + "-release-" + number + ".json", "application/json"))),
+      button("Copy", (e) => { const at = e.currentTarget; return wanted("markdown", (text) => copy(text, at)); }),
+      chosen && button("Newest release", () => choose(service, ""))),
+    h("details", { key: of, ontoggle: (e) => e.currentTarget.open && wanted("markdown", (text) => { state.report = { of, text }; draw(); }) },
       h("summary", {}, "Show it as it is now"), h("pre", { class: "text", tabindex: "0", role: "region", "aria-label": "Report" }, state.report.of === of ? state.report.text : "")));
+}
+
+// choose takes the report of another release of a Service, and goes there.
+function choose(of, number) {
+  state.chosen = { of, number };
+  draw();
+  requestAnimationFrame(() => $("report").focus()); // when it is drawn, so that the new name is read out
 }
 
 // save has the browser keep a text as a file.
@@ -227,7 +238,8 @@ function past(s) {
   return h("section", { class: "card", key: "past" }, h("h2", {}, "Releases before"),
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Releases before" },
       h("table", { class: "past" }, h("thead", {}, h("tr", {}, columns.map((t) => h("th", { scope: "col", class: ["Peak", "Failed", "Took"].includes(t) ? "right" : null }, t)))),
-        h("tbody", {}, s.past.map((p) => h("tr", { key: p.number }, h("th", { scope: "row" }, p.number), h("td", {}, p.version), h("td", {}, badge(p.result)), h("td", {}, p.reason),
+        h("tbody", {}, s.past.map((p) => h("tr", { key: p.number }, h("th", { scope: "row" }, !s.number ? p.number
+          : h("button", { class: "small", "aria-label": "Report of release " + p.number, onclick: () => choose(s.namespace + "/" + s.name + "/", p.number) }, p.number)), h("td", {}, p.version), h("td", {}, badge(p.result)), h("td", {}, p.reason),
           h("td", { class: "right" }, p.peak), h("td", { class: "right" }, p.failed), h("td", { class: "right" }, p.took), h("td", {}, p.ended)))))));
 }
 

@@ -28,11 +28,11 @@ export async function command(order) {
   return said.done;
 }
 
-// report is the record of the newest release of a Service, as "markdown" or "json".
-export async function report(namespace, name, as) {
+// report is the record of a release of a Service, as "markdown" or "json".
+export async function report(namespace, name, number, as) {
   let response;
   try {
-    response = await fetch("/api/report/" + encodeURIComponent(namespace) + "/" + encodeURIComponent(name) + "?as=" + as, { headers: headers() });
+    response = await fetch("/api/report/" + encodeURIComponent(namespace) + "/" + encodeURIComponent(name) + "?number=" + number + "&as=" + as, { headers: headers() });
   } catch {
     throw new Error("the dashboard does not answer");
   }
