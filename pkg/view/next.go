@@ -24,19 +24,15 @@ func nextOf(shift *v1alpha1.TrafficShift, s Screen, now time.Time) string {
 	case s.TakingBack && s.Outcome == nil:
 		return "the release is taken back, as soon as an operator sees the command"
 	}
-	said := operatorsWord(shift, s)
-	if said != "" && s.noted(said) {
-		return notedSentence(s.State, nextWeight(r))
+	move := nextWeight(r)
+	if said := operatorsWord(shift, s); said != "" {
+		return s.unlessNoted(said, move)
 	}
-	if said != "" {
-		return said
-	}
-	return ownWord(r, s, now)
+	return stateSentence(r, s, move, now)
 }
 
-// ownWord is what comes next by where the release is.
-func ownWord(r *v1alpha1.Release, s Screen, now time.Time) string {
-	move := nextWeight(r)
+// stateSentence is what happens next to a running release of which the operator says nothing more.
+func stateSentence(r *v1alpha1.Release, s Screen, move string, now time.Time) string {
 	switch s.State {
 	case StatePreparing:
 		return when(move, "the canary's pods are ready and only routed traffic can reach them")
@@ -66,9 +62,12 @@ func operatorsWord(shift *v1alpha1.TrafficShift, s Screen) string {
 	return beyondOutcome(s, clean(shift.Status.Release.Next))
 }
 
-// noted says whether a note has the operator's sentence already, or the beginning of it where that was cut.
-func (s Screen) noted(said string) bool {
-	return slices.ContainsFunc(s.Notes, func(n Note) bool { return strings.HasPrefix(n.Message, said) })
+// unlessNoted is the operator's sentence, unless a note has it already: one may be cut sooner than the other.
+func (s Screen) unlessNoted(said, move string) string {
+	if slices.ContainsFunc(s.Notes, func(n Note) bool { return strings.HasPrefix(n.Message, said) }) {
+		return notedSentence(s.State, move)
+	}
+	return said
 }
 
 // notedSentence is what happens next where a note says already what that waits for.

@@ -238,19 +238,16 @@ func tryOf(s Screen) []string {
 	case s.TakingBack:
 		return []string{command("watch", "until it is over")}
 	}
+	if s.Waiting != "" {
+		return tryWaiting(s.State, command)
+	}
 	switch s.State {
 	case StateAborted:
 		if s.Outcome != nil && s.Outcome.Refused {
 			try = append(try, command("retry", "if the version was not to blame"), command("undo", "to put the version that serves back into the Deployment"))
 		}
-		if s.Waiting != "" { // the last release is that of another version
-			return []string{command("retry", "if the version was not to blame")}
-		}
 		try = append(try, command("report", "to hand it on"))
 	case StatePaused:
-		if s.Waiting != "" {
-			return []string{command("resume", "to let its release begin")}
-		}
 		try = append(try, command("resume", "to let it go on"), command("abort", "to take it back"))
 	case StateHeld, StateShifting, StatePreparing:
 		try = append(try, command("abort", "to take it back"))
@@ -264,4 +261,17 @@ func tryOf(s Screen) []string {
 		try = append(try, command("watch", "until it is over"))
 	}
 	return try
+}
+
+// tryWaiting are the commands that make sense for a version that waits, which is none of the last release.
+func tryWaiting(state State, command func(verb, why string) string) []string {
+	switch state {
+	case StateAborted:
+		return []string{command("retry", "if the version was not to blame")}
+	case StatePaused:
+		return []string{command("resume", "to let its release begin")}
+	case StateWaiting:
+		return []string{command("pause", "to keep its release from beginning")}
+	}
+	return nil
 }

@@ -194,22 +194,6 @@ func (s *Server) operators(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, appsv1.DeploymentList{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"}, Items: []appsv1.Deployment{d}})
 }
 
-// deployment serves what the Services have behind them.
-func (s *Server) deployment(w http.ResponseWriter, r *http.Request) {
-	s.Mu.Lock()
-	defer s.Mu.Unlock()
-	found, ok := s.Deployments[r.PathValue("ns")+"/"+r.PathValue("name")]
-	if !ok {
-		s.refuse(w, http.StatusForbidden, metav1.StatusReasonForbidden, "deployments.apps may not be read")
-		return
-	}
-	if found == nil {
-		s.refuse(w, http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd does not answer")
-		return
-	}
-	s.answer(w, http.StatusOK, found)
-}
-
 func (s *Server) service(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.Services[r.PathValue("ns")+"/"+r.PathValue("name")]
 	if !ok {
