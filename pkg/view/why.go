@@ -217,30 +217,20 @@ func rangeOf(r *v1alpha1.Release) string {
 	return fmt.Sprintf("[%ds] @ %d", int64(took.Seconds()), r.FinishedAt.Unix())
 }
 
-// mayBeTakenBack says whether an abort would change what is to come.
-func (s Screen) mayBeTakenBack() bool {
-	return s.Weight != nil && !s.TakingBack && s.Outcome == nil && s.State != StateHandover
-}
-
 // tryOf are the commands that make sense now.
 func tryOf(s Screen) []string {
 	command := func(verb, why string) string {
 		return why + ": kubectl stagger " + verb + " " + s.Name + " -n " + cmp.Or(s.Namespace, "default")
 	}
-	var try []string
 	switch {
 	case s.Unattended:
-		try = append(try, "to see why nobody looks: kubectl stagger check -n "+cmp.Or(s.Namespace, "default"))
-		if s.mayBeTakenBack() {
-			try = append(try, command("abort", "to take it back as soon as an operator works"))
-		}
-		return try
+		return tryUnattended(s, command)
 	case s.TakingBack:
 		return []string{command("watch", "until it is over")}
-	}
-	if s.Waiting != "" {
+	case s.Waiting != "":
 		return tryWaiting(s.State, command)
 	}
+	var try []string
 	switch s.State {
 	case StateAborted:
 		if s.Outcome != nil && s.Outcome.Refused {
@@ -259,6 +249,15 @@ func tryOf(s Screen) []string {
 		}
 	case StateAborting, StateDraining, StateRestoring, StateHandover:
 		try = append(try, command("watch", "until it is over"))
+	}
+	return try
+}
+
+// tryUnattended are the commands that make sense where nobody looks.
+func tryUnattended(s Screen, command func(verb, why string) string) []string {
+	try := []string{"to see why nobody looks: kubectl stagger check -n " + cmp.Or(s.Namespace, "default")}
+	if s.Weight != nil && !s.TakingBack && s.Outcome == nil && s.State != StateHandover {
+		try = append(try, command("abort", "to take it back as soon as an operator works"))
 	}
 	return try
 }
