@@ -77,3 +77,7 @@ func TestWhatIsToBePastedIsMadeOfNames(t *testing.T) {
 		}
 	}
 }
+
+func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
+	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Layout{Width: 100}))
+}

@@ -339,10 +339,6 @@ func TestTheStoryOfARelease(t *testing.T) {
 	}
 }
 
-func TestTextOfAServiceNobodyHasLookedAt(t *testing.T) {
-	golden(t, "unseen", view.Unseen("shop", "checkout", "standard").Text(view.Layout{Width: 100}))
-}
-
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", strings.NewReplacer(", ", "-", " ", "-").Replace(name)+".txt")
