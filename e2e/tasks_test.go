@@ -27,7 +27,7 @@ func TestTheTasksOfTheDocs(t *testing.T) {
 	r.follows("how-to/see-and-steer-in-the-browser.md", "Open the page")
 	r.follows("how-to/hold-and-approve-a-step.md", "Hold the running release", "Leave a step by your own decision", "Have every release wait for a person")
 	s.live("50%")
-	r.follows("how-to/stop-everything.md", "Pause one Service", "Pause all Services of a namespace", "Go on", "Take the running release back")
+	r.follows("how-to/stop-everything.md", "Pause one Service", "Go on", "Pause all Services of a namespace", "Go on", "Take the running release back")
 	s.restored()
 	r.follows("how-to/take-a-version-back.md", "See what happened", "Release it once more")
 	s.live("30%")
