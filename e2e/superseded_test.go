@@ -12,10 +12,9 @@ import (
 // its release, and each is told what became of its own.
 func TestATemplatePushedInTheMiddleIsTheNextRelease(t *testing.T) {
 	t.Parallel()
-	const page, ship = "how-to/wait-in-ci.md", "Ship, and wait for the version"
 	s := tell(t).gateway()
 	r := s.reads()
-	r.follows(page) // no commands; only its script is written
+	r.follows("how-to/wait-in-ci.md") // no commands; only its script is written
 	first := exec.CommandContext(t.Context(), "sh", "release.sh", "shop:1.1.0")
 	var said screen
 	first.Dir, first.Env, first.Stdout, first.Stderr = r.dir, r.env, &said, &said
@@ -23,7 +22,7 @@ func TestATemplatePushedInTheMiddleIsTheNextRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.step(1, 1)
-	r.follows(page, ship)
+	r.follows("how-to/wait-in-ci.md", "Ship, and wait for the version")
 	x := s.ended(2, v1alpha1.StatePromoted)
 	if past := x.Status.History[1]; past.Outcome != v1alpha1.StateAborted || past.Reason != v1alpha1.ReasonSuperseded {
 		t.Errorf("the first release ended %+v", past)
