@@ -37,6 +37,6 @@ func TestATemplatePushedInTheMiddleIsTheNextRelease(t *testing.T) {
 	}
 	s.losesNothing()
 
-	r.follows(page, "See a version fail", "What kubectl rollout status does")
+	r.follows("how-to/wait-in-ci.md", "See a version fail", "What kubectl rollout status does")
 	s.restored()
 }
