@@ -51,7 +51,7 @@ func newSession(t *testing.T) *session {
 		t.Fatal(err)
 	}
 	s.in = in
-	shell.Dir, shell.Stdout, shell.Stderr, shell.Env = "..", &s.out, &s.out, append(os.Environ(), "SHELL=bash", "MAKEFLAGS=", "FAULT=errors")
+	shell.Dir, shell.Stdout, shell.Stderr, shell.Env = "..", &s.out, &s.out, append(os.Environ(), "SHELL=bash", "MAKEFLAGS=", "MAKELEVEL=", "FAULT=errors")
 	shell.SysProcAttr, shell.WaitDelay = &syscall.SysProcAttr{Setpgid: true}, patience
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)

@@ -215,9 +215,9 @@ func add(commands *[]Command, number int, line string) error {
 }
 
 var (
-	// varies is what differs from one time to the next: numbers, shares and times, bars, and names that end in a hash. Versions, and the
-	// numbers of releases and steps, are kept.
-	varies = regexp.MustCompile(`releases? \d+|step \d+ of \d+|\d+\.\d+\.\d+[-\w]*|\bcheckout-[bcdf-hj-np-tv-xz2-9]{6,10}\b|[▰▱]+|` +
+	// varies is what differs from one time to the next: numbers, shares and times, bars, names that end in a hash, and that of the operator's
+	// machine. Versions, and the numbers of releases and steps, are kept.
+	varies = regexp.MustCompile(`\S+ leads;|releases? \d+|step \d+ of \d+|\d+\.\d+\.\d+[-\w]*|\bcheckout-[bcdf-hj-np-tv-xz2-9]{6,10}\b|[▰▱]+|` +
 		`[<±]?\d[\d,]*(?:\.\d+)?%?(?:ms|[smhd])?(?:\d+[smhd])*`)
 	// kept is what of that is compared all the same.
 	kept   = regexp.MustCompile(`^(?:release|step|\d+\.\d+\.\d)`)

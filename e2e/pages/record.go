@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,9 @@ type Recording struct {
 	said map[string]map[position]string // by file
 }
 
+// machine is that of the operator, which pages do not name.
+var machine = regexp.MustCompile(`\S+ leads;`)
+
 // Add keeps what was said to a command of the page in a file, where the page shows something.
 func (r *Recording) Add(file string, c Command, said string) {
 	r.mu.Lock()
@@ -41,7 +45,7 @@ func (r *Recording) Add(file string, c Command, said string) {
 		r.said[file] = map[position]string{}
 	}
 	if len(c.Shown) > 0 {
-		r.said[file][c.at] = said
+		r.said[file][c.at] = machine.ReplaceAllString(said, "localhost leads;")
 	}
 }
 

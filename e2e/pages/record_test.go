@@ -94,3 +94,29 @@ func TestAScreenIsFoundBehindOneThatBeginsAlike(t *testing.T) {
 		t.Errorf("%v, %s", err, cmp.Diff(want, anew))
 	}
 }
+
+// Where an operator runs is another name on each machine.
+func TestTheMachineOfTheOperatorIsNotNamed(t *testing.T) {
+	page := t.TempDir() + "/page.md"
+	shown := "```console\n$ kubectl stagger status checkout\n  OPERATOR   one leads; it renewed its Lease 2s ago\n```\n"
+	if err := os.WriteFile(page, []byte(shown), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := read[0].Commands[0]
+	const said = "  OPERATOR   another leads; it renewed its Lease 0s ago\n"
+	if differs := Differs(command.Shown, said); differs != "" {
+		t.Errorf("another machine: %s", differs)
+	}
+	var r Recording
+	r.Add(page, command, said)
+	if err := r.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadFile(page); err != nil || !strings.Contains(string(now), "OPERATOR   localhost leads;") {
+		t.Errorf("%s, %v", now, err)
+	}
+}
