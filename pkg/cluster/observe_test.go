@@ -4,8 +4,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
@@ -110,5 +113,41 @@ func TestSiblingServicesAreConfirmedFirst(t *testing.T) {
 	problem := cluster.Observe(p.objects(), settings(), noon).Facts.Wanted.Problem
 	if problem == nil || problem.Reason != v1alpha1.ReasonSiblingServices || !strings.Contains(problem.Message, "stagger.dev/siblings: metrics on Service web") {
 		t.Errorf("problem %+v", problem)
+	}
+}
+
+// Who makes a VirtualService in the middle of a release has taken no weight from the canary; who writes the routes of one later has.
+func TestWhoMakesARouteIsNotSaidToHaveChangedIt(t *testing.T) {
+	const routes, others = `{"f:spec":{"f:http":{}}}`, `{"f:metadata":{"f:labels":{}}}`
+	cases := map[string]struct {
+		made    time.Time
+		written time.Time // zero where nobody tells
+		fields  string
+		want    bool
+	}{
+		"made just now":                          {noon, noon, routes, true},
+		"made and never written":                 {noon.Add(-time.Hour), noon.Add(-time.Hour), routes, true},
+		"written later":                          {noon.Add(-time.Minute), noon, routes, false},
+		"made just now, and nobody tells":        {noon, time.Time{}, "", true},
+		"made just now, and labelled by others":  {noon, noon, others, true},
+		"made before the weight, nobody tells":   {noon.Add(-time.Hour), time.Time{}, "", false},
+		"made before the weight, others labeled": {noon.Add(-time.Hour), noon, others, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := inTheMiddle("shop")
+			p.shift.Status.Release.StepStartedAt, p.shift.Status.Release.SettledAt = ptr.To(metav1.NewTime(noon.Add(-time.Minute))), ptr.To(metav1.NewTime(noon))
+			added := p.object("VirtualService", "added", map[string]any{"hosts": []any{"web"}, "http": []any{map[string]any{
+				"route": []any{map[string]any{"destination": map[string]any{"host": "web"}}}}}})
+			added.SetCreationTimestamp(metav1.NewTime(c.made))
+			if c.fields != "" {
+				added.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl", Time: ptr.To(metav1.NewTime(c.written)), FieldsV1: metav1.NewFieldsV1(c.fields)}})
+			}
+			p.routes = append(p.routes, added)
+			f := cluster.Observe(p.objects(), settings(), noon).Facts.Routes.Foreign
+			if f == nil || f.Route != "VirtualService added" || f.Made != c.want {
+				t.Errorf("the edit is %+v, want one that made it: %t", f, c.want)
+			}
+		})
 	}
 }

@@ -128,7 +128,8 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 		v.splittable(r, reading)
 	}
 	if e := reading.Edit; e != nil && o.Foreign == nil && v.since(*e) {
-		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Writer: release.Writer{Manager: e.Manager, At: e.Time}}
+		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Made: v.unwritten(r, *e),
+			Writer: release.Writer{Manager: e.Manager, At: e.Time}}
 	}
 }
 
@@ -149,6 +150,16 @@ func (v *View) missed() {
 func (v *View) since(e routing.Edit) bool {
 	r := v.Facts.Release
 	return r.SettledAt != nil || r.StepStartedAt != nil && !e.Time.Before(r.StepStartedAt.Add(-time.Second))
+}
+
+// unwritten says whether an object that lacks the canary is as it was made: then nobody took the weight from it. Where the API server does
+// not tell of writers, it is one that was made since the present weight was written.
+func (v *View) unwritten(r route, e routing.Edit) bool {
+	made, last := r.GetCreationTimestamp(), e.Time
+	if started := v.Facts.Release.StepStartedAt; last.IsZero() && started != nil {
+		return e.Kind == routing.Removed && !made.Time.Before(started.Time)
+	}
+	return e.Kind == routing.Removed && !last.IsZero() && !last.After(made.Time)
 }
 
 // splittable asks, before anything is touched, whether the routes could be split at all.

@@ -169,6 +169,8 @@ func (o Observation) withoutRoutes(d Decision) Decision {
 
 func whoEdited(o Observation, want int64) string {
 	switch f := o.Routes.Foreign; {
+	case f != nil && f.Made:
+		return fmt.Sprintf("%s made %s, which does not give the canary its weight yet", f.by(), f.Route)
 	case f != nil:
 		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", f.by(), f.Route, f.Kind)
 	case o.routesGone() && o.Routes.MakeOne:

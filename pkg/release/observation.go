@@ -186,6 +186,8 @@ type Routes struct {
 // Foreign is a change of the canary's weights by somebody else: in which route, what was done to it, and by whom.
 type Foreign struct {
 	Route, Kind string
+	// Made says that the object is as it was made, so that nobody took the weight from it.
+	Made bool
 	Writer
 }
 
