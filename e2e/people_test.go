@@ -3,10 +3,13 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/stagger-dev/stagger/e2e/bed"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -73,7 +76,56 @@ func TestPeopleSteerARelease(t *testing.T) {
 	s.people(false, "release 2 ended Aborted", "abort", "checkout", "--wait")
 	s.boards()
 	s.restored()
+	s.judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "50%", hold: 1s}, {weight: "100%", hold: 1s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`)
+	s.shipsDuringAPause("1.2.0", 3)
+	s.restored()
 	s.losesNothing()
+}
+
+// shipsDuringAPause ships a version with the script for pipelines while nothing is released and the Service is paused: it waits, which is no
+// fault, and is promoted as the release of this number when the Service is resumed.
+func (s *story) shipsDuringAPause(version string, number int64) {
+	s.t.Helper()
+	s.people(true, "checkout: paused", asOnCall("pause", "checkout", "--reason", "sale until midnight", "--wait")...)
+	s.shows(0, "status checkout", "Paused: by "+onCall)
+	r := s.reads()
+	r.follows("how-to/wait-in-ci.md") // no commands; only its script is written
+	shipped := time.Now()
+	script := exec.CommandContext(s.t.Context(), "sh", "release.sh", "shop:"+version)
+	var said screen
+	script.Dir, script.Env, script.Stdout, script.Stderr = r.dir, r.env, &said, &said
+	if err := script.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	x := s.until("the version waits for the end of the pause", func(x *v1alpha1.TrafficShift) bool {
+		c := meta.FindStatusCondition(x.Status.Conditions, v1alpha1.ConditionReady)
+		return c != nil && c.Reason == string(v1alpha1.ReasonPaused) &&
+			strings.Contains(c.Message, "the release of shop:"+version+" begins when it is Auto again")
+	})
+	if all := x.Status.Conditions; meta.IsStatusConditionTrue(all, v1alpha1.ConditionStalled) || !meta.IsStatusConditionTrue(all, v1alpha1.ConditionReconciling) {
+		s.t.Errorf("a pause is said to be a fault: %s", describe(x))
+	}
+	why := "Paused: by " + onCall
+	for _, look := range []string{"status checkout", "why checkout"} {
+		s.shows(0, look, "checkout  shop:"+version+" over 1.0.0", "‖ Paused", why, "because: sale until midnight", "LAST       release ",
+			"NEXT       nothing until it is resumed: kubectl stagger resume checkout")
+	}
+	s.shows(0, "why checkout", "to let its release begin: kubectl stagger resume checkout -n "+s.ns)
+	s.shows(0, "status", "‖ Paused", "shop:"+version+" over 1.0.0", why)
+	s.shows(3, "status checkout --exit-code")
+	s.shows(4, "watch checkout --timeout 1s", "the release of shop:"+version+" has not begun",
+		"it waits until it is resumed: kubectl stagger resume checkout -n "+s.ns)
+	if out, err := try(s.t.Context(), "", "-n", s.ns, "rollout", "status", "deployment/checkout", "--timeout=2s"); err == nil {
+		s.t.Errorf("kubectl rollout status: %s", out)
+	}
+	s.meets("1.0.0", 2*perSecond, time.Now())
+	s.neverAgain(version, shipped)
+	s.people(true, "checkout: resumed", "resume", "checkout")
+	s.ended(number, v1alpha1.StatePromoted)
+	if err := script.Wait(); err != nil || !strings.Contains(said.String(), "shop:"+version+" is promoted") {
+		s.t.Errorf("the script ends with %v, and says\n%s", err, said.String())
+	}
 }
 
 // A Service is adopted, a release of it undone, the next one handed over by a person, and the Service let go, with no word but the plugin's.
