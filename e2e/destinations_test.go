@@ -60,10 +60,10 @@ spec:
   destinations: {stable: {host: checkout, subset: v1}, canary: {host: checkout, subset: v2}, revision: "1"}
 `
 
-// weights are those of the team's route now.
-func (s *story) weights() string {
+// weights are those of the first route of a VirtualService now.
+func (s *story) weights(name string) string {
 	s.t.Helper()
-	return kubectl(s.t, "-n", s.ns, "get", "virtualservice", "checkout", "-o", "jsonpath={.spec.http[0].route[*].weight}")
+	return kubectl(s.t, "-n", s.ns, "get", "virtualservice", name, "-o", "jsonpath={.spec.http[0].route[*].weight}")
 }
 
 // Of two versions that a team runs by itself only the weights move: there and, with the next revision, back again.
@@ -89,11 +89,11 @@ func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 	}
 	want("2")
 	s.step(1, 1)
-	if w := s.weights(); w == "100 0" {
+	if w := s.weights("checkout"); w == "100 0" {
 		t.Errorf("the weights are %s at the first step", w)
 	}
 	s.ended(1, v1alpha1.StatePromoted)
-	if w := s.weights(); w != "0 100" {
+	if w := s.weights("checkout"); w != "0 100" {
 		t.Errorf("the weights are %s after the promotion", w)
 	}
 	s.losesNothing()
@@ -106,7 +106,7 @@ func TestWeightsMoveBetweenTwoVersionsThatATeamRuns(t *testing.T) {
 		t.Errorf("the release went another way, or ended for another reason: %s", describe(x))
 	}
 	waitFor(t, "the traffic is where it was", func() (bool, string) {
-		w := s.weights()
+		w := s.weights("checkout")
 		return w == "0 100", w
 	})
 	if marks := kubectl(t, "-n", s.ns, "get", "virtualservice", "checkout", "-o", "jsonpath={.metadata.annotations}"); strings.Contains(marks, "stagger.dev") {
