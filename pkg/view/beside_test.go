@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,29 @@ func TestWhatIsKnownBesideAServiceAtRest(t *testing.T) {
 				view.Table(c.beside.Fleet([]v1alpha1.TrafficShift{*c.shift}, now), false, view.Layout{Width: 100, Wide: true})+"\n"+
 				page.Release+", "+page.Version+", "+page.State.Word+", "+page.State.Tone+"\n"+factLines(append(page.Facts, page.Notes...)))
 		})
+	}
+}
+
+// TestThatNobodyLooksAfterAServiceIsRed on each screen of a terminal with colours. The state is not red where an operator works.
+func TestThatNobodyLooksAfterAServiceIsRed(t *testing.T) {
+	const red = "\x1b[31m"
+	p, pushed := view.Layout{Width: 100, Color: true}, deployment(13, "registry.example/shop/checkout:1.6.0", true, 65*time.Second)
+	works := &view.Leader{Holder: "stagger-7d9f-x2x", Renewed: now.Add(-3 * time.Second)}
+	for what, c := range map[string]struct {
+		beside view.Beside
+		red    bool
+	}{"nobody sees a push": {beside(nil, pushed), true}, "an operator works": {beside(works, nil), false}} {
+		for screen, text := range map[string]string{
+			"status": c.beside.Release(resting(), now).Text(p), "why": c.beside.Why(resting(), now).Text(p),
+			"list": view.Table(c.beside.Fleet([]v1alpha1.TrafficShift{*resting()}, now), false, p),
+		} {
+			for _, words := range []string{"✔ Promoted", "Unattended for "} {
+				told := screen != "list" || words != "Unattended for " // a list has the reason in a column of its own
+				if got := strings.Contains(text, red+words); got != (c.red && told) {
+					t.Errorf("%s, %s: %q is red: %t\n%q", what, screen, words, got, text)
+				}
+			}
+		}
 	}
 }
 
