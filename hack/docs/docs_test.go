@@ -192,3 +192,40 @@ func TestWhatPagesNameIsThere(t *testing.T) {
 		}
 	}
 }
+
+// A message is read where no page is open: a page it names is named by its path in the repository.
+func TestWhatMessagesNameIsThere(t *testing.T) {
+	inMessages := regexp.MustCompile(`[A-Za-z0-9_./-]+/[a-z0-9-]+\.md`)
+	found := 0
+	for _, folder := range []string{"pkg", "operator"} {
+		err := filepath.WalkDir(filepath.Join(repository, folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				l, is := n.(*ast.BasicLit)
+				if !is || l.Kind != token.STRING {
+					return true
+				}
+				for _, page := range inMessages.FindAllString(l.Value, -1) {
+					found++
+					if _, err := os.Stat(filepath.Join(repository, page)); err != nil {
+						t.Errorf("%s names %s, which is not there", strings.TrimPrefix(path, repository+"/"), page)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found == 0 {
+		t.Error("no message names a page")
+	}
+}

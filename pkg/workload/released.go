@@ -24,7 +24,7 @@ func ReleasedBy(kind string, o metav1.Object) string {
 		switch group + "/" + r.Kind {
 		case "flagger.app/Canary":
 			return fmt.Sprintf("%s is run by Canary %s of Flagger, which would write it back: let the Deployment serve by itself again and take "+
-				"that Canary away first, in the steps of coming-from/flagger.md", what, r.Name)
+				"that Canary away first, in the steps of manifests/docs/coming-from/flagger.md", what, r.Name)
 		case "argoproj.io/Rollout":
 			return rolloutRuns(what, "Rollout "+r.Name, "")
 		}
@@ -40,7 +40,7 @@ func ReleasedBy(kind string, o metav1.Object) string {
 
 func rolloutRuns(what, rollout, trace string) string {
 	return fmt.Sprintf("%s is run by %s of Argo Rollouts, which would write it back: let a Deployment serve, and take that Rollout%s away first, "+
-		"in the steps of coming-from/argo-rollouts.md", what, rollout, trace)
+		"in the steps of manifests/docs/coming-from/argo-rollouts.md", what, rollout, trace)
 }
 
 // RolloutBehind says in a sentence that pods of Argo Rollouts are behind a Service, and what to do; empty where none are.
@@ -56,7 +56,7 @@ func RolloutBehind(svc *corev1.Service, pods []*corev1.Pod) string {
 			name = "Rollout " + strings.TrimSuffix(set.Name, "-"+hash)
 		}
 		return fmt.Sprintf("behind Service %s are pods of %s of Argo Rollouts: let a Deployment serve and take that Rollout away first, "+
-			"in the steps of coming-from/argo-rollouts.md", svc.Name, name)
+			"in the steps of manifests/docs/coming-from/argo-rollouts.md", svc.Name, name)
 	}
 	return ""
 }
