@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -88,7 +86,7 @@ func served(c cli.Cluster) ([]string, error) {
 
 // operators lists the images of the operator's Deployments, wherever it was installed; none for who may not see them.
 func operators(ctx context.Context, c cli.Cluster) ([]string, error) {
-	list, err := c.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: cli.OperatorLabel})
+	deployments, err := c.Operators(ctx)
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
@@ -96,15 +94,9 @@ func operators(ctx context.Context, c cli.Cluster) ([]string, error) {
 		return nil, fmt.Errorf("looking for the operator: %w", err)
 	}
 	var images []string
-	for i := range list.Items {
-		containers, _, err := unstructured.NestedSlice(list.Items[i].Object, "spec", "template", "spec", "containers")
-		if err != nil {
-			return nil, fmt.Errorf("reading Deployment %s: %w", list.Items[i].GetName(), err)
-		}
-		for _, each := range containers {
-			if container, is := each.(map[string]any); is {
-				images = append(images, fmt.Sprintf("%v (Deployment %s/%s)", container["image"], list.Items[i].GetNamespace(), list.Items[i].GetName()))
-			}
+	for _, d := range deployments {
+		for _, container := range d.Spec.Template.Spec.Containers {
+			images = append(images, fmt.Sprintf("%s (Deployment %s/%s)", container.Image, d.Namespace, d.Name))
 		}
 	}
 	return images, nil

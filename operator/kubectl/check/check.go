@@ -54,7 +54,7 @@ type check struct {
 	cluster    cli.Cluster
 	findings   []Finding
 	// known are the ShiftPolicies; none where they could not be read, which a finding says.
-	known []v1alpha1.ShiftPolicy
+	known []*v1alpha1.ShiftPolicy
 }
 
 // NewVerb returns kubectl stagger check.

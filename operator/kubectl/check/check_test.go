@@ -267,7 +267,9 @@ func TestWhatIsMissingIsFoundAndSaid(t *testing.T) {
 			w.objects = strings.ReplaceAll(strings.ReplaceAll(w.objects, "{name: stagger, namespace: tools}", "{name: other, namespace: tools}"), "stagger-5d9c", "other-5d9c")
 			w.objects = strings.ReplaceAll(strings.ReplaceAll(w.objects, "replicas: 2", "replicas: 1"), "availableReplicas: 2", "availableReplicas: 1")
 		}, "leader", check.ResultUnknown, "leaderElection.enabled: false"},
-		"nobody may see Leases":            {func(w *world) { w.forbidden = "leases" }, "leader", check.ResultUnknown, "an administrator"},
+		"nobody may see Leases":            {func(w *world) { w.forbidden = "leases" }, "leader", check.ResultUnknown, "(listing leases: cannot GET leases)"},
+		"nobody may see ShiftPolicies":     {func(w *world) { w.forbidden = "shiftpolicies" }, "ShiftPolicies", check.ResultUnknown, "(listing shiftpolicies: cannot GET shiftpolicies)"},
+		"nobody may see Deployments":       {func(w *world) { w.forbidden = "deployments" }, "operator", check.ResultUnknown, "(listing deployments: cannot GET deployments)"},
 		"a Prometheus that answers a page": {func(w *world) { w.html = true }, "Prometheus", check.ResultMissing, "it answers"},
 		"Prometheus":                       {func(w *world) { w.silent = true }, "Prometheus", check.ResultMissing, "it answers"},
 		"no requests":                      {answer("count by (reporter)", ""), "istio_requests_total", check.ResultMissing, "scrape the proxies"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -62,13 +63,13 @@ func (k *check) versions(ctx context.Context) error {
 
 // istio looks at the version of istiod, where it runs in the cluster.
 func (k *check) istio(ctx context.Context) {
-	list, err := k.cluster.Client.Resource(cli.DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: "app=istiod"})
+	istiods, err := cli.List[appsv1.Deployment](ctx, k.cluster, cli.DeploymentsResource, metav1.NamespaceAll, "app=istiod")
 	if err != nil {
 		k.unknown(istioCheck, err)
 		return
 	}
 	var tags []string
-	for _, image := range images(list.Items) {
+	for _, image := range images(istiods...) {
 		_, tag, _ := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
 		tags = append(tags, tag)
 	}
@@ -100,17 +101,11 @@ func (k *check) serves(groupVersion string, resources ...string) bool {
 }
 
 // images are those of all containers of Deployments.
-func images(deployments []unstructured.Unstructured) []string {
+func images(deployments ...*appsv1.Deployment) []string {
 	var all []string
 	for _, d := range deployments {
-		containers, _, err := unstructured.NestedSlice(d.Object, "spec", "template", "spec", "containers")
-		if err != nil {
-			continue
-		}
-		for _, each := range containers {
-			if c, is := each.(map[string]any); is {
-				all = append(all, fmt.Sprint(c["image"]))
-			}
+		for _, c := range d.Spec.Template.Spec.Containers {
+			all = append(all, c.Image)
 		}
 	}
 	return all

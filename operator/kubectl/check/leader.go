@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
@@ -14,15 +14,15 @@ import (
 const leaderCheck = "leader"
 
 // leader looks at which replica of a Deployment works, and returns whether nothing speaks against one of them doing so.
-func (k *check) leader(ctx context.Context, operator unstructured.Unstructured, replicas int64) bool {
+func (k *check) leader(ctx context.Context, operator *appsv1.Deployment) bool {
 	newest, err := k.cluster.LeaseOf(ctx, operator)
 	if err != nil {
 		k.unknown(leaderCheck, err)
 		return true
 	}
-	logs := fmt.Sprintf("see why: kubectl -n %s logs deployment/%s --all-pods", operator.GetNamespace(), operator.GetName())
+	logs := fmt.Sprintf("see why: kubectl -n %s logs deployment/%s --all-pods", operator.Namespace, operator.Name)
 	switch {
-	case newest == nil && replicas == 1:
+	case newest == nil && wantedReplicas(operator) == 1:
 		k.add(ResultUnknown, leaderCheck, "no replica holds a Lease, as it is with leaderElection.enabled: false", "if it is enabled, "+logs)
 		return true
 	case newest == nil:

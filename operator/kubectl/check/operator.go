@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -57,12 +58,10 @@ func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
 		return nil, false
 	}
 	for _, d := range all {
-		available, _, _ := unstructured.NestedInt64(d.Object, "status", "availableReplicas")
-		wanted, _, _ := unstructured.NestedInt64(d.Object, "spec", "replicas")
-		account, _, _ := unstructured.NestedString(d.Object, "spec", "template", "spec", "serviceAccountName")
-		accounts = append(accounts, "system:serviceaccount:"+d.GetNamespace()+":"+account)
-		found := fmt.Sprintf("%d of %d replicas are available in %s: %s", available, wanted, d.GetNamespace(), strings.Join(images([]unstructured.Unstructured{d}), ", "))
-		logs := fmt.Sprintf("kubectl -n %s describe deployment %s", d.GetNamespace(), d.GetName())
+		available, wanted := d.Status.AvailableReplicas, wantedReplicas(d)
+		accounts = append(accounts, "system:serviceaccount:"+d.Namespace+":"+d.Spec.Template.Spec.ServiceAccountName)
+		found := fmt.Sprintf("%d of %d replicas are available in %s: %s", available, wanted, d.Namespace, strings.Join(images(d), ", "))
+		logs := fmt.Sprintf("kubectl -n %s describe deployment %s", d.Namespace, d.Name)
 		switch {
 		case available == 0:
 			k.add(ResultMissing, operatorCheck, found, "see why: "+logs)
@@ -72,7 +71,7 @@ func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
 			k.add(ResultOK, operatorCheck, found, "")
 		}
 		if available > 0 {
-			works = k.leader(ctx, d, wanted) || works
+			works = k.leader(ctx, d) || works
 		}
 	}
 	if len(all) > 1 {
@@ -80,6 +79,9 @@ func (k *check) operators(ctx context.Context) (accounts []string, works bool) {
 	}
 	return accounts, works
 }
+
+// wantedReplicas is how many replicas a Deployment asks for.
+func wantedReplicas(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
 
 // rights asks the API server whether the operator may do in the namespace what a release needs.
 func (k *check) rights(ctx context.Context, user string) {
@@ -115,19 +117,13 @@ func (k *check) rights(ctx context.Context, user string) {
 
 // shiftPolicies looks at whether there is a policy that releases can go by, and keeps all for what else is judged by them.
 func (k *check) shiftPolicies(ctx context.Context) {
-	list, err := k.cluster.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
-	if err != nil {
+	var err error
+	if k.known, err = cli.List[v1alpha1.ShiftPolicy](ctx, k.cluster, cli.PoliciesResource, metav1.NamespaceNone, ""); err != nil {
 		k.unknown(shiftPolicies, err)
 		return
 	}
 	var good, bad []string
-	for _, item := range list.Items {
-		var p v1alpha1.ShiftPolicy
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &p); err != nil {
-			k.unknown(shiftPolicies, fmt.Errorf("reading %s: %w", item.GetName(), err))
-			return
-		}
-		k.known = append(k.known, p)
+	for _, p := range k.known {
 		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAccepted); c != nil && c.Status == metav1.ConditionFalse {
 			bad = append(bad, p.Name+": "+c.Message)
 			continue

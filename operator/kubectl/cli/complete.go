@@ -18,8 +18,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-var policiesResource = v1alpha1.GroupVersion.WithResource("shiftpolicies")
-
 // completeWithin is how long a cluster may take to answer what the shell offers to complete: nobody waits longer for it.
 const completeWithin = 2 * time.Second
 
@@ -92,7 +90,7 @@ func Complete(c *cobra.Command, flags *genericclioptions.ConfigFlags) {
 		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	values := map[string]cobra.CompletionFunc{
-		"policy":     completeNames(flags, policiesResource, nil),
+		"policy":     completeNames(flags, PoliciesResource, nil),
 		"deployment": completeNames(flags, DeploymentsResource, nil),
 		"namespace":  completeNames(flags, NamespacesResource, nil),
 		"context":    completeContexts(flags),
@@ -143,7 +141,7 @@ func completeNames(flags *genericclioptions.ConfigFlags, kind schema.GroupVersio
 				return nil, err
 			}
 			objects := client.Resource(kind).Namespace(namespace)
-			if kind == policiesResource || kind == NamespacesResource {
+			if kind == PoliciesResource || kind == NamespacesResource {
 				objects = client.Resource(kind)
 			}
 			list, err := objects.List(ctx, metav1.ListOptions{})

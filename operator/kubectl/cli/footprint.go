@@ -103,7 +103,7 @@ func visible(err error) (bool, error) {
 
 // podsOf are the pods of both versions of a release; nil where they may not be seen.
 func (c Cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time) (stable, canary *view.Pods, err error) {
-	pods, err := List[corev1.Pod](ctx, c, PodsResource, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
+	pods, err := List[corev1.Pod](ctx, c, PodsResource, c.Namespace, fmt.Sprintf("%s in (%s,%s)", workload.HashLabel, r.Stable, r.Revision))
 	if seen, err := visible(err); !seen || err != nil {
 		return nil, nil, err
 	}

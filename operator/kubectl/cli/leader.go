@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordination "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/view"
@@ -18,28 +16,20 @@ import (
 const OperatorLabel = "app.kubernetes.io/name=stagger"
 
 // Operators are the Deployments of operators, in all namespaces.
-func (c Cluster) Operators(ctx context.Context) ([]unstructured.Unstructured, error) {
-	list, err := c.Client.Resource(DeploymentsResource).List(ctx, metav1.ListOptions{LabelSelector: OperatorLabel})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
+func (c Cluster) Operators(ctx context.Context) ([]*appsv1.Deployment, error) {
+	return List[appsv1.Deployment](ctx, c, DeploymentsResource, metav1.NamespaceAll, OperatorLabel)
 }
 
 // LeaseOf is the Lease of the replicas of an operator's Deployment, the one that was renewed last; nil where none of them has one.
-func (c Cluster) LeaseOf(ctx context.Context, operator unstructured.Unstructured) (*coordination.LeaseSpec, error) {
-	list, err := c.Client.Resource(coordination.SchemeGroupVersion.WithResource("leases")).Namespace(operator.GetNamespace()).List(ctx, metav1.ListOptions{})
+func (c Cluster) LeaseOf(ctx context.Context, operator *appsv1.Deployment) (*coordination.LeaseSpec, error) {
+	leases, err := List[coordination.Lease](ctx, c, leasesResource, operator.Namespace, "")
 	if err != nil {
 		return nil, err
 	}
 	var newest *coordination.LeaseSpec
-	for _, o := range list.Items {
-		var l coordination.Lease
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &l); err != nil {
-			return nil, fmt.Errorf("reading the Lease %s: %w", o.GetName(), err)
-		}
+	for _, l := range leases {
 		// The operator's Lease has its own name, unless it is configured otherwise; it is held by the name of a pod.
-		if l.Name != operator.GetName() && !strings.HasPrefix(ptr.Deref(l.Spec.HolderIdentity, ""), operator.GetName()+"-") || l.Spec.RenewTime == nil {
+		if l.Name != operator.Name && !strings.HasPrefix(ptr.Deref(l.Spec.HolderIdentity, ""), operator.Name+"-") || l.Spec.RenewTime == nil {
 			continue
 		}
 		if newest == nil || newest.RenewTime.Before(l.Spec.RenewTime) {

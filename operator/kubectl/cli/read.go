@@ -19,9 +19,11 @@ import (
 // The kinds that verbs read and write.
 var (
 	shiftsResource           = v1alpha1.GroupVersion.WithResource("trafficshifts")
+	PoliciesResource         = v1alpha1.GroupVersion.WithResource("shiftpolicies")
 	ServicesResource         = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	PodsResource             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	NamespacesResource       = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	leasesResource           = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 	ClaimsResource           = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
 	DeploymentsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	ReplicaSetsResource      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
@@ -53,7 +55,7 @@ func Get[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource
 
 // Services lists those of the namespace. It is no error that they may not be read: they are only mentioned in texts.
 func (c Cluster) Services(ctx context.Context) ([]*corev1.Service, error) {
-	services, err := List[corev1.Service](ctx, c, ServicesResource, "")
+	services, err := List[corev1.Service](ctx, c, ServicesResource, c.Namespace, "")
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
@@ -78,11 +80,12 @@ func (c Cluster) ListVisible(ctx context.Context, kind schema.GroupVersionResour
 	return all, whole, nil
 }
 
-// List lists the objects of a kind in the namespace that a label selector matches; "" matches all.
-func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, labels string) ([]*T, error) {
-	list, err := c.Client.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
+// List lists the objects of a kind in a namespace that a label selector matches. A namespace of "" is all of them, or that of a kind that has
+// none; labels of "" match all.
+func List[T any](ctx context.Context, c Cluster, kind schema.GroupVersionResource, namespace, labels string) ([]*T, error) {
+	list, err := c.Client.Resource(kind).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
-		return nil, fmt.Errorf("listing %ss: %w", reflect.TypeFor[T]().Name(), err)
+		return nil, fmt.Errorf("listing %s: %w", kind.Resource, err)
 	}
 	all := make([]*T, len(list.Items))
 	for i := range list.Items {

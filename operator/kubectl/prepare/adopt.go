@@ -176,11 +176,11 @@ func previewWorkload(ctx context.Context, c cli.Cluster, service *corev1.Service
 	if err != nil {
 		return fmt.Errorf("getting namespace %s: %w", c.Namespace, err)
 	}
-	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
+	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, c.Namespace, "")
 	if err != nil {
 		return err
 	}
-	sets, err := cli.List[appsv1.ReplicaSet](ctx, c, cli.ReplicaSetsResource, "")
+	sets, err := cli.List[appsv1.ReplicaSet](ctx, c, cli.ReplicaSetsResource, c.Namespace, "")
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (s *configSet) changes(ctx context.Context, c cli.Cluster, next *unstructur
 	if err != nil {
 		return nil, err
 	}
-	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
+	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, c.Namespace, "")
 	if err != nil {
 		return nil, err
 	}

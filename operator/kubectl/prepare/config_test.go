@@ -236,7 +236,7 @@ func TestWhatCannotBeReleasedIsSaidAndNotWritten(t *testing.T) {
 		"another Deployment": {words: "checkout --from-literal=rate=20 --deployment=mail",
 			want: "the Deployment mail does not name ConfigMap checkout, so nothing was written; these do: checkout, orders"},
 		"a right that is missing": {words: "checkout --from-literal=rate=20", with: func(s *clitest.Store) { s.Forbidden = "/deployments" },
-			want: "you may not do this (listing Deployments: cannot GET deployments); ask for the role view to look, or edit to command"},
+			want: "you may not do this (listing deployments: cannot GET deployments); ask for the role view to look, or edit to command"},
 		"other data under the name": {words: "checkout --from-literal=rate=20", with: func(s *clitest.Store) {
 			other := s.Objects[clitest.ShopPath+"configmaps/unused"].DeepCopy()
 			other.SetName("checkout-c1f417be")

@@ -18,7 +18,7 @@ import (
 // follow takes the version that Deployments name now, when none names the one that was given: the name of the first version, or of any, stands
 // for all of them.
 func (s *configSet) follow(ctx context.Context, c cli.Cluster) error {
-	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, "")
+	deployments, err := cli.List[appsv1.Deployment](ctx, c, cli.DeploymentsResource, c.Namespace, "")
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // previewOthers looks whether another tool releases versions of the Service, or has the name that the canary's Service needs. What may not
 // be read is left to the operator.
 func previewOthers(ctx context.Context, c cli.Cluster, service *corev1.Service, a *view.Adoption) error {
-	pods, err := cli.List[corev1.Pod](ctx, c, cli.PodsResource, labels.FormatLabels(service.Spec.Selector))
+	pods, err := cli.List[corev1.Pod](ctx, c, cli.PodsResource, c.Namespace, labels.FormatLabels(service.Spec.Selector))
 	if err != nil && !apierrors.IsForbidden(err) {
 		return err
 	}

@@ -69,7 +69,7 @@ func policyOf(ctx context.Context, env cli.Env, file string) (*v1alpha1.ShiftPol
 
 // readPolicy reads a ShiftPolicy.
 func readPolicy(ctx context.Context, c cli.Cluster, name string) (*v1alpha1.ShiftPolicy, error) {
-	object, err := c.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).Get(ctx, name, metav1.GetOptions{})
+	object, err := c.Client.Resource(cli.PoliciesResource).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) && !cli.IsNotServed(err):
 		return nil, missingPolicy(ctx, c, name)
@@ -85,7 +85,7 @@ func readPolicy(ctx context.Context, c cli.Cluster, name string) (*v1alpha1.Shif
 
 // missingPolicy says that no ShiftPolicy has the name, and which one may be meant.
 func missingPolicy(ctx context.Context, c cli.Cluster, name string) error {
-	list, err := c.Client.Resource(v1alpha1.GroupVersion.WithResource("shiftpolicies")).List(ctx, metav1.ListOptions{})
+	list, err := c.Client.Resource(cli.PoliciesResource).List(ctx, metav1.ListOptions{})
 	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("listing ShiftPolicies: %w", err)
 	}
