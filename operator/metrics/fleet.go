@@ -28,7 +28,7 @@ type Fleet struct {
 	Cache client.Reader
 	// Detail says which releases have series of their own.
 	Detail metrics.Detail
-	// Set is told of the namespaces with managed Services, and of their policies.
+	// Set is told of the namespaces with managed Services.
 	Set *Set
 	// Clock tells the time.
 	Clock clock.PassiveClock
@@ -55,7 +55,7 @@ func (f *Fleet) State(emit metrics.Emit) {
 	metrics.State(metrics.Fleet{Shifts: shifts.Items, Services: services.Items}, f.Detail, emit)
 }
 
-// note keeps the counters of namespaces with managed Services and of policies, and drops those of the others some time after.
+// note keeps the counters of namespaces with managed Services, and drops those of the others some time after.
 func (f *Fleet) note(shifts []v1alpha1.TrafficShift) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,12 +63,7 @@ func (f *Fleet) note(shifts []v1alpha1.TrafficShift) {
 	if f.seen == nil {
 		f.seen = map[string]time.Time{}
 	}
-	policies := map[string]bool{}
 	for i := range shifts {
-		if policy := shifts[i].Spec.PolicyRef.Name; !policies[policy] {
-			policies[policy] = true
-			f.Set.Policy(policy)
-		}
 		namespace := shifts[i].Namespace
 		if f.seen[namespace] != now {
 			f.seen[namespace] = now

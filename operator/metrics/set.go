@@ -110,7 +110,7 @@ func (x *Set) Namespace(namespace string) {
 	}
 }
 
-// Policy makes the series of a policy by which Services are released be there at 0.
+// Policy makes the series of a policy be there at 0, if they are not there.
 func (x *Set) Policy(policy string) { x.Add(metrics.ReleasesStarted, 0, policy) }
 
 // Leave drops the counters of a namespace.

@@ -78,7 +78,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !p.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	r.metrics.Policy(p.Name) // there before the first release by it
+	r.metrics.Policy(p.Name) // there before the first release by it, which increase() sees so
 	problem := strings.Join(policy.Contradictions(p.Spec, r.edges), "; ")
 	after := p.DeepCopy()
 	answers, said := r.answers()

@@ -2,9 +2,13 @@ package policy
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,8 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
+	table "github.com/stagger-dev/stagger/pkg/metrics"
 )
 
 // sound is a plan that can be followed, changed as a case wants it.
@@ -38,10 +44,11 @@ type world struct {
 	writes   int
 	status   metav1.ConditionStatus // whether the source answers, and what is said of it
 	said     counting.Trouble
+	metrics  *metrics.Set
 }
 
 func (w *world) reconciler() *reconciler {
-	return &reconciler{client: w.client, recorder: w.recorder, answers: func() (metav1.ConditionStatus, counting.Trouble) { return w.status, w.said }}
+	return &reconciler{client: w.client, recorder: w.recorder, metrics: w.metrics, answers: func() (metav1.ConditionStatus, counting.Trouble) { return w.status, w.said }}
 }
 
 func newWorld(t *testing.T, p *v1alpha1.ShiftPolicy) *world {
@@ -156,5 +163,21 @@ func TestTheSourceConcernsEveryPolicy(t *testing.T) {
 	want := []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "mine"}}, {NamespacedName: types.NamespacedName{Name: "other"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// The first release by a policy is seen by increase(): its counter is there before, and a later pass leaves it as it is.
+func TestAPolicyIsCountedBeforeItsFirstRelease(t *testing.T) {
+	w := newWorld(t, &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine", Generation: 1}, Spec: sound()})
+	w.metrics = metrics.New(metrics.Settings{Build: []string{"v", "r", "g"}})
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(w.metrics)
+	for began := range 2 {
+		w.pass(t, "mine")
+		want := fmt.Sprintf("# HELP %[1]s Releases that began.\n# TYPE %[1]s counter\n%[1]s{policy=\"mine\"} %[2]d\n", table.ReleasesStarted, began)
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), table.ReleasesStarted); err != nil {
+			t.Errorf("after %d releases: %v", began, err)
+		}
+		w.metrics.Add(table.ReleasesStarted, 1, "mine")
 	}
 }
