@@ -125,7 +125,7 @@ type run struct {
 	out   Outcome
 }
 
-// done says whether there is nothing more to simulate.
+// done says whether there is nothing more to simulate: what nobody follows is over when it is decided.
 func (r *run) done() bool {
 	return r.out.Result != "" && (r.Follow == nil || r.record().State.Ended())
 }
@@ -199,9 +199,6 @@ func (r *run) decide(at time.Duration) error {
 	if r.out.Result != "" {
 		r.controllers.Run(r.store) // pods end in their time
 	}
-	if r.Follow != nil {
-		r.version = -1 // the status has the time of the view in it
-	}
 	for range passes {
 		v := r.observe(r.evidence(), now)
 		v.Counted = now.Add(-r.Mesh.Lag)
@@ -222,7 +219,7 @@ func (r *run) decide(at time.Duration) error {
 		}
 		if r.over != "" && r.out.Result == "" {
 			r.end(at)
-			if r.Follow == nil {
+			if r.done() {
 				return nil
 			}
 		}
@@ -230,7 +227,7 @@ func (r *run) decide(at time.Duration) error {
 	return nil
 }
 
-// tell shows the moment to who follows the release.
+// tell shows the moment to who follows the release, if anybody does.
 func (r *run) tell(v *cluster.View, d release.Decision, now time.Time) {
 	if r.Follow == nil {
 		return
@@ -241,6 +238,7 @@ func (r *run) tell(v *cluster.View, d release.Decision, now time.Time) {
 	r.shown.At, r.shown.Status, r.shown.Sets = now, cluster.StatusOf(v, d, d.Release), inmemory.List[*appsv1.ReplicaSet](r.store)
 	r.Follow(r.shown)
 	r.shown = Moment{}
+	r.version = -1 // a status has the time of its view in it, so the next one is of a view of its own
 }
 
 // end notes how it ended, and lets the requests go on that still meet an aborted canary.
