@@ -25,7 +25,7 @@ const (
 	leader = "stagger-7d9c-x2x5p"
 )
 
-// day is a day of a made-up fleet, as its scrapes show it: simulated releases, told by pkg/metrics, and made-up work around them. It is the same
+// day is a day of a made-up fleet, as its scrapes show it: simulated releases, told by pkg/metrics, and made-up targets beside them. It is the same
 // each time it is made.
 type day struct {
 	dice     *rand.Rand
@@ -53,7 +53,7 @@ func newDay(policies string) (*day, error) {
 	}
 	for d.scrape = range ticks {
 		metrics.State(metrics.Fleet{Shifts: f.move(d.scrape), Services: f.others}, metrics.AllReleases, d.gauge)
-		d.work(f.managed)
+		d.targets(f.managed)
 	}
 	d.alerts()
 	return d, nil
@@ -161,6 +161,21 @@ func (d *day) born() {
 			} else {
 				d.count(0, m.Name, labels...)
 			}
+		}
+	}
+}
+
+// alerts are those that fire now, by their rules in manifests/monitoring/alerts.yaml.
+func (d *day) alerts() {
+	firing := []string{"ALERTS", "alertstate", "firing", "severity", "info", "alertname"}
+	d.sample(named(firing[0], append(firing[1:], "StaggerPausedLong", metrics.LabelNamespace, "media", metrics.LabelService, "catalog")...), 1)
+	for _, namespace := range []string{"shop", "payments", "search", "media"} {
+		aborts := 0.0
+		for _, n := range d.added[named(metrics.NamespaceReleases, d.labels(metrics.NamespaceReleases, namespace, string(v1alpha1.StateAborted))...)][ticks-int(15*time.Minute/tick):] {
+			aborts += n
+		}
+		if aborts > 0 {
+			d.sample(named(firing[0], append(firing[1:], "StaggerReleaseAborted", metrics.LabelNamespace, namespace)...), 1)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
@@ -30,8 +29,8 @@ func (d *day) about(value float64) float64 { return value * max(0.5, 1+0.1*d.dic
 // some is a whole number that is n in the middle.
 func (d *day) some(n float64) float64 { return math.Floor(d.about(n) + d.dice.Float64()) }
 
-// work is what the operator, the mesh and kube-state-metrics tell beside the releases.
-func (d *day) work(services []*service) {
+// targets gives what the other targets tell beside the releases: the operator of itself, the mesh and kube-state-metrics.
+func (d *day) targets(services []*service) {
 	counted, running := 0.0, 0.0
 	for _, s := range services {
 		r := s.shift.Status.Release
@@ -175,19 +174,4 @@ func (d *day) pods(sets []*appsv1.ReplicaSet) {
 func (d *day) ready(replicaset, kind, owner string, n float64) {
 	d.sample(named("kube_replicaset_owner", "namespace", "shop", "replicaset", replicaset, "owner_kind", kind, "owner_name", owner), 1)
 	d.sample(named("kube_replicaset_status_ready_replicas", "namespace", "shop", "replicaset", replicaset), n)
-}
-
-// alerts are those that fire now, by their rules in manifests/monitoring/alerts.yaml.
-func (d *day) alerts() {
-	firing := []string{"ALERTS", "alertstate", "firing", "severity", "info", "alertname"}
-	d.sample(named(firing[0], append(firing[1:], "StaggerPausedLong", metrics.LabelNamespace, "media", metrics.LabelService, "catalog")...), 1)
-	for _, namespace := range []string{"shop", "payments", "search", "media"} {
-		aborts := 0.0
-		for _, n := range d.added[named(metrics.NamespaceReleases, d.labels(metrics.NamespaceReleases, namespace, string(v1alpha1.StateAborted))...)][ticks-int(15*time.Minute/tick):] {
-			aborts += n
-		}
-		if aborts > 0 {
-			d.sample(named(firing[0], append(firing[1:], "StaggerReleaseAborted", metrics.LabelNamespace, namespace)...), 1)
-		}
-	}
 }
