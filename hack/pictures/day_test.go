@@ -58,10 +58,15 @@ func TestTheDayIsTheSameEachTimeAndTrue(t *testing.T) {
 	if stable, canary := share(metrics.StableArm), share(metrics.CanaryArm); canary < 1.2*stable {
 		t.Errorf("of the canary that is taken back %v of the requests were bad, of the stable %v", canary, stable)
 	}
-	for metric, least := range map[string]float64{metrics.ObjectiveEvidence: 100, metrics.ReleaseInfo: 1} {
-		having := map[string]string{metrics.ObjectiveEvidence: `objective="availability",side="against"`, metrics.ReleaseInfo: `state="Draining"`}[metric]
-		if got := valueOf(t, day, metric, `release_service="`+shown+`"`, having); got < least {
-			t.Errorf("%s is %v", metric, got)
+	for _, c := range []struct {
+		metric, having string
+		least          float64
+	}{
+		{metrics.ObjectiveEvidence, `objective="availability",side="against"`, 100},
+		{metrics.ReleaseInfo, `state="Draining"`, 1},
+	} {
+		if got := valueOf(t, day, c.metric, `release_service="`+shown+`"`, c.having); got < c.least {
+			t.Errorf("%s with %s is %v, want at least %v", c.metric, c.having, got, c.least)
 		}
 	}
 	for _, reason := range []string{"NoData", "Stale", "PrometheusUnreachable"} {
