@@ -22,7 +22,7 @@ end() {
 	rm -rf "$work"
 }
 trap end EXIT
-cp hack/pictures/*.jsx hack/pictures/*.js hack/pictures/page.html "$work"
+cp hack/pictures/*.jsx hack/pictures/*.js hack/pictures/panels.json hack/pictures/page.html "$work"
 ln -s "$cache/node_modules" "$work/node_modules"
 (cd "$work" && node_modules/.bin/esbuild page.jsx --bundle --log-level=error --jsx=automatic --outfile=page.js \
 	--define:global=globalThis --define:process.env.NODE_ENV='"production"' --loader:.woff=dataurl --loader:.woff2=dataurl \

@@ -25,8 +25,8 @@ const (
 	leader = "stagger-7d9c-x2x5p"
 )
 
-// day is a day of a made-up fleet, as its scrapes show it: simulated releases, told by pkg/metrics, and made-up targets beside them. It is the same
-// each time it is made.
+// day is a day of a made-up fleet, as its scrapes show it: simulated releases, told by pkg/metrics, and made-up targets beside them. It is the
+// same each time it is made.
 type day struct {
 	dice     *rand.Rand
 	policies map[string]v1alpha1.ShiftPolicySpec

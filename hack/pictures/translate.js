@@ -1,4 +1,5 @@
-// What a panel of Grafana is in Perses.
+// What a panel of Grafana is in Perses. A test of hack/pictures sees to it that the boards have all panels that are chosen here by their titles.
+import { whatHappened, legendOnTheRight, units } from './panels.json';
 
 export const columns = 24;
 
@@ -12,24 +13,11 @@ export function expression(panel, target, range) {
     .replaceAll('$__rate_interval', panel.interval === '5m' ? '330s' : '120s')
     .replaceAll('$__range', `${seconds}s`)
     .replace(/\$\{(\w+)\}|\$(\w+)/g, (_, a, b) => inRelease[a ?? b] ?? '');
-  if (['Ends by cause', 'Writes that were denied or failed', 'Commands of people'].includes(panel.title)) return `${text} > 0`;
+  if (whatHappened.includes(panel.title)) return `${text} > 0`;
   return logarithmic(panel) ? `log10(${text})` : text;
 }
 
 const logarithmic = (panel) => panel.fieldConfig.defaults.custom?.scaleDistribution?.type === 'log';
-
-const units = {
-  short: { unit: 'decimal', shortValues: true },
-  sishort: { unit: 'decimal', shortValues: true },
-  percentunit: { unit: 'percent-decimal' },
-  dtdurations: { unit: 'seconds' },
-  s: { unit: 'seconds' },
-  ms: { unit: 'milliseconds' },
-  reqps: { unit: 'requests/sec' },
-  wps: { unit: 'writes/sec' },
-  cps: { unit: 'counts/sec' },
-  bytes: { unit: 'bytes', shortValues: true },
-};
 
 const colors = { green: '#56A64B', red: '#E02F44', orange: '#FF780A', blue: '#3274D9', transparent: '#00000000' };
 const color = (name) => colors[name] ?? name;
@@ -92,7 +80,7 @@ export function panel(of) {
       return {
         kind: 'TimeSeriesChart',
         spec: {
-          legend: { position: of.title === 'Services by state' ? 'right' : 'bottom', mode: 'list', size: 'small' },
+          legend: { position: legendOnTheRight.includes(of.title) ? 'right' : 'bottom', mode: 'list', size: 'small' },
           yAxis: { format, min: defaults.min, max: defaults.max, ...(logarithmic(of) ? { label: 'power of ten' } : {}) },
           visual: {
             display: custom.drawStyle === 'bars' ? 'bar' : 'line', lineWidth: 2, areaOpacity: (custom.fillOpacity ?? 0) / 100,
