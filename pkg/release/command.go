@@ -202,7 +202,7 @@ func refuseOfRunning(o Observation, c *Command) string {
 	case !o.running():
 		return fmt.Sprintf("release %d is over", c.Number)
 	case o.aborting():
-		return fmt.Sprintf("release %d is being taken back already", c.Number)
+		return fmt.Sprintf("release %d is being taken back already: %s", c.Number, o.Release.Outcome.Message)
 	case o.Workload.HandedOver && (c.verb != promoteFull || o.Release.Outcome != nil):
 		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.Number)
 	case c.verb == replan:

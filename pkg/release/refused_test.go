@@ -22,7 +22,7 @@ func TestARefusedCommandIsAnsweredOnce(t *testing.T) {
 		"promote before traffic":     {[]string{"push v2"}, "promote 1 t why", "the release has no traffic yet; promote leaves a step"},
 		"promote unproven":           {[]string{"push v2", "wait 30s"}, "promote 1 t", "the evidence does not clear the next step; say why it is to be left all the same"},
 		"promote at the last step":   {[]string{"policy 100%/1m", "push v2", "wait 30s"}, "promote 1 t why", "the release is at its last step; only evidence hands it over, or promote-full with a reason"},
-		"abort twice":                {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already"},
+		"abort twice":                {[]string{"push v2", "command abort 1 s"}, "abort 1 t", "release 1 is being taken back already: aborted by command"},
 		"abort after the handover": {
 			[]string{"policy 100%/30s", "push v2", "wait 1m10s"}, "abort 1 t", "release 1 was handed over; to go back, give the Deployment the template it had",
 		},

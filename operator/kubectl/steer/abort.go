@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -50,7 +52,7 @@ func checkAbort(c cli.Cluster, shift *v1alpha1.TrafficShift) error {
 	case r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted:
 		return fmt.Errorf("release %d of %s is promoted already and only puts routes and Service back; to go back, release the version before it", r.Number, shift.Name)
 	case r.Outcome != nil:
-		return alreadyAborting{why: r.Outcome.Reason}
+		return alreadyAborting{why: text.Clean(cmp.Or(r.Outcome.Message, string(r.Outcome.Reason)))}
 	}
 	return nil
 }

@@ -19,10 +19,10 @@ func TestEverythingThatRunsIsTakenBack(t *testing.T) {
 	cases := map[string]struct{ words, want, out, talk string }{
 		"everywhere": {"abort --all --reason down", "books/orders shop/basket shop/checkout",
 			"books: orders: abort of release 7 commanded\nshop: basket: abort of release 7 commanded\nshop: checkout: abort of release 7 commanded\n",
-			"shop: release 7 of cart is being taken back already (Commanded)\n"},
+			"shop: release 7 of cart is being taken back already: aborted by command (ops@example.com)\n"},
 		"everywhere by its flag": {"abort --all -A -n books", "books/orders shop/basket shop/checkout",
 			"books: orders: abort of release 7 commanded\nshop: basket: abort of release 7 commanded\nshop: checkout: abort of release 7 commanded\n",
-			"shop: release 7 of cart is being taken back already (Commanded)\n"},
+			"shop: release 7 of cart is being taken back already: aborted by command (ops@example.com)\n"},
 		"everywhere of one":       {"abort checkout -A", "", "", "error: -A is for the releases of --all; add --all, or leave it out\n"},
 		"by their names":          {"abort --all -n books -o name", "books/orders", "trafficshift.stagger.dev/orders\n", "books: orders: abort of release 7 commanded\n"},
 		"as JSON":                 {"abort --all -o json", "", "", "error: -o json is not known; use one of name\n"},

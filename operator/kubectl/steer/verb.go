@@ -79,10 +79,10 @@ func (i *invocation) parse(arg string, env cli.Env) (err error) {
 	return cmp.Or(i.WaitFlags.Check(i.DryRun), i.WriteFlags.Check())
 }
 
-// alreadyAborting says that the release is being taken back already, so that nothing needs to be written.
-type alreadyAborting struct{ why v1alpha1.Reason }
+// alreadyAborting says that the release is being taken back already, with why and by whom, so that nothing needs to be written.
+type alreadyAborting struct{ why string }
 
-func (a alreadyAborting) Error() string { return "it is being taken back already: " + string(a.why) }
+func (a alreadyAborting) Error() string { return "it is being taken back already: " + a.why }
 
 func (i *invocation) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	token := env.Token()
@@ -130,7 +130,7 @@ func (i *invocation) send(ctx context.Context, c cli.Cluster, token string) (cli
 	})
 	var already alreadyAborting
 	if errors.As(err, &already) {
-		text := fmt.Sprintf("release %d of %s is being taken back already (%s)", written.Shift.Status.Release.Number, written.Shift.Name, already.why)
+		text := fmt.Sprintf("release %d of %s is being taken back already: %s", written.Shift.Status.Release.Number, written.Shift.Name, already.why)
 		return cli.Result{Written: written, Text: text, Unchanged: true}, nil
 	}
 	var way inTheWay
