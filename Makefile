@@ -69,9 +69,10 @@ race: ## Units and scenarios, those of operator/ with the race detector, where t
 	else echo "no C compiler here: the race detector is left out" >&2; go test ./operator/...; fi
 
 lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
-	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/...
-	cd hack/localmesh && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
-	cd hack/packaging && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/... ./hack/...
+	@for module in localmesh packaging gitops dashboards; do \
+		(set -x; cd hack/$$module && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
+	done
 	hack/purity.sh
 	hack/lengths.sh
 

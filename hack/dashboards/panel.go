@@ -29,12 +29,24 @@ type panel struct {
 
 // builder is what the builders of all kinds of panels can do.
 type builder[B any] interface {
+	labelled[B]
+	sized[B]
+	queried[B]
+}
+
+type labelled[B any] interface {
 	Title(string) B
 	Description(string) B
 	Unit(string) B
-	Datasource(common.DataSourceRef) B
+}
+
+type sized[B any] interface {
 	Span(uint32) B
 	Height(uint32) B
+}
+
+type queried[B any] interface {
+	Datasource(common.DataSourceRef) B
 	WithTarget(cog.Builder[variants.Dataquery]) B
 }
 

@@ -40,13 +40,13 @@ func main() {
 	dir := flag.String("dir", "", "where logs and records are kept")
 	root := flag.String("root", ".", "the repository's folder")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	if _, known := faults[*fault]; !known {
 		fmt.Fprintf(os.Stderr, "demo: FAULT=%s is not known; it is errors, crash, slow-start or none\n", *fault)
 		os.Exit(2)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	ok, err := run(ctx, *root, *dir, *fault)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}

@@ -112,7 +112,7 @@ func (d *day) waiting(namespace, policy, name string, reason v1alpha1.Reason, si
 	return s
 }
 
-// releases releases a Service again and again: one version of six is bad. That of the shown one is bad at half of the traffic, and is being taken
+// releases lets a Service release again and again: one version of six is bad. That of the shown one is bad at half of the traffic, and is being taken
 // back now.
 func (d *day) releases(s *service) error {
 	setup := simulate.Setup{Plan: d.policies[s.shift.Spec.PolicyRef.Name], Traffic: s.traffic, Mesh: simulate.Mesh{Lag: 2*time.Second + time.Duration(d.dice.IntN(2500))*time.Millisecond}}
