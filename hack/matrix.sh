@@ -11,12 +11,8 @@ versions=("$@")
 stories='TestAGoodVersionIsPromotedStepByStep|TestAVersionWithErrorsIsTakenBackAndRefused|TestEveryRouteIsRestoredExactly|TestAReleaseHoldsWhilePrometheusIsGone|TestAnOperatorKilledInAnAbort|TestTheAPIServerKnowsTheRules|TestAServiceWithoutAnyRoute'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stagger/matrix
 source=hack/localmesh/build/_module
-newest() { # the local mesh's own program for the other parts of Kubernetes
-	ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/stagger/localmesh/kube-*/kube | head -n 1
-}
-
 mkdir -p bin/matrix "$cache"
-[ -n "$(newest 2>/dev/null)" ] || go -C hack/localmesh run . build
+parts=$(hack/mesh-program.sh kube) # the local mesh's own program for the other parts of Kubernetes
 
 build() { # version, into the cache
 	local version=$1 dir=$cache/kube-$1
@@ -44,7 +40,7 @@ build() { # version, into the cache
 		#!/usr/bin/env bash
 		case \${0##*/} in
 		kube-apiserver) exec "$dir/kube-apiserver" "\$@" ;;
-		*) exec -a "\$0" "$(newest)" "\$@" ;;
+		*) exec -a "\$0" "$parts" "\$@" ;;
 		esac
 	SCRIPT
 	chmod +x "$dir/kube"

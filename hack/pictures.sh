@@ -12,9 +12,8 @@ if ! cmp -s hack/pictures/package-lock.json "$cache/package-lock.json" || [ ! -e
 	cp hack/pictures/package.json hack/pictures/package-lock.json hack/pictures/.npmrc "$cache"
 	npm --prefix "$cache" ci --no-audit --no-fund >/dev/null
 fi
-# A series is over when it has had no sample for longer than from one to the next.
-newest() { ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/stagger/localmesh/prometheus-*/"$1" 2>/dev/null | head -n 1 || true; }
-[ -n "$(newest promtool)" ] || go -C hack/localmesh run . build
+promtool=$(hack/mesh-program.sh promtool)
+server=$(hack/mesh-program.sh prometheus)
 
 work=$(mktemp -d)
 end() {
@@ -31,11 +30,12 @@ ln -s "$cache/node_modules" "$work/node_modules"
 echo "▸ a day of a made-up fleet" >&2
 go build -o "$work/pictures" ./hack/pictures
 "$work/pictures" fleet manifests/policies >"$work/fleet.om"
-"$(newest promtool)" tsdb create-blocks-from openmetrics "$work/fleet.om" "$work/data" >/dev/null
+"$promtool" tsdb create-blocks-from openmetrics "$work/fleet.om" "$work/data" >/dev/null
 rm "$work/fleet.om"
 echo "global: {}" >"$work/prometheus.yaml"
 port=$((20000 + $$ % 20000))
-"$(newest prometheus)" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/data" --storage.tsdb.retention.time=100y \
+# A series is over when it has had no sample for longer than from one to the next.
+"$server" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/data" --storage.tsdb.retention.time=100y \
 	--web.listen-address="127.0.0.1:$port" --query.lookback-delta=45s --log.level=warn 2>"$work/prometheus.log" &
 prometheus=$!
 echo "▸ photographing the boards" >&2

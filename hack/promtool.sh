@@ -1,19 +1,10 @@
 #!/usr/bin/env bash
-# Runs the counting expressions and the alerts on Prometheus's own engine. Takes $PROMTOOL, the promtool beside $LOCALMESH_PROMETHEUS, or the
-# newest that the local mesh has built, which is built first when there is none.
+# Runs the counting expressions and the alerts on Prometheus's own engine. Takes $PROMTOOL, the promtool beside $LOCALMESH_PROMETHEUS, or that of
+# the local mesh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-newest() {
-	ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/stagger/localmesh/prometheus-*/promtool 2>/dev/null | head -n 1 || true
-}
-
 promtool=${PROMTOOL:-${LOCALMESH_PROMETHEUS:+$(dirname "$LOCALMESH_PROMETHEUS")/promtool}}
-promtool=${promtool:-$(newest)}
-if [ -z "$promtool" ]; then
-	go -C hack/localmesh run . build
-	promtool=$(newest)
-fi
+[ -n "$promtool" ] || promtool=$(hack/mesh-program.sh promtool)
 "$promtool" test rules pkg/counting/promql/testdata/*.test.yml
 # The rules are what is below spec in the PrometheusRule.
 work=$(mktemp -d)
