@@ -19,8 +19,8 @@ func readJSON(t *testing.T, file string, into any) {
 	}
 }
 
-// A panel that is drawn otherwise than the rest is chosen by its title, and a unit by its name: what is called otherwise on the board would be
-// missed in the picture, and nobody told.
+// A panel that is drawn otherwise than the rest is chosen by its title, and a unit by its name: what is called otherwise on the board would
+// be missed in the picture, and nobody told.
 func TestWhatIsDrawnOtherwiseIsOnTheBoards(t *testing.T) {
 	var chosen struct {
 		WhatHappened, LegendOnTheRight []string

@@ -157,7 +157,8 @@ func held(shift *v1alpha1.TrafficShift, r *v1alpha1.Release) bool {
 		}
 	}
 	// A share that is not the wanted one holds nothing by itself, nor do routes that are gone: what is left goes on by its counts.
-	if shifted := condition(shift, v1alpha1.ConditionTrafficShifted); r.State == v1alpha1.StateShifting && shifted != nil && shifted.Reason == string(v1alpha1.ReasonNoTraffic) {
+	shifted := condition(shift, v1alpha1.ConditionTrafficShifted)
+	if r.State == v1alpha1.StateShifting && shifted != nil && shifted.Reason == string(v1alpha1.ReasonNoTraffic) {
 		return true
 	}
 	_, waits := waitingFor(shift)

@@ -11,8 +11,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
-// TestOnlyAReleaseThatIsHeldIsCalledSo: callers that stay on the stable harm nobody, and the release goes on by its counts; the screen tells of them
-// all the same.
+// TestOnlyAReleaseThatIsHeldIsCalledSo: callers that stay on the stable harm nobody, and the release goes on by its counts; the screen tells of
+// them all the same.
 func TestOnlyAReleaseThatIsHeldIsCalledSo(t *testing.T) {
 	no, unknown := metav1.ConditionFalse, metav1.ConditionUnknown
 	for name, c := range map[string]struct {
