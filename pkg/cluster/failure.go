@@ -91,12 +91,20 @@ func denied(err error) bool {
 }
 
 // After is a decision whose writes did not all succeed, as people are told of it. What was not done is not recorded; the beginning of an
-// abort is.
+// abort is, but not what it had to put back.
 func (f *Failure) After(v *View, d release.Decision) (release.Decision, *v1alpha1.Release) {
 	rec := d.Release
 	d.Reason, d.Message, d.Refused = f.Reason(), f.Message()+"; it is tried again", v.Facts.Refused
+	if f.Denied() {
+		d.Denied = f.Message()
+	}
 	if !rec.Aborting() {
-		rec, d.Answer = nil, nil
+		d.Answer = nil
+		return d, nil
+	}
+	if was := v.Facts.Release; was != nil {
+		rec = rec.DeepCopy()
+		rec.Overridden = was.Overridden
 	}
 	return d, rec
 }

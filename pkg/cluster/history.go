@@ -56,6 +56,9 @@ func shorten(p *v1alpha1.PastRelease, most int) {
 	for i := range p.Pauses {
 		cut(&p.Pauses[i].By, &p.Pauses[i].Reason)
 	}
+	for i := range p.Overridden {
+		cut(&p.Overridden[i].Message)
+	}
 	for i := range p.Weights {
 		w := &p.Weights[i]
 		if cut(&w.By, &w.Message); i < len(p.Weights)-most/16 {

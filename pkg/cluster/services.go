@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -43,9 +44,27 @@ func (v *View) services(o Objects) {
 	v.Facts.Canary.Selects, v.Facts.Canary.SelectorBy = canary.Spec.Selector[workload.HashLabel], v.selectorBy(canary)
 }
 
+// confirmed takes the Services whose callers may meet a canary, and who wrote that; those that are open may not.
+func (v *View) confirmed(open []string) {
+	s := &v.Facts.Service
+	for _, name := range s.Siblings {
+		if !slices.Contains(open, name) {
+			s.Confirmed = append(s.Confirmed, name)
+		}
+	}
+	if len(s.Confirmed) > 0 {
+		s.ConfirmedBy = v.writer(v.Service, "metadata", "annotations", v1alpha1.SiblingsAnnotation)
+	}
+}
+
 // selectorBy is who, but for Stagger, wrote the selector of a Service last.
 func (v *View) selectorBy(svc *corev1.Service) release.Writer {
-	last := fieldmanager.LastWriter(svc.ManagedFields, v.settings.Manager, "spec", "selector")
+	return v.writer(svc, "spec", "selector")
+}
+
+// writer is who, but for Stagger, wrote a field of a Service last.
+func (v *View) writer(svc *corev1.Service, path ...string) release.Writer {
+	last := fieldmanager.LastWriter(svc.ManagedFields, v.settings.Manager, path...)
 	if last == nil {
 		return release.Writer{}
 	}

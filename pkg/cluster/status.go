@@ -59,6 +59,7 @@ func (v *View) tally(r *v1alpha1.Release, d release.Decision) {
 	}
 	r.Routes = release.Carrying(v.Facts.Release, r, v.Facts.Routes.Others)
 	release.Count(r, v.Facts.Evidence, d.Message)
+	release.NoteDenial(r, d, v.now)
 	r.NextAt = release.NextAt(v.Facts, d, v.now)
 }
 

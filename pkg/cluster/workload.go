@@ -62,7 +62,9 @@ func (v *View) found(o Objects) {
 	}
 	v.describe(w.Deployment, o.Hold)
 	v.Facts.Service.Siblings = workload.Siblings(v.Service, &w.Deployment.Spec.Template, o.Siblings)
-	if open := workload.Unconfirmed(v.Service, v.Facts.Service.Siblings); len(open) > 0 {
+	open := workload.Unconfirmed(v.Service, v.Facts.Service.Siblings)
+	v.confirmed(open)
+	if len(open) > 0 {
 		v.refuse(v1alpha1.ReasonSiblingServices, fmt.Sprintf("these Services select the same pods: %s; their callers would meet the canary's in proportion to their "+
 			"number, whatever the weight, and are not counted: give them other pods, or confirm it by the annotation %s: %s on Service %s",
 			strings.Join(open, ", "), v1alpha1.SiblingsAnnotation, strings.Join(v.Facts.Service.Siblings, ","), v.Service.Name))

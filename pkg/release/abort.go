@@ -69,6 +69,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 	qualifyCounts(r, o)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {
+		undoneAbort(r, o, now)
 		d.Levers = open
 		if o.Canary.Exists && o.Canary.Selects == r.Revision {
 			r.DrainUntil = nil // requests may have reached its pods until now
@@ -79,6 +80,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		return restored(o, d, now)
 	}
 	if o.Workload.Canary.There() && o.Workload.Stable.There() && o.Service.Exists && o.Service.Narrowed != r.Stable {
+		override(r, v1alpha1.OverrideSelector, o.Service.SelectorBy, selectorOfService, now)
 		d.Levers = append(d.Levers, Action{Verb: Narrow, Hash: r.Stable}) // the abort goes on: who keeps reverting it must not keep the pods
 	}
 	return d, true

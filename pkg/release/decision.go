@@ -109,6 +109,8 @@ type Decision struct {
 	After time.Duration
 	// Answer is the outcome of the command, nil while it is not handled.
 	Answer *Answer
+	// Denied is which of its writes was denied when it was sent, by whom and why; empty where none was, and before they are sent.
+	Denied string
 }
 
 // Answer is what became of a command; its Message has at most 2000 bytes.

@@ -61,6 +61,7 @@ func whenArmLost(o Observation, now time.Time) (Decision, bool) {
 	r.Contested = contested(r, now)
 	r.Contested.Selector++
 	r.Contested.SelectorBy = o.Service.SelectorBy.name()
+	override(r, v1alpha1.OverrideSelector, o.Service.SelectorBy, selectorOfService, now)
 	return Decision{Levers: []Action{{Verb: Narrow, Hash: r.Stable}}, Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSelectorReverted,
 		Message: o.Service.SelectorBy.by() + " wrote the selector of the Service back; narrowing it to the stable again"}, true
 }
@@ -127,6 +128,7 @@ func withEdit(o Observation, now time.Time) *v1alpha1.Release {
 	if o.Routes.Foreign != nil {
 		r.Contested.Routes++
 		r.Contested.RoutesBy = o.Routes.Foreign.name()
+		override(r, v1alpha1.OverrideRoutes, o.Routes.Foreign.Writer, o.Routes.Foreign.what(), now)
 	}
 	return r
 }
@@ -172,7 +174,7 @@ func whoEdited(o Observation, want int64) string {
 	case f != nil && f.Made:
 		return fmt.Sprintf("%s made %s, which does not give the canary its weight yet", f.by(), f.Route)
 	case f != nil:
-		return fmt.Sprintf("%s changed the canary's weight in %s (%s); if that is a GitOps tool, let it ignore the weights of these routes", f.by(), f.Route, f.Kind)
+		return fmt.Sprintf("%s changed %s; if that is a GitOps tool, let it ignore the weights of these routes", f.by(), f.what())
 	case o.routesGone() && o.Routes.MakeOne:
 		return o.goneNames() + " gone, so all requests go to the stable; apply it again, or else one is made for the rest of the release"
 	case o.routesGone():
@@ -183,6 +185,9 @@ func whoEdited(o Observation, want int64) string {
 	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
 		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
 }
+
+// what was edited, and how.
+func (f Foreign) what() string { return fmt.Sprintf("the canary's weight in %s (%s)", f.Route, f.Kind) }
 
 // somebody is who wrote where the API server does not tell.
 const somebody = "somebody"

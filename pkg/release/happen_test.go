@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -200,7 +201,12 @@ func (w *world) sibling(name string) {
 
 // confirm lets the callers of other Services meet canaries.
 func (w *world) confirm(names string) {
-	edit(w, w.service(), func(s *corev1.Service) { s.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: names} })
+	edit(w, w.service(), func(s *corev1.Service) {
+		s.Annotations = map[string]string{v1alpha1.SiblingsAnnotation: names}
+		at := metav1.NewTime(w.store.Now)
+		s.ManagedFields = append(slices.Clone(s.ManagedFields), metav1.ManagedFieldsEntry{Manager: "kubectl-annotate", Time: &at,
+			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:stagger.dev/siblings":{}}}}`)})
+	})
 }
 
 // destinationRule is one for the Service's host, in a namespace; one that some callers alone go by is of an app.

@@ -138,8 +138,10 @@ type Service struct {
 	Marked bool
 	// SelectorBy wrote its selector last.
 	SelectorBy Writer
-	// Siblings are other Services that select the same pods.
-	Siblings []string
+	// Siblings are other Services that select the same pods. Confirmed are those of them whose callers may meet a canary unrouted, and ConfirmedBy
+	// wrote that.
+	Siblings, Confirmed []string
+	ConfirmedBy         Writer
 }
 
 // Canary is what Stagger made for the canary arm besides its ReplicaSet.

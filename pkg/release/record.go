@@ -42,11 +42,13 @@ func stamp(t time.Time) *metav1.Time {
 	return &m
 }
 
-// noted takes into the record of a release what no rule is about: when the canary's last weight was left, and when people paused it.
+// noted takes into the record of a release what no rule is about: when the canary's last weight was left, when people paused it, and whose callers
+// they let meet it unrouted.
 func noted(o Observation, d Decision, now time.Time) Decision {
 	if r := d.Release; r != nil && (r.Outcome != nil || r.State == v1alpha1.StateHandover || r.Step == 0) {
 		leave(r, now)
 	}
+	d = confirmed(o, d, now)
 	r := cmp.Or(d.Release, o.Release)
 	if !r.Running() {
 		return d

@@ -157,6 +157,13 @@ func events() []event {
 			for _, c := range w.shift().Status.Release.Commands {
 				w.out.printf("          %s %s of %s (%s), %s: %s", c.Token, c.Verb, cmp.Or(c.By, "nobody known"), c.Reason, c.Result, c.Message)
 			}
+			for _, e := range w.shift().Status.Release.Overridden {
+				until := "now"
+				if e.Until != nil {
+					until = w.sinceBegin(e.Until.Time)
+				}
+				w.out.printf("          %s by %s, %d times from %s to %s: %s", e.Kind, cmp.Or(e.By, "nobody known"), e.Times, w.sinceBegin(e.From.Time), until, e.Message)
+			}
 		})},
 		{"operator stops", do(func(w *world) { w.stopped = true })},
 		{"operator starts", do(func(w *world) { w.stopped = false; w.restart() })},

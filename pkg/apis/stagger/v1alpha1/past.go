@@ -9,7 +9,8 @@ func (r *Release) Past() PastRelease {
 		Stable: r.Stable, StableImages: r.StableImages, StableImageIDs: r.StableImageIDs,
 		Policy: r.Policy, PolicyGeneration: r.PolicyGeneration, Plan: &r.Plan, Workload: r.Workload,
 		Outcome: r.State, PeakWeight: r.PeakWeight, Exposed: r.Exposed, Failed: r.Failed, Counted: r.Counted, StartedAt: r.StartedAt,
-		Objectives: r.Objectives, Moves: r.Moves, Weights: r.Weights, Commands: r.Commands, Pauses: r.Pauses, Away: r.Away,
+		Objectives: r.Objectives, Moves: r.Moves, Weights: r.Weights, Commands: r.Commands, Pauses: r.Pauses,
+		Overridden: r.Overridden, Away: r.Away,
 	}
 	if o := r.Outcome; o != nil {
 		p.Reason, p.Message, p.Pod = o.Reason, o.Message, o.Pod
@@ -29,7 +30,8 @@ func (p *PastRelease) Record() *Release {
 		Stable: p.Stable, StableImages: p.StableImages, StableImageIDs: p.StableImageIDs,
 		Policy: p.Policy, PolicyGeneration: p.PolicyGeneration, Workload: p.Workload,
 		State: p.Outcome, PeakWeight: p.PeakWeight, Exposed: p.Exposed, Failed: p.Failed, Counted: p.Counted, StartedAt: p.StartedAt,
-		Objectives: p.Objectives, Moves: p.Moves, Weights: p.Weights, Commands: p.Commands, Pauses: p.Pauses, Away: p.Away,
+		Objectives: p.Objectives, Moves: p.Moves, Weights: p.Weights, Commands: p.Commands, Pauses: p.Pauses,
+		Overridden: p.Overridden, Away: p.Away,
 		Outcome: &Outcome{Result: p.Outcome, Reason: p.Reason, Message: p.Message, Pod: p.Pod},
 	}
 	if p.Plan != nil {

@@ -194,6 +194,12 @@ type PastRelease struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Pauses []Pause `json:"pauses,omitempty"`
+	// overridden is what others had set against the release, oldest first: edits that were put back, confirmations, denials. There are at most four
+	// of a kind; the last of them takes in those that come after it.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Overridden []Override `json:"overridden,omitempty"`
 	// away says when the canary had no pod that could answer while it had traffic.
 	// +optional
 	Away *Away `json:"away,omitempty"`

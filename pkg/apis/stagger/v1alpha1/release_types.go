@@ -186,6 +186,12 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Pauses []Pause `json:"pauses,omitempty"`
+	// overridden is what others set against the release, oldest first: edits that were put back, confirmations, denials. There are at most four
+	// of a kind; the last of them takes in those that come after it.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Overridden []Override `json:"overridden,omitempty"`
 	// pending is the command that is waiting to be carried out, for plan.workload.readyWithin at most.
 	// +optional
 	Pending *PendingCommand `json:"pending,omitempty"`
