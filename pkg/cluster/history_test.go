@@ -38,6 +38,11 @@ func left(n sizes) *v1alpha1.Release {
 		Pauses:  []v1alpha1.Pause{{From: *at(1), Until: at(2), By: "ann@example.com", Reason: text}},
 		Plan:    v1alpha1.ShiftPolicySpec{Steps: []v1alpha1.Step{{Weight: "5%", Hold: "2m"}, {Weight: "100%", Hold: "5m"}}, Tolerance: "1.2"},
 	}
+	for i, kind := range []v1alpha1.OverrideKind{v1alpha1.OverrideRoutes, v1alpha1.OverrideSelector, v1alpha1.OverrideSiblings, v1alpha1.OverrideDenied} {
+		for range min(1+n.text, 4) {
+			r.Overridden = append(r.Overridden, v1alpha1.Override{Kind: kind, By: "helm", From: *at(i), Until: at(i + 1), Times: 2, Message: "VirtualService web" + text[:min(len(text), 490)]})
+		}
+	}
 	for i := range n.objectives {
 		o := v1alpha1.Objective{Name: fmt.Sprintf("objective-%d", i), Indicator: v1alpha1.IndicatorRequests, Target: "99.5%"}
 		if n.text > 0 {
@@ -108,7 +113,7 @@ func TestThePastIsReportedAsThePresentIs(t *testing.T) {
 	if d := cmp.Diff(now, later); !known || d != "" {
 		t.Errorf("known: %t (-newest +past):\n%s", known, d)
 	}
-	if len(later.Weights) != 3 || len(later.Weights[1].Objectives) != 2 || later.ImageIDs == nil || later.Deployment.Generation != 12 || later.Objectives[0].Target != "99.5%" {
+	if len(later.Weights) != 3 || len(later.Weights[1].Objectives) != 2 || later.ImageIDs == nil || len(later.Overridden) != 7 || later.Deployment.Generation != 12 || later.Objectives[0].Target != "99.5%" {
 		t.Errorf("the report is %+v", later)
 	}
 }

@@ -51,7 +51,8 @@ type Report struct {
 	// Lacking says which requests are not counted, "" when all are: then the true numbers may be larger. Gaps are the times of it.
 	Lacking string      `json:"lacking,omitempty"`
 	Gaps    []ReportGap `json:"gaps,omitempty"`
-	// Overridden are sentences about what people set aside: evidence, a refusal, a plan, the release's going on by itself.
+	// Overridden are sentences about what people set aside, which is evidence, a refusal, a plan, or the release's going on by itself; and about what
+	// others set against it: edits of routes and selectors that were put back, Services whose callers met it unrouted, writes that were denied.
 	Overridden []string `json:"overridden,omitempty"`
 	// Commands are the last that people gave, oldest first.
 	Commands []ReportCommand `json:"commands,omitempty"`

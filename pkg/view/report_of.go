@@ -81,7 +81,7 @@ func reportOf(shift *v1alpha1.TrafficShift, release *v1alpha1.Release) Report {
 		r.Commands = append(r.Commands, c)
 	}
 	r.Objectives = reportObjectives(objectivesOf(release), release.Plan)
-	r.Overridden = overridden(r)
+	r.Overridden = append(overridden(r), others(release, r.running())...)
 	return r
 }
 
@@ -174,6 +174,40 @@ func overridden(r Report) []string {
 		all = append(all, text)
 	}
 	return all
+}
+
+// others says what others set against a release: edits, confirmations, denials.
+func others(release *v1alpha1.Release, running bool) []string {
+	var all []string
+	for _, e := range release.Overridden {
+		by, message := someone(clean(e.By)), clean(e.Message)
+		switch e.Kind {
+		case v1alpha1.OverrideRoutes, v1alpha1.OverrideSelector:
+			all = append(all, fmt.Sprintf("%s was changed by %s, and put back%s", message, by, lasting(e, running)))
+		case v1alpha1.OverrideSiblings:
+			all = append(all, fmt.Sprintf("callers of %s could meet the version in proportion to its pods, whatever the weight, and were not counted: confirmed by %s", message, by))
+		case v1alpha1.OverrideDenied:
+			all = append(all, fmt.Sprintf("a write was denied%s: %s", lasting(e, running), message))
+		default:
+			all = append(all, fmt.Sprintf("%s by %s%s: %s", clean(string(e.Kind)), by, lasting(e, running), message))
+		}
+	}
+	return all
+}
+
+// lasting is how often something was set against a release, and from when to when.
+func lasting(e v1alpha1.Override, running bool) string {
+	often, from, until := "", stamp(known(&e.From)), stamp(known(e.Until))
+	if e.Times > 1 {
+		often = " " + times(e.Times) + ","
+	}
+	switch {
+	case until == from:
+		return often + " at " + from
+	case until == "" && running:
+		return often + " since " + from
+	}
+	return fmt.Sprintf("%s from %s to %s", often, from, cmp.Or(until, "the end"))
 }
 
 func someone(name string) string { return cmp.Or(name, "somebody unknown") }

@@ -45,6 +45,13 @@ func TestReports(t *testing.T) {
 				{Verb: "promote", By: "bob@example.com", At: *ago(100 * time.Second), Result: v1alpha1.CommandRefused, Message: "the evidence does not clear the next step"},
 				{Verb: "promote-full", By: "ann@example.com", Reason: "the old one is down", GivenAt: ago(4 * time.Minute), At: *ago(80 * time.Second), Result: v1alpha1.CommandAccepted, Message: "done"}}
 			r.Pauses = []v1alpha1.Pause{{From: *ago(3 * time.Minute), Until: ago(2 * time.Minute), By: "bob@example.com", Reason: "a look at the carts"}}
+			r.Overridden = []v1alpha1.Override{
+				{Kind: v1alpha1.OverrideSiblings, By: "kubectl-annotate", From: *ago(5 * time.Minute), Times: 1, Message: "checkout-grpc, checkout-headless"},
+				{Kind: v1alpha1.OverrideRoutes, By: "argocd-controller", From: *ago(200 * time.Second), Until: ago(100 * time.Second), Times: 3, Message: "the canary's weight in VirtualService checkout (Raised)"},
+				{Kind: v1alpha1.OverrideSelector, From: *ago(90 * time.Second), Until: ago(90 * time.Second), Times: 1, Message: "the selector of the Service"},
+				{Kind: v1alpha1.OverrideDenied, From: *ago(80 * time.Second), Until: ago(70 * time.Second), Times: 2,
+					Message: "raise to 5%: patch VirtualService shop/checkout: denied: ValidatingAdmissionPolicy 'frozen' with binding 'frozen' denied request: no changes on Fridays"},
+				{Kind: v1alpha1.OverrideDenied, From: *ago(60 * time.Second), Times: 1, Message: "widen service: patch Service shop/checkout: denied: services is forbidden"}}
 		}),
 		"report with a gap": with(recorded(v1alpha1.StateAborted, v1alpha1.ReasonCanaryBreachesSLO, "availability: 31 of 212 requests failed"), func(s *v1alpha1.TrafficShift) {
 			at := func(d time.Duration) metav1.MicroTime { return metav1.NewMicroTime(now.Add(-d)) }
@@ -74,6 +81,7 @@ func TestReports(t *testing.T) {
 		r.FinishedAt, r.Outcome, r.Weights[2].Until = nil, nil, nil
 		r.Counted = v1alpha1.Counted{Until: &until, Gaps: []v1alpha1.Gap{{From: metav1.NewMicroTime(now.Add(-3 * time.Minute)), To: metav1.NewMicroTime(now.Add(-2 * time.Minute))}}}
 		r.Pauses = []v1alpha1.Pause{{From: *ago(80 * time.Second), By: "bob@example.com", Reason: "a look at the carts"}}
+		r.Overridden = []v1alpha1.Override{{Kind: v1alpha1.OverrideDenied, From: *ago(50 * time.Second), Times: 1, Message: "raise to 25%: patch VirtualService shop/checkout: denied: no"}}
 		report, _ := view.ReportOf(s, 7, now)
 		golden(t, "report of a release that nobody looks after", report.Markdown())
 		golden(t, "history of a release that nobody looks after", view.Release(s, now).HistoryTable(view.Layout{Width: 140}))
