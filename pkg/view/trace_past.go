@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -183,14 +182,14 @@ func leftAt(r *v1alpha1.Release, at int) *metav1.Time {
 // note says where the plots are from, and what is known of the time before the first look.
 func (t *Trace) note(now time.Time) string {
 	clock := func(at time.Time) string { return clockOf(at, now) }
-	text := "From the record of the release, which had ended before this dashboard first saw it: the weights as they were written, counts and evidence"
+	text := "From the record of the release, which had ended before this dashboard first saw it: the weights as they were written, "
 	switch {
 	case len(t.Samples) == 1:
-		text += " as they were at its end."
+		text += "counts and evidence as they were at its end."
 	case len(t.Past) == 0:
-		text += " as they were then and at its end."
+		text += "counts and evidence as they were then and at its end."
 	default:
-		text = strings.Replace(text, "counts and evidence", "the evidence as it was then, the counts as they were at its end.", 1)
+		text += "the evidence as it was then, the counts as they were at its end."
 	}
 	if !t.Late {
 		text = "Recorded since " + clock(t.Since) + ", when this dashboard first saw the release."
