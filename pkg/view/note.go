@@ -49,16 +49,19 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 			continue
 		}
 		said[c.Reason] = true
-		note := Note{Label: w.label, Reason: clean(c.Reason), Message: clean(c.Message)}
-		if note.Message == "" {
-			note.Message = meaning(v1alpha1.Reason(c.Reason))
-		}
+		note := noteOf(c)
+		note.Label = w.label
 		if since := faultSince(shift, c); !since.IsZero() {
 			note.For = max(now.Sub(since), 0)
 		}
 		notes = append(notes, note)
 	}
 	return append(notes, otherNotes(shift, now)...)
+}
+
+// noteOf is what a condition says, or what its reason means where it came without a message.
+func noteOf(c *metav1.Condition) Note {
+	return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}
 }
 
 // faultSince is since when a condition is the fault that it is; zero where that is not known. Stalled may have been so before, for another reason.

@@ -320,7 +320,7 @@ func checksOf(shift *v1alpha1.TrafficShift, now time.Time) []Check {
 		case "False":
 			check.Status = Badge{Icon: "!", Word: "not yet", Tone: ToneCareful.String()}
 		}
-		note := Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}
+		note := noteOf(c)
 		if !c.LastTransitionTime.IsZero() {
 			note.For = max(now.Sub(c.LastTransitionTime.Time), 0)
 		}

@@ -50,14 +50,14 @@ func doubtOf(shift *v1alpha1.TrafficShift) string {
 		c := condition(shift, k.condition)
 		theirs := c != nil && shift.Spec.Destinations != nil && c.Reason == string(v1alpha1.ReasonPending)
 		if c != nil && c.Status != metav1.ConditionTrue && (k.condition == v1alpha1.ConditionEvidenceCurrent || !theirs) {
-			return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}.text()
+			return noteOf(c).text()
 		}
 	}
 	if c := condition(shift, v1alpha1.ConditionReconciling); c != nil {
 		switch v1alpha1.Reason(c.Reason) {
 		case v1alpha1.ReasonHolding, v1alpha1.ReasonReleasing:
 		default:
-			return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}.text()
+			return noteOf(c).text()
 		}
 	}
 	return ""
