@@ -139,6 +139,7 @@ func (s *story) rate(by, host string, perSecond int) {
 		if s.t.Failed() && !s.began.IsZero() {
 			n, by := s.lost()
 			s.t.Logf("of the clients' requests since the operator took charge %d failed: %v", n, by)
+			s.tellsLosses()
 		}
 	})
 	waitFor(s.t, "the load is answered", func() (bool, string) {
@@ -360,8 +361,15 @@ func (s *story) losesNothing() {
 		return
 	}
 	s.t.Errorf("%d requests failed: %v", n, by)
+}
+
+// tellsLosses logs the first seconds in which requests failed, with the answers by code and by version.
+func (s *story) tellsLosses() {
+	s.t.Helper()
+	told := 0
 	for _, second := range s.seconds(s.began) {
-		if second.Failed > 0 {
+		if second.Failed > 0 && told < 10 {
+			told++
 			s.t.Logf("at %s: %+v", time.Unix(second.T, 0).UTC().Format(time.TimeOnly), second)
 		}
 	}
