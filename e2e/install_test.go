@@ -222,7 +222,7 @@ serviceAccount: {name: %s}
 config:
   sources: [{name: default, address: %q}]
   evidence: {slice: 1s, fastTick: 1s, slowTick: 5s, lag: 2s, scrapeInterval: 1s}
-  pushBound: 3s
+  pushBound: 6s
   settleBound: 10s
   log: {level: debug, format: text}
 `, platform.Name, prometheus())

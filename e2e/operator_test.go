@@ -22,8 +22,8 @@ type operator struct {
 	away    bool // it was ended, and not started again
 }
 
-// pushBound is how long the operators here wait until all proxies follow a write.
-const pushBound = 3 * time.Second
+// pushBound is how long the operators here wait until all proxies follow a write: a second or two, and more where many stories share the machine.
+const pushBound = 6 * time.Second
 
 // startOperator runs the operator on one namespace with the rights it ships with and a quick clock; settings are bed.NewOperator's. It
 // shares no Lease with another test's operator, and ends with the test.
