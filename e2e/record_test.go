@@ -18,7 +18,7 @@ type account struct {
 	number          int64
 	revision        string
 	began, next     time.Time // next is when the release after it began
-	ended, promoted bool
+	ended, promoted bool      // or about to be
 	met, failed     int64
 	peak            v1alpha1.Percentage // the largest weight
 	counted         v1alpha1.Counted
@@ -28,7 +28,10 @@ type account struct {
 func accounts(x *v1alpha1.TrafficShift) []account {
 	var all []account
 	if r := x.Status.Release; r.Running() {
-		all = append(all, account{number: r.Number, revision: r.Revision, began: r.StartedAt.Time, met: r.Exposed, failed: r.Failed, counted: r.Counted})
+		all = append(all, account{
+			number: r.Number, revision: r.Revision, began: r.StartedAt.Time, ended: r.Outcome != nil, promoted: r.Outcome != nil && r.Outcome.Result == v1alpha1.StatePromoted,
+			met: r.Exposed, failed: r.Failed, peak: r.PeakWeight, counted: r.Counted,
+		})
 	}
 	for _, p := range x.Status.History {
 		all = append(all, account{
