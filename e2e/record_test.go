@@ -134,9 +134,7 @@ func (r account) saysAllOf(from, to time.Time) bool {
 	case c.Until == nil, !c.Final && to.After(c.Until.Time), r.promoted && to.After(c.End.Add(-pushBound-time.Second)):
 		return false
 	}
-	return !slices.ContainsFunc(c.Gaps, func(g v1alpha1.Gap) bool {
-		return from.Before(g.To.Add(time.Second)) && to.After(g.From.Add(-time.Second)) // clients and proxies differ by moments when a request ended
-	})
+	return !slices.ContainsFunc(c.Gaps, func(g v1alpha1.Gap) bool { return from.Before(g.To.Time) && to.After(g.From.Time) })
 }
 
 // judgedByRequests says whether a failed request is one with a status from 500 on, and no other.
