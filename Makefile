@@ -92,13 +92,14 @@ packaging-test: ## The image: built twice, pushed, pulled and run; the chart by 
 	go -C hack/packaging test -count=1 ./...
 
 mesh-test: ## The tests of hack/localmesh
+	@# -count=1 where a test reads files beside its module: what is kept of a test that passed knows nothing of them.
+	go -C hack/localmesh test -count=1 ./build
 	go -C hack/localmesh test ./...
 
 gitops: ## What GitOps tools think of a release, by their own libraries
-	go -C hack/gitops test ./...
+	go -C hack/gitops test -count=1 ./...
 
 dashboards: ## The dashboards: read strictly, their queries by Prometheus's parser; the day that is in their pictures
-	@# -count=1: what is kept of a test that passed knows nothing of the files beside the module.
 	go -C hack/dashboards test -count=1 ./...
 	go test ./hack/pictures
 
