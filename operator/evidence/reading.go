@@ -56,9 +56,7 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		Remarks:    append(slices.Clone(r.remarks), r.ends.remarks()...),
 		OneStatus:  r.ends.oneStatus(),
 	}
-	if last := r.End.Add(r.source.Counter.Timing().Interval); !r.End.IsZero() && !reading.Counted.Before(last) {
-		reading.AllIn = true // what was reported last about the canary is reported again in each Interval
-	}
+	reading.AllIn = !r.End.IsZero() && !reading.Counted.Before(r.End)
 	if r.clientErrors != nil {
 		v := r.clientErrors.Verdict(pkgevidence.Question{})
 		reading.ClientErrors = pkgrelease.ClientErrors{Arms: v.Objectives[0].Release, Differ: v.Suspicious || v.State == pkgevidence.Breach}

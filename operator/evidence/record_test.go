@@ -63,8 +63,8 @@ func TestWhatCannotBeCountedAnyMoreIsAGap(t *testing.T) {
 	b.loop.Follow(shop, judged(before, gone))
 	b.tick()
 	r := b.reading()
-	if !r.AllIn || len(r.Gaps) != 1 || !r.Gaps[0].From.Time.Equal(before.Through) || !r.Gaps[0].To.Time.Equal(gone) {
-		t.Errorf("all in: %v, gaps %v, counted before up to %s, gone at %s", r.AllIn, r.Gaps, before.Through, gone)
+	if !r.AllIn || len(r.Gaps) != 1 || !r.Gaps[0].From.Time.Equal(before.Counted) || !r.Gaps[0].To.Time.Equal(gone) {
+		t.Errorf("all in: %v, gaps %v, counted before up to %s, gone at %s", r.AllIn, r.Gaps, before.Counted, gone)
 	}
 }
 
@@ -75,6 +75,7 @@ func TestLateReportsAreNoGap(t *testing.T) {
 			b := newBench(t)
 			b.traffic(noon, noon.Add(5*time.Minute))
 			from, to := noon.Add(time.Minute), noon.Add(2*time.Minute)
+			ended := from.Add(-b.store.timing.Interval) // what is reported up to then
 			b.store.change = func(at time.Time, arm counting.Service, a *counting.ArmAnswer) {
 				switch {
 				case arm != canary:
@@ -86,12 +87,13 @@ func TestLateReportsAreNoGap(t *testing.T) {
 			}
 			b.follow(target(), step(1, 0.05, noon))
 			b.until(noon.Add(90 * time.Second))
-			if r := b.reading(); !r.Counted.Equal(from) || !r.Through.After(from) {
-				t.Errorf("while they are late, %s is counted of %s, want %s", r.Counted, r.Through, from)
+			if r := b.reading(); !r.Counted.Equal(ended) || !r.Through.After(from) {
+				t.Errorf("while they are late, %s is counted of %s, want %s", r.Counted, r.Through, ended)
 			}
 			b.until(noon.Add(4 * time.Minute))
 			r := b.reading()
-			if lost != (len(r.Gaps) == 1 && r.Gaps[0].From.Time.Equal(from) && r.Gaps[0].To.Time.Equal(to.Add(slice))) || !r.Counted.Equal(r.Through) {
+			if lost != (len(r.Gaps) == 1 && r.Gaps[0].From.Time.Equal(ended) && r.Gaps[0].To.Time.Equal(to.Add(slice))) ||
+				!r.Counted.Equal(r.Through.Add(-b.store.timing.Interval)) {
 				t.Errorf("gaps %v, counted up to %s of %s", r.Gaps, r.Counted, r.Through)
 			}
 			if r.Verdict.State == pkgevidence.Breach {
@@ -114,5 +116,29 @@ func TestPodsAreToldWhileTheRecordIsCounted(t *testing.T) {
 	b.until(noon.Add(2 * time.Minute))
 	if r := b.reading(); len(r.Pods) != 1 || r.Verdict.Exposed.Requests == 0 {
 		t.Errorf("pods %v, met %v", r.Pods, r.Verdict.Exposed)
+	}
+}
+
+// A report tells of the requests since the one before it. Where it is lost, all of these are in a gap, also those that ended before the slice in
+// which it came.
+func TestRequestsOfALostReportAreInAGap(t *testing.T) {
+	const interval = 15 * time.Second
+	b := newBench(t)
+	b.store.timing.Interval = interval
+	b.traffic(noon, noon.Add(5*time.Minute))
+	report := noon.Add(2*time.Minute + 2*time.Second)
+	b.store.change = func(at time.Time, arm counting.Service, a *counting.ArmAnswer) {
+		if arm == canary && !at.Before(report) && at.Before(report.Add(slice)) {
+			a.Uncounted = &counting.Trouble{Reason: "NoData", Message: "lost"}
+		}
+	}
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(4 * time.Minute))
+	r := b.reading()
+	if len(r.Gaps) != 1 || r.Gaps[0].From.After(report.Add(-interval)) || r.Gaps[0].To.Time.Before(report) {
+		t.Errorf("gaps %v; the report at %s told of %s", r.Gaps, report, interval)
+	}
+	if last := r.Through.Add(-interval); r.Counted.After(last) {
+		t.Errorf("requests are said to be counted up to %s; those after %s may be in the next report", r.Counted, last)
 	}
 }

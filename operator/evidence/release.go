@@ -202,10 +202,14 @@ func (r *release) keep(i counting.Interval, answers []counting.Answer) {
 	}
 }
 
-// miss gives up a time, and what was late before it.
+// miss gives up what was reported in a time, and what was late before it. A report tells of requests since the one before, so that those that
+// ended up to an interval earlier are missed too.
 func (r *release) miss(from, to time.Time) {
 	if !r.late.IsZero() {
 		from, r.late = r.late, time.Time{}
+	}
+	if from = r.ended(from); from.Before(r.From) {
+		from = r.From // nobody met the canary before
 	}
 	if !r.End.IsZero() && to.After(r.End) {
 		to = r.End // nobody met the canary any more
@@ -216,9 +220,17 @@ func (r *release) miss(from, to time.Time) {
 // countedUntil is up to when all requests that met the canary are counted, but for those that were missed.
 func (r *release) countedUntil() time.Time {
 	if !r.late.IsZero() {
-		return r.late
+		return r.ended(r.late)
 	}
-	return r.through
+	return r.ended(r.through)
+}
+
+// ended is up to when all requests have ended that are reported by a time: each is reported within an interval.
+func (r *release) ended(reported time.Time) time.Time {
+	if reported.IsZero() {
+		return reported
+	}
+	return reported.Add(-r.source.Counter.Timing().Interval)
 }
 
 // away says whether no pod of the canary could answer in a part of the interval: what was counted then says nothing about the version.
