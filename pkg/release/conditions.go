@@ -22,7 +22,7 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 		}
 		all = append(all, condition(kind, metav1.ConditionTrue, d.Reason, d.Message))
 	}
-	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), reachable(o), evidenceCurrent(o))
+	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), reachable(o), evidenceCurrent(o), proxiesRead(o))
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) metav1.Condition {
@@ -181,4 +181,19 @@ func evidenceCurrent(o Observation) metav1.Condition {
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
 	}
 	return condition(kind, metav1.ConditionFalse, o.Evidence.Reason, cmp.Or(o.Evidence.Message, "the newest counts are too old"))
+}
+
+func proxiesRead(o Observation) metav1.Condition {
+	kind, x := v1alpha1.ConditionProxiesRead, o.Direct
+	switch {
+	case x.Off:
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonDirectOff, "aborts take up to 45s: the operator's configuration says that proxies are not read (direct.mode)")
+	case !o.running() || o.aborting() || o.Release.Step == 0:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is to be read: no traffic is shifted")
+	case x.Read:
+		return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonRead, "the proxies are read each second")
+	case x.Trouble != "":
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonNotRead, x.Trouble)
+	}
+	return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "no proxy was read yet")
 }

@@ -60,6 +60,29 @@ func (w *world) evidence(o release.Observation) release.Evidence {
 	return e
 }
 
+// direct is what the scripted proxies say of a release.
+func (w *world) direct(o release.Observation) release.Direct {
+	d := release.Direct{Told: w.told, Read: w.proxies != "" && w.proxies != "unread"}
+	seconds := &release.Seconds{Objective: "availability", Of: 1, Arms: evidence.Arms{
+		Stable: evidence.Counts{Requests: 50}, Canary: evidence.Counts{Requests: 48, Bad: 24},
+	}}
+	switch {
+	case w.proxies == "unread":
+		d.Trouble = "aborts take up to 45s: proxies of web cannot be read: connection refused"
+	case !o.Running() || o.Release.Step == 0:
+	case w.proxies == "brake":
+		d.Brake, d.Alarm = seconds, true
+	case w.proxies == "alarm":
+		d.Alarm = true
+	case w.proxies == "fail":
+		d.Breach, d.Alarm = seconds, true
+		d.Breach.Canary.Bad, d.Breach.Of = d.Breach.Canary.Requests, 5
+	case w.proxies == "show the weight" && o.Routes.Lowest == o.Release.Weight.Millionths() && w.store.Now.After(o.Release.StepStartedAt.Time):
+		d.Agreement = release.AgreementYes
+	}
+	return d
+}
+
 // verdict is what the scripted counts say of the present step.
 func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
 	v := evidence.Verdict{State: evidence.Undetermined, Reason: evidence.NotCleared, Covered: w.memory.covered, Missing: 100}

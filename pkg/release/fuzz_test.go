@@ -61,6 +61,10 @@ func (d *dice) observation() release.Observation {
 		Suspicious: d.N(5) == 1, Shared: d.N(5) == 1, Cleared: d.yes(), NextWeight: chance.Pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.N(8) == 1, Covered: time.Duration(d.N(100)) * time.Minute}
 	o.Evidence.Rate = chance.Pick(d, 0, 2.0, 1e4)
 	o.Evidence.Baseline = chance.Pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
+	seconds := release.Seconds{Objective: "availability", Of: 1 + d.N(5)}
+	o.Direct = release.Direct{Off: d.N(8) == 1, Read: d.yes(), Trouble: chance.Pick(d, "", "refused"), Alarm: d.N(6) == 1, Told: d.yes(),
+		Breach: chance.Pick(d, nil, nil, nil, nil, nil, nil, nil, &seconds), Brake: chance.Pick(d, nil, nil, nil, nil, &seconds),
+		Agreement: chance.Pick(d, release.AgreementUnknown, release.AgreementYes, release.AgreementNo)}
 	if d.N(8) > 0 {
 		o.Release = d.release()
 	}
@@ -76,7 +80,7 @@ func (d *dice) release() *v1alpha1.Release {
 		State: chance.Pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
 			v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted),
 		StepStartedAt: d.time(), SettledAt: d.time(), PodsAwaitedSince: d.time(), SharedBreachSince: d.time(), HandoverSince: d.time(),
-		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)),
+		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)), Brakes: int32(d.N(4)),
 		Contested: v1alpha1.Contested{Routes: int32(d.N(8)), Selector: int32(d.N(8)), Since: d.time()},
 		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.N(6))},
 	}
@@ -151,7 +155,7 @@ func checkDecision(t *testing.T, o release.Observation, d release.Decision) {
 		t.Fatalf("raises without a running release: %s", d)
 	case !o.Wanted.Managed || o.Wanted.Paused || o.Wanted.Problem != nil:
 		t.Fatalf("raises against people's will: %s", d)
-	case e.Verdict.State == evidence.Breach || e.Verdict.Suspicious || e.Verdict.AloneBreach && d.Release.Weight == "100%" || o.Workload.Crashing != "":
+	case e.Verdict.State == evidence.Breach || o.Suspicious() || e.Verdict.AloneBreach && d.Release.Weight == "100%" || o.Workload.Crashing != "":
 		t.Fatalf("raises a suspect: %s", d)
 	case !said && (!e.Fresh || !e.Seen && !first):
 		t.Fatalf("raises without fresh counts: %s", d)

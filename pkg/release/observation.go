@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -21,6 +22,7 @@ type Observation struct {
 	Canary   Canary
 	Routes   Routes
 	Evidence Evidence
+	Direct   Direct
 	// Release is the record of the running release or of the last one; nil before the first.
 	Release *v1alpha1.Release
 	// Refused is the hash of the template that is not to be released again.
@@ -261,6 +263,45 @@ type Evidence struct {
 	Checkpoint string
 	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
 	Pods []evidence.PodCounts
+}
+
+// Direct is what the proxies say that are read themselves. It takes traffic away, and never gives any. The zero value says that nothing is read.
+type Direct struct {
+	// Off: the operator's configuration says that no proxies are read.
+	Off bool
+	// Read: proxies of the release are read. Trouble is a sentence that says why they are not; empty while nothing is to be read.
+	Read    bool
+	Trouble string
+	// Breach is what proves that the version fails nearly everything, Brake what is so bad that nobody waits for proof; nil: nothing is. Alarm says
+	// that the last seconds looked so bad that nothing may be raised now.
+	Breach, Brake *Seconds
+	Alarm         bool
+	// Agreement compares the share of the last seconds with the wanted one.
+	Agreement Agreement
+	// Told: every gateway that carries the release has been told of the canary's Service since it was made.
+	Told bool
+	// Checkpoint is the state of the urgent lanes.
+	Checkpoint string
+}
+
+// Seconds are the requests of a few seconds, as the proxies counted them.
+type Seconds struct {
+	// Objective is the name of the objective that was broken.
+	Objective string
+	// Arms are the requests of the pods that were read.
+	evidence.Arms
+	// Of is how many seconds they are from, at least 1.
+	Of int
+}
+
+// String says it in a phrase.
+func (s Seconds) String() string {
+	within := "in one second"
+	if s.Of > 1 {
+		within = fmt.Sprintf("within %d seconds", s.Of)
+	}
+	return fmt.Sprintf("%s: %.0f of %.0f requests to the canary failed %s, %.0f of %.0f to the stable, by the proxies themselves",
+		s.Objective, s.Canary.Bad, s.Canary.Requests, within, s.Stable.Bad, s.Stable.Requests)
 }
 
 // Bounds are times that depend on the mesh.

@@ -49,6 +49,7 @@ func (w *world) observe() *cluster.View {
 	v := cluster.Observe(objects, cluster.Settings{Bounds: w.bounds, Manager: operator}, w.store.Now)
 	v.Facts.Denied = w.denied
 	v.Weigh(w.evidence(v.Facts))
+	v.Facts.Direct = w.direct(v.Facts)
 	return v
 }
 

@@ -17,7 +17,9 @@ func rules() []rule {
 		{"user abort", whenToldToAbort},         // undo.go
 		{"let go", whenNoLongerWanted},          // letgo.go
 		{"breach", whenBreach},                  // causes.go
+		{"failing now", whenFailingNow},         // brake.go
 		{"pods failing", whenCanaryFailing},     // causes.go
+		{"brake", whenBraking},                  // brake.go
 		{"gone", whenGone},                      // causes.go
 		{"reverted", whenTemplateIsStableAgain}, // causes.go
 		{"superseded", whenNewerTemplate},       // causes.go

@@ -143,6 +143,8 @@ func events() []event {
 		{"sibling service NAME", text((*world).sibling)},
 		{"confirm siblings NAMES", text((*world).confirm)},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
+		{"proxies STATE", text(func(w *world, s string) { w.proxies = s })},
+		{"gateways told", do(func(w *world) { w.told = true })},
 		{"evidence fresh", do(func(w *world) { w.stale = "" })},
 		{"manage", do((*world).manage)},
 		{"let go", do((*world).letGo)},

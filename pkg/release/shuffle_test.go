@@ -20,6 +20,7 @@ var happenings = []string{
 	"push v1", "push v2", "push v2", "push v3", "push v2 in the instant of the handover", "push v3 in the instant of the handover",
 	"replicas 0", "replicas 3", "replicas 4", "replicas 4", "replicas 6", "replicas 6 in the instant of the handover",
 	"counts good", "counts good", "counts good", "counts bad", "counts suspicious", "counts alone", "counts shared", "counts unproven", "counts none",
+	"proxies are read", "proxies are read", "proxies brake", "proxies brake", "proxies alarm", "proxies fail", "proxies unread", "proxies show the weight", "gateways told",
 	"evidence stale Stale", "evidence stale PrometheusUnreachable", "evidence fresh", "evidence fresh", "evidence fresh",
 	"pause", "resume", "resume", "let go", "manage", "manage",
 	"command abort 1 aN", "command abort 2 aN", "command retry 1 rN", "command retry 2 rN", "command promote 1 pN", "command promote 1 pN why not",
@@ -89,7 +90,7 @@ func playShuffled(t *testing.T, w *world, r *rand.Rand, calm string) {
 func (w *world) heal() {
 	clear(w.faults)
 	w.death = death{made: w.death.made}
-	w.stale, w.counts = "", "good"
+	w.stale, w.counts, w.proxies = "", "good", "are read"
 	w.passes()
 }
 

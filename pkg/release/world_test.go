@@ -53,6 +53,8 @@ type world struct {
 	stopped     bool // no process of the operator runs
 
 	counts, stale string
+	proxies       string // what the proxies say that are read; empty: none is read
+	told          bool   // the gateways have been told of the canary
 	clientErrors  release.ClientErrors
 	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
 	met           evidence.Counts      // the requests that the canary met and that can be counted

@@ -4,7 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // WeightReason says what a weight rests on that was written.
 //
-// +kubebuilder:validation:Enum=Planned;Proven;Commanded;SteppedBack;Restarted
+// +kubebuilder:validation:Enum=Planned;Proven;Commanded;SteppedBack;Braked;Restarted
 type WeightReason string
 
 const (
@@ -16,6 +16,8 @@ const (
 	WeightCommanded WeightReason = "Commanded"
 	// WeightSteppedBack is a smaller weight, because an objective was broken at full traffic, where no stable is beside the canary.
 	WeightSteppedBack WeightReason = "SteppedBack"
+	// WeightBraked is the first weight again, because so many requests of one second failed that nobody waited for proof.
+	WeightBraked WeightReason = "Braked"
 	// WeightRestarted is a first weight again, because somebody else had taken the canary's traffic away.
 	WeightRestarted WeightReason = "Restarted"
 )

@@ -159,6 +159,10 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Evidence string `json:"evidence,omitempty"`
+	// direct is the checkpoint of what the proxies said that the operator reads itself, so that a restart forgets no bad second.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	Direct string `json:"direct,omitempty"`
 	// baseline is what was known of the stable before the first weight.
 	// +optional
 	Baseline *Baseline `json:"baseline,omitempty"`
@@ -199,6 +203,11 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	StepsBack int32 `json:"stepsBack,omitempty"`
+	// brakes counts how often the weight was lowered to the first one because of a few bad seconds, before anything was proven.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3
+	Brakes int32 `json:"brakes,omitempty"`
 	// peakWeight is the largest weight that was written.
 	// +optional
 	PeakWeight Percentage `json:"peakWeight,omitempty"`
