@@ -59,6 +59,9 @@ func (v *View) tally(r *v1alpha1.Release, d release.Decision) {
 	}
 	r.Routes = release.Carrying(v.Facts.Release, r, v.Facts.Routes.Others)
 	release.Count(r, v.Facts.Evidence, d.Message)
+	if direct := v.Facts.Direct; direct.Read && r.Outcome == nil {
+		r.Direct = direct.Checkpoint
+	}
 	release.NoteDenial(r, d, v.now)
 	r.NextAt = release.NextAt(v.Facts, d, v.now)
 }
@@ -162,8 +165,12 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 	}
 	o.DecidedAt = ptr.To(metav1.NewMicroTime(v.now))
 	byCounts := o.Reason == v1alpha1.ReasonCanaryWorseThanStable || o.Reason == v1alpha1.ReasonCanaryBreachesSLO
-	if byCounts && !v.Counted.IsZero() {
-		o.CountedUntil = ptr.To(metav1.NewMicroTime(v.Counted))
+	counted := v.Counted
+	if v.Facts.Direct.Breach != nil {
+		counted = v.Facts.Direct.At
+	}
+	if byCounts && !counted.IsZero() {
+		o.CountedUntil = ptr.To(metav1.NewMicroTime(counted))
 	}
 }
 
@@ -185,7 +192,7 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	}
 	if r := out.Release; r != nil {
 		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
-		r.NextAt = nil
+		r.NextAt, r.Direct = nil, ""
 		r.Objectives = withoutCounts(r.Objectives)
 	}
 	if r := out.Release; r != nil && len(out.History) > 0 && out.History[0].Number == r.Number {

@@ -78,6 +78,7 @@ const (
 	RetriedReleases         = "stagger_retried_releases_total"
 	Commands                = "stagger_commands_total"
 	ForeignEdits            = "stagger_foreign_edits_total"
+	Brakes                  = "stagger_brakes_total"
 	ReleaseDuration         = "stagger_release_duration_seconds"
 	StepDuration            = "stagger_step_duration_seconds"
 	AbortLatency            = "stagger_abort_latency_seconds"
@@ -249,6 +250,8 @@ func changeMetrics() []Metric {
 		{Name: RetriedReleases, Type: Counter, Stability: Beta, Help: "Releases that ended, of a template that the release before had been aborted with. One that is promoted " +
 			"may have been aborted for nothing.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel)},
 		{Name: Commands, Type: Counter, Stability: Stable, Help: "Commands of people that were answered.", Labels: []Label{command, answer}, Born: combinations(command, answer)},
+		{Name: Brakes, Type: Counter, Stability: Beta, Help: "Weights that were lowered to the first one within a second or two of failures, before anything was proven.",
+			Labels: []Label{policyLabel}},
 		{Name: ForeignEdits, Type: Counter, Stability: Stable, Help: "Edits by others, of a running release, that were put back: of weights in routes, of the Service's selector, " +
 			"and of a paused Deployment that was let loose.", Labels: []Label{edit}, Born: combinations(edit)},
 		{Name: ReleaseDuration, Type: Histogram, Stability: Stable, Help: "From the start of a release to its end.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel),

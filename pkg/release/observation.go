@@ -276,6 +276,8 @@ type Direct struct {
 	// that the last seconds looked so bad that nothing may be raised now.
 	Breach, Brake *Seconds
 	Alarm         bool
+	// At is when the last second ended that was taken; zero: none was.
+	At time.Time
 	// Agreement compares the share of the last seconds with the wanted one.
 	Agreement Agreement
 	// Told: every gateway that carries the release has been told of the canary's Service since it was made.

@@ -1,10 +1,12 @@
 package routing
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -32,13 +34,27 @@ func Covers(vss []*unstructured.Unstructured, t Target) bool {
 }
 
 func ofMesh(vs *unstructured.Unstructured) bool {
-	gateways, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "gateways") // malformed: none
-	for _, gateway := range gateways {
-		if gateway == meshGateway {
-			return true
+	_, mesh := GatewaysOf(vs)
+	return mesh
+}
+
+// GatewaysOf returns the Gateways that a VirtualService is bound to, sorted, and whether the callers of the mesh go by it too: those of a
+// VirtualService without any Gateway do.
+func GatewaysOf(vs *unstructured.Unstructured) (gateways []types.NamespacedName, mesh bool) {
+	names, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "gateways") // malformed: none
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == meshGateway {
+			mesh = true
+			continue
 		}
+		namespace, short, qualified := strings.Cut(name, "/")
+		if !qualified {
+			namespace, short = vs.GetNamespace(), name
+		}
+		gateways = append(gateways, types.NamespacedName{Namespace: namespace, Name: short})
 	}
-	return len(gateways) == 0
+	return gateways, mesh || len(names) == 0
 }
 
 func wildcard(pattern, host string) bool {

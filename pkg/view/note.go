@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Note is one fact that a person should know beside the numbers.
@@ -32,6 +33,7 @@ var notedConditions = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionWorkloadReady, "PODS"},
 	{v1alpha1.ConditionIsolated, "ISOLATION"},
 	{v1alpha1.ConditionReachable, "REACH"},
+	{v1alpha1.ConditionProxiesRead, "PROXIES"},
 	// What these say of the same cause in general comes after what those say in detail.
 	{v1alpha1.ConditionReconciling, "HELD"},
 	{v1alpha1.ConditionReady, "WAITING"},
@@ -106,6 +108,8 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 		return runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
 	case v1alpha1.ConditionEvidenceCurrent:
 		return evidenceWorthNoting(r, c, runs)
+	case v1alpha1.ConditionProxiesRead:
+		return runs && c.Reason == string(v1alpha1.ReasonNotRead)
 	}
 	return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonRulesRelaxed))
 }
@@ -138,6 +142,9 @@ func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	if runs && r.Contested.Selector > 0 {
 		notes = append(notes, Note{Label: "SELECTOR", Message: clean(fmt.Sprintf("%s wrote the Service's selector; put back %s in the last two minutes", cmp.Or(r.Contested.SelectorBy, "somebody else"), times(r.Contested.Selector)))})
 	}
+	if message := braked(r, now); message != "" {
+		notes = append(notes, Note{Label: "BRAKED", Reason: string(v1alpha1.ReasonBraked), Message: message})
+	}
 	if runs && r.Step > 0 && len(r.Objectives) == 0 && !stale(shift) {
 		notes = append(notes, Note{Label: "UNKNOWN", Message: "the operator does not tell the counts of the objectives; it may be older than this plugin (kubectl stagger version)"})
 	}
@@ -145,6 +152,19 @@ func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: message})
 	}
 	return notes
+}
+
+// braked says of a running release at a weight that it braked to from where, when and why; "" of others.
+func braked(r *v1alpha1.Release, now time.Time) string {
+	if !r.Running() || r.Outcome != nil || !release.Braked(r) {
+		return ""
+	}
+	n := len(r.Weights) - 1
+	from := "a larger weight"
+	if n > 0 {
+		from = percent(r.Weights[n-1].Weight)
+	}
+	return clean(fmt.Sprintf("lowered from %s to %s %s ago, before anything is proven: %s", from, percent(r.Weight), span(now.Sub(r.Weights[n].At.Time)), r.Weights[n].Message))
 }
 
 // stale says whether the operator itself says that it has no counts.

@@ -49,6 +49,9 @@ func doubtOf(shift *v1alpha1.TrafficShift) string {
 	for _, k := range checked {
 		c := condition(shift, k.condition)
 		theirs := c != nil && shift.Spec.Destinations != nil && c.Reason == string(v1alpha1.ReasonPending)
+		if k.condition == v1alpha1.ConditionProxiesRead { // without it aborts take longer, which is no fault of the release
+			continue
+		}
 		if c != nil && c.Status != metav1.ConditionTrue && (k.condition == v1alpha1.ConditionEvidenceCurrent || !theirs) {
 			return noteOf(c).text()
 		}

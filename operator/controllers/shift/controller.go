@@ -51,8 +51,9 @@ const urgent = 100
 type Settings struct {
 	// Loop counts requests.
 	Loop *evidence.Loop
-	// Domain is the cluster's domain.
-	Domain string
+	// Domain is the cluster's domain. Everywhere says that the operator works in all namespaces.
+	Domain     string
+	Everywhere bool
 	// Bounds are the mesh's delays.
 	Bounds release.Bounds
 	// Hold is Auto, OnChange or Always.
@@ -124,7 +125,7 @@ func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
 	c, direct, k := m.GetClient(), m.GetAPIReader(), clock.RealClock{}
 	w := newWritten(k)
 	return &reconciler{
-		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s.Domain), guard: newGuard(c, k, s.Hold, guarded),
+		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s), guard: newGuard(c, k, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
 		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}

@@ -95,7 +95,11 @@ func (r *reconciler) tellRelease(v *cluster.View, was *v1alpha1.Release, after *
 			r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
 		}
 	}
-	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
+	switch {
+	case is.Step == 0 || is.Weight == was.Weight || is.Outcome != nil:
+	case is.Brakes > was.Brakes:
+		tell(corev1.EventTypeWarning, string(v1alpha1.ReasonBraked), "%s", is.Next)
+	default:
 		tell(corev1.EventTypeNormal, eventWeight, "%s", is.Next)
 	}
 	if message := release.TooLittle(is.Plan, is.Baseline, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {

@@ -25,10 +25,12 @@ type loader struct {
 	direct  client.Reader // past the caches
 	written *written
 	domain  string
+	// everywhere says that the caches hold all namespaces.
+	everywhere bool
 }
 
-func newLoader(cached, direct client.Reader, w *written, domain string) *loader {
-	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: domain}
+func newLoader(cached, direct client.Reader, w *written, s Settings) *loader {
+	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, everywhere: s.Everywhere}
 }
 
 // load reads what one pass over the TrafficShift needs. False means that there is no such TrafficShift; whatever could not be read is an
@@ -44,9 +46,9 @@ func (l *loader) load(ctx context.Context, key types.NamespacedName) (cluster.Ob
 		return o, false, nil
 	}
 	o.Shift = s
-	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.catchUp}
+	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	if s.Spec.Destinations != nil {
-		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.catchUp}
+		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	}
 	for _, step := range steps {
 		if err := step(ctx, &o); err != nil {

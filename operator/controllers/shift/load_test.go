@@ -52,7 +52,7 @@ func newLoading(t *testing.T, objects ...client.Object) *loading {
 	t.Helper()
 	l := &loading{t: t, clock: clocktesting.NewFakePassiveClock(time.Unix(1_700_000_000, 0)), cache: newCaches(t, objects...)}
 	l.server = &server{caches: newCaches(t, objects...)}
-	l.loader = newLoader(l.cache, l.server, newWritten(l.clock), "")
+	l.loader = newLoader(l.cache, l.server, newWritten(l.clock), Settings{})
 	return l
 }
 
@@ -147,7 +147,7 @@ func TestAnErrorIsNotAnAbsence(t *testing.T) {
 	if _, found, err := l.load(t.Context(), shopKey("nobody")); found || err != nil {
 		t.Errorf("one that is not there: found %v, %v", found, err)
 	}
-	l.loader = newLoader(&server{caches: l.cache, err: errors.New("no answer")}, l.server, l.written, "")
+	l.loader = newLoader(&server{caches: l.cache, err: errors.New("no answer")}, l.server, l.written, Settings{})
 	if _, found, err := l.load(t.Context(), shopKey("web-1")); found || err == nil {
 		t.Errorf("one that cannot be read: found %v, %v", found, err)
 	}
@@ -169,7 +169,7 @@ func TestAPassLooksAtNoOthers(t *testing.T) {
 
 func BenchmarkLoad(b *testing.B) {
 	flat(b, func(c *caches) func() {
-		l := newLoader(c, c, newWritten(clocktesting.NewFakePassiveClock(time.Unix(0, 0))), "")
+		l := newLoader(c, c, newWritten(clocktesting.NewFakePassiveClock(time.Unix(0, 0))), Settings{})
 		return func() {
 			if _, found, err := l.load(b.Context(), shopKey("web-3")); err != nil || !found {
 				b.Fatalf("found %v, %v", found, err)

@@ -1,0 +1,59 @@
+package shift
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/routing"
+)
+
+// gatewayKind is Istio's Gateway, which says by its selector which pods are one.
+var gatewayKind = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "Gateway"}
+
+// mostGateways is how many Gateways of a release are looked at: a VirtualService may name any number.
+const mostGateways = 16
+
+// loadGateways reads, while a release runs, the Gateways of its routes, and the pods that are one: their proxies are read. A Gateway is one on the
+// pods of all namespaces.
+func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
+	if !o.Shift.Status.Release.Running() {
+		return nil
+	}
+	for _, name := range gatewaysOf(o.Routes) {
+		g, err := getKind(ctx, l.finder, gatewayKind, name.Namespace, name.Name)
+		if err != nil {
+			return err
+		}
+		gateway := cluster.Gateway{Name: name}
+		if g != nil {
+			selector, _, _ := unstructured.NestedStringMap(g.Object, "spec", "selector") // malformed: it selects no pod
+			if gateway.Pods, err = l.podsOf(ctx, "", selector); err != nil {
+				return err
+			}
+		}
+		o.Gateways = append(o.Gateways, gateway)
+	}
+	o.Everywhere = l.everywhere
+	return nil
+}
+
+// gatewaysOf are the Gateways that routes are bound to, sorted, each once.
+func gatewaysOf(routes []*unstructured.Unstructured) []types.NamespacedName {
+	var all []types.NamespacedName
+	for _, vs := range routes {
+		names, _ := routing.GatewaysOf(vs)
+		all = append(all, names...)
+	}
+	slices.SortFunc(all, func(a, b types.NamespacedName) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	all = slices.Compact(all)
+	return all[:min(len(all), mostGateways)]
+}
