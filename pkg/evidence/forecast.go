@@ -110,7 +110,7 @@ func (t *Tests) toClear(i int, bad float64, q Question) float64 {
 func (t *Tests) toNotice(i int, rate, weight, bad, factor float64) time.Duration {
 	worse := min(1, bad*factor)
 	// The threshold 2/alpha, of this objective's part of the money.
-	threshold := math.Log(2 / (t.c.FalseAbort * t.c.Objectives[i].Weight))
+	threshold := math.Log(2 / (t.c.ordinary() * t.c.Objectives[i].Weight))
 	least := Never
 	for _, tick := range []time.Duration{t.c.Fast, t.c.Slow} {
 		d := t.ceilingSeconds(i, rate, weight, bad, worse, threshold, tick)

@@ -251,8 +251,8 @@ func (t *Tests) against(alone bool) (fast, slow float64) {
 	return t.scale(fast), t.scale(slow)
 }
 
-// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes.
-func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.FalseAbort * 50 }
+// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes and alpha what they share.
+func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.ordinary() * 50 }
 
 // convict records that a threshold has been reached, at the tick in which it is: the guarantee is about ever reaching it.
 func (t *Tests) convict() {
