@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Defaults of a Config; see its fields.
@@ -89,11 +91,11 @@ func (c Config) normal() (Config, error) {
 	c.Fast = or(c.Fast, DefaultFast)
 	c.Slow = or(c.Slow, DefaultSlow)
 	switch {
-	case !within(c.Ratio, 1, 100):
+	case !exact.Within(c.Ratio, 1, 100):
 		return c, fmt.Errorf("field Ratio must be from 1 to 100, not %v", c.Ratio)
-	case !within(c.FalseAbort, 1e-6, 0.5):
+	case !exact.Within(c.FalseAbort, 1e-6, 0.5):
 		return c, fmt.Errorf("field FalseAbort must be from 1e-6 to 0.5, not %v", c.FalseAbort)
-	case !within(c.FalsePromote, 1e-6, 0.5):
+	case !exact.Within(c.FalsePromote, 1e-6, 0.5):
 		return c, fmt.Errorf("field FalsePromote must be from 1e-6 to 0.5, not %v", c.FalsePromote)
 	case c.Fast < 0 || c.Fast > maxTick:
 		return c, fmt.Errorf("field Fast must be above 0 and at most %v, not %v", maxTick, c.Fast)
@@ -144,11 +146,11 @@ func (o Objective) check() error {
 	switch {
 	case o.Name == "":
 		return errors.New("field Name must not be empty")
-	case !within(o.Limit, 1e-9, 0.5):
+	case !exact.Within(o.Limit, 1e-9, 0.5):
 		return fmt.Errorf("field Limit must be a fraction from 1e-9 to 0.5, not %v", o.Limit)
-	case !within(o.Weight, 1e-9, 1e9):
+	case !exact.Within(o.Weight, 1e-9, 1e9):
 		return fmt.Errorf("field Weight must be from 1e-9 to 1e9, not %v", o.Weight)
-	case !within(o.Floor, 0, o.Limit):
+	case !exact.Within(o.Floor, 0, o.Limit):
 		return fmt.Errorf("field Floor must be from 0 to Limit (%v), not %v", o.Limit, o.Floor)
 	}
 	return nil
@@ -168,7 +170,7 @@ func normalPhi(given []float64, objectives int) ([]float64, error) {
 		default:
 			phi[i] = given[i]
 		}
-		if !within(phi[i], 1, 1e6) {
+		if !exact.Within(phi[i], 1, 1e6) {
 			return nil, fmt.Errorf("field Phi must be from 1 to 1e6, not %v", phi[i])
 		}
 	}
@@ -182,6 +184,3 @@ func or[T float64 | time.Duration](x, other T) T {
 	}
 	return x
 }
-
-// within is false for NaN.
-func within(x, least, most float64) bool { return x >= least && x <= most }

@@ -3,6 +3,8 @@ package evidence
 import (
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // unknownBad is the share of its limit that a stable of which nothing is known is taken to fail.
@@ -67,7 +69,7 @@ func (c Config) Forecast(at Traffic, weight float64, q Question) (Forecast, erro
 
 func (t *Tests) expectedBad(at Traffic, i int) float64 {
 	bad := unknownBad * t.c.Objectives[i].Limit
-	if i < len(at.Bad) && within(at.Bad[i], 0, 1) {
+	if i < len(at.Bad) && exact.Within(at.Bad[i], 0, 1) {
 		bad = at.Bad[i]
 	}
 	return max(bad, 1e-9)
@@ -75,7 +77,7 @@ func (t *Tests) expectedBad(at Traffic, i int) float64 {
 
 // lasting is a time in seconds, rounded up to whole ones.
 func lasting(seconds float64) time.Duration {
-	if !within(seconds, 0, longest.Seconds()) {
+	if !exact.Within(seconds, 0, longest.Seconds()) {
 		return Never
 	}
 	return time.Duration(math.Ceil(seconds)) * time.Second

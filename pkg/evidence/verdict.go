@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // State is what the evidence says.
@@ -57,7 +59,7 @@ type Question struct {
 
 // asked is the question about the smallest move, and the largest that may be.
 func (q Question) asked() (Question, float64) {
-	if !within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
+	if !exact.Within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
 		q.NextWeight = 1
 	}
 	most := q.NextWeight
