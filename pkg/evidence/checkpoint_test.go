@@ -87,5 +87,5 @@ func TestForeignTextIsNoCheckpoint(t *testing.T) {
 // sealed gives any text the checksum it would need.
 func sealed(t testing.TB, body string) string {
 	t.Helper()
-	return body + " " + begin(t, twoObjectives()).checksum(body)
+	return begin(t, twoObjectives()).format().Seal(body)
 }

@@ -3,6 +3,8 @@ package evidence
 import (
 	"fmt"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Slice is one closed, contiguous interval of counts, taken at a constant weight.
@@ -190,7 +192,9 @@ func (t *Tests) refuse(s Slice) string {
 	return ""
 }
 
-func sensible(c Counts) bool { return within(c.Requests, 0, maxCount) && within(c.Bad, 0, maxCount) }
+func sensible(c Counts) bool {
+	return exact.Within(c.Requests, 0, maxCount) && exact.Within(c.Bad, 0, maxCount)
+}
 
 // counts are both arms' counts for one objective of the slice.
 func (s Slice) counts(i int) arms {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // State is what the evidence says.
@@ -57,7 +59,7 @@ type Question struct {
 
 // asked is the question about the smallest move, and the largest that may be.
 func (q Question) asked() (Question, float64) {
-	if !within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
+	if !exact.Within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
 		q.NextWeight = 1
 	}
 	most := q.NextWeight
@@ -251,8 +253,8 @@ func (t *Tests) against(alone bool) (fast, slow float64) {
 	return t.scale(fast), t.scale(slow)
 }
 
-// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes.
-func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.FalseAbort * 50 }
+// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes and alpha what they share.
+func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.ordinary() * 50 }
 
 // convict records that a threshold has been reached, at the tick in which it is: the guarantee is about ever reaching it.
 func (t *Tests) convict() {
