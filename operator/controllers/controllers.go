@@ -8,6 +8,7 @@ import (
 	"github.com/stagger-dev/stagger/operator/controllers/policy"
 	"github.com/stagger-dev/stagger/operator/controllers/service"
 	"github.com/stagger-dev/stagger/operator/controllers/shift"
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
@@ -15,12 +16,12 @@ import (
 )
 
 // Setup adds every controller to the manager.
-func Setup(m manager.Manager, o options.Options, l *evidence.Loop, set *metrics.Set) error {
+func Setup(m manager.Manager, o options.Options, l *evidence.Loop, reader *direct.Reader, set *metrics.Set) error {
 	return errors.Join(
 		policy.Setup(m, o.Evidence.DurationEdges, l, set),
 		service.Setup(m, set),
 		shift.Setup(m, shift.Settings{
-			Loop: l, Domain: o.ClusterDomain, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
+			Loop: l, Direct: reader, Domain: o.ClusterDomain, Everywhere: len(o.Namespaces) == 0, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
 			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound, Between: o.Evidence.SlowTick}, Metrics: set,
 		}),
 	)

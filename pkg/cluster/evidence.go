@@ -75,8 +75,11 @@ func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
 	return b
 }
 
-// Ticks are the lengths of the evidence ticks.
-type Ticks struct{ Fast, Slow time.Duration }
+// Ticks are the lengths of the evidence ticks. Urgent says that the proxies are read too, by whose urgent lanes a release may be aborted.
+type Ticks struct {
+	Fast, Slow time.Duration
+	Urgent     bool
+}
 
 // Follow is what a record wants counted: the requests of a release until the last that met its canary is counted, the pods of one that was
 // taken back for its counts, or nothing. The record is the one that was written.
@@ -135,7 +138,7 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 		Stable: v.Arms[0], Canary: v.Arms[1],
 		Config: evidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
-	t.Config.Fast, t.Config.Slow = ticks.Fast, ticks.Slow
+	t.Config.Fast, t.Config.Slow, t.Config.Urgent = ticks.Fast, ticks.Slow, ticks.Urgent
 	if rec.Plan.ClientErrors != v1alpha1.ClientErrorsIgnore {
 		t.ClientErrors = evidence.ClientErrors(rec.Plan)
 		// It only holds, so it may be quick: a raise must not come before it.

@@ -26,6 +26,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
@@ -49,8 +50,9 @@ const urgent = 100
 
 // Settings are what the controller needs besides the manager.
 type Settings struct {
-	// Loop counts requests.
-	Loop *evidence.Loop
+	// Loop counts requests, and Direct reads proxies; nil: none are read.
+	Loop   *evidence.Loop
+	Direct *direct.Reader
 	// Domain is the cluster's domain. Everywhere says that the operator works in all namespaces.
 	Domain     string
 	Everywhere bool
@@ -70,6 +72,7 @@ type reconciler struct {
 	client   client.Client
 	reader   client.Reader // past the caches
 	loader   *loader
+	stirs    *stirs
 	written  *written
 	guard    *guard
 	recorder events.EventRecorder
@@ -107,6 +110,12 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
+	if s.Direct != nil {
+		b = b.WatchesRawSource(source.Channel(s.Direct.Changed(), &handler.EnqueueRequestForObject{}))
+		if err := r.stirs.watch(context.Background(), m.GetCache()); err != nil {
+			return err
+		}
+	}
 	for _, kind := range routing.Kinds() {
 		b = b.Watches(ofKind(kind), handler.EnqueueRequestsFromMapFunc(enqueue.route))
 	}
@@ -127,7 +136,7 @@ func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
 	return &reconciler{
 		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s), guard: newGuard(c, k, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
-		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
+		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }
 
@@ -154,7 +163,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	result, err := r.report(ctx, v, d, failure)
-	r.Loop.Follow(req.NamespacedName, cluster.Follow(v, v.Shift.Status.Release, cluster.Ticks{Fast: r.FastTick, Slow: r.SlowTick}))
+	r.follow(v)
 	if err == nil && failure == nil {
 		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, v, d))
 	}
@@ -178,6 +187,7 @@ func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *clus
 		reading, known := r.Loop.Reading(key, rec.Number, release.Ask(rec))
 		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))
 		v.Counted = reading.Through
+		v.Facts.Direct = r.hear(v)
 	}
 	return v
 }

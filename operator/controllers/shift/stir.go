@@ -35,6 +35,7 @@ type stir struct {
 	at              time.Time
 	namespace, name string
 	hash            string
+	mark            workload.Mark // of a release; empty where it bears none
 }
 
 func (s *stirs) note(o client.Object) {
@@ -44,7 +45,8 @@ func (s *stirs) note(o client.Object) {
 		s.lost = s.last[0].at
 		s.last = slices.Delete(s.last, 0, 1)
 	}
-	s.last = append(s.last, stir{at: s.clock.Now(), namespace: o.GetNamespace(), name: o.GetName(), hash: o.GetLabels()[workload.HashLabel]})
+	mark, _ := workload.MarkOf(o)
+	s.last = append(s.last, stir{at: s.clock.Now(), namespace: o.GetNamespace(), name: o.GetName(), hash: o.GetLabels()[workload.HashLabel], mark: mark})
 }
 
 // quiet says whether nothing has changed since a time but what is own.
