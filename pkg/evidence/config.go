@@ -48,8 +48,8 @@ type Config struct {
 	// FalseAbort (alpha) bounds the probability that a release within its limits is ever aborted, all objectives together;
 	// from 1e-6 to 0.5. 0 means DefaultFalseAbort.
 	FalseAbort float64
-	// Urgent says that urgent lanes (see the package urgent) watch the release as well. They have a fifth of FalseAbort, so the two lanes of
-	// these tests abort at 2.5/alpha instead of 2/alpha. A release keeps what it was begun with.
+	// Urgent says that urgent lanes (see the package urgent) watch the release as well. They have a fifth of FalseAbort, so the two lanes
+	// of these tests abort at 2.5/alpha instead of 2/alpha. A release keeps what it was begun with.
 	Urgent bool
 	// FalsePromote (beta) bounds the probability that one move is made by a canary beyond its limit; from 1e-6 to 0.5.
 	// 0 means DefaultFalsePromote.
@@ -77,7 +77,8 @@ func (c Config) ordinary() float64 {
 }
 
 // UrgentThreshold is the wealth at which either purse of one of so many urgent lanes of the release, one for each objective that is read
-// directly, aborts: 10/alpha times their number, since all purses share a fifth of alpha by a union bound. Without a lane it is that of one.
+// directly, aborts: 10/alpha times their number, since all purses share a fifth of alpha by a union bound. Without a lane it is that of
+// one.
 func (c Config) UrgentThreshold(lanes int) float64 {
 	const purses = 2
 	return purses * float64(max(lanes, 1)) / (urgentPart * or(c.FalseAbort, DefaultFalseAbort))

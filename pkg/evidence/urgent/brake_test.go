@@ -111,3 +111,34 @@ func TestABrakeOutlivesARestart(t *testing.T) {
 		t.Errorf("the second brake comes after %d seconds", got)
 	}
 }
+
+func TestWhatIsNotInARowDoesNotBrakeAgain(t *testing.T) {
+	bad, low := of(50, 50, 50, 50, 500, 0), braked(of(5, 5, 5, 5, 500, 0))
+	cases := map[string]func(*Lane){
+		"a void second":              func(l *Lane) { l.Next(bad); l.Void() },
+		"a good second":              func(l *Lane) { l.Next(bad); l.Next(of(50, 0, 50, 0, 500, 0)) },
+		"other groups":               func(l *Lane) { l.Next(of(50, 50, 50, 50, 50, 50, 500, 0)) },
+		"seconds at a braked weight": func(l *Lane) { l.Braked(); l.Next(low); l.Next(low); l.brake.done = 1 },
+		"a raise that is not live yet": func(l *Lane) {
+			l.Next(low)
+			l.Released()
+			for range 5 {
+				if l.Next(low).Brake {
+					t.Error("it brakes at a braked weight")
+				}
+			}
+			l.brake.done = 1
+		},
+	}
+	for name, before := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := New(config())
+			l.Braked()
+			l.Released()
+			before(l)
+			if got := toBrake(l); got != 2 {
+				t.Errorf("the second brake comes after %d seconds, want 2", got)
+			}
+		})
+	}
+}

@@ -191,7 +191,6 @@ func (l *Lane) follow(alarm, seen bool) {
 	switch {
 	case len(l.stakes) == 0 && l.alarms >= need:
 		l.stakes = l.purse().begin(l.set.groups)
-		l.calm = 0
 	case l.calm >= calm:
 		l.end()
 	}

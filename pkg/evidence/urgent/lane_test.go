@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +21,7 @@ func of(counts ...float64) Second {
 	var s Second
 	end := len(counts) - 2
 	for i := 0; i < end; i += 2 {
-		s.Canary = append(s.Canary, Group{fmt.Sprintf("node-%d", i/2), asked(counts[i], counts[i+1])})
+		s.Canary = append(s.Canary, Group{"node-" + strconv.Itoa(i/2), asked(counts[i], counts[i+1])})
 	}
 	s.Stable = asked(counts[end], counts[end+1])
 	return s
@@ -201,6 +202,27 @@ func TestWhatEndsAnEpisode(t *testing.T) {
 				t.Error("alarms of before are in a row with the next one")
 			}
 		})
+	}
+}
+
+func TestSilenceIsInOnePiece(t *testing.T) {
+	l := openEpisode(t)
+	for i := range 5 {
+		for range silence - 1 {
+			l.Next(of(0, 0, 0, 0, 0, 0, 100, 0))
+		}
+		if !l.Next(of(10, 10, 10, 10, 10, 10, 100, 0)).Episode {
+			t.Fatalf("an episode with requests each %d s ends after %d of them", silence, i)
+		}
+	}
+}
+
+func TestOtherGroupsHaveNoAlarmsOfBefore(t *testing.T) {
+	l := New(config())
+	l.Next(of(10, 10, 10, 10, 100, 0))
+	bad := of(10, 10, 10, 10, 10, 10, 100, 0)
+	if l.Next(bad).Episode || !l.Next(bad).Episode {
+		t.Error("they have")
 	}
 }
 
