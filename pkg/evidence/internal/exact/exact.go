@@ -1,10 +1,10 @@
 // Package exact keeps numbers the same to the last bit from one process to the next: as a line of text that is refused when it is not the
 // one that was written.
 //
-//	version number number … checksum
+//	version, number, … number, checksum, between blanks
 //
-// One function walks over all numbers of a state, in an order that is the format. Given a writer it writes them, given a reader it reads them
-// back, so that the two cannot differ.
+// One function walks over all numbers of a state, in an order that is the format. Given a writer it writes them, given a reader it reads
+// them back, so that the two cannot differ.
 package exact
 
 import (
@@ -152,8 +152,8 @@ func Within(x, least, most float64) bool { return x >= least && x <= most }
 // MaxStake is the most that Down leaves, far above any threshold.
 const MaxStake = 1e15
 
-// Down rounds money, not below 0, towards 0 to the precision of a float32, which is nine digits in a checkpoint instead of seventeen, and caps
-// it. Taking money away can only make a false abort less likely.
+// Down rounds money, not below 0, towards 0 to the precision of a float32, which is nine digits in a checkpoint instead of seventeen, and
+// caps it. Taking money away can only make a false abort less likely.
 func Down(x float64) float64 {
 	const lost = 52 - 23 // bits of the two mantissas
 	if x < 1e-37 {
