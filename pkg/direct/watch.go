@@ -278,17 +278,17 @@ func most(why map[string]int) string {
 
 // known says whether every gateway has been told of the canary's Service.
 func (w *Watch) known() bool {
-	any := false
+	read := false
 	for _, p := range w.chosen {
 		if p.Role != GatewayPod {
 			continue
 		}
-		any = true
+		read = true
 		r := w.records[p.ID]
 		asked := r.page != nil && r.page.To[w.release.Canary].total() > 0
 		if w.release.CanarySince.IsZero() || !asked && !r.toldSince(w.release.CanarySince) {
 			return false
 		}
 	}
-	return any
+	return read
 }
