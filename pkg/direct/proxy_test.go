@@ -46,7 +46,7 @@ func among(all []Proxy, p Proxy) bool {
 	return slices.ContainsFunc(all, func(x Proxy) bool { return x.ID == p.ID })
 }
 
-var comparable = cmpopts.EquateComparable(netip.Addr{})
+var addresses = cmpopts.EquateComparable(netip.Addr{})
 
 func TestHowManyAreChosen(t *testing.T) {
 	cases := map[string]struct{ canary, stable, gateways, wantCanary, wantStable, wantGateways int }{
@@ -108,7 +108,7 @@ func TestTheChoiceDoesNotDependOnTheOrderOfAList(t *testing.T) {
 	want := Choose(all, nil)
 	for range 50 {
 		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		if d := cmp.Diff(want, Choose(append(all, all[0]), nil), comparable); d != "" {
+		if d := cmp.Diff(want, Choose(append(all, all[0]), nil), addresses); d != "" {
 			t.Fatalf("chosen in another order (-first +now):\n%s", d)
 		}
 	}
@@ -189,7 +189,7 @@ func TestAPodAsAProxy(t *testing.T) {
 				Role: c.role, Namespace: "shop", Name: "checkout-1", Node: "n1", Workload: "checkout", Sidecar: c.sidecar, Ready: c.read,
 				ID: ID{UID: "u1", Address: netip.MustParseAddr("10.0.0.7")},
 			}
-			if d := cmp.Diff(want, ProxyOf(pod, c.role, "checkout"), comparable); d != "" {
+			if d := cmp.Diff(want, ProxyOf(pod, c.role, "checkout"), addresses); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})

@@ -90,6 +90,10 @@ const (
 	EvidenceLag           = "stagger_evidence_lag_seconds"
 	EvidenceSourceUp      = "stagger_evidence_source_up"
 	EvidenceVoidSlices    = "stagger_evidence_void_slices_total"
+
+	DirectReadings        = "stagger_direct_readings_total"
+	DirectReadingDuration = "stagger_direct_reading_duration_seconds"
+	DirectPutOff          = "stagger_direct_readings_put_off_total"
 )
 
 // Values of labels. They are part of what users rely on.
@@ -136,6 +140,20 @@ const (
 	Partial = "partial"
 	// Error is the result of what failed otherwise.
 	Error = "error"
+	// ReadingRefused is the result of a reading whose connection was refused.
+	ReadingRefused = "refused"
+	// ReadingTimedOut is the result of one that took too long.
+	ReadingTimedOut = "timed_out"
+	// ReadingStatus is the result of one that was answered by another HTTP status than 200.
+	ReadingStatus = "status"
+	// ReadingNothing is the result of one whose answer has nothing that every proxy of Istio counts.
+	ReadingNothing = "no_statistics"
+	// ReadingLarge is the result of one whose answer is too large.
+	ReadingLarge = "too_large"
+	// ReadingUnreadable is the result of one whose answer cannot be read.
+	ReadingUnreadable = "unreadable"
+	// ReadingOther is the result of one that failed otherwise.
+	ReadingOther = "other"
 	// Accepted is the result of a command that was carried out.
 	Accepted = "accepted"
 	// Refused is the result of one that was not.
@@ -170,7 +188,9 @@ const (
 const mostSteps = 20
 
 // Table returns every metric, in the order of the reference.
-func Table() []Metric { return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics()) }
+func Table() []Metric {
+	return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics(), directMetrics())
+}
 
 var (
 	namespaceLabel = Label{Name: LabelNamespace, Means: "the namespace of the Service"}
@@ -282,6 +302,18 @@ func evidenceMetrics() []Metric {
 		{Name: EvidenceSourceUp, Type: Gauge, Stability: Stable, Help: "Whether the source answered the last question; it is asked at least each half minute, while no release runs too. Left out before the first.",
 			Labels: by},
 		{Name: EvidenceVoidSlices, Type: Counter, Stability: Stable, Help: "Slices of a release that prove nothing, by the reason of the condition EvidenceCurrent.", Labels: and(by, void)},
+	}
+}
+
+func directMetrics() []Metric {
+	result := Label{Name: LabelResult, Values: []string{OK, ReadingRefused, ReadingTimedOut, ReadingStatus, ReadingNothing, ReadingLarge, ReadingUnreadable, ReadingOther}}
+	return []Metric{
+		{Name: DirectReadings, Type: Counter, Stability: Beta, Help: "Readings of the statistics of proxies, each second while a release gives its canary traffic. What could not be " +
+			"read is tried again, ever less often; meanwhile aborts by the counts of Prometheus take up to 45 s.", Labels: []Label{result}, Born: combinations(result)},
+		{Name: DirectReadingDuration, Type: Histogram, Stability: Beta, Help: "How long a proxy took to give its statistics, or to fail; at most 0.3 s.", Born: [][]string{nil},
+			Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3}},
+		{Name: DirectPutOff, Type: Counter, Stability: Beta, Help: "Readings that were put off, because more proxies were to be read than the operator reads in a second. Releases are read in turn then, " +
+			"the heaviest more often.", Born: [][]string{nil}},
 	}
 }
 

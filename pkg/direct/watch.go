@@ -1,0 +1,294 @@
+package direct
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
+	"github.com/stagger-dev/stagger/pkg/evidence/urgent"
+)
+
+const (
+	// late is how many times its turn a reading may take, until nobody knows what second it is of.
+	late = 2
+	// given is how often in a row a pod may not be readable until gateways are believed instead of the pods.
+	given = 3
+	// patience is how long nothing can be read until that is said.
+	patience = 5 * time.Second
+	// gateways is the name of the one group that the gateways make.
+	gateways = "gateways"
+)
+
+// Watch is the direct reading of one release. It is told what became of each reading, in order. It is not safe for concurrent use.
+type Watch struct {
+	release Release
+	chosen  []Proxy
+	records map[ID]*record
+	lanes   []lane
+	// byPods says that the next second is one of the canary's pods and not of the gateways; low, that it begins at a weight that a brake has
+	// lowered. Both are known before the second.
+	byPods, low bool
+	settling    settling
+	at, seen    time.Time // when the lanes last took a second, and when a proxy that tells of the canary was last read
+	present     bool
+	absent      string
+	share       Share
+}
+
+// NewWatch begins to watch a release. The error says why its checkpoint cannot be used; the lanes begin anew then.
+func NewWatch(r Release, now time.Time) (*Watch, error) {
+	w := &Watch{records: map[ID]*record{}, lanes: newLanes(r), low: r.Braked, seen: now}
+	err := r.restore(w.lanes)
+	w.settling = settling{weight: float64(r.Weight) / 1e6, since: now, known: r.Weight == 0}
+	w.release = r
+	w.choose()
+	w.byPods = w.readable()
+	return w, err
+}
+
+// Update takes over what the record and the objects say now of the same release. What the lanes tolerate stays as it was.
+func (w *Watch) Update(r Release, now time.Time) {
+	before := w.release
+	r.Objectives, r.Tolerance, r.Threshold = before.Objectives, before.Tolerance, before.Threshold
+	w.release = r
+	w.choose()
+	if r.Weight != before.Weight {
+		w.settling.write(float64(r.Weight)/1e6, now)
+	}
+	for _, l := range w.lanes {
+		switch {
+		case r.Braked && !before.Braked:
+			l.urgent.Braked()
+		case before.Braked && !r.Braked:
+			l.urgent.Released()
+		}
+	}
+}
+
+// choose chooses the proxies anew, and forgets those that are not read any more.
+func (w *Watch) choose() {
+	w.chosen = Choose(w.release.Proxies, w.chosen)
+	records := make(map[ID]*record, len(w.chosen))
+	for _, p := range w.chosen {
+		records[p.ID] = cmp.Or(w.records[p.ID], &record{})
+	}
+	w.records = records
+}
+
+// Number is the release's.
+func (w *Watch) Number() int64 { return w.release.Number }
+
+// Proxies are those that are to be read.
+func (w *Watch) Proxies() []Proxy { return w.chosen }
+
+// Wanted are the Services whose requests are to be read of gateways.
+func (w *Watch) Wanted() []counting.Service { return w.release.wanted() }
+
+// Load is what a late abort of the release costs, in requests per second.
+func (w *Watch) Load() float64 { return w.release.load() }
+
+// State is what is known now.
+func (w *Watch) State() State {
+	s := w.state()
+	s.Checkpoint = checkpoint(w.lanes)
+	return s
+}
+
+func (w *Watch) state() State {
+	s := State{Number: w.release.Number, At: w.at, Present: w.present, Absent: w.absent, Share: w.share, Settled: w.settling.settled, Known: w.known()}
+	for _, l := range w.lanes {
+		s.Signs = append(s.Signs, Sign{Objective: l.Name, Sign: l.sign})
+	}
+	return s
+}
+
+// Take takes what became of the readings of one turn: answers are those of the chosen proxies that were read. A turn is as long as the time
+// since the one before was meant to be. It returns whether something has changed that a decision may wait for.
+func (w *Watch) Take(now time.Time, turn time.Duration, answers map[ID]Answer) bool {
+	before := w.state().decisive()
+	came := map[ID]increment{}
+	for _, p := range w.chosen {
+		a, ok := answers[p.ID]
+		if !ok {
+			continue
+		}
+		if i, ok := w.records[p.ID].take(a, late*turn, w.wanted(p)); ok {
+			came[p.ID] = i
+		}
+	}
+	w.takeSecond(now, came)
+	w.takeShare(came)
+	w.lookAround(now)
+	w.low = w.release.Braked
+	w.byPods = w.readable()
+	return w.state().decisive() != before
+}
+
+// wanted are the Services whose requests are read of a proxy.
+func (w *Watch) wanted(p Proxy) []counting.Service {
+	if p.Role == GatewayPod {
+		return w.Wanted()
+	}
+	return nil
+}
+
+// takeSecond gives the lanes a second, or a void one.
+func (w *Watch) takeSecond(now time.Time, came map[ID]increment) {
+	groups, stable, ok := w.byGateways(came)
+	if w.byPods {
+		groups, stable, ok = w.ofPods(came)
+	}
+	w.present = ok || w.present && w.absent == ""
+	for i := range w.lanes {
+		l := &w.lanes[i]
+		if !ok {
+			l.urgent.Void()
+			l.sign.Brake, l.sign.Alarm = false, false
+			continue
+		}
+		s := urgent.Second{Stable: stable.counts(l.Indicator), Braked: w.low}
+		for _, name := range slices.Sorted(maps.Keys(groups)) {
+			s.Canary = append(s.Canary, urgent.Group{Name: name, Counts: groups[name].counts(l.Indicator)})
+		}
+		l.sign = l.urgent.Next(s)
+	}
+	if ok {
+		w.at = now
+	}
+}
+
+// ofPods are the requests of the canary's pods by their nodes, and those of the stable's pods; false where no pod of the canary has any to
+// tell. A node of which nothing could be read stays a group: which groups there are must not depend on how requests end.
+func (w *Watch) ofPods(came map[ID]increment) (groups map[string]Tally, stable Tally, ok bool) {
+	groups, stable = map[string]Tally{}, Tally{}
+	for _, p := range w.chosen {
+		i, told := came[p.ID]
+		switch p.Role {
+		case CanaryPod:
+			node := cmp.Or(p.Node, p.Name)
+			if groups[node] == nil {
+				groups[node] = Tally{}
+			}
+			groups[node].plus(i.own)
+			ok = ok || told
+		case StablePod:
+			stable.plus(i.own)
+		case GatewayPod:
+		}
+	}
+	return groups, stable, ok
+}
+
+// byGateways are the requests that the gateways passed on, in one group.
+func (w *Watch) byGateways(came map[ID]increment) (groups map[string]Tally, stable Tally, ok bool) {
+	canary := Tally{}
+	stable = Tally{}
+	for _, p := range w.chosen {
+		if i, told := came[p.ID]; told && p.Role == GatewayPod {
+			canary.plus(i.to[w.release.Canary])
+			stable.plus(i.to[w.release.Stable])
+			ok = true
+		}
+	}
+	return map[string]Tally{gateways: canary}, stable, ok
+}
+
+// takeShare measures the share: by the gateways, which know both arms, where they passed on any; else by the pods, the counts of those that
+// were read scaled up to all.
+func (w *Watch) takeShare(came map[ID]increment) {
+	groups, stable, _ := w.byGateways(came)
+	canary, others := groups[gateways].total(), stable.total()
+	s, byGateways := sample{canary, others, canary, others}, canary+others > 0
+	if !byGateways {
+		s = w.ofAllPods(came)
+	}
+	w.share = s.share()
+	for _, p := range w.chosen {
+		i, ok := came[p.ID]
+		if ok && (p.Role == GatewayPod) == byGateways && !i.from.After(w.settling.since) {
+			return // a part of the second lies before the weight
+		}
+	}
+	w.settling.take(s)
+}
+
+// ofAllPods is what all pods of both arms must have been asked; nothing where one of the arms could not be read.
+func (w *Watch) ofAllPods(came map[ID]increment) sample {
+	var s sample
+	read := Pods{}
+	for _, p := range w.chosen {
+		i, ok := came[p.ID]
+		switch {
+		case !ok:
+		case p.Role == CanaryPod:
+			read.Canary++
+			s.canary += i.own.total()
+		case p.Role == StablePod:
+			read.Stable++
+			s.stable += i.own.total()
+		}
+	}
+	if read.Canary == 0 || read.Stable == 0 {
+		return sample{}
+	}
+	s.allCanary = s.canary * float64(max(w.release.PodsOf.Canary, read.Canary)) / float64(read.Canary)
+	s.allStable = s.stable * float64(max(w.release.PodsOf.Stable, read.Stable)) / float64(read.Stable)
+	return s
+}
+
+// readable says whether pods of the canary are read, and can be, as far as is known.
+func (w *Watch) readable() bool {
+	return slices.ContainsFunc(w.chosen, func(p Proxy) bool { return p.Role == CanaryPod && w.records[p.ID].failures < given })
+}
+
+// lookAround notes whether anybody can be read who tells of the canary.
+func (w *Watch) lookAround(now time.Time) {
+	why := map[string]int{}
+	tells := false
+	for _, p := range w.chosen {
+		r := w.records[p.ID]
+		switch {
+		case p.Role == StablePod:
+		case r.failures > 0:
+			why[r.failure]++
+		default:
+			tells = true
+		}
+	}
+	switch {
+	case tells || w.release.Weight == 0:
+		w.seen, w.absent = now, ""
+	case now.Sub(w.seen) >= patience:
+		w.present, w.absent = false, absent(w.release.Key.Name, most(why))
+	}
+}
+
+// most is the reason that is given most often.
+func most(why map[string]int) string {
+	best := "no pod of the canary that is ready has a sidecar, and no gateway leads to it"
+	for i, reason := range slices.Sorted(maps.Keys(why)) {
+		if i == 0 || why[reason] > why[best] {
+			best = reason
+		}
+	}
+	return best
+}
+
+// known says whether every gateway has been told of the canary's Service.
+func (w *Watch) known() bool {
+	read := false
+	for _, p := range w.chosen {
+		if p.Role != GatewayPod {
+			continue
+		}
+		read = true
+		r := w.records[p.ID]
+		asked := r.page != nil && r.page.To[w.release.Canary].total() > 0
+		if w.release.CanarySince.IsZero() || !asked && !r.toldSince(w.release.CanarySince) {
+			return false
+		}
+	}
+	return read
+}
