@@ -26,11 +26,11 @@ func (b *brake) due(grave bool) bool {
 	return !b.down && b.done < mostBrakes && b.hot > b.done
 }
 
-// grave is what the canary had in the last second, or in the last two, when that is reason to brake whoever is left out; else 0 seconds.
+// grave is 1 or 2 when what the canary had in so many last seconds is reason to brake whoever is left out; else 0.
 // A second without a bad request is none, whatever the one before was.
-func (l *Lane) grave() (Counts, int) {
+func (l *Lane) grave() int {
 	if l.past[0].canary().Bad == 0 {
-		return Counts{}, 0
+		return 0
 	}
 	share := brakeShare
 	if l.set.groups == 1 {
@@ -42,10 +42,10 @@ func (l *Lane) grave() (Counts, int) {
 			return n.Bad >= brakeBad && n.Bad > float64(share*n.Requests) && n.Bad > l.c.expect(n, all.stable).atMost
 		})
 		if grave {
-			return all.canary(), seconds
+			return seconds
 		}
 	}
-	return Counts{}, 0
+	return 0
 }
 
 func (b *brake) carriedOut() {

@@ -4,11 +4,11 @@ import "testing"
 
 func TestWhatIsReasonToBrake(t *testing.T) {
 	asking := func(bad, requests float64, seconds int) Sign {
-		return Sign{Brake: true, Bad: bad, Requests: requests, Seconds: seconds}
+		return Sign{Brake: true, Canary: Counts{Requests: requests, Bad: bad}, Seconds: seconds}
 	}
 	cases := map[string]struct {
 		seconds []Second
-		want    Sign // Brake, Bad, Requests and Seconds
+		want    Sign // Brake, and of what: Canary and Seconds
 	}{
 		"two of three groups fail":           {[]Second{of(50, 20, 50, 20, 50, 0, 500, 0)}, asking(40, 150, 1)},
 		"one of two groups fails":            {[]Second{of(50, 50, 50, 0, 500, 0)}, Sign{}},
@@ -32,7 +32,11 @@ func TestWhatIsReasonToBrake(t *testing.T) {
 			for _, second := range tc.seconds {
 				s = l.Next(second)
 			}
-			if got := (Sign{Brake: s.Brake, Bad: s.Bad, Requests: s.Requests, Seconds: s.Seconds}); got != tc.want {
+			got := Sign{Brake: s.Brake}
+			if s.Brake {
+				got.Canary, got.Seconds = s.Canary, s.Seconds
+			}
+			if got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})

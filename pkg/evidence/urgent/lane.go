@@ -57,9 +57,10 @@ type Sign struct {
 	Abort bool
 	// Brake asks to lower the weight at once, without blame. It asks again each second until Braked or Released; it may be ignored.
 	Brake bool
-	// Bad and Requests of the canary, all groups, are the reason for Brake, and Seconds, 1 or 2, is how long they took. 0 without Brake.
-	Bad, Requests float64
-	Seconds       int
+	// Canary, all groups, and Stable are the requests of the last Seconds: of the 1 or 2 that are the reason for Brake, else of those, at most 3,
+	// that an alarm looks at.
+	Canary, Stable Counts
+	Seconds        int
 }
 
 const (
@@ -111,9 +112,12 @@ func (l *Lane) Next(s Second) Sign {
 	l.follow(alarm, seen)
 	sign := l.sign()
 	sign.Alarm = alarm
-	if counts, seconds := l.grave(); l.brake.due(seconds > 0) && !l.low {
-		sign.Brake, sign.Bad, sign.Requests, sign.Seconds = true, counts.Bad, counts.Requests, seconds
+	sign.Seconds = min(window, len(l.past))
+	if seconds := l.grave(); l.brake.due(seconds > 0) && !l.low {
+		sign.Brake, sign.Seconds = true, seconds
 	}
+	looked := together(l.past, sign.Seconds)
+	sign.Canary, sign.Stable = looked.canary(), looked.stable
 	l.past = l.past[:min(len(l.past), window-1)]
 	return sign
 }

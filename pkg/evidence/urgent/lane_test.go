@@ -84,7 +84,7 @@ func story(l *Lane, seconds ...Second) []string {
 			}
 		}
 		if sign.Brake {
-			line += fmt.Sprintf(" brake (%v of %v in %d s)", sign.Bad, sign.Requests, sign.Seconds)
+			line += fmt.Sprintf(" brake (%v of %v in %d s)", sign.Canary.Bad, sign.Canary.Requests, sign.Seconds)
 		}
 		lines = append(lines, line)
 	}
