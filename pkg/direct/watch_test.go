@@ -201,7 +201,7 @@ func TestGatewaysSpeakWherePodsCannot(t *testing.T) {
 				b.passes(both[1], 250, 250)
 				b.passes(both[0], 750, 0)
 				s := b.second()
-				if second == 0 && (!s.Present || !s.Signs[0].Brake || s.Signs[0].Requests != 250) {
+				if second == 0 && (!s.Present || !s.Signs[0].Brake || s.Signs[0].Canary.Requests != 250) {
 					t.Fatalf("%+v", s)
 				}
 				if _, abort := s.Abort(); abort {
@@ -222,7 +222,7 @@ func TestNoRequestIsCountedTwice(t *testing.T) {
 	b.asks(CanaryPod, 90, 45)
 	b.asks(StablePod, 900, 0)
 	b.passes(both[1], 1000, 1000)
-	if s := b.second(); !s.Signs[0].Brake || s.Signs[0].Requests != 90 || s.Signs[0].Bad != 45 {
+	if s := b.second(); !s.Signs[0].Brake || s.Signs[0].Canary.Requests != 90 || s.Signs[0].Canary.Bad != 45 {
 		t.Errorf("%+v", s)
 	}
 }
