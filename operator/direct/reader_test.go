@@ -33,7 +33,7 @@ func TestARelease(t *testing.T) {
 		c.counts(pod(pkgdirect.StablePod, "shop", i), 180, 0)
 	}
 	s := c.second(r)
-	if sign, brake := s.Brake(); !brake || sign.Bad != 100 || sign.Requests != 120 {
+	if sign, brake := s.Brake(); !brake || sign.Canary.Bad != 100 || sign.Canary.Requests != 120 {
 		t.Errorf("%+v", s)
 	}
 	if s.Share.Canary != 0.25 {

@@ -22,7 +22,7 @@ func TestATotalFailureIsBrakedAtOnceAndAbortedWithinSeconds(t *testing.T) {
 	b.asks(CanaryPod, 249, 123)
 	b.asks(StablePod, 747, 0)
 	s := b.second()
-	if sign, brake := s.Brake(); !brake || sign.Bad != 123 || sign.Requests != 249 || sign.Objective != "availability" || !b.woken {
+	if sign, brake := s.Brake(); !brake || sign.Canary.Bad != 123 || sign.Canary.Requests != 249 || sign.Objective != "availability" || !b.woken {
 		t.Fatalf("half of a second failed: %+v, woken %v", s, b.woken)
 	}
 	for second := 3; ; second++ {
