@@ -53,7 +53,7 @@ func (b *bench) update() { b.watch.Update(b.release, b.now) }
 // page is what a proxy has counted so far.
 func (b *bench) page(p Proxy) *Page {
 	if b.pages[p.ID] == nil {
-		b.pages[p.ID] = &Page{Own: Tally{}, To: map[counting.Service]Tally{both[0]: {}, both[1]: {}}, Added: 10}
+		b.pages[p.ID] = &Page{Own: Tally{}, To: map[counting.Service]Tally{both[0]: {}, both[1]: {}}, Told: 10}
 	}
 	return b.pages[p.ID]
 }
@@ -104,7 +104,7 @@ func (b *bench) after(passed, turn time.Duration) State {
 }
 
 func (p *Page) copy() *Page {
-	c := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Added: p.Added}
+	c := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Told: p.Told}
 	c.Own.plus(p.Own)
 	for s, t := range p.To {
 		c.To[s] = Tally{}

@@ -24,7 +24,7 @@ const (
 	Path = "/stats/prometheus"
 
 	requestsFamily = "istio_requests_total"
-	clustersFamily = "envoy_cluster_manager_cluster_added"
+	warmingFamily  = "envoy_cluster_manager_warming_clusters"
 
 	// mostNames is how many Services a question names at the most; beyond that it is about all of them.
 	mostNames = 100
@@ -54,8 +54,10 @@ type Page struct {
 	Own Tally
 	// To are the requests that it passed on, by the Services that were wanted. A Service without a revision is all of its revisions.
 	To map[counting.Service]Tally
-	// Added is how many clusters it was ever told of; below 0: it did not say.
-	Added float64
+	// Told is how often it was told of a cluster, or of other endpoints of one; below 0: it did not say. Warming says that it was told of a cluster
+	// whose endpoints it still waits for: requests to that one fail.
+	Told    float64
+	Warming bool
 }
 
 // Filter returns the expression by which the admin interface of Envoy chooses what it gives: the requests, and the clusters it was told of.
@@ -72,7 +74,7 @@ func Filter(of []counting.Service) string {
 	if len(names) > 0 && len(names) <= mostNames {
 		requests += ".*" + labelName + "[.](" + strings.Join(names, "|") + ")[.]"
 	}
-	return requests + "|cluster_manager.cluster_added"
+	return requests + "|cluster_manager.(cluster_added|cluster_updated|warming_clusters)"
 }
 
 // Parse reads the page of a proxy, in Prometheus's text format: what the proxy says of its own pod, and of the requests to the Services
@@ -83,18 +85,16 @@ func Parse(page []byte, of Proxy, wanted []counting.Service) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its statistics cannot be read: %w", err)
 	}
-	requests, clusters := families[requestsFamily], families[clustersFamily]
-	if requests == nil && clusters == nil {
+	requests := families[requestsFamily]
+	p := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Told: -1}
+	if err := p.readClusters(families); err != nil {
+		return nil, err
+	}
+	if requests == nil && p.Told < 0 {
 		return nil, ErrNoStatistics
 	}
-	p := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Added: -1}
 	for _, s := range wanted {
 		p.To[s] = Tally{}
-	}
-	for _, m := range clusters.GetMetric() {
-		if p.Added, err = valueOf(m); err != nil {
-			return nil, fmt.Errorf("%s: %w", clustersFamily, err)
-		}
 	}
 	for _, m := range requests.GetMetric() {
 		n, err := valueOf(m)
@@ -104,6 +104,26 @@ func Parse(page []byte, of Proxy, wanted []counting.Service) (*Page, error) {
 		p.add(seriesOf(m), of, n)
 	}
 	return p, nil
+}
+
+// toldFamilies count what a proxy is told of: clusters, and other endpoints of those it has. Source: Envoy's statistics of the cluster manager.
+var toldFamilies = []string{"envoy_cluster_manager_cluster_added", "envoy_cluster_manager_cluster_updated"}
+
+// readClusters takes what the proxy says of its clusters.
+func (p *Page) readClusters(families map[string]*dto.MetricFamily) error {
+	for _, name := range toldFamilies {
+		for _, m := range families[name].GetMetric() {
+			n, err := valueOf(m)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			p.Told = max(p.Told, 0) + n
+		}
+	}
+	for _, m := range families[warmingFamily].GetMetric() {
+		p.Warming = p.Warming || m.GetGauge().GetValue() > 0
+	}
+	return nil
 }
 
 // add takes one series.

@@ -62,7 +62,7 @@ func TestASidecarTellsOfItsOwnPod(t *testing.T) {
 	for file, c := range cases {
 		t.Run(file, func(t *testing.T) {
 			p := parsed(t, read(t, file), pod, nil)
-			if d := cmp.Diff(&Page{Own: c.want, To: map[counting.Service]Tally{}, Added: c.added}, p); d != "" {
+			if d := cmp.Diff(&Page{Own: c.want, To: map[counting.Service]Tally{}, Told: c.added}, p); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -161,7 +161,7 @@ func TestWhatCannotBeCountedIsRefused(t *testing.T) {
 		})
 	}
 	p := parsed(t, []byte("envoy_cluster_manager_cluster_added{} 3\n"), podOf(CanaryPod, 0, "n"), both)
-	if d := cmp.Diff(&Page{Own: Tally{}, To: map[counting.Service]Tally{both[0]: {}, both[1]: {}}, Added: 3}, p); d != "" {
+	if d := cmp.Diff(&Page{Own: Tally{}, To: map[counting.Service]Tally{both[0]: {}, both[1]: {}}, Told: 3}, p); d != "" {
 		t.Errorf("a proxy that was not asked yet (-want +got):\n%s", d)
 	}
 }
@@ -170,6 +170,8 @@ func TestWhatCannotBeCountedIsRefused(t *testing.T) {
 func TestTheFilterChoosesWhatIsRead(t *testing.T) {
 	const (
 		added     = "cluster_manager.cluster_added"
+		updated   = "cluster_manager.cluster_updated"
+		warming   = "cluster_manager.warming_clusters"
 		ofStable  = "istiocustom.istio_requests_total.reporter.source.source_workload.gw.destination_service_name.checkout.destination_service_namespace.shop.response_code.200"
 		ofCanary  = "istiocustom.istio_requests_total.reporter.source.source_workload.gw.destination_service_name.checkout-canary.destination_service_namespace.shop.response_code.200"
 		ofOther   = "istiocustom.istio_requests_total.reporter.source.source_workload.checkout.destination_service_name.front.destination_service_namespace.shop.response_code.200"
@@ -185,10 +187,10 @@ func TestTheFilterChoosesWhatIsRead(t *testing.T) {
 		of   []counting.Service
 		want []string
 	}{
-		"all":       {nil, []string{added, ofStable, ofCanary, ofOther, ofHost}},
-		"both arms": {both, []string{added, ofStable, ofCanary}},
-		"a host":    {[]counting.Service{{Namespace: "shop", Name: "api.example.com"}}, []string{added, ofHost}},
-		"too many":  {many, []string{added, ofStable, ofCanary, ofOther, ofHost}},
+		"all":       {nil, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost}},
+		"both arms": {both, []string{added, updated, warming, ofStable, ofCanary}},
+		"a host":    {[]counting.Service{{Namespace: "shop", Name: "api.example.com"}}, []string{added, updated, warming, ofHost}},
+		"too many":  {many, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +199,7 @@ func TestTheFilterChoosesWhatIsRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, n := range []string{added, ofStable, ofCanary, ofOther, ofHost, duration, unrelated} {
+			for _, n := range []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, duration, unrelated} {
 				if expr.MatchString(n) {
 					got = append(got, n)
 				}

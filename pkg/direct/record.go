@@ -22,7 +22,7 @@ type record struct {
 	page     *Page // the last that could be read; nil: none yet
 	failures int   // since then
 	failure  string
-	added    []told
+	told     []told
 }
 
 // told is how many clusters a proxy had been told of at a time.
@@ -50,11 +50,11 @@ func (r *record) take(a Answer, within time.Duration, wanted []counting.Service)
 		return increment{}, false
 	}
 	before := *r
-	*r = record{at: a.At, page: a.Page, added: before.added}
-	if n := len(r.added); a.Page.Added >= 0 && (n == 0 || r.added[n-1].count != a.Page.Added) {
-		r.added = append(r.added[max(0, n-mostTold+1):], told{a.At, a.Page.Added})
+	*r = record{at: a.At, page: a.Page, told: before.told}
+	if n := len(r.told); a.Page.Told >= 0 && (n == 0 || r.told[n-1].count != a.Page.Told) {
+		r.told = append(r.told[max(0, n-mostTold+1):], told{a.At, a.Page.Told})
 	}
-	if before.page == nil || a.At.Sub(before.at) > within || a.Page.Added < before.page.Added {
+	if before.page == nil || a.At.Sub(before.at) > within || a.Page.Told < before.page.Told {
 		return increment{}, false
 	}
 	came := increment{from: before.at, to: map[counting.Service]Tally{}}
@@ -74,8 +74,13 @@ func (r *record) take(a Answer, within time.Duration, wanted []counting.Service)
 	return came, true
 }
 
-// toldSince says whether the proxy has been told of a cluster since a time. It must have been read before.
+// toldSince says whether the proxy has been told of something since a time, and of nothing more between the last two readings: what changes
+// together is told together, within a moment. It must have been read before that time.
 func (r *record) toldSince(t time.Time) bool {
-	i := slices.IndexFunc(r.added, func(x told) bool { return !x.at.Before(t) })
-	return i > 0 && r.added[len(r.added)-1].count > r.added[i-1].count
+	i := slices.IndexFunc(r.told, func(x told) bool { return !x.at.Before(t) })
+	if i <= 0 || r.page == nil || r.page.Warming {
+		return false
+	}
+	last := r.told[len(r.told)-1]
+	return last.count > r.told[i-1].count && r.at.After(last.at)
 }

@@ -44,7 +44,7 @@ type Release struct {
 	Rate float64
 	// Braked says that the weight is one that a brake has lowered.
 	Braked bool
-	// CanarySince is a time at which the canary's Service was there; zero: it is not there yet.
+	// CanarySince is a time at which the canary's Service and its pods were there; zero: they are not there yet.
 	CanarySince time.Time
 	// Checkpoint is what the State before a restart said; empty: the lanes begin.
 	Checkpoint string

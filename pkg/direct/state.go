@@ -30,8 +30,8 @@ type State struct {
 	// Settled says that the proxies go by the weight that was told last: the share agrees with it, and not with the one before. It stays so
 	// until another is told. False says nothing: requests may be too few to tell, and the weight before is not known after a restart.
 	Settled bool
-	// Known says that every gateway that is read was told of a cluster, or sent a request to the canary, since the canary's Service was there.
-	// It may have been another's cluster. False where no gateway is read.
+	// Known says that every gateway that is read was told of clusters or endpoints since Release.CanarySince, and of nothing more since, or sent
+	// a request to the canary. It may have been others' clusters and endpoints. False where no gateway is read.
 	Known bool
 	// Checkpoint is what the lanes go on from after a restart.
 	Checkpoint string

@@ -138,7 +138,7 @@ func TestAWeightIsLiveWhenTheShareShowsIt(t *testing.T) {
 
 func TestGatewaysAreKnownToKnowTheCanary(t *testing.T) {
 	b := newBench(t, 0, 2)
-	told := func(i int) { b.page(podOf(GatewayPod, i, "")).Added++ }
+	told := func(i int) { b.page(podOf(GatewayPod, i, "")).Told++ }
 	b.second()
 	told(0)
 	told(1)
@@ -155,6 +155,14 @@ func TestGatewaysAreKnownToKnowTheCanary(t *testing.T) {
 		t.Error("one of two was told")
 	}
 	told(1)
+	if s := b.second(); s.Known {
+		t.Error("one may be told of more")
+	}
+	b.page(podOf(GatewayPod, 1, "")).Warming = true
+	if s := b.second(); s.Known {
+		t.Error("one waits for endpoints")
+	}
+	b.page(podOf(GatewayPod, 1, "")).Warming = false
 	if s := b.second(); !s.Known || !b.woken {
 		t.Errorf("both were told: %+v", s)
 	}

@@ -97,7 +97,7 @@ func TestWhatIsVoidIsNotCounted(t *testing.T) {
 		"the first reading":               {func(b *bench) { b.begin() }, time.Second},
 		"a counter fell":                  {func(b *bench) { b.pages[one.ID].Own[good] = 1 }, time.Second},
 		"a counter is gone":               {func(b *bench) { delete(b.pages[one.ID].Own, good) }, time.Second},
-		"the proxy began anew":            {func(b *bench) { b.pages[one.ID].Added = 3 }, time.Second},
+		"the proxy began anew":            {func(b *bench) { b.pages[one.ID].Told = 3 }, time.Second},
 		"a reading that is late":          {func(*bench) {}, 2*time.Second + 1},
 		"nobody could be read":            {func(b *bench) { b.down[one.ID] = "timed out" }, time.Second},
 		"the pod was made again":          {func(b *bench) { b.release.Proxies[0].ID.UID = "again"; b.update() }, time.Second},
