@@ -104,7 +104,7 @@ func (b *bench) after(passed, turn time.Duration) State {
 }
 
 func (p *Page) copy() *Page {
-	c := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Told: p.Told}
+	c := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Told: p.Told, Warming: p.Warming}
 	c.Own.plus(p.Own)
 	for s, t := range p.To {
 		c.To[s] = Tally{}
