@@ -23,10 +23,10 @@ type gate struct {
 
 // gateways notes which pods the callers of a release come through.
 func (v *View) gateways(o Objects) {
-	v.gate.all = o.Everywhere && len(o.Gateways) > 0
+	v.gate.all = len(o.Gateways) > 0
 	seen := map[string]bool{}
 	for _, g := range o.Gateways {
-		v.gate.all = v.gate.all && len(g.Pods) > 0
+		v.gate.all = v.gate.all && g.Whole
 		for _, p := range g.Pods {
 			if id := idOf(p).String(); !seen[id] {
 				seen[id] = true

@@ -44,18 +44,18 @@ type Objects struct {
 	// Rules are the DestinationRules for the hosts of the TrafficShift, by name or by a wildcard for a part of it, of all namespaces, those
 	// with its mark, and those that have the name of a copy; between destinations, those of its namespace.
 	Rules []*unstructured.Unstructured
-	// Gateways are those that the Routes with a destination of the TrafficShift are bound to, each with the pods that its selector selects. They
-	// are read while a release runs. Everywhere says that pods of all namespaces were looked at.
-	Gateways   []Gateway
-	Everywhere bool
+	// Gateways are those that the Routes are bound to. They are read while a release runs.
+	Gateways []Gateway
 	// Hold says how the Deployment's template changes are held, as far as it was proven.
 	Hold release.HoldMode
 }
 
-// Gateway is a Gateway of Istio, and the pods that are one.
+// Gateway is a Gateway of Istio.
 type Gateway struct {
 	Name types.NamespacedName
-	Pods []*corev1.Pod
+	// Pods are those that it selects, in namespaces whose pods are trusted as gateways. Whole says that there are no others.
+	Pods  []*corev1.Pod
+	Whole bool
 }
 
 // Rival is another TrafficShift, and the Service that it names; nil where that is not there.

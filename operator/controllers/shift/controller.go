@@ -53,9 +53,11 @@ type Settings struct {
 	// Loop counts requests, and Direct reads proxies; nil: none are read.
 	Loop   *evidence.Loop
 	Direct *direct.Reader
-	// Domain is the cluster's domain. Everywhere says that the operator works in all namespaces.
-	Domain     string
-	Everywhere bool
+	// Domain is the cluster's domain. Everywhere says that the operator works in all namespaces, and GatewayNamespaces are those whose pods are
+	// trusted as gateways.
+	Domain            string
+	Everywhere        bool
+	GatewayNamespaces []string
 	// Bounds are the mesh's delays.
 	Bounds release.Bounds
 	// Hold is Auto, OnChange or Always.

@@ -25,12 +25,13 @@ type loader struct {
 	direct  client.Reader // past the caches
 	written *written
 	domain  string
-	// everywhere says that the caches hold all namespaces.
+	// everywhere says that the caches hold all namespaces, and gateways are those whose pods are trusted as gateways.
 	everywhere bool
+	gateways   []string
 }
 
 func newLoader(cached, direct client.Reader, w *written, s Settings) *loader {
-	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, everywhere: s.Everywhere}
+	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, everywhere: s.Everywhere, gateways: s.GatewayNamespaces}
 }
 
 // load reads what one pass over the TrafficShift needs. False means that there is no such TrafficShift; whatever could not be read is an

@@ -20,8 +20,9 @@ var gatewayKind = schema.GroupVersionKind{Group: "networking.istio.io", Version:
 // mostGateways is how many Gateways of a release are looked at: a VirtualService may name any number.
 const mostGateways = 16
 
-// loadGateways reads, while a release runs, the Gateways of its routes, and the pods that are one: their proxies are read. A Gateway is one on the
-// pods of all namespaces.
+// loadGateways reads, while a release runs, the Gateways of its routes, and the pods that are one: their proxies are read. A Gateway selects pods of
+// all namespaces. Whoever may make a pod could call it a gateway and have it tell lies about the releases of others, so that only pods of
+// namespaces that are trusted are read.
 func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 	if !o.Shift.Status.Release.Running() {
 		return nil
@@ -34,13 +35,19 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 		gateway := cluster.Gateway{Name: name}
 		if g != nil {
 			selector, _, _ := unstructured.NestedStringMap(g.Object, "spec", "selector") // malformed: it selects no pod
-			if gateway.Pods, err = l.podsOf(ctx, "", selector); err != nil {
+			pods, err := l.podsOf(ctx, "", selector)
+			if err != nil {
 				return err
 			}
+			for _, p := range pods {
+				if slices.Contains(l.gateways, p.Namespace) {
+					gateway.Pods = append(gateway.Pods, p)
+				}
+			}
+			gateway.Whole = l.everywhere && len(gateway.Pods) == len(pods) && len(pods) > 0
 		}
 		o.Gateways = append(o.Gateways, gateway)
 	}
-	o.Everywhere = l.everywhere
 	return nil
 }
 

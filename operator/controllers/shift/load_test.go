@@ -120,6 +120,42 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	}
 }
 
+// Only pods of namespaces that are trusted tell what a gateway passed on: anybody can give his pod a gateway's labels.
+func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
+	pod := func(namespace, name string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"istio": "ingressgateway"}}}
+	}
+	gateway := ofKind(gatewayKind)
+	gateway.SetNamespace("shop")
+	gateway.SetName("gw")
+	gateway.Object["spec"] = map[string]any{"selector": map[string]any{"istio": "ingressgateway"}}
+	vs := route("web-1-edge", map[string]any{"hosts": []any{"shop.example.com"}, "gateways": []any{"gw", "elsewhere/gone"},
+		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1"}}}}}})
+	for name, c := range map[string]struct {
+		pods       []client.Object
+		everywhere bool
+		want       []cluster.Gateway
+	}{
+		"all trusted":          {[]client.Object{pod("istio-ingress", "a"), pod("istio-ingress", "b")}, true, []cluster.Gateway{{Whole: true}}},
+		"one is somebody's":    {[]client.Object{pod("istio-ingress", "a"), pod("evil", "b")}, true, []cluster.Gateway{{}}},
+		"others may be hidden": {[]client.Object{pod("istio-ingress", "a")}, false, []cluster.Gateway{{}}},
+		"nobody is one":        {nil, true, []cluster.Gateway{{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLoading(t, append(append(town(2), gateway, vs), c.pods...)...)
+			l.everywhere, l.gateways = c.everywhere, []string{"istio-ingress"}
+			o := l.pass(0)
+			if len(o.Gateways) != 2 || o.Gateways[0].Name.String() != "elsewhere/gone" || o.Gateways[0].Whole || o.Gateways[1].Name.String() != "shop/gw" {
+				t.Fatalf("gateways %+v", o.Gateways)
+			}
+			got := o.Gateways[1]
+			if got.Whole != c.want[0].Whole || slices.ContainsFunc(got.Pods, func(p *corev1.Pod) bool { return p.Namespace != "istio-ingress" }) {
+				t.Errorf("pods %v, whole %v", namesOf(got.Pods), got.Whole)
+			}
+		})
+	}
+}
+
 func TestAPassBetweenDestinationsReadsRoutesAndRules(t *testing.T) {
 	l := newLoading(t, append(town(2), &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "by-hand"},
 		Spec: v1alpha1.TrafficShiftSpec{Destinations: &v1alpha1.Destinations{Stable: v1alpha1.Destination{Host: "web-0"}, Canary: v1alpha1.Destination{Host: "web-1.shop"}}}})...)
