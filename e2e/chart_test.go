@@ -209,9 +209,14 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				}
 			}
 		}},
+		"proxies are not read": {operatorNamespace, append(newest, "--set", "config.direct.mode=Off"), func(t *testing.T, all rendered) {
+			if rules := all.text(t, fmt.Sprintf(network, operatorNamespace)); strings.Contains(rules, "15090") {
+				t.Errorf("the network policy has the port of proxies: %s", rules)
+			}
+		}},
 		"ports by scheme": {operatorNamespace, append(newest, "--set", "config.sources[0].name=default", "--set", "config.sources[0].address=http://mimir.example.com/prometheus",
 			"--set", "config.sources[0].oauth2.token_url=https://login.example.com:8444/token"), func(t *testing.T, all rendered) {
-			for _, want := range []string{"port:80 ", "port:8444 "} {
+			for _, want := range []string{"port:80 ", "port:8444 ", "port:15090 "} {
 				if rules := all.text(t, fmt.Sprintf(network, operatorNamespace)); !strings.Contains(rules, want) {
 					t.Errorf("the network policy lacks %s: %s", want, rules)
 				}

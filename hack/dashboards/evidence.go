@@ -48,6 +48,12 @@ func evidenceAborts() []cog.Builder[dashboard.Panel] {
 			now("p50 "+by(metrics.LabelStage), within(0.5)), now("p90 "+by(metrics.LabelStage), within(0.9))).Decimals(1).ColorScheme(fixed(blue)),
 		events(panel{"Aborts by evidence", "How many there were in each part of the time.", units.Short, 12, 8},
 			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)),
+		stacked(panel{"Readings of proxies", "Proxies whose statistics are read directly, a second, by how that ended. Where none of a release's can be read, aborts of it take up to 45 s, not seconds.", units.RequestsPerSecond, 8, 8},
+			over(by(metrics.LabelResult), sum(rate(of(metrics.DirectReadings)), metrics.LabelResult))).OverrideByRegexp("^"+metrics.OK+".*", colored(green)),
+		graph(panel{"Time of readings, p90", "Nine in ten proxies are read that fast, or have failed by then. One that takes 0.3 s is given up.", units.Seconds, 8, 8},
+			over("time", quantile(0.9, rate(of(metrics.DirectReadingDuration+"_bucket"))))).Min(0),
+		events(panel{"Readings put off", "More proxies were to be read than the operator reads in a second: releases are read in turn then, the heaviest more often.", units.Short, 8, 8},
+			over("put off", sum(increase(of(metrics.DirectPutOff), rateInterval)))),
 	}
 }
 

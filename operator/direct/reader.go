@@ -35,6 +35,18 @@ const (
 	Off Mode = "Off"
 )
 
+// UnmarshalYAML takes an Off without quotes too, which YAML 1.1 and the tools that read it take for false.
+func (m *Mode) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if err := unmarshal(&text); err != nil {
+		return err
+	}
+	if *m = Mode(text); text == "false" {
+		*m = Off
+	}
+	return nil
+}
+
 const (
 	// DefaultInterval is the time between two readings of a proxy.
 	DefaultInterval = time.Second

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v2"
 	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -27,6 +28,8 @@ type Options struct {
 	Sources []Source `yaml:"sources"`
 	// Evidence says how often and how is counted.
 	Evidence Evidence `yaml:"evidence"`
+	// Direct says whether and how often proxies are read directly, so that a version that fails nearly everything is aborted within seconds.
+	Direct Direct `yaml:"direct"`
 	// Namespaces are where the operator works; empty: everywhere.
 	Namespaces []string `yaml:"namespaces"`
 	// ClusterDomain is what full names of Services end with, such as cluster.local.
@@ -101,6 +104,14 @@ type Evidence struct {
 	Backfill time.Duration `yaml:"backfill"`
 	// DurationEdges are the upper edges of the mesh's histogram of durations, rising: what a threshold may be.
 	DurationEdges []time.Duration `yaml:"durationEdges"`
+}
+
+// Direct is about reading the statistics of proxies directly, at port 15090 of pods.
+type Direct struct {
+	// Mode is Auto, where all are read that can be read, or Off.
+	Mode direct.Mode `yaml:"mode"`
+	// Interval is the time between two readings of a proxy, from 500ms to 5s.
+	Interval time.Duration `yaml:"interval"`
 }
 
 // Hold is how Deployments are kept from rolling out by themselves.
@@ -199,6 +210,7 @@ func Default() Options {
 	return Options{
 		Sources:        []Source{{Name: evidence.DefaultSource, Address: "http://prometheus.istio-system.svc:9090", HTTP: config.DefaultHTTPClientConfig}},
 		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour, DurationEdges: counting.Edges()},
+		Direct:         Direct{Mode: direct.Auto, Interval: direct.DefaultInterval},
 		ClusterDomain:  "cluster.local",
 		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/config"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/prometheus"
 	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 )
@@ -59,6 +60,7 @@ sources:
 - {name: thanos, address: "http://thanos:10902", follow_redirects: false}
 - {name: amazon, address: "https://aps/workspaces/ws-1", sigv4: {region: eu-central-1, role_arn: "arn:aws:iam::1:role/stagger"}}
 evidence: {slice: 2s, lag: 3s}
+direct: {mode: Off, interval: 500ms}
 namespaces: [shop]
 settleBound: 20s
 hold: Always
@@ -86,12 +88,22 @@ log: {level: debug, format: text}
 	}
 	want.Sources = []Source{first, second, third}
 	want.Evidence.Slice, want.Evidence.Lag = 2*time.Second, 3*time.Second
+	want.Direct = Direct{Mode: direct.Off, Interval: 500 * time.Millisecond}
 	want.Namespaces, want.SettleBound, want.Hold = []string{"shop"}, 20*time.Second, HoldAlways
 	want.LeaderElection.Enabled = false
 	want.Metrics.Address = "127.0.0.1:8080"
 	want.Log = Log{Level: LevelDebug, Format: FormatText}
 	if diff := cmp.Diff(want, o, cached); diff != "" {
 		t.Errorf("-want +parsed:\n%s", diff)
+	}
+}
+
+// A chart's value Off without quotes arrives as false.
+func TestOffMayBeWrittenInEachWay(t *testing.T) {
+	for _, text := range []string{"Off", `"Off"`, "false"} {
+		if o, _, err := parse(t, "direct: {mode: "+text+"}"); err != nil || o.Direct.Mode != direct.Off {
+			t.Errorf("%s is read as %q, %v", text, o.Direct.Mode, err)
+		}
 	}
 }
 
@@ -145,6 +157,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"tick below slice":         {"evidence: {fastTick: 1s}", "evidence.fastTick is 1s; it must be from 5s"},
 		"slow below fast":          {"evidence: {slowTick: 10s}", "evidence.slowTick is 10s; it must be from 15s"},
 		"short backfill":           {"evidence: {backfill: 1s}", "evidence.backfill is 1s"},
+		"unknown mode":             {"direct: {mode: On}", `direct.mode is "On"; it must be one of Auto, Off`},
+		"read too often":           {"direct: {interval: 100ms}", "direct.interval is 100ms; it must be from 500ms to 5s"},
+		"read too seldom":          {"direct: {interval: 10s}", "direct.interval is 10s; it must be from 500ms to 5s"},
 		"bad namespace":            {"namespaces: [Shop]", `namespaces[0] is "Shop"`},
 		"namespace twice":          {"namespaces: [shop, shop]", `namespaces[1] is "shop"`},
 		"bad domain":               {"clusterDomain: .local", `clusterDomain is ".local"`},

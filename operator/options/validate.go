@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
@@ -26,6 +27,8 @@ func (o Options) Validate() error {
 	return errors.Join(
 		o.validateSources(),
 		o.Evidence.validate(),
+		oneOf("direct.mode", o.Direct.Mode, direct.Auto, direct.Off),
+		within("direct.interval", o.Direct.Interval, direct.MinInterval, direct.MaxInterval),
 		o.validatePlaces(),
 		within("pushBound", o.PushBound, 100*time.Millisecond, 10*time.Minute),
 		within("settleBound", o.SettleBound, time.Second, 10*time.Minute),
