@@ -110,6 +110,8 @@ type Workload struct {
 	Twin string
 	// Crashing says which container of the canary fails, and how; empty when none does.
 	Crashing string
+	// Nodes are where the canary's pods run, by their names.
+	Nodes map[string]string
 	// Unequal says what pods of the stable were given beyond their template that the canary's were not; empty when nothing.
 	Unequal string
 	// Obstacle says what keeps pods of the canary from starting; it blames nobody.
@@ -259,8 +261,8 @@ type Evidence struct {
 	Baseline *v1alpha1.Baseline
 	// Checkpoint is the state of the tests behind the Verdict, or Met.
 	Checkpoint string
-	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
-	Pods []evidence.PodCounts
+	// Pods are what each pod of the canary reported of the objective that Suspected names.
+	Pods evidence.ByPod
 }
 
 // Bounds are times that depend on the mesh.
