@@ -31,7 +31,7 @@ func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Que
 		known = false
 	}
 	if x, ok := l.suspects[key]; ok && x.number == number {
-		reading.Pods = x.pods
+		reading.Pods = x.known(now)
 	}
 	return reading, known
 }

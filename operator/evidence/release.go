@@ -105,6 +105,9 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 			r.clientErrors.NextStep(w.WrittenAt)
 		}
 	}
+	if !r.Over && r.moves.Excuse(w.Excused) {
+		r.tests.Excuse()
+	}
 	if !w.WrittenAt.Equal(r.weight.WrittenAt) {
 		r.since = pkgevidence.Arms{}
 	}

@@ -62,17 +62,25 @@ type Weight struct {
 	AwayFrom, AwayUntil time.Time
 	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
 	Move int32
+	// Excused counts how often one pod of the canary was excused, and that it was no more: when it changes, the evidence begins anew.
+	Excused int32
 }
 
-// Suspicion is a canary that was taken back for its counts. Whether one of its pods alone is to blame is asked once, when its traffic is
-// gone: nothing waits for the answer.
+// Suspicion is a canary that was taken back for its counts, or may be. Of one that was, whether one of its pods alone is to blame is asked once, when
+// its traffic is gone: nothing waits for the answer. Of one that may be it is asked for each slice.
 type Suspicion struct {
+	// Stable and Canary are the arms.
+	Stable, Canary counting.Service
+	// Objective is the index of the one whose bad requests are asked about.
+	Objective int
 	// ReplicaSet is the canary's, in the namespace of the TrafficShift.
 	ReplicaSet string
 	// Indicator says which requests are bad.
 	Indicator counting.Indicator
 	// Since is when the release got traffic.
 	Since time.Time
+	// Running says that it was not taken back: only the last evidence.PodSpan counts.
+	Running bool
 }
 
 // Reading is what is known of a release.
@@ -112,8 +120,8 @@ type Reading struct {
 	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.
 	Seen bool
-	// Pods are what each pod of a suspected canary was asked, in the order of their names; nil while that is not known, or cannot be.
-	Pods []evidence.PodCounts
+	// Pods are what each pod of a suspected canary was asked, in the order of their names.
+	Pods evidence.ByPod
 }
 
 // Past is what the time before a release says about it.

@@ -88,8 +88,8 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 		return Following{}
 	}
 	f := Following{Release: rec.Number}
+	f.Suspect = suspicion(v, rec)
 	if rec.State.Ended() || rec.Outcome != nil {
-		f.Suspect = suspicion(v, rec)
 		if rec.Counted.Until == nil || rec.Counted.Final {
 			return f
 		}
@@ -101,13 +101,16 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 	return f
 }
 
-// suspicion asks whether one pod is to blame for an abort; nil when nobody can tell.
+// suspicion asks whether one pod is to blame for an abort, or for what may come to one; nil when nobody can tell.
 func suspicion(v *View, rec *v1alpha1.Release) *Suspicion {
-	objective, ok := release.Suspected(rec)
+	objective, ok := release.Suspected(rec, v.Facts.Evidence.Verdict)
 	if !ok || v.Canary == nil || rec.Plan.Objectives[objective].Indicator == v1alpha1.IndicatorCustom {
 		return nil
 	}
-	return &Suspicion{ReplicaSet: v.Canary.Name, Since: rec.StartedAt.Time, Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective])}
+	return &Suspicion{
+		Stable: v.Arms[0], Canary: v.Arms[1], ReplicaSet: v.Canary.Name, Objective: objective, Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective]),
+		Since: rec.StartedAt.Time, Running: rec.Outcome == nil,
+	}
 }
 
 // weightOf is the weight of the record.
@@ -117,7 +120,7 @@ func weightOf(rec *v1alpha1.Release) Weight {
 		weight = rec.Weights[n-1].Weight // the canary's pods are away: what is still to be counted came before that
 	}
 	w := Weight{
-		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
+		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves, Excused: rec.Excused.Turns(),
 		Alone: weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {

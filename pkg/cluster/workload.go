@@ -230,6 +230,7 @@ func (v *View) health(pods []*corev1.Pod, now time.Time) {
 	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
 	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
 	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
+	w.Nodes = workload.Nodes(canary)
 	w.CanaryRan, w.StableRan = workload.ImageIDs(canary, v.Canary), workload.ImageIDs(stable, v.stable)
 	if v.stable != nil && v.Canary != nil {
 		w.Unequal = workload.Unequal(stable, canary, &v.stable.Spec.Template, &v.Canary.Spec.Template)

@@ -170,6 +170,21 @@ func (t *Tests) NextStep(at time.Time) {
 	}
 }
 
+// Excuse forgets what speaks against the canary and for it in this step, because one of its pods alone is to blame for it: the bankrolls begin again
+// at 1, sums and hold at 0. The weight is as live as it was, and the stable's past stays. A canary that is no worse than allowed is accused once more
+// with probability FalseAbort at most.
+func (t *Tests) Excuse() {
+	t.dropFast()
+	t.accused, t.byShare, t.stepsBack = 0, false, false
+	t.covered, t.slow, t.sums = 0, 0, 0
+	for i := range t.objectives {
+		o := &t.objectives[i]
+		o.slow, o.sums = arms{}, arms{}
+		o.all, o.kept, o.control = Counts{}, Counts{}, Counts{}
+		o.beside, o.solo = besideStable(), nil
+	}
+}
+
 // refuse says what is wrong with the counts of a slice, empty if nothing is.
 func (t *Tests) refuse(s Slice) string {
 	if len(s.Canary) != len(t.objectives) {

@@ -110,6 +110,9 @@ type ObjectiveVerdict struct {
 	// most 1e9; Missing is how many more clean canary requests it takes.
 	Against, For float64
 	Missing      int64
+	// Alarm says that the tick of the fast lane that is being filled has more bad requests, two at least, than the objective allows or the stable's
+	// explain: what becomes of it shows when it ends. It is no evidence yet.
+	Alarm bool
 }
 
 // Verdict says what the evidence of all slices taken so far says about a move. It changes nothing.
@@ -189,6 +192,8 @@ func (t *Tests) judge(i int, q Question, fast bool) ObjectiveVerdict {
 		Release: Arms{Stable: Counts{o.release.ns, o.release.ks}, Canary: Counts{o.release.nc, o.release.kc}},
 	}
 	v.Step.Canary.add(o.sums.nc, o.sums.kc)
+	expected, _ := ceiling.expected(t.tolerances(i), o.fast.capped())
+	v.Alarm = o.fast.kc >= 2 && o.fast.kc > expected
 	switch {
 	case t.accused == int64(i)+1:
 		v.State = Breach

@@ -65,7 +65,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
-	blamePod(r, o.Evidence.Pods)
+	blamePod(r, o)
 	qualifyCounts(r, o)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {

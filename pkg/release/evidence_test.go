@@ -13,14 +13,16 @@ import (
 )
 
 // evidence is what the scripted counts say of a release.
-func (w *world) evidence(o release.Observation) release.Evidence {
-	e := release.Evidence{Share: -1}
+func (w *world) evidence(o release.Observation) (e release.Evidence) {
+	e = release.Evidence{Share: -1}
 	if key := stepKey(o.Release); key != w.memory.step {
 		w.memory.step, w.memory.covered = key, 0
 	}
-	if _, suspected := release.Suspected(o.Release); suspected {
-		e.Pods = w.ofPods
-	}
+	defer func() {
+		if _, suspected := release.Suspected(o.Release, e.Verdict); suspected {
+			e.Pods = w.ofPods
+		}
+	}()
 	e.Counted, e.Gaps = w.counted.Until.Time, w.counted.Gaps
 	if !o.Running() || o.Release.Outcome != nil {
 		if r := o.Release; r != nil && len(r.Weights) > 0 {
@@ -94,6 +96,7 @@ func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
 			Release: evidence.Arms{Stable: evidence.Counts{Requests: 9000, Bad: 9}, Canary: evidence.Counts{Requests: 100, Bad: 30}}}}
 	case w.counts == "bad", w.counts == "suspicious":
 		v.Reason, v.Suspicious, v.Against = evidence.Suspicious, true, 20
+		v.Objectives = []evidence.ObjectiveVerdict{{Name: "availability", State: evidence.Undetermined, Against: 20}}
 	case w.counts == "alone" && alone && w.memory.covered >= 2*tick:
 		v.Reason, v.AloneBreach, v.Suspicious = evidence.NoConcurrentControl, true, true
 	case w.counts == "shared":
@@ -116,7 +119,7 @@ func stepKey(r *v1alpha1.Release) string {
 	if r == nil {
 		return ""
 	}
-	return fmt.Sprint(r.Number, r.Moves)
+	return fmt.Sprint(r.Number, r.Moves, r.Excused.Turns())
 }
 
 // advance lets time pass: the counts go on, pods start and end.

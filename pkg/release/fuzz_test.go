@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -59,6 +60,7 @@ func (d *dice) observation() release.Observation {
 	o.Evidence.Verdict = evidence.Verdict{State: chance.Pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
 		Reason:     chance.Pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
 		Suspicious: d.N(5) == 1, Shared: d.N(5) == 1, Cleared: d.yes(), NextWeight: chance.Pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.N(8) == 1, Covered: time.Duration(d.N(100)) * time.Minute}
+	o.Evidence.Pods = d.pods()
 	o.Evidence.Rate = chance.Pick(d, 0, 2.0, 1e4)
 	o.Evidence.Baseline = chance.Pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
 	seconds := release.Seconds{Objective: "availability", Of: 1 + d.N(5)}
@@ -69,6 +71,15 @@ func (d *dice) observation() release.Observation {
 		o.Release = d.release()
 	}
 	return o
+}
+
+// pods are what pods of the canary may report.
+func (d *dice) pods() evidence.ByPod {
+	p := evidence.ByPod{Known: d.yes(), Objective: d.N(4) / 3, Arms: evidence.Arms{Stable: evidence.Counts{Requests: 1000, Bad: float64(d.N(5))}}}
+	for i := range d.N(4) {
+		p.Pods = append(p.Pods, evidence.PodCounts{Pod: fmt.Sprint("pod-", i), Node: chance.Pick(d, "", "x", "y"), Counts: evidence.Counts{Requests: 100, Bad: chance.Pick(d, 0, 0, 1, 90.0)}})
+	}
+	return p
 }
 
 func (d *dice) release() *v1alpha1.Release {
@@ -83,6 +94,9 @@ func (d *dice) release() *v1alpha1.Release {
 		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)), Brakes: int32(d.N(4)),
 		Contested: v1alpha1.Contested{Routes: int32(d.N(8)), Selector: int32(d.N(8)), Since: d.time()},
 		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.N(6))},
+	}
+	if since := d.time(); since != nil {
+		r.Excused = &v1alpha1.Excused{Objective: p.Objectives[0].Name, Pod: "pod-1", Since: *since, Until: d.time(), Times: int32(1 + d.N(6))}
 	}
 	r.Weight = v1alpha1.PercentageOf(0)
 	if r.Step > 0 {

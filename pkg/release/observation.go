@@ -112,6 +112,8 @@ type Workload struct {
 	Twin string
 	// Crashing says which container of the canary fails, and how; empty when none does.
 	Crashing string
+	// Nodes are where the canary's pods run, by their names.
+	Nodes map[string]string
 	// Unequal says what pods of the stable were given beyond their template that the canary's were not; empty when nothing.
 	Unequal string
 	// Obstacle says what keeps pods of the canary from starting; it blames nobody.
@@ -261,8 +263,8 @@ type Evidence struct {
 	Baseline *v1alpha1.Baseline
 	// Checkpoint is the state of the tests behind the Verdict, or Met.
 	Checkpoint string
-	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
-	Pods []evidence.PodCounts
+	// Pods are what each pod of the canary reported of the objective that Suspected names.
+	Pods evidence.ByPod
 }
 
 // Direct is what the proxies say that are read themselves. It takes traffic away, and never gives any. The zero value says that nothing is read.

@@ -41,6 +41,7 @@ func rules() []rule {
 		{"prepare", whenArmsNotReady},           // prepare.go
 		{"settle", whenNotSettled},              // climb.go
 		{"no data", whenEvidenceStale},          // climb.go
+		{"one pod", whenExcused},                // outlier.go
 		{"more than wanted", whenDrifted},       // climb.go
 		{"client errors", whenClientErrors},     // climb.go
 		{"hold", whenHoldNotOver},               // climb.go

@@ -3,6 +3,7 @@ package release_test
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -229,15 +230,19 @@ func events() []event {
 	}
 }
 
-// reported lets pods of a canary that is taken back report so many bad requests each, of 100.
+// reported lets the pods of a suspected canary report so many bad requests each, of 100; none is that they cannot be asked.
 func (w *world) reported(bad []string) error {
-	w.ofPods = nil
+	w.ofPods = evidence.ByPod{Known: true, Arms: evidence.Arms{Stable: evidence.Counts{Requests: 9000, Bad: 9}}}
+	if slices.Equal(bad, []string{"none"}) {
+		return nil
+	}
 	for i, s := range bad {
-		n, err := strconv.ParseFloat(s, 64)
+		count, node, _ := strings.Cut(s, "@")
+		n, err := strconv.ParseFloat(count, 64)
 		if err != nil {
 			return err
 		}
-		w.ofPods = append(w.ofPods, evidence.PodCounts{Pod: fmt.Sprintf("web-v2-%d", i+1), Counts: evidence.Counts{Requests: 100, Bad: n}})
+		w.ofPods.Pods = append(w.ofPods.Pods, evidence.PodCounts{Pod: fmt.Sprintf("web-v2-%d", i+1), Node: node, Counts: evidence.Counts{Requests: 100, Bad: n}})
 	}
 	return nil
 }

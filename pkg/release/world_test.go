@@ -56,12 +56,12 @@ type world struct {
 	proxies       string // what the proxies say that are read; empty: none is read
 	told          bool   // the gateways have been told of the canary
 	clientErrors  release.ClientErrors
-	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
-	met           evidence.Counts      // the requests that the canary met and that can be counted
-	known         evidence.Counts      // those of them that are counted
-	counted       v1alpha1.Counted     // up to when they are counted
-	rate          float64              // requests per second
-	drift         int64                // the measured share, when it is not the wanted one; 0: it is
+	ofPods        evidence.ByPod   // what the pods of a suspected canary report
+	met           evidence.Counts  // the requests that the canary met and that can be counted
+	known         evidence.Counts  // those of them that are counted
+	counted       v1alpha1.Counted // up to when they are counted
+	rate          float64          // requests per second
+	drift         int64            // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
 	phi           string // how the stable's bad requests came; empty: nobody has looked
 	memory, saved memory // of the process, and what of it the status remembers

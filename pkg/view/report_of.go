@@ -97,6 +97,9 @@ func (r *Report) happened(release *v1alpha1.Release) {
 	if a := release.Away; a != nil {
 		r.Away = &ReportAway{Since: a.Since.UTC(), Until: known(a.Until), Times: a.Times}
 	}
+	if e := release.Excused; e != nil {
+		r.Excused = &ReportExcused{Pod: clean(e.Pod), Node: clean(e.Node), Since: e.Since.UTC(), Until: known(e.Until), Times: e.Times}
+	}
 	for _, w := range release.Weights {
 		var hold string
 		if w.Hold != "" {

@@ -40,6 +40,7 @@ func (r Report) Markdown() string {
 	row("failed", atLeast(r.Lacking)+counted(r.Failed, "request"))
 	row("of these", r.Lacking)
 	row("away", r.Away.String())
+	row("excused", r.Excused.String())
 	row("reason", r.Reason)
 	row("pod to look at", r.Pod)
 	if r.Message != "" {
@@ -181,6 +182,21 @@ func (a *ReportAway) String() string {
 		return ""
 	}
 	return fmt.Sprintf("no pod could answer %s, the last time from %s to %s", times(a.Times), stamp(&a.Since), cmp.Or(stamp(a.Until), "now"))
+}
+
+// String is when one pod was to blame, "" when none ever was.
+func (e *ReportExcused) String() string {
+	if e == nil {
+		return ""
+	}
+	who := "pod " + e.Pod
+	switch {
+	case e.Pod == "":
+		who = "the pods on node " + e.Node
+	case e.Node != "":
+		who += " on node " + e.Node
+	}
+	return fmt.Sprintf("one pod or node alone was to blame %s, the last time %s from %s to %s", times(e.Times), who, stamp(&e.Since), cmp.Or(stamp(e.Until), "now"))
 }
 
 // numbered is a name with the generation of the object, where it is known.

@@ -126,6 +126,21 @@ func Serving(p *corev1.Pod) bool {
 	return Present(p) && c != nil && c.Status == corev1.ConditionTrue
 }
 
+// Nodes are where pods run, by their names; those that are not placed yet are left out. nil where none is.
+func Nodes(pods []*corev1.Pod) map[string]string {
+	var nodes map[string]string
+	for _, p := range pods {
+		if p.Spec.NodeName == "" {
+			continue
+		}
+		if nodes == nil {
+			nodes = map[string]string{}
+		}
+		nodes[p.Name] = p.Spec.NodeName
+	}
+	return nodes
+}
+
 // Blocked is what keeps a ReplicaSet from making its pods: a quota, a limit range, a PodSecurity denial, another admission. False when nothing does.
 func Blocked(rs *appsv1.ReplicaSet) (Obstacle, bool) {
 	for _, c := range rs.Status.Conditions {

@@ -49,6 +49,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 		return nil
 	})
 	if u, ok := errors.AsType[counting.Unusable](base()); ok {
+		c.forget()
 		take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
 		return nil
 	}
@@ -93,7 +94,7 @@ func completed(p counting.Pair, upTo map[counting.Indicator]reply) time.Time {
 func (c *Counter) slice(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (fresh, counted map[counting.Indicator]reply, err error) {
 	var asked errgroup.Group
 	asked.Go(func() (err error) {
-		fresh, err = c.freshness(ctx, scope, over.End, of)
+		fresh, err = c.freshness(ctx, scope, over, of)
 		return err
 	})
 	asked.Go(func() (err error) {
@@ -124,9 +125,13 @@ func (c *Counter) base(ctx context.Context, scope scopes, over counting.Interval
 }
 
 // freshness asks how current the scrapes are: one query for each carrier.
-func (c *Counter) freshness(ctx context.Context, scope scopes, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
+func (c *Counter) freshness(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
 	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-		fresh, err := answered(ctx, c, b.Freshness(), at, b.DecodeFreshness)
+		expr, err := b.Freshness(over.Length())
+		if err != nil {
+			return err
+		}
+		fresh, err := answered(ctx, c, expr, over.End, b.DecodeFreshness)
 		to.freshness = joined(to.freshness, fresh)
 		return err
 	})
@@ -265,6 +270,13 @@ func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once pr
 func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer {
 	if fresh.unusable != nil {
 		return counting.Answer{Unusable: fresh.unusable}
+	}
+	for _, arm := range []counting.Service{p.Stable, p.Canary} {
+		if f := fresh.freshness[arm]; f.Begins() {
+			return counting.Answer{Unusable: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+				"%s has only begun to scrape the jobs of %d of the %d proxies that call %s; counting begins anew when it has scraped each for some time",
+				Kind, f.New, f.Targets, arm)}}
+		}
 	}
 	return counting.Answer{Stable: report(i, p.Stable, fresh.freshness[p.Stable]), Canary: report(i, p.Canary, fresh.freshness[p.Canary])}
 }

@@ -156,6 +156,10 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
 		"there is no history": {func(p *store) { p.targets = 0 }, counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no up from before 2026-03-02T12:00:00Z: it is new, or up is not kept there; counting begins anew when it has some"}},
+		"two of ten callers are of a job that has just begun": {func(p *store) { p.begins = 2 }, counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has only begun to scrape the jobs of 2 of the 10 proxies that call shop/checkout; " +
+				"counting begins anew when it has scraped each for some time"}},
+		"one of ten callers is": {func(p *store) { p.begins = 1 }, counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonCurrent}},
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
 		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},

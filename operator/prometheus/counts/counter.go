@@ -86,15 +86,15 @@ func New(c Config) (*Counter, error) {
 		return nil, errors.New("there is nothing to ask")
 	}
 	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag)}
-	x.scope = x.scopeFor(c.Scope.ScrapeInterval)
+	x.scope = x.scopeFor(c.Scope.ScrapeInterval, 0)
 	return x, x.scope.Validate()
 }
 
-// scopeFor is the configured scope with a scrape interval, and a look-back that is long enough for it and for the longest intervals
-// that are asked about.
-func (c *Counter) scopeFor(interval time.Duration) promql.Scope {
+// scopeFor is the configured scope with a scrape interval, one that is assumed of jobs of which it is not known, and a look-back that is long
+// enough for them and for the longest intervals that are asked about.
+func (c *Counter) scopeFor(interval, unmeasured time.Duration) promql.Scope {
 	s := c.Scope
-	s.ScrapeInterval = cmp.Or(interval, promql.DefaultScrapeInterval)
+	s.ScrapeInterval, s.Unmeasured = cmp.Or(interval, promql.DefaultScrapeInterval), unmeasured
 	s.Lookback = max(cmp.Or(s.Lookback, promql.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
 	return s
 }

@@ -95,6 +95,48 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 	}
 }
 
+func TestWhileAJobsIntervalIsNotKnownItIsAssumedAndMeasuredAgain(t *testing.T) {
+	p, clock := newStore(), testclock.NewFakePassiveClock(noon)
+	p.interval, p.unmeasured = 15, 20
+	c := counter(t, Config{Querier: p, Clock: clock})
+	measure := func() promql.Scope {
+		clock.SetTime(clock.Now().Add(5 * time.Second))
+		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+			t.Fatal(err)
+		}
+		return c.scopeNow()
+	}
+	for _, x := range []struct {
+		since  float64
+		settle time.Duration
+	}{{20, 190 * time.Second}, {100, 310 * time.Second}, {4000, 910 * time.Second}, {0, 55 * time.Second}, {100, 55 * time.Second}} {
+		p.unmeasured = x.since
+		if got := measure(); got.Settle() != x.settle || got.ScrapeInterval != 15*time.Second || got.Validate() != nil {
+			t.Errorf("%v s after the first scrape of a job it settles for %s by %+v, %v; want %s", x.since, got.Settle(), got, got.Validate(), x.settle)
+		}
+	}
+	configured := counter(t, Config{Querier: p, Scope: promql.Scope{ScrapeInterval: 30 * time.Second}})
+	if err := configured.Measure(t.Context(), []counting.Pair{pair()}); err != nil || configured.scopeNow().Unmeasured != 0 {
+		t.Errorf("%v, the longest interval is configured: %+v", err, configured.scopeNow())
+	}
+}
+
+func TestItIsMeasuredAgainWhenNothingIsKnownFromBefore(t *testing.T) {
+	c, p := newCounter(t)
+	for range 2 {
+		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+			t.Fatal(err)
+		}
+		p.targets = 0
+		if _, err := counted(t, c, pair()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.questions()[asksInterval]; n != 2 {
+		t.Errorf("it was measured %d times", n)
+	}
+}
+
 func TestItIsMeasuredOnceAMinute(t *testing.T) {
 	p, clock := newStore(), testclock.NewFakePassiveClock(noon)
 	c := counter(t, Config{Querier: p, Clock: clock})
@@ -104,7 +146,7 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 		}
 		clock.SetTime(clock.Now().Add(5 * time.Second))
 	}
-	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3, asksCopies: 3}, p.questions()); diff != "" {
+	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3, asksUnknown: 3, asksCopies: 3}, p.questions()); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)
 	}
 	p.fail = func(kind, time.Time) error { return errDown }

@@ -5,8 +5,8 @@
 //	counts of an interval     one for the source (is it old enough to be           answer.go
 //	                          believed?), and for every 250 releases one for
 //	                          freshness and one for each indicator
-//	how late it is, and       three for every 250 releases, once a minute and      timing.go
-//	what comes twice          when there are other releases
+//	how late it is, and       four for every 250 releases, once a minute, when     timing.go
+//	what comes twice          there are other releases, and until all is known
 //	the past of a release     one range query for each indicator                   past.go
 //	the pods of a canary      one range query                                      past.go
 //
@@ -14,6 +14,7 @@
 //	no answer                                       counting.Unanswered, reason PrometheusUnreachable
 //	warnings, or what cannot be a count             unusable for the indicator it was asked by, reason Stale
 //	no scrapes from before the interval             unusable for all, reason NoData
+//	a job of callers that is only begun to scrape   unusable for the releases it concerns, reason NoData
 //	fewer than nine tenths of the targets scraped   an arm whose reports are late, reason Stale
 //	nobody reports about the arm, or only targets
 //	without an up of their job and instance         an arm whose reports are late, reason NoData

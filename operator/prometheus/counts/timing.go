@@ -26,8 +26,17 @@ func (c *Counter) Timing() counting.Timing {
 	return counting.Timing{Lag: c.lag, Interval: c.scope.ScrapeInterval}
 }
 
+// timed is what was measured, in seconds; 0: nothing was found.
+type timed struct{ lag, interval, unmeasured float64 }
+
+// and is the longest of both.
+func (t timed) and(o timed) timed {
+	return timed{max(t.lag, o.lag), max(t.interval, o.interval), max(t.unmeasured, o.unmeasured)}
+}
+
 // Measure finds, once a minute and when there are other releases, how far behind now to ask and how often is scraped, unless they are
-// configured, and which proxies are scraped more than once. What is not found stays as it was.
+// configured, and which proxies are scraped more than once. What is not found stays as it was. Until all is found, and after a time that
+// cannot be counted since nothing is known from before, it is looked for each time.
 func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 	now := c.Clock.Now()
 	if !c.measureDue(now, of) {
@@ -35,20 +44,16 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 	}
 	scope := func(counting.Indicator) promql.Scope { return c.scopeNow() }
 	var mu sync.Mutex
-	var lag, interval float64
+	var found timed
 	copies := map[counting.Indicator]promql.Copies{}
 	err := inParts(of, func(_ int, part []counting.Pair) error {
 		asked, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-			late, err := c.largest(ctx, b.Lag(), now)
-			if err != nil {
-				return err
-			}
-			between, err := c.largest(ctx, b.ScrapeInterval(), now)
+			own, err := c.timed(ctx, b, now)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
-			lag, interval = max(lag, late), max(interval, between)
+			found = found.and(own)
 			mu.Unlock()
 			return c.copies(ctx, b, now, to)
 		})
@@ -60,10 +65,20 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 		return err
 	})
 	if err == nil {
-		c.found(now, seconds(lag), seconds(interval))
+		c.found(now, found)
 		c.foundCopies(copies, of)
 	}
 	return c.typed(err)
+}
+
+// timed asks how far behind and how often the jobs of a batch are scraped.
+func (c *Counter) timed(ctx context.Context, b promql.Batch, at time.Time) (t timed, err error) {
+	for to, expr := range map[*float64]string{&t.lag: b.Lag(), &t.interval: b.ScrapeInterval(), &t.unmeasured: b.Unmeasured()} {
+		if *to, err = c.largest(ctx, expr, at); err != nil {
+			return timed{}, err
+		}
+	}
+	return t, nil
 }
 
 // copies asks by which ways the reports of the same proxies come.
@@ -103,18 +118,32 @@ func (c *Counter) largest(ctx context.Context, expr string, at time.Time) (float
 // seconds is at most an hour, which is more than anything that is measured may be.
 func seconds(n float64) time.Duration { return time.Duration(min(n, 3600) * float64(time.Second)) }
 
-// found takes over what was measured; nothing found is 0.
-func (c *Counter) found(now time.Time, lag, interval time.Duration) {
+// found takes over what was measured. All is found when the lag is known, and the interval of each job.
+func (c *Counter) found(now time.Time, t timed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	lag, interval, unmeasured := seconds(t.lag), seconds(t.interval), seconds(t.unmeasured)
 	if lag > 0 && c.Lag == 0 {
 		c.lag = min(max(lag+lagMargin, leastLag), mostLag)
 	}
-	if interval > 0 && c.Scope.ScrapeInterval == 0 {
+	if c.Scope.ScrapeInterval == 0 {
+		if interval == 0 {
+			interval = c.scope.ScrapeInterval
+		}
+		if unmeasured > 0 {
+			unmeasured = min(max(unmeasured.Round(time.Millisecond), promql.DefaultScrapeInterval), mostInterval)
+		}
 		// Below a slice's length nothing depends on it but how soon a target counts as lost.
-		c.scope = c.scopeFor(min(max(interval.Round(time.Millisecond), c.Slice), mostInterval))
+		c.scope = c.scopeFor(min(max(interval.Round(time.Millisecond), c.Slice), mostInterval), unmeasured)
 	}
-	if lag > 0 || c.Lag > 0 {
+	if (lag > 0 || c.Lag > 0) && (unmeasured == 0 || c.Scope.ScrapeInterval > 0) {
 		c.measured = now
 	}
+}
+
+// forget makes all be measured again: nothing is known from before, so what was measured is of another time.
+func (c *Counter) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.measured = time.Time{}
 }

@@ -96,16 +96,6 @@ func (b Batch) Lag() string {
 		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carrier())
 }
 
-// ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms. It
-// counts the samples of five minutes at targets that were known before, so that a new Prometheus gives no answer, not a long interval.
-func (b Batch) ScrapeInterval() string {
-	return fmt.Sprintf(`max(
-  quantile by (job) (0.5,
-    300 / count_over_time(%[1]s[5m])
-      and on (job, instance) last_over_time(%[1]s[5m] offset 5m))
-  and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.carrier())
-}
-
 // carrier returns the series whose targets carry the arms.
 func (b Batch) carrier() string {
 	if i := b.indicator; i.KindOrDefault() == counting.Custom {

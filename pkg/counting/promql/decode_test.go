@@ -107,19 +107,23 @@ func TestFreshnessIsRead(t *testing.T) {
 	got, err := batch(t).DecodeFreshness(model.Vector{
 		answer(10, shop, labelFact, factTargets), answer(9, shop, labelFact, factFresh), answer(1000.25, shop, labelFact, factNewest),
 		answer(10, shop.Canary(), labelFact, factTargets), answer(8, shop.Canary(), labelFact, factFresh),
+		answer(1, shop, labelFact, factNew), answer(2, shop.Canary(), labelFact, factNew),
 		answer(1, counting.Service{Namespace: "bank", Name: "checkout"}, labelFact, factTargets),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[counting.Service]Freshness{
-		shop:          {Targets: 10, Fresh: 9, Newest: time.UnixMilli(1_000_250)},
-		shop.Canary(): {Targets: 10, Fresh: 8},
+		shop:          {Targets: 10, Fresh: 9, Newest: time.UnixMilli(1_000_250), New: 1},
+		shop.Canary(): {Targets: 10, Fresh: 8, New: 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	current := map[counting.Service]bool{shop: true, shop.Canary(): false, {Namespace: "bank", Name: "pay"}: false}
+	if got[shop].Begins() || !got[shop.Canary()].Begins() {
+		t.Error("one of ten may be of a new job, two may not")
+	}
 	for arm, want := range current {
 		if got[arm].Current() != want {
 			t.Errorf("%s: current %t, want %t", arm, got[arm].Current(), want)

@@ -63,7 +63,7 @@ func customs(t *testing.T) []scenario {
 		Asked: []asked{
 			a.requests("95s", slice, fact(shop, factAll, 6), fact(shop, factBad, 1)),
 			a.requests("100s", slice, fact(shop, factAll, 6), fact(shop, factBad, 1), fact(shop.Canary(), factAll, 3)),
-			ask(a.b.Freshness(), "100s", append(facts(shop, 1, 1, 100), facts(shop.Canary(), 1, 1, 100)...)...),
+			a.fresh("100s", slice, append(facts(shop, 1, 1, 100), facts(shop.Canary(), 1, 1, 100)...)...),
 			a.base("100s", slice, sample{Labels: "{}", Value: 1}),
 		},
 	}}

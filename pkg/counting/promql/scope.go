@@ -39,11 +39,13 @@ type Scope struct {
 	Lookback time.Duration
 	// ScrapeInterval is the longest interval of the jobs; zero: DefaultScrapeInterval.
 	ScrapeInterval time.Duration
+	// Unmeasured is the interval that is assumed of jobs of which none is known, so that it is not the longest one; zero: there are none.
+	Unmeasured time.Duration
 }
 
 // Settle returns how long after its first scrape a Prometheus without history cannot be believed: the time to discover
 // all targets, to scrape each once, and two intervals in which the first scrapes of a starting pod may fail.
-func (s Scope) Settle() time.Duration { return 3*s.interval() + discovery }
+func (s Scope) Settle() time.Duration { return 3*max(s.interval(), s.Unmeasured) + discovery }
 
 // Validate returns an error that names the first field that cannot be used.
 func (s Scope) Validate() error {

@@ -39,7 +39,7 @@ func (b Batch) Timeline(increments, base, freshness model.Matrix, first, last ti
 			return nil, fmt.Errorf("timeline: %w", err)
 		}
 		for _, f := range current {
-			m.Known = m.Known || targets > 0 && f.Current()
+			m.Known = m.Known || targets > 0 && f.Current() && !f.Begins()
 		}
 		moments = append(moments, m)
 	}

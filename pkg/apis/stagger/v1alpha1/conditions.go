@@ -80,7 +80,8 @@ const (
 	ReasonCanaryWorseThanStable Reason = "CanaryWorseThanStable"
 	// ReasonCanaryBreachesSLO: the canary fails more than the objective allows.
 	ReasonCanaryBreachesSLO Reason = "CanaryBreachesSLO"
-	// ReasonPodOutlier: the canary was taken back for its counts, and one of its pods alone made them bad.
+	// ReasonPodOutlier: one pod of the canary, or those on one node, made its counts bad, and the others did as well as the stable. A release
+	// holds for it; one that was taken back before that was known bears it too.
 	ReasonPodOutlier Reason = "PodOutlier"
 	// ReasonNoConcurrentControl: the canary broke the objective again and again where no stable was beside it to compare with.
 	ReasonNoConcurrentControl Reason = "NoConcurrentControl"

@@ -205,6 +205,9 @@ type PastRelease struct {
 	// away says when the canary had no pod that could answer while it had traffic.
 	// +optional
 	Away *Away `json:"away,omitempty"`
+	// excused says when one pod of the canary alone made its counts bad, so that the version was not blamed.
+	// +optional
+	Excused *Excused `json:"excused,omitempty"`
 	// shortened says that the record was too long for the history: texts are cut, and the evidence at the first weights and the last images of
 	// long lists left out.
 	// +optional

@@ -223,6 +223,9 @@ type Release struct {
 	// away says when the canary had no pod that could answer while it had traffic; its requests of that time are not judged.
 	// +optional
 	Away *Away `json:"away,omitempty"`
+	// excused says when one pod of the canary alone made its counts bad, so that the version was not blamed: the last time, and how often.
+	// +optional
+	Excused *Excused `json:"excused,omitempty"`
 	// contested counts foreign edits that were put back in the last two minutes.
 	// +optional
 	Contested Contested `json:"contested,omitempty,omitzero"`
