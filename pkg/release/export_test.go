@@ -23,11 +23,8 @@ func (o Observation) Commanded(v string) bool { return o.commanded(verb(v)) }
 // Leaving says whether a person wants the present weight left.
 func (o Observation) Leaving() bool { return o.leaving() }
 
-// OnePod says whether one pod of the canary is known to be all that is wrong with it.
-func (o Observation) OnePod() bool {
-	_, one := o.outlier()
-	return o.excused() || one && !o.Release.Excused.Open() && (o.Release.Excused == nil || o.Release.Excused.Times < timesExcused)
-}
+// Excused says whether one pod of the canary is known to be all that is wrong with it.
+func (o Observation) Excused() bool { return o.excused() }
 
 // Size is how many pods of the canary a share needs.
 func (o Observation) Size(share int64) int32 { return o.size(share) }
