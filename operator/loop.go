@@ -41,5 +41,5 @@ func newLoop(o options.Options, l logr.Logger, set *metrics.Set) (*evidence.Loop
 
 // newReader returns the reader of proxies; it reads nothing before it is started.
 func newReader(o options.Options, l logr.Logger, set *metrics.Set) (*direct.Reader, error) {
-	return direct.New(direct.Config{Metrics: set, Log: l})
+	return direct.New(direct.Config{Mode: o.Direct.Mode, Interval: o.Direct.Interval, Metrics: set, Log: l})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -100,25 +101,36 @@ func (o Options) Manager() (manager.Options, error) {
 
 // cache keeps what decisions need. Who wrote a field matters where others write what we write: routes and selectors.
 func (o Options) cache() cache.Options {
-	c := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+	var gateways map[string]cache.Config
+	if len(o.Namespaces) > 0 {
+		gateways = cached(o.Namespaces, o.Direct.GatewayNamespaces)
+	}
+	return cache.Options{
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: cached(o.Namespaces),
 		ByObject: map[client.Object]cache.ByObject{
 			&networking.VirtualService{}: {Transform: whole},
 			&corev1.Service{}:            {Transform: whole},
-			&corev1.Pod{}:                {Transform: slimPod},
+			&networking.Gateway{}:        {Namespaces: gateways},
+			&corev1.Pod{}:                {Transform: slimPod, Namespaces: gateways},
 			&appsv1.Deployment{}:         {Transform: slimDeployment},
 			&v1alpha1.TrafficShift{}:     {Transform: slimShift},
 
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
 	}
-	for _, n := range o.Namespaces {
-		if c.DefaultNamespaces == nil {
-			c.DefaultNamespaces = map[string]cache.Config{}
+}
+
+// cached are the namespaces of which something is kept; nil: all, where there are none.
+func cached(lists ...[]string) map[string]cache.Config {
+	var all map[string]cache.Config
+	for _, n := range slices.Concat(lists...) {
+		if all == nil {
+			all = map[string]cache.Config{}
 		}
-		c.DefaultNamespaces[n] = cache.Config{}
+		all[n] = cache.Config{}
 	}
-	return c
+	return all
 }
 
 func whole(object any) (any, error) { return object, nil }

@@ -60,7 +60,7 @@ sources:
 - {name: thanos, address: "http://thanos:10902", follow_redirects: false}
 - {name: amazon, address: "https://aps/workspaces/ws-1", sigv4: {region: eu-central-1, role_arn: "arn:aws:iam::1:role/stagger"}}
 evidence: {slice: 2s, lag: 3s}
-direct: {mode: Off, interval: 500ms}
+direct: {mode: Off, interval: 500ms, gatewayNamespaces: [edge]}
 namespaces: [shop]
 settleBound: 20s
 hold: Always
@@ -88,7 +88,7 @@ log: {level: debug, format: text}
 	}
 	want.Sources = []Source{first, second, third}
 	want.Evidence.Slice, want.Evidence.Lag = 2*time.Second, 3*time.Second
-	want.Direct = Direct{Mode: direct.Off, Interval: 500 * time.Millisecond}
+	want.Direct = Direct{Mode: direct.Off, Interval: 500 * time.Millisecond, GatewayNamespaces: []string{"edge"}}
 	want.Namespaces, want.SettleBound, want.Hold = []string{"shop"}, 20*time.Second, HoldAlways
 	want.LeaderElection.Enabled = false
 	want.Metrics.Address = "127.0.0.1:8080"
@@ -158,6 +158,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"slow below fast":          {"evidence: {slowTick: 10s}", "evidence.slowTick is 10s; it must be from 15s"},
 		"short backfill":           {"evidence: {backfill: 1s}", "evidence.backfill is 1s"},
 		"unknown mode":             {"direct: {mode: On}", `direct.mode is "On"; it must be one of Auto, Off`},
+		"gateways nowhere":         {"direct: {gatewayNamespaces: [Edge]}", `direct.gatewayNamespaces[0] is "Edge"`},
 		"read too often":           {"direct: {interval: 100ms}", "direct.interval is 100ms; it must be from 500ms to 5s"},
 		"read too seldom":          {"direct: {interval: 10s}", "direct.interval is 10s; it must be from 500ms to 5s"},
 		"bad namespace":            {"namespaces: [Shop]", `namespaces[0] is "Shop"`},

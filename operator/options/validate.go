@@ -126,13 +126,19 @@ func asked(field string, lag, interval time.Duration) error {
 	return errors.Join(errs...)
 }
 
-func (o Options) validatePlaces() error {
+// namespaces says what is wrong with a list of them.
+func namespaces(field string, names []string) []error {
 	var errs []error
-	for i, n := range o.Namespaces {
-		if problems := validation.IsDNS1123Label(n); len(problems) > 0 || slices.Index(o.Namespaces, n) != i {
-			errs = append(errs, fmt.Errorf("namespaces[%d] is %q; it must be the name of a namespace, each once", i, n))
+	for i, n := range names {
+		if problems := validation.IsDNS1123Label(n); len(problems) > 0 || slices.Index(names, n) != i {
+			errs = append(errs, fmt.Errorf("%s[%d] is %q; it must be the name of a namespace, each once", field, i, n))
 		}
 	}
+	return errs
+}
+
+func (o Options) validatePlaces() error {
+	errs := append(namespaces("namespaces", o.Namespaces), namespaces("direct.gatewayNamespaces", o.Direct.GatewayNamespaces)...)
 	if problems := validation.IsDNS1123Subdomain(o.ClusterDomain); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("clusterDomain is %q; it must be a domain such as cluster.local", o.ClusterDomain))
 	}

@@ -9,13 +9,10 @@ import (
 )
 
 // whenBreach takes the release back, unless one pod of the canary is known to be all that is wrong with it.
-func whenBreach(o Observation, now time.Time) (Decision, bool) {
+func whenBreach(o Observation, _ time.Time) (Decision, bool) {
 	v := o.Evidence.Verdict
 	if !o.running() || v.State != evidence.Breach || o.excused() {
 		return Decision{}, false
-	}
-	if d, ok := excuse(o, now); ok && !o.Release.Excused.Open() {
-		return d, true
 	}
 	return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))
 }

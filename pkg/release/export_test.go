@@ -29,11 +29,8 @@ func (o Observation) Suspicious() bool { return o.suspicious() }
 // FirstShare is the weight that a brake lowers to.
 func (o Observation) FirstShare() int64 { return o.firstShare() }
 
-// OnePod says whether one pod of the canary is known to be all that is wrong with it.
-func (o Observation) OnePod() bool {
-	_, one := o.outlier()
-	return o.excused() || one && !o.Release.Excused.Open() && (o.Release.Excused == nil || o.Release.Excused.Times < timesExcused)
-}
+// Excused says whether one pod of the canary is known to be all that is wrong with it.
+func (o Observation) Excused() bool { return o.excused() }
 
 // Size is how many pods of the canary a share needs.
 func (o Observation) Size(share int64) int32 { return o.size(share) }

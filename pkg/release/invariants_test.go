@@ -44,7 +44,7 @@ func (x *watch) native(w *world, started *appsv1.ReplicaSet) {
 // cause says whether the facts ask for an abort, so that the next write has to take traffic away.
 func cause(o release.Observation) bool {
 	r, p := o.Release, o.Wanted.Problem
-	return o.Running() && !o.Aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach && !o.OnePod() || o.Direct.Breach != nil || o.Workload.Crashing != "" ||
+	return o.Running() && !o.Aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach && !o.Excused() || o.Direct.Breach != nil || o.Workload.Crashing != "" ||
 		o.Commanded("abort") || o.Commanded("undo") || o.Canary.Aborted && o.Canary.Number == r.Number ||
 		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed || p != nil && p.Gone ||
 		o.Workload.Deployment != "" && (o.Workload.Replicas == 0 || !o.Workload.Stable.There()))

@@ -72,36 +72,49 @@ func (o Observation) outlier() (evidence.Outlier, bool) {
 	return evidence.ConfigOf(o.Release.Plan, o.Release.Baseline).Outlier(o.byPod())
 }
 
-// sound says whether the whole canary has been as good as the stable of late.
-func (o Observation) sound() bool {
-	return o.Evidence.Pods.Known && evidence.ConfigOf(o.Release.Plan, o.Release.Baseline).Sound(o.byPod())
+// excuseIsOver says why no pod is excused any more; empty while one is. Where nobody can tell the pods apart any more, the counts alone judge.
+func (o Observation) excuseIsOver() string {
+	switch p := o.Evidence.Pods; {
+	case !p.Known:
+		return ""
+	case len(p.Pods) == 0:
+		return "nobody can tell any more what each pod of the canary answers"
+	case evidence.ConfigOf(o.Release.Plan, o.Release.Baseline).Sound(o.byPod()):
+		return fmt.Sprintf("all pods of the canary have been as good as the stable for %s", evidence.PodSpan)
+	}
+	return ""
 }
 
-// excused says whether a breach is not the version's, since one pod is excused and the others do well. While nobody can be asked, it stays so.
+// excused says whether a breach is not the version's: one pod alone is to blame, or was a while ago, and the others do well. While a pod is excused
+// and nobody can be asked, it stays so.
 func (o Observation) excused() bool {
-	if !o.Release.Excused.Open() {
-		return false
-	}
-	p := o.Evidence.Pods
-	if !p.Known || !o.Evidence.Fresh {
+	p, e := o.Evidence.Pods, o.Release.Excused
+	switch {
+	case !e.Open():
+		_, one := o.outlier()
+		return one && (e == nil || e.Times < timesExcused)
+	case !p.Known || !o.Evidence.Fresh:
 		return true
 	}
 	return len(p.Pods) > 0 && !evidence.ConfigOf(o.Release.Plan, o.Release.Baseline).Blamed(o.byPod())
 }
 
-// excuse holds a release at a breach that is that of one pod alone, or of those on one node. The evidence begins anew: what speaks against it
-// from now on is looked at in the same way.
-func excuse(o Observation, now time.Time) (Decision, bool) {
-	r := o.Release.DeepCopy()
-	one, found := o.outlier()
-	times := int32(1)
-	if r.Excused != nil {
-		times = r.Excused.Times + 1
-	}
-	if !found || times > timesExcused {
+// whenOnePodBreaches excuses one pod, or those on one node, for a breach. The evidence begins anew: what speaks against the version from now on is
+// looked at in the same way.
+func whenOnePodBreaches(o Observation, now time.Time) (Decision, bool) {
+	if !o.running() || o.Evidence.Verdict.State != evidence.Breach || o.Release.Excused.Open() {
 		return Decision{}, false
 	}
-	r.Excused = &v1alpha1.Excused{Objective: r.Plan.Objectives[o.Evidence.Pods.Objective].Name, Pod: one.Pod, Node: one.Node, Since: *stamp(now), Times: times}
+	one, found := o.outlier()
+	if !found {
+		return Decision{}, false
+	}
+	r := o.Release.DeepCopy()
+	e := v1alpha1.Excused{Objective: r.Plan.Objectives[o.Evidence.Pods.Objective].Name, Pod: one.Pod, Node: one.Node, Since: *stamp(now), Times: 1}
+	if r.Excused != nil {
+		e.Times += r.Excused.Times
+	}
+	r.Excused = &e
 	return Decision{Release: r, Refused: o.Refused, Actions: []Action{{Verb: Save}}, Reason: v1alpha1.ReasonPodOutlier, Message: told(one) + remedy(one), After: time.Second}, true
 }
 
@@ -111,11 +124,11 @@ func whenExcused(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	one, found := o.outlier()
-	if !found && o.sound() {
+	if over := o.excuseIsOver(); over != "" && !found {
 		r := o.Release.DeepCopy()
 		endExcuse(r, now)
-		return Decision{Release: r, Refused: o.Refused, Actions: []Action{{Verb: Save}}, Reason: v1alpha1.ReasonHolding, After: time.Second,
-			Message: fmt.Sprintf("all pods of the canary have been as good as the stable for %s; the hold begins anew", evidence.PodSpan)}, true
+		return Decision{Release: r, Refused: o.Refused, Actions: []Action{{Verb: Save}}, Reason: v1alpha1.ReasonHolding, Message: over + "; the hold begins anew",
+			After: time.Second}, true
 	}
 	e := o.Release.Excused
 	d := wait(o, v1alpha1.ReasonPodOutlier, fmt.Sprintf("%s made the canary's counts bad, not the version: nothing is raised until all pods have been as good as the stable for %s",

@@ -26,6 +26,7 @@ func rules() []rule {
 		{"contested", whenSelectorContested},    // foreign.go
 		{"denied", whenDenied},                  // denied.go
 		{"abort found", whenAbortFound},         // abort.go
+		{"excuse", whenOnePodBreaches},          // outlier.go
 		{"away", whenCanaryAway},                // away.go
 		{"alone", whenAlone},                    // stepback.go
 		{"too high", whenTooHigh},               // foreign.go
