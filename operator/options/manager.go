@@ -103,11 +103,11 @@ func (o Options) Manager() (manager.Options, error) {
 func (o Options) cache() cache.Options {
 	var gateways map[string]cache.Config
 	if len(o.Namespaces) > 0 {
-		gateways = cached(o.Namespaces, o.Direct.GatewayNamespaces)
+		gateways = configsOf(o.Namespaces, o.Direct.GatewayNamespaces)
 	}
 	return cache.Options{
 		DefaultTransform:  cache.TransformStripManagedFields(),
-		DefaultNamespaces: cached(o.Namespaces),
+		DefaultNamespaces: configsOf(o.Namespaces),
 		ByObject: map[client.Object]cache.ByObject{
 			&networking.VirtualService{}: {Transform: whole},
 			&corev1.Service{}:            {Transform: whole},
@@ -121,8 +121,8 @@ func (o Options) cache() cache.Options {
 	}
 }
 
-// cached are the namespaces of which something is kept; nil: all, where there are none.
-func cached(lists ...[]string) map[string]cache.Config {
+// configsOf are the namespaces of which something is kept; nil: all, where there are none.
+func configsOf(lists ...[]string) map[string]cache.Config {
 	var all map[string]cache.Config
 	for _, n := range slices.Concat(lists...) {
 		if all == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +53,13 @@ func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	}
 	if len(m.Cache.DefaultNamespaces) != 2 || m.Client.FieldOwner != "stagger" || !m.LeaderElectionReleaseOnCancel {
 		t.Errorf("namespaces %v, field owner %q, releases its lease %v", m.Cache.DefaultNamespaces, m.Client.FieldOwner, m.LeaderElectionReleaseOnCancel)
+	}
+	for o, by := range m.Cache.ByObject {
+		_, isPod := o.(*corev1.Pod)
+		_, isGateway := o.(*networking.Gateway)
+		if _, edge := by.Namespaces["istio-ingress"]; (isPod || isGateway) != edge || len(by.Namespaces) > 0 && len(by.Namespaces) != 4 {
+			t.Errorf("%T is looked at in %v", o, by.Namespaces)
+		}
 	}
 	if !m.Scheme.IsGroupRegistered(v1alpha1.GroupVersion.Group) || !m.Scheme.IsGroupRegistered("networking.istio.io") {
 		t.Error("API types are missing")
