@@ -188,7 +188,7 @@ func discovery(t *testing.T) string {
 		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
 			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
 		"/apis/networking.istio.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.istio.io/v1", "resources": [
-			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}]}`,
+			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}, {"name": "gateways", "kind": "Gateway", "namespaced": true}]}`,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
