@@ -89,7 +89,7 @@ krew: ## The plugin's archive for krew, installed by krew
 	hack/krew.sh
 
 packaging-test: ## The image: built twice, pushed, pulled and run; the chart by Helm, and by the Prometheus operator's types
-	go -C hack/packaging test -count=1 ./...
+	go -C hack/packaging test -count=1 -timeout=40m ./...
 
 mesh-test: ## The tests of hack/localmesh
 	@# -count=1 where a test reads files beside its module: what is kept of a test that passed knows nothing of them.
