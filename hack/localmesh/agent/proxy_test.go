@@ -62,6 +62,7 @@ func TestAPodGivesWhatTheFilterChooses(t *testing.T) {
 		"usedonly&filter=istio_requests_total":                                                          {requests},
 		"usedonly&filter=" + url.QueryEscape("istio_requests_total|cluster_manager.cluster_added"):      {added, requests},
 		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*response_code[.]200"):               {requests},
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*reporter[.]destination[.]"):         {requests},
 		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*response_code[.]503"):               nil,
 		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*destination_service_name[.](a)[.]"): nil,
 	}

@@ -119,6 +119,8 @@ func TestStatisticsAreGivenAsByIstio(t *testing.T) {
 		"clusters":        {"cluster_manager.cluster_added", []string{added}},
 		"both":            {"istio_requests_total|cluster_manager.cluster_added", append([]string{added}, all...)},
 		"of two Services": {"istio_requests_total.*destination_service_name[.](checkout|checkout-canary)[.]", all[:3]},
+		"of others":       {"istio_requests_total.*reporter[.]source[.]", all},
+		"of itself":       {"istio_requests_total.*reporter[.]destination[.]", nil},
 		"of no Service":   {"istio_requests_total.*destination_service_name[.](nobody)[.]", nil},
 		"nothing":         {"no_such_counter", nil},
 	}
