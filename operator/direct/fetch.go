@@ -77,11 +77,7 @@ func (f *fetcher) read(ctx context.Context, p pkgdirect.Proxy, pod bool, wanted 
 	}
 	defer f.buffers.Put(buffer)
 	buffer.Reset()
-	filter := pkgdirect.Filter(wanted)
-	if pod {
-		filter = pkgdirect.Filter(nil)
-	}
-	if err := f.get(ctx, p.ID.Address, filter, buffer); err != nil {
+	if err := f.get(ctx, p.ID.Address, pkgdirect.Filter(pod, wanted), buffer); err != nil {
 		return nil, failed(err)
 	}
 	return parse(buffer.Bytes(), p, wanted)

@@ -60,18 +60,22 @@ type Page struct {
 	Warming bool
 }
 
-// Filter returns the expression by which the admin interface of Envoy chooses what it gives: the requests, and the clusters it was told of.
-// It is matched with the names as Envoy keeps them, in which the labels' values are, so that a gateway of many Services can be asked about
-// a few; nil or too many: all. Source: Envoy's documentation of the admin interface, GET /stats?filter=regex.
-func Filter(of []counting.Service) string {
+// Filter returns the expression by which the admin interface of Envoy chooses what it gives: the clusters it was told of, and the requests,
+// of a pod those that it was asked, else those to the Services that are wanted; all requests where both are wanted, or too many Services. It
+// is matched with the names as Envoy keeps them, in which the labels' values are. So little is read of a sidecar that asks much itself, and
+// of a gateway of many Services. Source: Envoy's documentation of the admin interface, GET /stats?filter=regex.
+func Filter(pod bool, wanted []counting.Service) string {
 	var names []string
-	for _, s := range of {
+	for _, s := range wanted {
 		names = append(names, regexp.QuoteMeta(s.Name))
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	requests := requestsFamily
-	if len(names) > 0 && len(names) <= mostNames {
+	switch {
+	case pod && len(names) == 0:
+		requests += ".*" + labelReporter + "[.]destination[.]"
+	case !pod && len(names) > 0 && len(names) <= mostNames:
 		requests += ".*" + labelName + "[.](" + strings.Join(names, "|") + ")[.]"
 	}
 	return requests + "|cluster_manager.(cluster_added|cluster_updated|warming_clusters)"

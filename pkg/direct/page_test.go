@@ -55,8 +55,9 @@ func TestASidecarTellsOfItsOwnPod(t *testing.T) {
 			{Code: "404", Flags: "-", Protocol: "http"}:             21,
 		}, 61},
 		"localmesh-sidecar.txt": {Tally{
-			{Code: "200", Flags: "-", Protocol: "http"}: 2,
-			{Code: "500", Flags: "-", Protocol: "http"}: 1,
+			{Code: "200", Flags: "-", Protocol: "http"}:  3,
+			{Code: "404", Flags: "-", Protocol: "http"}:  1,
+			{Code: "503", Flags: "UF", Protocol: "http"}: 2,
 		}, 2},
 	}
 	for file, c := range cases {
@@ -176,6 +177,7 @@ func TestTheFilterChoosesWhatIsRead(t *testing.T) {
 		ofCanary  = "istiocustom.istio_requests_total.reporter.source.source_workload.gw.destination_service_name.checkout-canary.destination_service_namespace.shop.response_code.200"
 		ofOther   = "istiocustom.istio_requests_total.reporter.source.source_workload.checkout.destination_service_name.front.destination_service_namespace.shop.response_code.200"
 		ofHost    = "istiocustom.istio_requests_total.reporter.source.source_workload.gw.destination_service_name.api.example.com.destination_service_namespace.shop.response_code.200"
+		ofItself  = "istiocustom.istio_requests_total.reporter.destination.source_workload.gw.destination_service_name.front.destination_service_namespace.shop.response_code.200"
 		duration  = "istiocustom.istio_request_duration_milliseconds.reporter.source.destination_service_name.checkout.destination_service_namespace.shop"
 		unrelated = "cluster_manager.cluster_removed"
 	)
@@ -184,22 +186,25 @@ func TestTheFilterChoosesWhatIsRead(t *testing.T) {
 		many[i].Name = fmt.Sprintf("s%d", i)
 	}
 	cases := map[string]struct {
+		pod  bool
 		of   []counting.Service
 		want []string
 	}{
-		"all":       {nil, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost}},
-		"both arms": {both, []string{added, updated, warming, ofStable, ofCanary}},
-		"a host":    {[]counting.Service{{Namespace: "shop", Name: "api.example.com"}}, []string{added, updated, warming, ofHost}},
-		"too many":  {many, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost}},
+		"all":       {false, nil, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, ofItself}},
+		"a pod":     {true, nil, []string{added, updated, warming, ofItself}},
+		"a gateway": {false, both, []string{added, updated, warming, ofStable, ofCanary}},
+		"both":      {true, both, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, ofItself}},
+		"a host":    {false, []counting.Service{{Namespace: "shop", Name: "api.example.com"}}, []string{added, updated, warming, ofHost}},
+		"too many":  {false, many, []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, ofItself}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			expr, err := regexp.Compile(Filter(c.of))
+			expr, err := regexp.Compile(Filter(c.pod, c.of))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, n := range []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, duration, unrelated} {
+			for _, n := range []string{added, updated, warming, ofStable, ofCanary, ofOther, ofHost, ofItself, duration, unrelated} {
 				if expr.MatchString(n) {
 					got = append(got, n)
 				}

@@ -136,6 +136,18 @@ func TestAWeightIsLiveWhenTheShareShowsIt(t *testing.T) {
 	}
 }
 
+func TestWithoutTrafficGatewaysAloneAreRead(t *testing.T) {
+	b := newBench(t, 0, 2)
+	if got := b.watch.Proxies(); len(got) != 2 || count(got, GatewayPod) != 2 {
+		t.Errorf("%v are read", got)
+	}
+	b.release.Weight = 1
+	b.update()
+	if got := b.watch.Proxies(); len(got) != 9 {
+		t.Errorf("%v are read", got)
+	}
+}
+
 func TestGatewaysAreKnownToKnowTheCanary(t *testing.T) {
 	b := newBench(t, 0, 2)
 	told := func(i int) { b.page(podOf(GatewayPod, i, "")).Told++ }

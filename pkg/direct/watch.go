@@ -80,8 +80,13 @@ func (w *Watch) choose() {
 // Number is the release's.
 func (w *Watch) Number() int64 { return w.release.Number }
 
-// Proxies are those that are to be read.
-func (w *Watch) Proxies() []Proxy { return w.chosen }
+// Proxies are those that are to be read: while the canary gets no traffic, of gateways alone there is something to learn.
+func (w *Watch) Proxies() []Proxy {
+	if w.release.Weight > 0 {
+		return w.chosen
+	}
+	return slices.DeleteFunc(slices.Clone(w.chosen), func(p Proxy) bool { return p.Role != GatewayPod })
+}
 
 // Wanted are the Services whose requests are to be read of gateways.
 func (w *Watch) Wanted() []counting.Service { return w.release.wanted() }
