@@ -207,7 +207,9 @@ func (p *ledger) History(ctx context.Context, of counting.Pair, by counting.Indi
 	history := map[counting.Service][]counting.Counts{}
 	for _, s := range []counting.Service{of.Stable, of.Canary} {
 		for from := over.Start; len(p.requests[s]) > 0 && from.Before(over.End); from = from.Add(step) {
-			history[s] = append(history[s], p.counts(s, by, from, from.Add(step)))
+			if !p.requests[s][0].at.After(from.Add(step)) { // what comes before is left out
+				history[s] = append(history[s], p.counts(s, by, from, from.Add(step)))
+			}
 		}
 	}
 	return history, nil

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -19,6 +20,10 @@ const (
 	present = 5
 	// attempts is how often the last hour is asked for when there is no answer.
 	attempts = 3
+	// tickPiece is how many steps of the day that a tick is chosen from are asked for at once: eleven questions for each indicator at most.
+	tickPiece = 1600
+	// tickWithin is how long these questions may take all together.
+	tickWithin = 20 * time.Second
 )
 
 // collected is what has been answered about a release's past so far.
@@ -29,6 +34,7 @@ type collected struct {
 	stable   map[counting.Indicator][]pkgevidence.Counts // a minute each, oldest first
 	rate     float64
 	ends     ends
+	tick     time.Duration // that was chosen; 0: none
 }
 
 // askPasts asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. A
@@ -84,7 +90,11 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	if err == nil {
 		c.add(r, piece, span)
 	}
-	s.loop.takePast(ctx, r, c, err != nil && !again)
+	known := err != nil && !again || err == nil && c.suffices(r)
+	if known {
+		c.tick = s.chooseTick(ctx, r, c)
+	}
+	s.loop.takePast(ctx, r, c, known)
 	if again {
 		return err
 	}
@@ -163,29 +173,81 @@ func (c *collected) add(r *release, piece map[counting.Indicator]map[counting.Se
 func (l *Loop) takePast(ctx context.Context, r *release, c collected, last bool) {
 	l.mu.Lock()
 	r.collected = c
-	known := last || c.span == slices.Max(pkgevidence.Histories()) || c.span > 0 && r.pastSuffices()
-	if known {
+	if last {
 		r.setPast()
 	}
 	l.mu.Unlock()
-	if known {
+	if last {
 		l.wake(ctx, []types.NamespacedName{r.key})
 	}
 }
 
-// pastSuffices tells whether every objective had bad requests in so many minutes, and no outage, that their dispersion shows.
-func (r *release) pastSuffices() bool {
+// suffices tells whether nothing more is asked: every objective had bad requests in so many minutes, and no outage, that their dispersion shows, or there
+// are no longer histories.
+func (c *collected) suffices(r *release) bool {
+	if c.span == slices.Max(pkgevidence.Histories()) {
+		return true
+	}
 	for i, o := range r.Config.Objectives {
-		if !pkgevidence.Enough(r.collected.stable[r.Indicators[i]], o.Limit) {
+		if !pkgevidence.Enough(c.stable[r.Indicators[i]], o.Limit) {
 			return false
 		}
 	}
 	return true
 }
 
+// chooseTick is the shortest tick that outlasts the bursts of the stable's last day by every objective; 0 when that is none below the usual one, when
+// nobody can tell, and when it takes too long.
+func (s *source) chooseTick(ctx context.Context, r *release, c collected) time.Duration {
+	step, ok := pkgevidence.TickStep(max(s.Counter.Timing().Interval, s.loop.slice), cmp.Or(r.Config.Slow, pkgevidence.DefaultSlow))
+	if !ok {
+		return 0
+	}
+	ctx, stop := context.WithTimeout(ctx, tickWithin)
+	defer stop()
+	days, longest := map[counting.Indicator][]pkgevidence.Counts{}, time.Duration(0)
+	for i, o := range r.Config.Objectives {
+		by := r.Indicators[i]
+		if !pkgevidence.ManyBad(c.stable[by]) {
+			return 0
+		}
+		if _, asked := days[by]; !asked {
+			days[by] = s.askDay(ctx, r, by, c.end, step)
+		}
+		tick, ok := pkgevidence.TickOf(days[by], step, o.Limit)
+		if !ok {
+			return 0
+		}
+		longest = max(longest, tick)
+	}
+	return longest
+}
+
+// askDay asks how the stable did in the steps of a day, the oldest first: of a younger one no more is asked. nil: it is not known for the whole day.
+func (s *source) askDay(ctx context.Context, r *release, by counting.Indicator, end time.Time, step time.Duration) []pkgevidence.Counts {
+	var day []pkgevidence.Counts
+	for from := end.Add(-pkgevidence.TickHistory); from.Before(end); {
+		over := counting.Interval{Start: from, End: from.Add(tickPiece * step)}
+		if over.End.After(end) {
+			over.End = end
+		}
+		arms, err := s.Counter.History(ctx, r.pair(), by, over, step)
+		steps, n := arms[r.Stable], int(over.Length()/step)
+		if err != nil || len(steps) > n || len(day) == 0 && len(steps) < n {
+			return nil
+		}
+		day = append(day, make([]pkgevidence.Counts, n-len(steps))...) // nothing is known of them
+		for _, counts := range steps {
+			day = append(day, countsOf(counts))
+		}
+		from = over.End
+	}
+	return day
+}
+
 // setPast makes what was answered the release's past.
 func (r *release) setPast() {
-	past := &Past{Span: r.collected.span, Rate: r.collected.rate}
+	past := &Past{Span: r.collected.span, Rate: r.collected.rate, Tick: r.collected.tick}
 	r.Config.Phi = nil
 	for i, o := range r.Config.Objectives {
 		d := pkgevidence.Disperse(r.collected.stable[r.Indicators[i]], o.Limit)
@@ -197,6 +259,7 @@ func (r *release) setPast() {
 	r.ends.upgraded += r.collected.ends.upgraded
 	r.ends.long = r.collected.ends.long
 	r.pastKnown, r.past, r.collected = true, past, collected{}
+	r.Config = r.Config.WithTick(past.Tick)
 	if tests, err := pkgevidence.New(r.Config); err == nil && r.through.IsZero() {
 		r.tests = tests
 	}

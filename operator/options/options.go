@@ -92,9 +92,10 @@ func (s *Source) UnmarshalYAML(unmarshal func(any) error) error {
 type Evidence struct {
 	// Slice is how often is counted.
 	Slice time.Duration `yaml:"slice"`
-	// FastTick is the least length of the evidence ticks that find gross faults soon.
+	// FastTick is the least length of the evidence ticks that find gross faults soon, where the stable's last day shows that no shorter one will do.
 	FastTick time.Duration `yaml:"fastTick"`
-	// SlowTick is the least length of the evidence ticks that find small faults.
+	// SlowTick is the least length of the evidence ticks that find small faults, where the stable's last day shows that no shorter one will do: one of
+	// 5s, 15s and 30s is chosen for a release whose stable has no bursts of bad requests that outlast it.
 	SlowTick time.Duration `yaml:"slowTick"`
 	// Lag is how far behind now is asked; 0: measured.
 	Lag time.Duration `yaml:"lag"`

@@ -131,6 +131,8 @@ type Past struct {
 	// Rate is the traffic of the busiest of the last five minutes, or of the busiest interval between two reports in the last one when that is
 	// more, in requests per second of both arms.
 	Rate float64
+	// Tick is the length of the evidence ticks that was chosen by it; 0: none was, and they are as long as they are configured.
+	Tick time.Duration
 	// Objectives say how the stable's bad requests came, for each objective of the Config.
 	Objectives []evidence.Dispersion
 }

@@ -69,6 +69,9 @@ func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
 		return nil
 	}
 	b := &v1alpha1.Baseline{RequestsPerSecond: release.Short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
+	if past.Tick > 0 {
+		b.Tick = v1alpha1.DurationOf(past.Tick)
+	}
 	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
 		b.Objectives = append(b.Objectives, past.Objectives[i].Of(o.Name))
 	}
@@ -142,6 +145,9 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 		Config: evidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
 	t.Config.Fast, t.Config.Slow, t.Config.Urgent = ticks.Fast, ticks.Slow, ticks.Urgent
+	if rec.Baseline != nil {
+		t.Config = t.Config.WithTick(rec.Baseline.Tick.Duration())
+	}
 	if rec.Plan.ClientErrors != v1alpha1.ClientErrorsIgnore {
 		t.ClientErrors = evidence.ClientErrors(rec.Plan)
 		// It only holds, so it may be quick: a raise must not come before it.

@@ -178,7 +178,7 @@ func waitingFor(shift *v1alpha1.TrafficShift) (v1alpha1.Reason, bool) {
 			v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit,
 			v1alpha1.ReasonRouteConflict, v1alpha1.ReasonRouteWriteDenied, v1alpha1.ReasonWriteDenied, v1alpha1.ReasonWriteFailed,
 			v1alpha1.ReasonInvalid, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonWaiting,
-			v1alpha1.ReasonClientErrors, v1alpha1.ReasonSiblingServices:
+			v1alpha1.ReasonClientErrors, v1alpha1.ReasonPodOutlier, v1alpha1.ReasonSiblingServices:
 			return reason, true
 		}
 	}

@@ -19,6 +19,8 @@ type Why struct {
 	Screen
 	// NotShown is what the counts of a healthy Service of plain HTTP cannot show, "" where they can. It is no fault, and for who asks.
 	NotShown string
+	// Tick is how often the evidence of the running release is looked at, where the stable's last day chose that, "" elsewhere.
+	Tick string
 	// Query is the PromQL that shows what was counted, to paste.
 	Query string
 	// Try are commands that make sense now, each behind what it is for.
@@ -35,6 +37,9 @@ func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	}
 	if shift.Status.Release != nil && y.Waiting == "" {
 		y.Query = queryOf(shift)
+	}
+	if r := shift.Status.Release; r.Running() && r.Outcome == nil && r.Baseline != nil && r.Baseline.Tick != "" {
+		y.Tick = span(r.Baseline.Tick.Duration())
 	}
 	y.Try, y.doubt = tryOf(y.Screen), doubtOf(shift)
 	return y
@@ -79,12 +84,14 @@ type WhyRecord struct {
 	Try     []string `json:"try,omitempty"`
 	// NotShown is what the counts of a healthy Service of plain HTTP cannot show.
 	NotShown string `json:"notShown,omitempty"`
-	Query    string `json:"query,omitempty"`
+	// Tick is how often the evidence is looked at, where the stable's last day chose that.
+	Tick  string `json:"tick,omitempty"`
+	Query string `json:"query,omitempty"`
 }
 
 // Record is the story of the TrafficShift that it was made of, for other programs, as of the same now.
 func (y Why) Record(shift *v1alpha1.TrafficShift, now time.Time) WhyRecord {
-	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, NotShown: y.NotShown, Unattended: y.Unattended, ByHand: y.ByHand}
+	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, NotShown: y.NotShown, Tick: y.Tick, Unattended: y.Unattended, ByHand: y.ByHand}
 	if report, known := ReportOf(shift, 0, now); known {
 		r.Release = &report
 	}
@@ -118,6 +125,9 @@ func (y Why) Text(p Layout) string {
 	w.last(y.Screen)
 	for _, o := range y.Objectives {
 		w.field("NUMBERS", o.Tone(), y.numbers(o))
+	}
+	if y.Tick != "" {
+		w.field("EVIDENCE", TonePlain, "it is looked at each "+y.Tick+": the stable's bursts of bad requests were shorter in the day before the release")
 	}
 	if y.NotShown != "" {
 		w.field("EVIDENCE", TonePlain, y.NotShown)
