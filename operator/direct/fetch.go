@@ -40,6 +40,7 @@ func (f *failure) Error() string { return f.words }
 // fetcher reads pages. It may be used from any goroutine.
 type fetcher struct {
 	client  http.Client
+	parse   func(page []byte, of pkgdirect.Proxy, wanted []counting.Service) (*pkgdirect.Page, error)
 	timeout time.Duration
 	buffers sync.Pool
 }
@@ -52,6 +53,7 @@ func newFetcher(dial dialer) *fetcher {
 		dial = (&net.Dialer{Timeout: timeout, KeepAlive: idle}).DialContext
 	}
 	return &fetcher{
+		parse:   pkgdirect.Parse,
 		timeout: timeout,
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		client: http.Client{
@@ -80,17 +82,17 @@ func (f *fetcher) read(ctx context.Context, p pkgdirect.Proxy, pod bool, wanted 
 	if err := f.get(ctx, p.ID.Address, pkgdirect.Filter(pod, wanted), buffer); err != nil {
 		return nil, failed(err)
 	}
-	return parse(buffer.Bytes(), p, wanted)
+	return f.understand(buffer.Bytes(), p, wanted)
 }
 
-// parse takes a page of which nothing is known. Whatever it does to a parser concerns its own proxy alone.
-func parse(text []byte, p pkgdirect.Proxy, wanted []counting.Service) (page *pkgdirect.Page, err error) {
+// understand takes a page of which nothing is known. Whatever it does to a parser concerns its own proxy alone.
+func (f *fetcher) understand(text []byte, p pkgdirect.Proxy, wanted []counting.Service) (page *pkgdirect.Page, err error) {
 	defer func() {
 		if recover() != nil {
 			page, err = nil, &failure{metrics.ReadingUnreadable, "its statistics cannot be read"}
 		}
 	}()
-	switch page, err := pkgdirect.Parse(text, p, wanted); {
+	switch page, err := f.parse(text, p, wanted); {
 	case errors.Is(err, pkgdirect.ErrNoStatistics):
 		return nil, &failure{metrics.ReadingNothing, err.Error()}
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgdirect "github.com/stagger-dev/stagger/pkg/direct"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
@@ -123,6 +124,19 @@ func TestAProxyThatHangs(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// Whoever finds a page that breaks the parser has found out nothing but that.
+func TestAPageThatBreaksTheParser(t *testing.T) {
+	c := newCluster(t)
+	r := c.reader()
+	r.fetch.parse = func([]byte, pkgdirect.Proxy, []counting.Service) (*pkgdirect.Page, error) {
+		panic("index out of range")
+	}
+	got, err := r.fetch.read(t.Context(), pod(pkgdirect.CanaryPod, "shop", 0), true, nil)
+	if f, ok := errors.AsType[*failure](err); !ok || f.result != metrics.ReadingUnreadable || got != nil {
+		t.Errorf("read as %+v, %v", got, err)
 	}
 }
 
