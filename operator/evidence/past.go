@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,10 +19,6 @@ const (
 	present = 5
 	// attempts is how often the last hour is asked for when there is no answer.
 	attempts = 3
-	// tickPiece is how many steps of the day that a tick is chosen from are asked for at once: eleven questions for each indicator at most.
-	tickPiece = 1600
-	// tickWithin is how long these questions may take all together.
-	tickWithin = 20 * time.Second
 )
 
 // collected is what has been answered about a release's past so far.
@@ -70,19 +65,9 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	}
 	spans := pkgevidence.Histories()
 	span := spans[slices.IndexFunc(spans, func(d time.Duration) bool { return d > c.span })]
-	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
-	err := s.justNow(ctx, r, &c)
-	for _, i := range r.Indicators {
-		if _, asked := piece[i]; err == nil && !asked {
-			over := counting.Interval{Start: c.end.Add(-span), End: c.end.Add(-c.span)}
-			piece[i], err = s.Counter.History(ctx, r.pair(), i, over, minute)
-		}
-	}
+	piece, err := s.askPiece(ctx, r, &c, span)
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if err == nil && c.span == 0 {
-		s.askLong(ctx, r, &c, counting.Interval{Start: c.end.Add(-span), End: c.end})
 	}
 	_, useless := errors.AsType[counting.Unusable](err)
 	c.attempts++
@@ -99,6 +84,22 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 		return err
 	}
 	return nil
+}
+
+// askPiece asks for what comes before what is collected, back to span before its end; first of all for the present, and how long requests last.
+func (s *source) askPiece(ctx context.Context, r *release, c *collected, span time.Duration) (map[counting.Indicator]map[counting.Service][]counting.Counts, error) {
+	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
+	err := s.justNow(ctx, r, c)
+	for _, i := range r.Indicators {
+		if _, asked := piece[i]; err == nil && !asked {
+			over := counting.Interval{Start: c.end.Add(-span), End: c.end.Add(-c.span)}
+			piece[i], err = s.Counter.History(ctx, r.pair(), i, over, minute)
+		}
+	}
+	if err == nil && c.span == 0 {
+		s.askLong(ctx, r, c, counting.Interval{Start: c.end.Add(-span), End: c.end})
+	}
+	return piece, err
 }
 
 // askLong asks how many requests of the stable last so long that no hold sees their end. Where nobody knows, nothing is said of it.
@@ -194,55 +195,6 @@ func (c *collected) suffices(r *release) bool {
 		}
 	}
 	return true
-}
-
-// chooseTick is the shortest tick that outlasts the bursts of the stable's last day by every objective; 0 when that is none below the usual one, when
-// nobody can tell, and when it takes too long.
-func (s *source) chooseTick(ctx context.Context, r *release, c collected) time.Duration {
-	step, ok := pkgevidence.TickStep(max(s.Counter.Timing().Interval, s.loop.slice), cmp.Or(r.Config.Slow, pkgevidence.DefaultSlow))
-	if !ok {
-		return 0
-	}
-	ctx, stop := context.WithTimeout(ctx, tickWithin)
-	defer stop()
-	days, longest := map[counting.Indicator][]pkgevidence.Counts{}, time.Duration(0)
-	for i, o := range r.Config.Objectives {
-		by := r.Indicators[i]
-		if !pkgevidence.ManyBad(c.stable[by]) {
-			return 0
-		}
-		if _, asked := days[by]; !asked {
-			days[by] = s.askDay(ctx, r, by, c.end, step)
-		}
-		tick, ok := pkgevidence.TickOf(days[by], step, o.Limit)
-		if !ok {
-			return 0
-		}
-		longest = max(longest, tick)
-	}
-	return longest
-}
-
-// askDay asks how the stable did in the steps of a day, the oldest first: of a younger one no more is asked. nil: it is not known for the whole day.
-func (s *source) askDay(ctx context.Context, r *release, by counting.Indicator, end time.Time, step time.Duration) []pkgevidence.Counts {
-	var day []pkgevidence.Counts
-	for from := end.Add(-pkgevidence.TickHistory); from.Before(end); {
-		over := counting.Interval{Start: from, End: from.Add(tickPiece * step)}
-		if over.End.After(end) {
-			over.End = end
-		}
-		arms, err := s.Counter.History(ctx, r.pair(), by, over, step)
-		steps, n := arms[r.Stable], int(over.Length()/step)
-		if err != nil || len(steps) > n || len(day) == 0 && len(steps) < n {
-			return nil
-		}
-		day = append(day, make([]pkgevidence.Counts, n-len(steps))...) // nothing is known of them
-		for _, counts := range steps {
-			day = append(day, countsOf(counts))
-		}
-		from = over.End
-	}
-	return day
 }
 
 // setPast makes what was answered the release's past.

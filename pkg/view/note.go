@@ -228,8 +228,6 @@ func meaning(reason v1alpha1.Reason) string {
 		return "the evidence against the canary forbids a raise and does not suffice for an abort"
 	case v1alpha1.ReasonClientErrors:
 		return "the canary answers with redirects or client errors more often than the stable does"
-	case v1alpha1.ReasonPodOutlier:
-		return "one pod of the canary, or those on one node, fail, and the others do not"
 	case v1alpha1.ReasonSharedBreach:
 		return "both versions break the objective, so the canary is not to blame"
 	case v1alpha1.ReasonWorkloadUnsupported:
