@@ -19,13 +19,13 @@ func rules() []rule {
 		{"breach", whenBreach},                  // causes.go
 		{"failing now", whenFailingNow},         // brake.go
 		{"pods failing", whenCanaryFailing},     // causes.go
-		{"brake", whenBraking},                  // brake.go
 		{"gone", whenGone},                      // causes.go
 		{"reverted", whenTemplateIsStableAgain}, // causes.go
 		{"superseded", whenNewerTemplate},       // causes.go
 		{"contested", whenSelectorContested},    // foreign.go
 		{"denied", whenDenied},                  // denied.go
 		{"abort found", whenAbortFound},         // abort.go
+		{"brake", whenBraking},                  // brake.go
 		{"excuse", whenOnePodBreaches},          // outlier.go
 		{"away", whenCanaryAway},                // away.go
 		{"alone", whenAlone},                    // stepback.go
