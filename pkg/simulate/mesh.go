@@ -104,7 +104,8 @@ func (u *users) live(m moment) {
 
 // scraped are the counts of the slice that ends now.
 func (u *users) scraped(end time.Duration) (stable, canary []evidence.Counts) {
-	w := &u.waiting[int(end/slice)%len(u.waiting)]
+	n := len(u.waiting)
+	w := &u.waiting[(int(end/slice)%n+n)%n] // also before the beginning
 	for i := range u.over {
 		stable = append(stable, counted(w.stable, i))
 		canary = append(canary, counted(w.canary, i))

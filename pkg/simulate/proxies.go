@@ -66,8 +66,10 @@ func (p *proxies) follow(of direct.Release, reads bool, now time.Time) {
 		p.watch = nil
 		return
 	}
-	p.canary, p.stable = p.pods(direct.CanaryPod, of.PodsOf.Canary), p.pods(direct.StablePod, of.PodsOf.Stable)
-	of.Proxies = append(slices.Clone(p.canary), p.stable...)
+	if len(p.canary) != of.PodsOf.Canary || len(p.stable) != of.PodsOf.Stable {
+		p.canary, p.stable = p.pods(direct.CanaryPod, of.PodsOf.Canary), p.pods(direct.StablePod, of.PodsOf.Stable)
+	}
+	of.Proxies = slices.Concat(p.canary, p.stable)
 	if p.watch != nil {
 		p.watch.Update(of, now)
 		return
@@ -95,7 +97,7 @@ func (p *proxies) read(last both, dead int, now time.Time) bool {
 		p.countCanary(last, dead)
 		p.count(p.stable, counted(last.stable, p.objective))
 	}
-	answers := map[direct.ID]direct.Answer{}
+	answers := make(map[direct.ID]direct.Answer, len(p.watch.Proxies()))
 	for _, x := range p.watch.Proxies() {
 		answers[x.ID] = direct.Answer{At: now, Page: p.counters[x.ID].page()}
 	}

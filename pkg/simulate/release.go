@@ -168,7 +168,26 @@ func newRun(s Setup) (*run, error) {
 		return nil, err
 	}
 	r.world = newWorld(s.Plan, baseline, s.Begin)
+	r.before()
 	return r, r.decide(0)
+}
+
+// before are the last seconds before the first weight, of which the first scrapes tell too.
+func (r *run) before() {
+	for at := -4 * r.Mesh.Scrape.Truncate(slice); at < 0; at += second {
+		if at%slice == 0 {
+			stable, canary := r.users.scraped(at)
+			r.rated(stable[0], canary[0])
+		}
+		r.users.second(r.routes.within(at))
+	}
+	r.rates = r.rates[len(r.rates)/2:]
+}
+
+// rated notes the traffic of a slice.
+func (r *run) rated(stable, canary evidence.Counts) {
+	r.rates = append(r.rates, (canary.Requests+stable.Requests)/slice.Seconds())
+	r.rates = r.rates[max(0, len(r.rates)-24):]
 }
 
 // second lets a second pass: what came up to now is read and scraped, the operator decides what is due in it, and requests are made.
@@ -229,8 +248,7 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 		r.since.canary += canary[0].Requests
 		r.since.requests += canary[0].Requests + stable[0].Requests
 	}
-	r.rates = append(r.rates, (canary[0].Requests+stable[0].Requests)/slice.Seconds())
-	r.rates = r.rates[max(0, len(r.rates)-24):]
+	r.rated(stable[0], canary[0])
 }
 
 // follow tells the tests of a weight that was written, as the operator does after each pass: what was counted before says nothing about it.

@@ -96,8 +96,9 @@ func TestABrokenVersionCostsTheBudgetAtAnyTraffic(t *testing.T) {
 
 func TestTheFixedPaceCostsWithTheTraffic(t *testing.T) {
 	t.Parallel()
-	few := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(50), Canary: Canary{Bad: 1}})
-	much := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(5000), Canary: Canary{Bad: 1}})
+	unread := Direct{Off: true}
+	few := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(50), Canary: Canary{Bad: 1}, Direct: unread})
+	much := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(5000), Canary: Canary{Bad: 1}, Direct: unread})
 	if a, b := quantile(failed(few), 0.5), quantile(failed(much), 0.5); b < 50*a {
 		t.Errorf("%v requests failed at 50 requests/s, %v at 5000", a, b)
 	}
