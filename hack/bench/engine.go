@@ -217,7 +217,7 @@ func cost(all []simulate.Outcome) (text string, median float64) {
 	for _, o := range all {
 		switch {
 		case o.Noticed >= 0:
-			gone = append(gone, o.Noticed+push)
+			gone = append(gone, o.Noticed+simulate.DefaultPush)
 		case o.Result == v1alpha1.StateAborted:
 			continue // before it failed
 		default:
@@ -225,7 +225,7 @@ func cost(all []simulate.Outcome) (text string, median float64) {
 		}
 		failed = append(failed, o.Excess)
 		if o.Braked >= 0 {
-			braked = append(braked, o.Braked+push)
+			braked = append(braked, o.Braked+simulate.DefaultPush)
 		}
 	}
 	if len(failed) == 0 {
@@ -242,10 +242,7 @@ func cost(all []simulate.Outcome) (text string, median float64) {
 	return text + " s", median
 }
 
-const (
-	push  = 650 * time.Millisecond // after a write requests still meet the canary for so long, as in simulate.Mesh
-	never = time.Duration(math.MaxInt64)
-)
+const never = time.Duration(math.MaxInt64)
 
 func at[T cmp.Ordered](all []T, q float64) T {
 	slices.Sort(all)

@@ -19,13 +19,16 @@ type Mesh struct {
 	Scrape time.Duration
 	// Lag is how long after its end a slice is counted; 2 s.
 	Lag time.Duration
-	// Push is how long after a write the proxies follow it; 650 ms: istiod gathers changes for 100, sends them within 50, and within 500 Envoy
-	// has no request under way that was routed before.
+	// Push is how long after a write the proxies follow it; DefaultPush.
 	Push time.Duration
 }
 
+// DefaultPush is how long after a write proxies follow it: istiod gathers changes for 100 ms and sends them within 50, and Envoy takes up to 500
+// until the last of its workers routes by them.
+const DefaultPush = 650 * time.Millisecond
+
 func (m Mesh) normal() Mesh {
-	return Mesh{cmp.Or(m.Scrape, 15*second), cmp.Or(m.Lag, 2*second), cmp.Or(m.Push, 650*time.Millisecond)}
+	return Mesh{cmp.Or(m.Scrape, 15*second), cmp.Or(m.Lag, 2*second), cmp.Or(m.Push, DefaultPush)}
 }
 
 // weights are what the routes have said, newest last, each with the time from which the proxies follow.
