@@ -49,7 +49,7 @@ func costOf(outcomes []simulate.Outcome) (view.DeadCost, bool) {
 			until = o.Braked
 		}
 		if until >= 0 {
-			failed, seconds = append(failed, o.Excess), append(seconds, (until + simulate.DefaultPush).Seconds())
+			failed, seconds = append(failed, o.Excess), append(seconds, (until+simulate.DefaultPush).Seconds())
 		}
 	}
 	if 2*len(failed) <= len(outcomes) {
