@@ -86,7 +86,9 @@ func TestTheLaneAbortsWhereNothingIsLowered(t *testing.T) {
 // TestTroubleThatPassesTakesNoHealthyVersionBack at one weight.
 func TestTroubleThatPassesTakesNoHealthyVersionBack(t *testing.T) {
 	t.Parallel()
-	often := func(length time.Duration, pods int) Deaths { return Deaths{Every: 24 * time.Minute, Length: length, Pods: pods} }
+	often := func(length time.Duration, pods int) Deaths {
+		return Deaths{Every: 24 * time.Minute, Length: length, Pods: pods}
+	}
 	four := func(d Deaths) Canary { return Canary{Pods: 4, Deaths: d} }
 	lasting := Traffic{Rate: 1000, Drift: 0.5, Stable: []float64{0.005}, Burst: 20}
 	brief := requests(1000)

@@ -28,8 +28,8 @@ func newPlan(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Use:   "plan <service>",
 		Short: "Show what each step of a release can see in the Service's traffic",
 		Long: "Show, for the first weight and for each step of the policy: the requests to expect, how long a good version takes to be\n" +
-			"cleared, and how long a bad one goes unnoticed; and what a version costs that fails every request at much traffic, with and\n" +
-			"without proxies that are read. The traffic is that of the last release, that which Prometheus knows\n" +
+			"cleared, and how long a bad one goes unnoticed; and what a version costs that fails every request once it has much of the\n" +
+			"traffic, with and without proxies that are read. The traffic is that of the last release, that which Prometheus knows\n" +
 			"(--prometheus), or what is given (--rate, --bad).",
 		Example:           "  kubectl stagger plan checkout\n  kubectl stagger plan checkout --policy cautious --rate 20 --bad 0.2%",
 		Args:              cli.OneService,
