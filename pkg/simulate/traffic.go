@@ -37,7 +37,8 @@ type Recorded struct {
 
 // at is the rate and the bad share of an objective at a time; a step without requests has no bad ones.
 func (r *Recorded) at(t time.Duration, objective int) (rate, bad float64) {
-	c := r.Counts[objective][int(t/r.Step)%len(r.Counts[objective])]
+	n := len(r.Counts[objective])
+	c := r.Counts[objective][(int(math.Floor(float64(t)/float64(r.Step)))%n+n)%n] // also before the beginning
 	if c.Requests <= 0 {
 		return 0, 0
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	deadRuns  = 9
+	deadRuns  = 5
 	deadLimit = 2 * time.Hour
 )
 
