@@ -115,7 +115,7 @@ func engineFalseAborts(out io.Writer, runs int) error {
 	judges := rivals()
 	runs = max(20, runs/10)
 	t := newTable(out, len(all), "False aborts of the whole engine", fmt.Sprintf(
-		"Healthy versions aborted in %%, with the brakes of a release in brackets, in the mean; whole releases that stay at one weight for two hours, %d runs a cell. A pod that is dead fails all that it is asked, and says that it is ready. The brake and the urgent lane leave one node's pods out; the evidence of scrapes leaves none out, and takes a version back that fails a quarter for a minute. The rivals' rules are asked as in the first table.", runs),
+		"Healthy versions aborted in %%, with the brakes of a release in brackets, in the mean; whole releases that stay at one weight for two hours, %d runs a cell. A pod that is dead fails all that it is asked, and says that it is ready. The brake and the urgent lane leave one node's pods out; the evidence of scrapes leaves none out, and takes a version back that fails a quarter for a minute. Where all pods die, a brake leaves the evidence the errors that scrapes bring late and few good requests beside them: it takes some versions back for it. The rivals' rules are asked as in the first table.", runs),
 		append(append([]string{"what a healthy version meets"}, waysNames(columns)...), names(judges)...)...)
 	for _, c := range all {
 		plan := policy(v1alpha1.PaceProof, 1)
