@@ -84,7 +84,7 @@ func TestAHealthyVersionIsPromoted(t *testing.T) {
 func TestABrokenVersionCostsTheBudgetAtAnyTraffic(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{5, 50, 500, 10000} {
-		all := many(t, 200, Setup{Plan: standard(v1alpha1.PaceProof), Traffic: requests(rate), Canary: Canary{Bad: 1}})
+		all := many(t, 100, Setup{Plan: standard(v1alpha1.PaceProof), Traffic: requests(rate), Canary: Canary{Bad: 1}})
 		if got := ended(all, v1alpha1.StateAborted); got != len(all) {
 			t.Errorf("%v requests/s: %d of %d aborted", rate, got, len(all))
 		}
@@ -96,8 +96,9 @@ func TestABrokenVersionCostsTheBudgetAtAnyTraffic(t *testing.T) {
 
 func TestTheFixedPaceCostsWithTheTraffic(t *testing.T) {
 	t.Parallel()
-	few := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(50), Canary: Canary{Bad: 1}})
-	much := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(5000), Canary: Canary{Bad: 1}})
+	unread := Direct{Off: true}
+	few := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(50), Canary: Canary{Bad: 1}, Direct: unread})
+	much := many(t, 30, Setup{Plan: standard(v1alpha1.PaceFixed), Traffic: requests(5000), Canary: Canary{Bad: 1}, Direct: unread})
 	if a, b := quantile(failed(few), 0.5), quantile(failed(much), 0.5); b < 50*a {
 		t.Errorf("%v requests failed at 50 requests/s, %v at 5000", a, b)
 	}
@@ -146,7 +147,7 @@ func TestAnOutageOfTheDayBeforeSlowsNoGoodVersion(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: c.traffic, Limit: max(c.within, c.longest)}
+			s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: c.traffic, Limit: max(c.within, c.longest), Direct: Direct{Off: true}}
 			s.Traffic.Outages = daily
 			if c.atLimit {
 				s.Canary.Bad = 0.01

@@ -138,6 +138,9 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 			}
 		}
 	}
+	if screen.Dead, err = dead(ctx, policy.Spec, setup.Traffic); err != nil {
+		return err
+	}
 	return cli.PrintValue(s.output, env, screen.Record(), func() string { return screen.Text(cli.LayoutOf(env, false)) })
 }
 
