@@ -98,6 +98,7 @@ func TestADeadVersionIsTakenBackWhilePrometheusIsBlind(t *testing.T) {
 	s.blind("does not answer")
 	s.breaks(x, "1")
 	s.ended(1, v1alpha1.StateAborted)
+	s.spoil("--clear")
 	if n, by := s.lost(); n > perSecond {
 		t.Errorf("%d requests failed: %v", n, by)
 	}

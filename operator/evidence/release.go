@@ -139,7 +139,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.through, r.asked = i.End, i.End
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
-	s.Away = r.away(i)
+	s.Away = r.away(i) || r.weight.Braked && pkgevidence.CutShort(i.Start, i.End, r.weight.WrittenAt, r.source.Counter.Timing().Interval)
 	answers, ends := r.split(answers)
 	r.keep(i, answers)
 	if r.Over {

@@ -60,6 +60,8 @@ type Weight struct {
 	// AwayFrom and AwayUntil bound the last time in which no pod of the canary could answer: slices that overlap it say nothing. A zero
 	// AwayFrom: there was none; a zero AwayUntil: it lasts.
 	AwayFrom, AwayUntil time.Time
+	// Braked says that the weight is one that a brake has lowered.
+	Braked bool
 	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
 	Move int32
 	// Excused counts how often one pod of the canary was excused, and that it was no more: when it changes, the evidence begins anew.

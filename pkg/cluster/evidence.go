@@ -123,7 +123,7 @@ func weightOf(rec *v1alpha1.Release) Weight {
 		weight = rec.Weights[n-1].Weight // the canary's pods are away: what is still to be counted came before that
 	}
 	w := Weight{
-		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves, Excused: rec.Excused.Turns(),
+		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves, Excused: rec.Excused.Turns(), Braked: release.Braked(rec),
 		Alone: weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {

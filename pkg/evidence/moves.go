@@ -44,6 +44,12 @@ func (m Moves) Place(s *Slice, written time.Time, settled *time.Time) {
 	}
 }
 
+// CutShort says whether a slice was cut short by a brake that was written at a time: it has the bad requests for which the weight was lowered, and
+// lacks the good ones that would have come with them, for as long as reports tell of the time before. It would look worse than the version is.
+func CutShort(from, to, written time.Time, reports time.Duration) bool {
+	return to.After(written) && from.Before(written.Add(reports))
+}
+
 // A Moves as text: the last move, or a dash before the first, and how often a pod was excused, when one was.
 const (
 	movesFormat = "%d/%t/%t"

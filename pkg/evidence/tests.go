@@ -17,8 +17,8 @@ type Slice struct {
 	Settled bool
 	// Alone says that no stable stands beside the canary: all traffic is routed to it, or being routed. Stable is not read then.
 	Alone bool
-	// Away says that no pod of the canary could answer for a part of the interval: its requests were met by users, and say nothing about the
-	// version.
+	// Away says that the requests were met by users, and say nothing about the version: no pod of the canary could answer for a part of the
+	// interval, or it was cut short by a brake; see CutShort.
 	Away bool
 }
 

@@ -38,7 +38,7 @@ type proxies struct {
 type counter struct{ good, bad float64 }
 
 func (c counter) page() *direct.Page {
-	return &direct.Page{Own: direct.Tally{{Code: "200"}: c.good, {Code: "503"}: c.bad}, Added: -1}
+	return &direct.Page{Own: direct.Tally{{Code: "200"}: c.good, {Code: "503"}: c.bad}, Told: -1}
 }
 
 func newProxies(s Setup) *proxies {

@@ -243,6 +243,7 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 		settled = &rec.SettledAt.Time
 	}
 	r.moves.Place(&s, written, settled)
+	s.Away = release.Braked(rec) && evidence.CutShort(from, to, written, r.Mesh.Scrape)
 	r.tests.Add(s)
 	if !from.Before(written.Add(spread)) {
 		r.since.canary += canary[0].Requests
