@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
@@ -116,7 +117,9 @@ func TestWhenCallersWereTold(t *testing.T) {
 			rec := p.shift.Status.Release
 			rec.Step, rec.Weight, rec.State = 0, "0%", v1alpha1.StatePreparing
 			if c.gateways != nil {
-				p.routes[0].Object["spec"].(map[string]any)["gateways"] = c.gateways //nolint:forcetypeassert // it is made like that
+				if err := unstructured.SetNestedSlice(p.routes[0].Object, c.gateways, "spec", "gateways"); err != nil {
+					t.Fatal(err)
+				}
 			}
 			o := p.objects()
 			o.Gateways = []cluster.Gateway{{Pods: []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "gw-1"}}}, Whole: c.whole}}

@@ -101,17 +101,18 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
-		if c.Reason == string(v1alpha1.ReasonRoutesGone) {
-			return true
-		}
-		waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
-		return runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
+		return workWorthNoting(r, c, runs)
 	case v1alpha1.ConditionEvidenceCurrent:
 		return evidenceWorthNoting(r, c, runs)
 	case v1alpha1.ConditionProxiesRead:
 		return runs && c.Reason == string(v1alpha1.ReasonNotRead)
 	}
 	return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonRulesRelaxed))
+}
+
+func workWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {
+	waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
+	return c.Reason == string(v1alpha1.ReasonRoutesGone) || runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
 }
 
 func evidenceWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {

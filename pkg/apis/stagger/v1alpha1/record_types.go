@@ -213,3 +213,25 @@ type PastRelease struct {
 	// +optional
 	Shortened bool `json:"shortened,omitempty"`
 }
+
+// ReleaseWorkload is what is released, and held meanwhile.
+type ReleaseWorkload struct {
+	// deployment is the Deployment's name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Deployment string `json:"deployment,omitempty"`
+	// base is the Deployment's replicas at the start.
+	// +optional
+	Base int32 `json:"base,omitempty"`
+	// generation is the Deployment's generation at the start, which says which of its writes is released.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+	// shippedBy is the field manager that had written the Deployment's template last, such as helm or kubectl-set; empty where it is not known.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ShippedBy string `json:"shippedBy,omitempty"`
+	// changeCause is the Deployment's annotation kubernetes.io/change-cause at the start.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ChangeCause string `json:"changeCause,omitempty"`
+}
