@@ -112,7 +112,7 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
-	if s.Direct != nil {
+	if r.reads() {
 		b = b.WatchesRawSource(source.Channel(s.Direct.Changed(), &handler.EnqueueRequestForObject{}))
 		if err := r.stirs.watch(context.Background(), m.GetCache()); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/workload"
@@ -13,8 +14,8 @@ import (
 // follow tells what is to be counted from now on, and which proxies are to be read.
 func (r *reconciler) follow(v *cluster.View) {
 	key, rec := client.ObjectKeyFromObject(v.Shift), v.Shift.Status.Release
-	r.Loop.Follow(key, cluster.Follow(v, rec, cluster.Ticks{Fast: r.FastTick, Slow: r.SlowTick, Urgent: r.Direct != nil}))
-	if r.Direct == nil {
+	r.Loop.Follow(key, cluster.Follow(v, rec, cluster.Ticks{Fast: r.FastTick, Slow: r.SlowTick, Urgent: r.reads()}))
+	if !r.reads() {
 		return
 	}
 	if of, reads := cluster.DirectOf(v, rec); reads {
@@ -24,9 +25,12 @@ func (r *reconciler) follow(v *cluster.View) {
 	}
 }
 
+// reads says whether proxies are read at all.
+func (r *reconciler) reads() bool { return r.Direct != nil && r.Direct.Mode != direct.Off }
+
 // hear is what the proxies say that are read.
 func (r *reconciler) hear(v *cluster.View) release.Direct {
-	if r.Direct == nil {
+	if !r.reads() {
 		return release.Direct{Off: true}
 	}
 	state, known := r.Direct.State(client.ObjectKeyFromObject(v.Shift))
