@@ -37,12 +37,12 @@ func TestTheLoopCountsInRealTimeAndStops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		one := target()
+		one.From = begin
+		l.Follow(shop, following(one, step(1, 0.05, begin))) // before the loop asks: who is not followed yet is not woken
 		ctx, stop := context.WithCancel(t.Context())
 		stopped := make(chan error)
 		go func() { stopped <- l.Start(ctx) }()
-		one := target()
-		one.From = begin
-		l.Follow(shop, following(one, step(1, 0.05, begin)))
 
 		<-l.Events() // the source's state has changed
 		if r, _ := l.Reading(shop, 7, next); r.Reason != closed.Reason {
