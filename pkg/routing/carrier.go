@@ -58,7 +58,7 @@ type Reading struct {
 	Lowest, Highest int64
 	// Allowed says that its owner lets the Target's namespace write it. Covers says that callers in the mesh find the Service by it.
 	Allowed, Covers bool
-	// Mark is the reader's mark; nil when there is none.
+	// Mark is the reader's mark; nil when there is none. Anybody may write one on an object of his own: where it is not Allowed it proves nothing.
 	Mark *Mark
 	// Unsupported is one sentence that says why it cannot be split, and what to do; empty when it can.
 	Unsupported string

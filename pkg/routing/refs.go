@@ -14,7 +14,8 @@ type Refs struct {
 	Hosts []string
 	// Wildcards are those of its hosts in the mesh that begin with "*".
 	Wildcards []string
-	// Shifts are the TrafficShifts, "<namespace>/<name>", whose releases hold the object.
+	// Shifts are the TrafficShifts, "<namespace>/<name>", whose releases hold the object. A VirtualService is held by those that its owner allows
+	// to write it.
 	Shifts []string
 }
 
@@ -39,7 +40,9 @@ func RefsOf(vs *unstructured.Unstructured, domain string) Refs {
 		}
 	}
 	for _, m := range Marks(vs) {
-		r.Shifts = append(r.Shifts, m.Shift)
+		if namespace, _, _ := strings.Cut(m.Shift, "/"); Allows(vs, namespace) {
+			r.Shifts = append(r.Shifts, m.Shift)
+		}
 	}
 	r.Hosts, r.Wildcards = distinct(r.Hosts), distinct(r.Wildcards)
 	return r

@@ -45,6 +45,11 @@ func TestAVirtualServiceIsFoundByItsHostsRoutesAndMarks(t *testing.T) {
 			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/pay 2"},
 			want:        Refs{Shifts: []string{"shop/pay", "shop/web"}},
 		},
+		"marks of those that it allows": {
+			spec:        map[string]any{},
+			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "bank/web 3, edge/web 3, shop/web 3", v1alpha1.AllowAnnotation: "edge"},
+			want:        Refs{Shifts: []string{"edge/web", "shop/web"}},
+		},
 		"what is malformed": {
 			spec: map[string]any{"hosts": "web", "http": []any{"x", map[string]any{"route": []any{7, map[string]any{"destination": 1}}}}, "tcp": 3},
 		},
