@@ -161,3 +161,60 @@ func patched(t *testing.T, vs *unstructured.Unstructured, target routing.Target)
 	}
 	return store.FindKind(vs.GetKind(), vs.GetNamespace(), vs.GetName())
 }
+
+// Objects of another namespace that differ in nothing else are none of a release's business, whatever they allow, are marked with, cover for
+// themselves or come through.
+func TestAnotherTenantIsNotSeen(t *testing.T) {
+	tenants := map[string]func(theirs *place){
+		"as it is": func(*place) {},
+		"with marks of anybody": func(theirs *place) {
+			for _, u := range append(theirs.routes, theirs.rules...) {
+				u.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "bank/web 3, bank/x 9", v1alpha1.AbortedAnnotation: "bank/web 999999"})
+			}
+		},
+		"with allowances": func(theirs *place) {
+			for _, u := range append(theirs.routes, theirs.rules...) {
+				u.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "shop"})
+			}
+		},
+		"with wildcards for itself": func(theirs *place) {
+			theirs.routes = append(theirs.routes, theirs.object("VirtualService", "wild", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"."}}),
+				theirs.object("VirtualService", "wilder", map[string]any{"hosts": []any{"*.svc.cluster.local"}, "exportTo": []any{"bank", "pay"}}))
+		},
+		"with a host of the first for itself": func(theirs *place) {
+			theirs.routes = append(theirs.routes, theirs.object("VirtualService", "theirs",
+				map[string]any{"hosts": []any{"web.shop.svc.cluster.local"}, "exportTo": []any{"."}, "http": []any{
+					map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web.shop.svc.cluster.local"}}}}}}))
+		},
+		"with routes of their own that all see": func(theirs *place) {
+			theirs.routes = append(theirs.routes, theirs.object("VirtualService", "shown", map[string]any{"hosts": []any{"web", "*.bank.svc.cluster.local"}, "exportTo": []any{"*"}}))
+		},
+		"at a gateway": func(theirs *place) {
+			theirs.routes = append(theirs.routes, theirs.serving("edge", "web.shop.svc.cluster.local"))
+		},
+		"with rules for all it calls": func(theirs *place) {
+			theirs.rules = append(theirs.rules, theirs.rule("all", "*"), theirs.rule("far", "*.local"), theirs.rule("web-canary", "web-canary"))
+		},
+	}
+	for when, first := range moments() {
+		for what, change := range tenants {
+			t.Run(when+"/"+what, func(t *testing.T) {
+				p, their := first(), inTheMiddle("bank")
+				change(their)
+				other := their.objects()
+				alone := cluster.Observe(p.objects(), settings(), noon)
+				o := p.objects()
+				o.Siblings, o.Deployments, o.ReplicaSets = append(o.Siblings, other.Siblings...), append(other.Deployments, o.Deployments...), append(other.ReplicaSets, o.ReplicaSets...)
+				o.Pods, o.Routes, o.Rules = append(other.Pods, o.Pods...), append(other.Routes, o.Routes...), append(other.Rules, o.Rules...)
+				o.Rivals = append(o.Rivals, cluster.Rival{Shift: other.Shift, Service: other.Service})
+				beside := cluster.Observe(o, settings(), noon)
+				if d := cmp.Diff(alone.Facts, beside.Facts, cmp.AllowUnexported(release.Command{})); d != "" {
+					t.Errorf("facts beside another tenant (-alone +beside):\n%s", d)
+				}
+				if writes := writesTo(beside, "bank"); len(writes) > 0 {
+					t.Errorf("writes %v", writes)
+				}
+			})
+		}
+	}
+}

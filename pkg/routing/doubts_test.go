@@ -37,6 +37,11 @@ func TestDoubts(t *testing.T) {
 		},
 		"exported to few": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: [".", team], `+routed+`}`)}, want: []string{"exported to ., team only"}},
 		"exported to all": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: ["*"], `+routed+`}`)}},
+		"of another, for itself": {vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], exportTo: ["."], `+routed+`}`)},
+			want: []string{"annotate it with stagger.dev/allow: shop"}},
+		"one of the host beside another's for itself": {vss: []*unstructured.Unstructured{
+			one("pay", "a", early, "{}", `{hosts: [checkout.shop.svc.cluster.local], exportTo: ["."]}`), one("shop", "b", late, "{}", `{hosts: [checkout], `+routed+`}`),
+		}},
 		"two of one host": {vss: []*unstructured.Unstructured{
 			one("shop", "b", late, "{}", `{hosts: [checkout], `+routed+`}`),
 			one("shop", "c", early, "{}", `{hosts: [checkout.shop.svc.cluster.local], gateways: [mesh]}`),

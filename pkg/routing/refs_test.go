@@ -40,6 +40,14 @@ func TestAVirtualServiceIsFoundByItsHostsRoutesAndMarks(t *testing.T) {
 			spec: map[string]any{"hosts": []any{"*", "web"}, "gateways": []any{"ingress"}, "http": []any{to("b")}},
 			want: Refs{Hosts: []string{"b.shop"}},
 		},
+		"a wildcard that some namespaces see": {
+			spec: map[string]any{"hosts": []any{"*"}, "exportTo": []any{"team", "~", "bank"}},
+			want: Refs{Wildcards: []string{"*"}, Only: []string{"bank", "shop", "team"}},
+		},
+		"hosts that their Services' namespace does not see": {
+			spec: map[string]any{"hosts": []any{"web", "pay.bank.svc.cluster.local", "cart.team.svc.cluster.local"}, "exportTo": []any{".", "team"}},
+			want: Refs{Hosts: []string{"cart.team", "web.shop"}},
+		},
 		"marks, of aborts too": {
 			spec:        map[string]any{},
 			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/pay 2"},
