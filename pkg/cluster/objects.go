@@ -44,7 +44,7 @@ type Objects struct {
 	// Rules are the DestinationRules for the hosts of the TrafficShift, by name or by a wildcard for a part of it, of all namespaces, those
 	// with its mark, and those that have the name of a copy; between destinations, those of its namespace.
 	Rules []*unstructured.Unstructured
-	// Gateways are those that the Routes are bound to. They are read while a release runs.
+	// Gateways are those that the Routes which the release may write are bound to. They are read while a release runs.
 	Gateways []Gateway
 	// Hold says how the Deployment's template changes are held, as far as it was proven.
 	Hold release.HoldMode

@@ -59,19 +59,6 @@ func TestFactsDoNotDependOnTheOrderOfAList(t *testing.T) {
 	}
 }
 
-// Objects of another namespace that differ in nothing else are none of a release's business.
-func TestAnotherTenantIsNotSeen(t *testing.T) {
-	p, other := inTheMiddle("shop"), inTheMiddle("bank").objects()
-	want := cluster.Observe(p.objects(), settings(), noon).Facts
-	o := p.objects()
-	o.Siblings, o.Deployments, o.ReplicaSets = append(o.Siblings, other.Siblings...), append(other.Deployments, o.Deployments...), append(other.ReplicaSets, o.ReplicaSets...)
-	o.Pods, o.Routes, o.Rules = append(other.Pods, o.Pods...), append(other.Routes, o.Routes...), append(other.Rules, o.Rules...)
-	o.Rivals = append(o.Rivals, cluster.Rival{Shift: other.Shift, Service: other.Service})
-	if d := cmp.Diff(want, cluster.Observe(o, settings(), noon).Facts); d != "" {
-		t.Errorf("facts beside another tenant (-alone +beside):\n%s", d)
-	}
-}
-
 // A Deployment that is held has to be let go also when the Service does not lead to it any more.
 func TestAHeldDeploymentIsNotLostSightOf(t *testing.T) {
 	cases := map[string]func(*place){

@@ -72,7 +72,8 @@ type View struct {
 type route struct {
 	*unstructured.Unstructured
 	routing.Carrier
-	found bool // a route of it names the Service
+	found   bool // a route of it names the Service
+	allowed bool // its owner lets the release write it
 }
 
 // Observe says what the objects mean at a moment. It depends on nothing else, not even on the order of the lists.

@@ -148,7 +148,7 @@ func abortFound(o Observation) string {
 		return ""
 	case o.Canary.Aborted && o.Canary.Number == o.Release.Number:
 		return "its canary Service"
-	case o.Routes.Marked && !o.Routes.AbortOpen:
+	case o.Routes.AbortFound && !o.Routes.AbortOpen:
 		return "the routes"
 	}
 	return ""

@@ -85,6 +85,18 @@ func workloadReady(o Observation) metav1.Condition {
 }
 
 func trafficShifted(o Observation, d Decision) metav1.Condition {
+	c := shifted(o, d)
+	if n := len(o.Routes.Strays); n > 0 {
+		said := fmt.Sprintf("the mark on %s counts for nothing, because its owner does not allow this namespace to write it", o.Routes.Strays[0])
+		if n > 1 {
+			said = fmt.Sprintf("the marks on %s and %d more count for nothing, because their owners do not allow this namespace to write them", o.Routes.Strays[0], n-1)
+		}
+		c.Message = truncate(c.Message+"; "+said, mostMessage)
+	}
+	return c
+}
+
+func shifted(o Observation, d Decision) metav1.Condition {
 	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	missed := o.routesMissed()

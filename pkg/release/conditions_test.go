@@ -120,6 +120,17 @@ func TestARouteThatIsGoneIsInTheCondition(t *testing.T) {
 	}
 }
 
+func TestMarksThatCountForNothingAreNamed(t *testing.T) {
+	for strays, says := range map[string]string{
+		"bank/x": "no traffic is shifted; the mark on bank/x counts for nothing", "bank/x bank/y bank/z": "the marks on bank/x and 2 more count for nothing",
+	} {
+		o := Observation{Routes: Routes{Strays: strings.Fields(strays)}}
+		if is := trafficShifted(o, Decision{}); is.Status != metav1.ConditionTrue || !strings.Contains(is.Message, says) {
+			t.Errorf("of %s: %s %s: %s", strays, is.Status, is.Reason, is.Message)
+		}
+	}
+}
+
 func TestAPauseAtRestIsNoFault(t *testing.T) {
 	o := Observation{Workload: Workload{Deployment: "web", Replicas: 4, Waits: true, Template: "v2", Images: []string{"web:2"}}}
 	o.Wanted.Managed, o.Wanted.Paused = true, true

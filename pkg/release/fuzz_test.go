@@ -53,7 +53,7 @@ func (d *dice) observation() release.Observation {
 	o.Canary = release.Canary{Service: "web-canary", Exists: d.N(6) > 0, Selects: chance.Pick(d, "v2", "v1", ""), Aborted: d.N(6) == 1, Number: int64(d.N(3)),
 		RulesDue: d.yes(), RuleExists: d.yes()}
 	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
-	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0}
+	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0, AbortFound: d.yes()}
 	o.Routes.Foreign = chance.Pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})
 	o.Evidence = release.Evidence{Fresh: d.N(4) > 0, Reason: chance.Pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.N(4) > 0,
 		Agreement: chance.Pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Share: chance.Pick(d, shares...)}

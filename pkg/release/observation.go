@@ -181,8 +181,12 @@ type Routes struct {
 	MakeOne, OneMade bool
 	// Lowest and Highest are the canary's shares as written now, in millionths.
 	Lowest, Highest int64
-	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort.
-	Marked, AbortOpen bool
+	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort. AbortFound: one of the
+	// TrafficShift's own namespace does.
+	Marked, AbortOpen, AbortFound bool
+	// Strays are the objects of other namespaces, as namespace/name, that bear a mark of the TrafficShift though nobody allowed it to write them:
+	// the mark is somebody else's, and counts for nothing.
+	Strays []string
 	// Foreign says who changed the canary's share, and how; nil when nobody did.
 	Foreign *Foreign
 	// Doubts are sentences about what may keep callers from the weights that are written.

@@ -326,9 +326,7 @@ func (l *loader) routeKeys(s *v1alpha1.TrafficShift) []string {
 		keys = append(keys, hostKey(host))
 	}
 	if s.Spec.Destinations == nil {
-		for _, w := range routing.Wildcards(cluster.TargetOf(s, l.domain).Host()) {
-			keys = append(keys, wildcardKey(w))
-		}
+		keys = append(keys, wildcardsOf(cluster.TargetOf(s, l.domain))...)
 	}
 	return keys
 }

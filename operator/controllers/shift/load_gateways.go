@@ -27,7 +27,7 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 	if !o.Shift.Status.Release.Running() {
 		return nil
 	}
-	for _, name := range gatewaysOf(o.Routes) {
+	for _, name := range gatewaysOf(o.Routes, cluster.TargetOf(o.Shift, l.domain)) {
 		g, err := getKind(ctx, l.finder, gatewayKind, name.Namespace, name.Name)
 		if err != nil {
 			return err
@@ -51,12 +51,15 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 	return nil
 }
 
-// gatewaysOf are the Gateways that routes are bound to, sorted, each once.
-func gatewaysOf(routes []*unstructured.Unstructured) []types.NamespacedName {
+// gatewaysOf are the Gateways that the routes which a release may write are bound to, sorted, each once: those of others never lead to its canary,
+// and might name any number of Gateways that are not there.
+func gatewaysOf(routes []*unstructured.Unstructured, t routing.Target) []types.NamespacedName {
 	var all []types.NamespacedName
 	for _, vs := range routes {
-		names, _ := routing.GatewaysOf(vs)
-		all = append(all, names...)
+		if t.MayWrite(vs) {
+			names, _ := routing.GatewaysOf(vs)
+			all = append(all, names...)
+		}
 	}
 	slices.SortFunc(all, func(a, b types.NamespacedName) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))

@@ -98,6 +98,9 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "stranger", Labels: map[string]string{"app": "web-1", "team": "a-team-with-a-name"}}},
 		route("web-1-canary", map[string]any{}), route("wild", map[string]any{"hosts": []any{"*.svc.cluster.local"}}), rule("web-1-canary", "elsewhere"), rule("full", "web-1.shop.svc.cluster.local"),
 		in("cart", rule("callers", "web-1.shop.svc.cluster.local")), in("cart", rule("part", "*-1.shop.svc.cluster.local")), in("cart", rule("all", "*")),
+		in("cart", route("wild-for-itself", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"."}})),
+		in("cart", route("wild-for-shop", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"shop"}})),
+		in("cart", route("for-itself", map[string]any{"hosts": []any{"web-1.shop.svc.cluster.local"}, "exportTo": []any{"."}})),
 		in("cart", rule("theirs", "web-1")), turned, rule("web-1-canary.shop.002", "elsewhere"),
 	)...)
 	o := l.pass(0)
@@ -111,7 +114,7 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	want := map[string][]string{
 		"rivals": {"rival of again"}, "siblings": {"again", "team"}, "deployments": {"web-1"}, "sets": {"web-1-old", "web-1-v1"},
 		"pods": {"canary-pod", "old-pod", "stranger", "web-1-pod"}, "claims": {"web-1-data"},
-		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"},
+		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild", "wild-for-shop"},
 		"rules":  {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
 		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary"},
 	}
@@ -131,6 +134,8 @@ func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
 	gateway.Object["spec"] = map[string]any{"selector": map[string]any{"istio": "ingressgateway"}}
 	vs := route("web-1-edge", map[string]any{"hosts": []any{"shop.example.com"}, "gateways": []any{"gw", "elsewhere/gone"},
 		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1"}}}}}})
+	theirs := in("bank", route("bank-edge", map[string]any{"hosts": []any{"bank.example.com"}, "gateways": []any{"bank"},
+		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1.shop.svc.cluster.local"}}}}}}))
 	for name, c := range map[string]struct {
 		pods       []client.Object
 		everywhere bool
@@ -142,7 +147,7 @@ func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
 		"nobody is one":        {nil, true, []cluster.Gateway{{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLoading(t, append(append(town(2), gateway, vs), c.pods...)...)
+			l := newLoading(t, append(append(town(2), gateway, vs, theirs), c.pods...)...)
 			l.everywhere, l.gateways = c.everywhere, []string{"istio-ingress"}
 			o := l.pass(0)
 			if len(o.Gateways) != 2 || o.Gateways[0].Name.String() != "elsewhere/gone" || o.Gateways[0].Whole || o.Gateways[1].Name.String() != "shop/gw" {

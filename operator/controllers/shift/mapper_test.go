@@ -60,6 +60,12 @@ func TestWhoIsWoken(t *testing.T) {
 		o.SetAnnotations(map[string]string{key: value})
 		return o
 	}
+	allowing := func(namespace string, o client.Object) client.Object {
+		annotations := o.GetAnnotations()
+		annotations[v1alpha1.AllowAnnotation] = namespace
+		o.SetAnnotations(annotations)
+		return o
+	}
 	cases := map[string]struct {
 		event client.Object
 		want  []string
@@ -79,7 +85,14 @@ func TestWhoIsWoken(t *testing.T) {
 		"a wildcard":                      {route("x", map[string]any{"hosts": []any{"*.shop.svc.cluster.local"}}), []string{"web-0", "web-1", "web-2"}},
 		"a wildcard at a gateway":         {route("x", map[string]any{"hosts": []any{"*"}, "gateways": []any{"in"}}), nil},
 		"a wildcard of another namespace": {route("x", map[string]any{"hosts": []any{"*.cart.svc.cluster.local"}}), nil},
-		"a mark without a route":          {marked(route("x", map[string]any{}), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), []string{"web-2"}},
+		"a wildcard that others see":      {in("cart", route("x", map[string]any{"hosts": []any{"*"}, "exportTo": []any{".", "pay"}})), nil},
+		"a wildcard for the namespace": {in("cart", route("x", map[string]any{"hosts": []any{"*"}, "exportTo": []any{".", "shop"}})),
+			[]string{"web-0", "web-1", "web-2"}},
+		"a host that others see":      {in("cart", route("x", map[string]any{"hosts": []any{"web-1.shop.svc.cluster.local"}, "exportTo": []any{"."}})), nil},
+		"a mark without a route":      {marked(route("x", map[string]any{}), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), []string{"web-2"}},
+		"a mark in another namespace": {marked(in("cart", route("x", map[string]any{})), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), nil},
+		"a mark in another namespace that allows it": {allowing("shop", marked(in("cart", route("x", map[string]any{})), v1alpha1.ReleaseAnnotation, "shop/web-2 1")),
+			[]string{"web-2"}},
 		"a destination":                   {rule("x", "legacy"), []string{"by-hand"}},
 		"the canary's rule":               {rule("web-1-canary", "elsewhere"), []string{"web-1"}},
 		"a rule of callers elsewhere":     {in("cart", rule("x", "web-1.shop.svc.cluster.local")), []string{"web-1"}},

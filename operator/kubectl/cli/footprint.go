@@ -75,7 +75,7 @@ func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
 	return f.last
 }
 
-// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
+// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift that may write them, sorted; none where they may not be seen.
 func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
 	all, _, err := c.ListVisible(ctx, VirtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
@@ -84,7 +84,7 @@ func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift
 	var names []string
 	for _, vs := range all {
 		for _, m := range routing.Marks(vs) {
-			if m.Shift == shift.Namespace+"/"+shift.Name {
+			if m.Shift == shift.Namespace+"/"+shift.Name && routing.Allows(vs, shift.Namespace) {
 				names = append(names, vs.GetNamespace()+"/"+vs.GetName())
 			}
 		}
