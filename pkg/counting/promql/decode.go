@@ -20,12 +20,24 @@ const (
 	fraction = 1e-6
 )
 
+// TooLarge is the error of an answer with more than MaxSeries series. One about fewer arms may have fewer.
+type TooLarge struct {
+	// Of is what was asked for, and Series how many the answer has.
+	Of     string
+	Series int
+}
+
+// Error is one sentence.
+func (t TooLarge) Error() string {
+	return fmt.Sprintf("%s: the answer has %d series; at most %d are read", t.Of, t.Series, MaxSeries)
+}
+
 // Counts reads the answer to Increments. An arm of which nothing is known, not even that it had no requests, is not in the
 // result: it has no series, or its series contradict each other. An error says what is wrong with the answer; the slice is
 // void then, for every arm.
 func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting.Counts, err error) {
 	if len(answer) > MaxSeries {
-		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+		return nil, TooLarge{"counts", len(answer)}
 	}
 	switch b.indicator.KindOrDefault() {
 	case counting.Duration:
