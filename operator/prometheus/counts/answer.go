@@ -29,6 +29,8 @@ type reply struct {
 	counts    map[counting.Service]counting.Counts
 	upTo      map[counting.Service]time.Time
 	copies    promql.Copies
+	// impossible are arms with a value that is no count.
+	impossible map[counting.Service]error
 }
 
 // cannot notes why nothing is known of a release.
@@ -44,6 +46,7 @@ func (r reply) and(o reply) reply {
 	return reply{
 		unusable: joined(r.unusable, o.unusable), left: joined(r.left, o.left), freshness: joined(r.freshness, o.freshness),
 		counts: joined(r.counts, o.counts), upTo: joined(r.upTo, o.upTo), copies: r.copies.And(o.copies),
+		impossible: joined(r.impossible, o.impossible),
 	}
 }
 
@@ -193,7 +196,11 @@ func (c *Counter) counts(ctx context.Context, scope scopes, over counting.Interv
 			if err != nil {
 				return nil, err
 			}
-			return b.Counts(v)
+			counts, err := b.Counts(v)
+			if err == nil {
+				to.impossible = b.Impossible(v)
+			}
+			return counts, err
 		})
 		return err
 	})
@@ -364,6 +371,9 @@ func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, co
 				"%s has no label %s for %.0f requests that callers of %s reported, so that nobody knows whether they failed; have Istio report it and Prometheus keep it",
 				i, counts.Missing, counts.Untold, arm)}
 		}
+	case counted.impossible[arm] != nil:
+		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s of callers of %s cannot be counted (%s); see who is scraped with such a value", i, arm, counted.impossible[arm])}
 	case !a.Reported:
 	case i.Kind == counting.Duration:
 		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(

@@ -2,6 +2,7 @@ package counts
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/prometheus"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
@@ -131,6 +133,36 @@ func (s *street) others(old time.Duration) {
 				s.Fatalf("%s: fresh %t (%s: %s), counts are %s old, %v of %v requests are counted", key, r.Fresh, r.Reason, r.Message, late, r.Verdict.Exposed.Requests, want)
 			}
 		}
+	}
+}
+
+// An arm that is not known is that of its release alone, in whatever way it is not.
+func TestAnUnknownArmStopsNobody(t *testing.T) {
+	bad := house(17)
+	odd := func(value float64) func(*street) {
+		return func(s *street) {
+			s.rogue = model.Vector{{Metric: labels(bad.Canary, "response_code", "200"), Value: model.SampleValue(value)}}
+			s.rogue[0].Metric["request_protocol"] = "http"
+		}
+	}
+	ways := map[string]func(*street){
+		"it is no number": odd(math.NaN()), "it is infinite": odd(math.Inf(1)), "it is a fraction": odd(0.5), "it is negative": odd(-3),
+		"it is not there": func(s *street) { s.hide = func(arm counting.Service, _ time.Time) bool { return arm == bad.Canary } },
+	}
+	for name, spoil := range ways {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t)
+				spoil(s)
+				s.runs(func() {
+					time.Sleep(30 * time.Second)
+					s.others(7 * time.Second)
+				})
+				if r, _ := s.loop.Reading(s.keys[17], 1, pkgevidence.Question{NextWeight: 0.25}); r.Fresh || r.Reason != v1alpha1.ReasonNoData {
+					t.Errorf("the bad one: fresh %t, %s: %s", r.Fresh, r.Reason, r.Message)
+				}
+			})
+		})
 	}
 }
 
