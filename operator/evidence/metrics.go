@@ -26,7 +26,7 @@ func (l *Loop) tell(emit metrics.Emit) {
 	}
 }
 
-// behind is how far behind now the release is that was counted least, 0 without any, and how far the newest reports are that the source
+// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, 0 without any, and how far the newest reports are that the source
 // shows of all of its releases.
 func (s *source) behind(now time.Time) (age, lag time.Duration) {
 	lag = s.Counter.Timing().Lag
@@ -39,7 +39,7 @@ func (s *source) behind(now time.Time) (age, lag time.Duration) {
 		}
 		lag = max(lag, now.Sub(r.over(edge)))
 		if r.counted() {
-			age = max(age, now.Sub(r.through))
+			age = max(age, now.Sub(r.fresh))
 		}
 	}
 	return age, lag

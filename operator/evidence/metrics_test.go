@@ -66,6 +66,25 @@ func TestEverySourceTellsHowItKeepsUp(t *testing.T) {
 	series(t, registry, []string{"stagger_evidence_age_seconds default = 11", "stagger_evidence_source_up default = 0"}, table.EvidenceAge, table.EvidenceSourceUp)
 }
 
+// Slices that prove nothing make evidence no younger.
+func TestTheAgeIsThatOfTheLastFreshSlice(t *testing.T) {
+	b, registry := measured(t)
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(21 * time.Second))
+	b.store.unusable = func(time.Time, counting.Indicator) *counting.Trouble { return &torn.Trouble }
+	b.until(noon.Add(5*time.Minute + 31*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 311"}, table.EvidenceAge)
+	b.store.unusable = nil
+	b.until(noon.Add(5*time.Minute + 36*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 1"}, table.EvidenceAge)
+	b.store.unusable = func(time.Time, counting.Indicator) *counting.Trouble { return &torn.Trouble }
+	over := target()
+	over.Over = true
+	b.follow(over, step(1, 0.05, noon))
+	b.until(noon.Add(20*time.Minute + 1*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 1"}, table.EvidenceAge)
+}
+
 func TestALagIsThatOfTheReportsThatCanBeSeen(t *testing.T) {
 	b, registry := measured(t)
 	series(t, registry, []string{"stagger_evidence_lag_seconds default = 1"}, table.EvidenceLag)

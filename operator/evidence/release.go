@@ -42,6 +42,7 @@ type release struct {
 	clientErrors *pkgevidence.Tests
 
 	through time.Time // end of the last slice; zero: none was asked for
+	fresh   time.Time // end of the last slice that was fresh, or where counting began; zero: nothing is counted
 	weight  Weight    // zero until this process was told of one
 	moves   pkgevidence.Moves
 
@@ -119,6 +120,9 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 		// the rounding before the time that was recorded.
 		r.through = r.From.Add(1 - pkgrelease.Rounding).Truncate(slice)
 	}
+	if r.fresh.IsZero() {
+		r.fresh = r.through
+	}
 	r.weight = w
 }
 
@@ -143,7 +147,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	answers, ends := r.split(answers)
 	r.keep(i, answers)
 	if r.Over {
-		r.seen = true
+		r.seen, r.fresh = true, i.End // nothing waits for it
 		r.tests.Expose(met(s, answers), "the version is judged already")
 		return
 	}
@@ -156,7 +160,9 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		}
 		s.Stable, s.Canary = append(s.Stable, arms.Stable), append(s.Canary, arms.Canary)
 	}
-	r.note(answers, states, s.Alone)
+	if r.note(answers, states, s.Alone); r.current.fresh() {
+		r.fresh = i.End
+	}
 	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Expose(met(s, answers), r.current.message)
 		r.source.loop.metrics.Add(metrics.EvidenceVoidSlices, 1, r.source.Name, string(r.current.reason))

@@ -296,7 +296,7 @@ func evidenceMetrics() []Metric {
 			Labels: and(by, kind, outcome)},
 		{Name: EvidenceQueryDuration, Type: Histogram, Stability: Beta, Help: "How long the source took to answer a query, or to fail.",
 			Labels: and(by, kind), Buckets: []float64{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}},
-		{Name: EvidenceAge, Type: Gauge, Stability: Stable, Help: "Age of the newest counts of the running release that was counted least; 0 while no release has traffic.", Labels: by},
+		{Name: EvidenceAge, Type: Gauge, Stability: Stable, Help: "Time since the last counts that were evidence, of the running release that has waited longest for some; 0 while no release has a weight.", Labels: by},
 		{Name: EvidenceLag, Type: Gauge, Stability: Stable, Help: "How far behind now the newest reports are that the source shows of all running releases; while none runs, how far behind now it would be asked.",
 			Labels: by},
 		{Name: EvidenceSourceUp, Type: Gauge, Stability: Stable, Help: "Whether the source answered the last question; it is asked at least each half minute, while no release runs too. Left out before the first.",

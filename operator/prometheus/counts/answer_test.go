@@ -161,8 +161,10 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 				"counting begins anew when it has scraped each for some time"}},
 		"one of ten callers is": {func(p *store) { p.begins = 1 }, counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonCurrent}},
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
-			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
-		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) answers, but not what is asked about shop/checkout by istio_requests_total; " +
+				"others are counted: counts: the answer has 50005 series; at most 50000 are read"}},
+		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "istio_requests_total of callers of shop/checkout-canary cannot be counted (series {"}},
 		"the answer is about another time": {answers(shifted), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "gave an answer that is not counted: it is about a time 30s away from the one that was asked for"}},
 		"the canary's calls have no status": {answers(mute), counting.Indicator{}, counting.Trouble{

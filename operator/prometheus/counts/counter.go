@@ -74,6 +74,7 @@ type Counter struct {
 	once     map[counting.Indicator]promql.Once // how each proxy is counted once, by what carries the indicators
 	measured time.Time                          // when all of it was last found
 	of       []counting.Pair                    // of which releases
+	apart    map[about]apart                    // who is not asked about with the others
 }
 
 // New returns a Counter that has asked nothing yet, or an error that names the setting that cannot be used.
@@ -85,7 +86,7 @@ func New(c Config) (*Counter, error) {
 	if c.Querier == nil {
 		return nil, errors.New("there is nothing to ask")
 	}
-	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag)}
+	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag), apart: map[about]apart{}}
 	x.scope = x.scopeFor(c.Scope.ScrapeInterval, 0)
 	return x, x.scope.Validate()
 }
@@ -169,14 +170,17 @@ func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.V
 	return outcomeOf(c, metrics.AskSlice, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
 }
 
-// answered is what is read of the answer to a question; an answer that cannot be read is unusable.
-func answered[T any](ctx context.Context, c *Counter, expr string, at time.Time, read func(model.Vector) (T, error)) (T, error) {
+// answerTo is what is read of the answer to a question; an answer that cannot be read is unusable.
+func answerTo[T any](ctx context.Context, c *Counter, expr string, at time.Time, read func(model.Vector) (T, error)) (T, error) {
 	var none T
 	v, err := c.query(ctx, expr, at)
 	if err != nil {
 		return none, err
 	}
 	answer, err := read(v)
+	if large, ok := errors.AsType[promql.TooLarge](err); ok {
+		return none, tooMuch{c.unusable(large), large}
+	}
 	if err != nil {
 		return none, c.unusable(err)
 	}
@@ -191,12 +195,24 @@ func outcomeOf[T any](c *Counter, kind string, ask func() (T, error)) (T, error)
 	outcome := metrics.OK
 	if i, ok := errors.AsType[incomplete](err); ok {
 		outcome = metrics.Partial
-		err = c.unusable(errors.New(strings.Join(i.Incomplete(), "; ")))
+		cause := errors.New(strings.Join(i.Incomplete(), "; "))
+		if unusable := c.unusable(cause); blamed(err) {
+			err = tooMuch{unusable, cause}
+		} else {
+			err = unusable
+		}
 	} else if err != nil {
 		outcome = metrics.Error
 	}
 	c.Metrics.Add(metrics.EvidenceQueries, 1, c.Name, kind, outcome)
 	return v, err
+}
+
+// probe is Probe with a limit.
+func (c *Counter) probe(ctx context.Context, within time.Duration) error {
+	ctx, done := context.WithTimeout(ctx, within)
+	defer done()
+	return c.Probe(ctx)
 }
 
 // Probe asks the smallest question there is. The error is a counting.Unanswered.
@@ -221,7 +237,7 @@ func (c *Counter) single(ctx context.Context, expr string, at time.Time) (value 
 }
 
 // unusable is the error of an answer that is not counted.
-func (c *Counter) unusable(err error) error {
+func (c *Counter) unusable(err error) counting.Unusable {
 	return counting.Unusable{Trouble: counting.Trouble{
 		Reason:  v1alpha1.ReasonStale,
 		Message: fmt.Sprintf("%s (source %s) gave an answer that is not counted: %s", Kind, c.Name, err),

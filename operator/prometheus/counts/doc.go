@@ -12,7 +12,10 @@
 //
 //	what Prometheus does                            what the loop gets
 //	no answer                                       counting.Unanswered, reason PrometheusUnreachable
-//	warnings, or what cannot be a count             unusable for the indicator it was asked by, reason Stale
+//	a refusal, a time-out, too many series          the question is cut into pieces until it is known which releases make
+//	where other questions are answered              it so: unusable for these, reason NoData, and they are asked about apart
+//	warnings                                        unusable for the indicator it was asked by, reason Stale
+//	a value that no count can have                  an arm that is not counted, reason NoData
 //	no scrapes from before the interval             unusable for all, reason NoData
 //	a job of callers that is only begun to scrape   unusable for the releases it concerns, reason NoData
 //	fewer than nine tenths of the targets scraped   an arm whose reports are late, reason Stale

@@ -3,9 +3,12 @@ package counts
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
@@ -47,15 +50,20 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 	var found timed
 	copies := map[counting.Indicator]promql.Copies{}
 	err := inParts(of, func(_ int, part []counting.Pair) error {
-		asked, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-			own, err := c.timed(ctx, b, now)
-			if err != nil {
+		asked, err := c.byIndicator(ctx, scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) error {
+			var asked errgroup.Group
+			asked.Go(func() error {
+				own, err := c.timed(ctx, b, now)
+				mu.Lock()
+				defer mu.Unlock()
+				found = found.and(own)
 				return err
-			}
-			mu.Lock()
-			found = found.and(own)
-			mu.Unlock()
-			return c.copies(ctx, b, now, to)
+			})
+			asked.Go(func() (err error) {
+				to.copies, err = answerTo(ctx, c, b.Copies(), now, promql.DecodeCopies)
+				return err
+			})
+			return asked.Wait()
 		})
 		mu.Lock()
 		defer mu.Unlock()
@@ -73,19 +81,14 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 
 // timed asks how far behind and how often the jobs of a batch are scraped.
 func (c *Counter) timed(ctx context.Context, b promql.Batch, at time.Time) (t timed, err error) {
+	var asked errgroup.Group
 	for to, expr := range map[*float64]string{&t.lag: b.Lag(), &t.interval: b.ScrapeInterval(), &t.unmeasured: b.Unmeasured()} {
-		if *to, err = c.largest(ctx, expr, at); err != nil {
-			return timed{}, err
-		}
+		asked.Go(func() (err error) {
+			*to, err = c.largest(ctx, expr, at)
+			return err
+		})
 	}
-	return t, nil
-}
-
-// copies asks by which ways the reports of the same proxies come.
-func (c *Counter) copies(ctx context.Context, b promql.Batch, at time.Time, to *reply) error {
-	read, err := answered(ctx, c, b.Copies(), at, promql.DecodeCopies)
-	to.copies = to.copies.And(read)
-	return err
+	return t, asked.Wait()
 }
 
 // foundCopies chooses how each proxy is counted once.
@@ -97,6 +100,8 @@ func (c *Counter) foundCopies(copies map[counting.Indicator]promql.Copies, of []
 		once[i] = found.Choose(c.once[i])
 	}
 	c.once, c.of = once, slices.Clone(of)
+	now := c.Clock.Now()
+	maps.DeleteFunc(c.apart, func(_ about, a apart) bool { return now.After(a.until) })
 }
 
 func (c *Counter) measureDue(now time.Time, of []counting.Pair) bool {

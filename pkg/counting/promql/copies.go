@@ -55,7 +55,7 @@ func (b Batch) Copies() string {
 // DecodeCopies reads the answer to Copies.
 func DecodeCopies(answer model.Vector) (Copies, error) {
 	if len(answer) > MaxSeries {
-		return Copies{}, fmt.Errorf("copies: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+		return Copies{}, TooLarge{"copies", len(answer)}
 	}
 	var c Copies
 	for _, s := range answer {

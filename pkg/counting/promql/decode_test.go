@@ -78,17 +78,11 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 		answer model.Vector
 		want   string
 	}{
-		"NaN":               {model.Vector{answer(math.NaN(), shop)}, "its value is NaN; a count is a number from 0 to 1e+12"},
-		"infinite":          {model.Vector{answer(math.Inf(1), shop)}, "its value is +Inf; a count is a number from 0 to 1e+12"},
-		"negative":          {model.Vector{answer(-1, shop)}, "its value is -1; a count is a number from 0 to 1e+12"},
-		"absurd":            {model.Vector{answer(1e13, shop)}, "its value is 1e+13; a count is a number from 0 to 1e+12"},
-		"a fraction":        {model.Vector{answer(1.5, shop)}, "its value is 1.5; a count is a whole number (is the source downsampled?)"},
-		"NaN of a neighbor": {model.Vector{answer(math.NaN(), counting.Service{Namespace: "bank", Name: "checkout"})}, "its value is NaN"},
-		"too many":          {many, "the answer has 50001 series; at most 50000 are read"},
-		"twice":             {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
-		"another label":     {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
-		"another service":   {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
-		"no service":        {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
+		"too many":        {many, "the answer has 50001 series; at most 50000 are read"},
+		"twice":           {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
+		"another label":   {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
+		"another service": {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
+		"no service":      {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -98,6 +92,37 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 			}
 			if got != nil {
 				t.Errorf("counts of a void slice: %v", got)
+			}
+		})
+	}
+}
+
+func TestAnImpossibleCountIsThatOfItsArmAlone(t *testing.T) {
+	pay := counting.Service{Namespace: "bank", Name: "pay"}
+	values := map[float64]string{
+		math.NaN(): "its value is NaN; a count is a number from 0 to 1e+12", math.Inf(1): "its value is +Inf; a count is a number from 0 to 1e+12",
+		-1: "its value is -1; a count is a number from 0 to 1e+12", 1e13: "its value is 1e+13; a count is a number from 0 to 1e+12",
+		1.5: "its value is 1.5; a count is a whole number (is the source downsampled?)",
+	}
+	for value, want := range values {
+		t.Run(want, func(t *testing.T) {
+			for _, i := range []counting.Indicator{{}, slow, orders} {
+				fact := map[counting.Kind][]string{"": {labelCode, "200"}, counting.Duration: {labelFact, factAll}, counting.Custom: {labelFact, factAll}}[i.Kind]
+				v := model.Vector{answer(7, pay, fact...), answer(value, shop, fact...), answer(value, counting.Service{Namespace: "bank", Name: "checkout"}, fact...)}
+				if i.Kind == "" {
+					v = append(v, answer(3, shop, labelCode, "500"))
+				}
+				if i.Kind == counting.Duration {
+					v = append(v, answer(7, pay, labelFact, factWithin))
+				}
+				b := indicated(t, i)
+				got, err := b.Counts(v)
+				if _, known := got[shop]; err != nil || known || got[pay].Requests != 7 {
+					t.Errorf("%s: %v, %v", i, got, err)
+				}
+				if err := b.Impossible(v)[shop]; err == nil || !strings.Contains(err.Error(), want) || b.Impossible(v)[pay] != nil {
+					t.Errorf("%s: %v, want %q", i, b.Impossible(v), want)
+				}
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package promql
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,8 +139,6 @@ func TestPairsThatCannotBeTrueAreVoid(t *testing.T) {
 	}{
 		"twice":           {model.Vector{answer(1, shop, all...), answer(2, shop, all...)}, "twice"},
 		"another fact":    {model.Vector{answer(1, shop, labelFact, "some")}, `unknown fact "some"`},
-		"a fraction":      {model.Vector{answer(0.5, shop, all...)}, "a count is a whole number"},
-		"NaN":             {model.Vector{answer(math.NaN(), shop, all...)}, "its value is NaN"},
 		"another label":   {model.Vector{answer(1, shop, labelFact, factAll, "le", "1")}, `has the label "le"`},
 		"another service": {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"}, all...)}, "is of a service that was not asked for"},
 	}

@@ -35,7 +35,7 @@ func (b Batch) Timeline(increments, base, freshness model.Matrix, first, last ti
 		if err != nil {
 			return nil, fmt.Errorf("timeline: %w", err)
 		}
-		if m.Counts, err = b.Counts(counted[when]); err != nil {
+		if m.Counts, err = b.all(counted[when]); err != nil {
 			return nil, fmt.Errorf("timeline: %w", err)
 		}
 		for _, f := range current {
