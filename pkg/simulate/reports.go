@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -11,8 +12,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// farthest is how far back it is asked what the pods of an aborted canary reported.
-const farthest = time.Hour
+// keep is how many slices are kept: of the longest of evidence.PodSpans and more.
+const keep = int(2 * time.Hour / slice)
 
 // reports are what scrapes bring of the canary's pods one by one, each of which is scraped at a phase of its own, and of both arms by their callers.
 // As in the operator they are asked for while a release is suspected, together with the counts of each slice, and answered after the decision by those.
@@ -63,8 +64,8 @@ func (p *reports) scrape(x sliced, pods, dead int) {
 		}
 	}
 	p.slices = append(p.slices, r)
-	if most := int(farthest/slice) + 1; len(p.slices) > 2*most {
-		p.slices = append([]reported(nil), p.slices[len(p.slices)-most:]...)
+	if len(p.slices) > keep {
+		p.slices = slices.Clone(p.slices[keep/4:])
 	}
 }
 
@@ -86,38 +87,38 @@ func (p *reports) ask(of suspicion, end time.Duration, begin time.Time) bool {
 	if !of.open || of != p.of || p.pods.Known && !of.running {
 		return false
 	}
-	span := farthest
-	if of.running {
-		span = evidence.PodSpan
+	first, interval := !p.pods.Known, time.Duration(p.phases)*slice
+	pods, callers := evidence.PodSpans(begin.Add(end), of.since, of.running, interval)
+	p.pods = evidence.ByPod{Known: true, Objective: of.objective, Pods: p.reportedIn(pods, of.objective, begin)}
+	for _, r := range p.slices {
+		if within(callers, begin.Add(r.end)) {
+			p.pods.Arms.Stable = plus(p.pods.Arms.Stable, r.stable[of.objective])
+			p.pods.Arms.Canary = plus(p.pods.Arms.Canary, r.canary[of.objective])
+		}
 	}
-	span = min(span, (max(begin.Add(end).Sub(of.since), 0) + time.Minute).Truncate(time.Minute))
-	first := !p.pods.Known
-	p.pods = p.within(end-span, end, of.objective)
 	return first
 }
 
-// within adds up what was reported in a time.
-func (p *reports) within(from, to time.Duration, objective int) evidence.ByPod {
-	by, pods := evidence.ByPod{Known: true, Objective: objective}, make([]evidence.Counts, len(p.waiting))
+// reportedIn is what the pods that had requests reported in a time.
+func (p *reports) reportedIn(span evidence.Span, objective int, begin time.Time) []evidence.PodCounts {
+	sums := make([]evidence.Counts, len(p.waiting))
 	for _, r := range p.slices {
-		if r.end <= from || r.end > to {
-			continue
-		}
-		by.Arms.Stable = plus(by.Arms.Stable, r.stable[objective])
-		by.Arms.Canary = plus(by.Arms.Canary, r.canary[objective])
 		for i, c := range r.pods {
-			if c != nil {
-				pods[i] = plus(pods[i], c[objective])
+			if c != nil && within(span, begin.Add(r.end)) {
+				sums[i] = plus(sums[i], c[objective])
 			}
 		}
 	}
-	for i, c := range pods {
+	var pods []evidence.PodCounts
+	for i, c := range sums {
 		if c.Requests > 0 {
-			by.Pods = append(by.Pods, evidence.PodCounts{Pod: podName(i), Node: nodeName(i, p.perNode), Counts: c})
+			pods = append(pods, evidence.PodCounts{Pod: podName(i), Node: nodeName(i, p.perNode), Counts: c})
 		}
 	}
-	return by
+	return pods
 }
+
+func within(s evidence.Span, at time.Time) bool { return at.After(s.From) && !at.After(s.To) }
 
 func plus(a, b evidence.Counts) evidence.Counts {
 	return evidence.Counts{Requests: a.Requests + b.Requests, Bad: a.Bad + b.Bad}
