@@ -13,12 +13,8 @@ import (
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
 
-const (
-	// farthest is how far back the counts of pods reach at the most.
-	farthest = time.Hour
-	// freshFor is how many slices the counts of a running canary's pods are worth something.
-	freshFor = 6
-)
+// freshFor is how many slices the counts of a running canary's pods are worth something.
+const freshFor = 6
 
 // suspect is a Suspicion and what was answered. The Loop's mutex guards it.
 type suspect struct {
@@ -84,20 +80,16 @@ func (l *Loop) openSuspects(s *source) []*suspect {
 	return open
 }
 
-// podsOf asks for what each pod was asked, in whole minutes up to the edge, and both arms by their callers over the same time.
+// podsOf asks for what each pod was asked up to the edge, and both arms by their callers.
 func (s *source) podsOf(ctx context.Context, x *suspect, edge time.Time) (pkgevidence.ByPod, error) {
-	none, span := pkgevidence.ByPod{}, farthest
-	if x.Running {
-		span = pkgevidence.PodSpan
-	}
-	span = min(span, (max(edge.Sub(x.Since), 0) + minute).Truncate(minute))
-	over := counting.Interval{Start: edge.Add(-span), End: edge}
-	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, over)
+	none := pkgevidence.ByPod{}
+	ofPods, ofCallers := pkgevidence.PodSpans(edge, x.Since, x.Running, s.Counter.Timing().Interval)
+	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, interval(ofPods))
 	if err != nil {
 		return none, err
 	}
 	pair := counting.Pair{Stable: x.Stable, Canary: x.Canary, Indicators: []counting.Indicator{x.Indicator}}
-	arms, err := s.Counter.History(ctx, pair, x.Indicator, over, minute)
+	arms, err := s.Counter.History(ctx, pair, x.Indicator, interval(ofCallers), minute)
 	if err != nil {
 		return none, err
 	}
@@ -107,6 +99,10 @@ func (s *source) podsOf(ctx context.Context, x *suspect, edge time.Time) (pkgevi
 		by.Pods = append(by.Pods, pkgevidence.PodCounts{Pod: name, Counts: countsOf(counts[name])})
 	}
 	return by, nil
+}
+
+func interval(s pkgevidence.Span) counting.Interval {
+	return counting.Interval{Start: s.From, End: s.To}
 }
 
 // total adds up.

@@ -34,9 +34,10 @@ func TestThePodsOfAnAbortedCanaryAreAskedAboutOnce(t *testing.T) {
 	if r, _ := b.loop.Reading(shop, 7, next); !cmp.Equal(want, r.Pods) {
 		t.Error(cmp.Diff(want, r.Pods))
 	}
-	// The newest slice that is over ends a second before noon, on the grid; the callers are asked about the same time.
-	one := counting.Interval{Start: noon.Add(-slice - 2*time.Minute), End: noon.Add(-slice)}
-	over := []counting.Interval{one, one}
+	// The newest slice that is over ends a second before noon, on the grid; the callers are asked about a time within it.
+	edge := noon.Add(-slice)
+	reports := b.store.Timing().Interval
+	over := []counting.Interval{{Start: edge.Add(-2 * time.Minute), End: edge}, {Start: edge.Add(-reports - time.Minute), End: edge.Add(-reports)}}
 	if diff := cmp.Diff(over, b.store.past); diff != "" || b.woken[shop] != 1 {
 		t.Errorf("woken %d times; asked for: %s", b.woken[shop], diff)
 	}
@@ -71,7 +72,7 @@ func TestPodsThatCannotBeReadAreNotKnown(t *testing.T) {
 			if r, _ := b.loop.Reading(shop, 7, next); len(b.store.past) != c.want || len(r.Pods.Pods) > 0 || !r.Pods.Known {
 				t.Errorf("asked %d times: %v", len(b.store.past), r.Pods)
 			}
-			if got := b.store.past[0].Length(); got != farthest {
+			if got := b.store.past[0].Length(); got != time.Hour {
 				t.Errorf("asked for %s", got)
 			}
 		})
@@ -92,8 +93,9 @@ func TestThePodsOfARunningCanaryAreAskedAboutForEachSlice(t *testing.T) {
 	b.tick()
 	b.tick()
 	r := b.reading()
-	span := counting.Interval{Start: r.Through.Add(-pkgevidence.PodSpan), End: r.Through}
-	if diff := cmp.Diff([]counting.Interval{span, span}, b.store.past); diff != "" {
+	of, by := pkgevidence.PodSpans(r.Through, f.Suspect.Since, true, b.store.Timing().Interval)
+	span := interval(by)
+	if diff := cmp.Diff([]counting.Interval{interval(of), span}, b.store.past); diff != "" {
 		t.Errorf("asked for pods and callers once a slice (-want +got):\n%s", diff)
 	}
 	n, bad := b.store.total(canary, span.Start, span.End)

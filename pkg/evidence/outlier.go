@@ -14,6 +14,8 @@ const (
 	// PodSpan is how far back the counts reach by which one pod of a running canary is excused: what a pod that was mended or replaced did
 	// before is forgotten then.
 	PodSpan = 5 * time.Minute
+	// farthest is how far they reach back at the most where a canary was taken back.
+	farthest = time.Hour
 
 	// outlierShare is the part of the bad requests that one pod, or the pods of one node, stand out by. Of ten independent bad requests in a version
 	// that is equally bad everywhere, one pod of three has that many in 1 % of all cases, one of five in 0.04 %.
@@ -29,8 +31,8 @@ type PodCounts struct {
 	Counts    Counts
 }
 
-// ByPod is what the pods of a canary report of one objective, and both arms by the reports of their callers over the same time: what no pod was there
-// to answer is in those alone.
+// ByPod is what the pods of a canary report of one objective, and both arms by the reports of their callers; see PodSpans. What no pod was there to
+// answer is in those alone.
 type ByPod struct {
 	// Known says that nothing more will be heard of that time; without Pods nobody can say what each did.
 	Known bool
@@ -38,6 +40,25 @@ type ByPod struct {
 	Objective int
 	Pods      []PodCounts
 	Arms      Arms
+}
+
+// Span is a time from From, exclusive, to To.
+type Span struct{ From, To time.Time }
+
+// PodSpans are the times over which the pods of a canary are asked for what they reported, and the callers for both arms, up to an edge: whole minutes
+// of a running canary's last PodSpan, or of the last hour of one that was taken back, but not much more than since it had its first traffic. Reports are
+// so much apart. Where callers have reported a request, its pod may do so up to that much later, or have done it as much earlier: the callers' time
+// leaves room for it at both ends, so that what no pod reports of it is what no pod was there to answer.
+func PodSpans(edge, since time.Time, running bool, reports time.Duration) (pods, callers Span) {
+	longest := farthest
+	if running {
+		longest = PodSpan
+	}
+	room := (2*reports + time.Minute - 1).Truncate(time.Minute)
+	length := min(longest, (max(edge.Sub(since), 0) + time.Minute).Truncate(time.Minute))
+	length = max(length, room+time.Minute)
+	to := edge.Add(-reports)
+	return Span{edge.Add(-length), edge}, Span{to.Add(room - length), to}
 }
 
 // Outlier is one pod of a canary, or all that it has on one node, without which the canary is as good as the stable.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // pods are counts of so many requests each.
@@ -150,6 +151,28 @@ func TestAVersionThatIsBadEverywhereIsSeldomBlamedOnAPod(t *testing.T) {
 		}
 		if share := float64(named) / runs; share > bounds[1] || share < bounds[0] {
 			t.Errorf("%d bad requests: %.2f %% are blamed on a pod; 0.96 %% are expected of ten when the others are tolerated", requests, 100*share)
+		}
+	}
+}
+
+// What callers have reported of a request, its pod reports in the time that pods are asked for, wherever in an interval each is scraped.
+func TestCallersAreAskedForWhatPodsHaveReported(t *testing.T) {
+	edge := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, reports := range []time.Duration{time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		for _, life := range []time.Duration{-time.Second, 0, 59 * time.Second, 3 * time.Minute, 3 * time.Hour} {
+			for _, running := range []bool{true, false} {
+				pods, callers := PodSpans(edge, edge.Add(-life), running, reports)
+				if callers.From.Add(-reports).Before(pods.From) || callers.To.Add(reports).After(pods.To) {
+					t.Errorf("reports each %s, after %s: pods %v, callers %v", reports, life, pods, callers)
+				}
+				length, asked := pods.To.Sub(pods.From), callers.To.Sub(callers.From)
+				if !pods.To.Equal(edge) || asked < time.Minute || asked%time.Minute != 0 || length%time.Minute != 0 {
+					t.Errorf("reports each %s, after %s: %s of pods, %s of callers", reports, life, length, asked)
+				}
+				if most := max(PodSpan, 2*reports+2*time.Minute); running && length > most || length > max(time.Hour, most) {
+					t.Errorf("reports each %s, after %s: %s back", reports, life, length)
+				}
+			}
 		}
 	}
 }

@@ -221,7 +221,7 @@ func TestProxiesCountEachRequestOnce(t *testing.T) {
 		c := counted(b.canary, 0)
 		want.Requests, want.Bad = want.Requests+c.Requests, want.Bad+c.Bad
 		before := p.counters[p.canary[0].ID].bad
-		p.countCanary(b, 1)
+		p.count(p.canary, dealt(p.random, b, 0, 1, len(p.canary)))
 		if i%2 == 0 && p.counters[p.canary[0].ID].bad-before != b.died {
 			t.Fatalf("the dead pod failed %v of %v", p.counters[p.canary[0].ID].bad-before, b.died)
 		}

@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -82,7 +80,7 @@ func (p *proxies) pods(role direct.Role, n int) []direct.Proxy {
 	var all []direct.Proxy
 	for i := range n {
 		address := netip.AddrFrom4([4]byte{10, byte(role), byte(i >> 8), byte(i)})
-		all = append(all, direct.Proxy{Role: role, Namespace: namespace, Name: fmt.Sprintf("%s-%03d", name, i), Node: fmt.Sprintf("node-%03d", i/p.perNode),
+		all = append(all, direct.Proxy{Role: role, Namespace: namespace, Name: podName(i), Node: nodeName(i, p.perNode),
 			ID: direct.ID{UID: address.String(), Address: address}, Sidecar: true, Ready: true})
 	}
 	return all
@@ -94,8 +92,8 @@ func (p *proxies) read(last both, dead int, now time.Time) bool {
 		return false
 	}
 	if p.objective >= 0 && last.stable.requests+last.canary.requests > 0 {
-		p.countCanary(last, dead)
-		p.count(p.stable, counted(last.stable, p.objective))
+		p.count(p.canary, dealt(p.random, last, p.objective, dead, len(p.canary)))
+		p.count(p.stable, deal(p.random, counted(last.stable, p.objective), len(p.stable)))
 	}
 	answers := make(map[direct.ID]direct.Answer, len(p.watch.Proxies()))
 	for _, x := range p.watch.Proxies() {
@@ -104,33 +102,10 @@ func (p *proxies) read(last both, dead int, now time.Time) bool {
 	return p.watch.Take(now, second, answers)
 }
 
-// countCanary counts what the canary's pods were asked. The first of them are the dead ones.
-func (p *proxies) countCanary(last both, dead int) {
-	all := counted(last.canary, p.objective)
-	died := 0.0
-	if p.objective == 0 {
-		died = min(last.died, all.Bad)
-	}
-	if died == 0 {
-		p.count(p.canary, all)
-		return
-	}
-	dead = min(dead, len(p.canary))
-	lost := evidence.Counts{Requests: max(died, math.Round(all.Requests*float64(dead)/float64(len(p.canary)))), Bad: died}
-	if dead == len(p.canary) {
-		lost = all
-	}
-	p.count(p.canary[:dead], lost)
-	p.count(p.canary[dead:], evidence.Counts{Requests: all.Requests - lost.Requests, Bad: min(all.Bad-lost.Bad, all.Requests-lost.Requests)})
-}
-
-// count counts requests at some pods: each has its part of them, and any of them may be a bad one.
-func (p *proxies) count(pods []direct.Proxy, all evidence.Counts) {
+// count adds to what the proxies of some pods have counted.
+func (p *proxies) count(pods []direct.Proxy, each []evidence.Counts) {
 	for i, x := range pods {
-		n := math.Floor(all.Requests / float64(len(pods)-i))
-		bad := drawn(p.random, all.Requests, all.Bad, n)
 		c := p.counters[x.ID]
-		p.counters[x.ID] = counter{c.good + n - bad, c.bad + bad}
-		all.Requests, all.Bad = all.Requests-n, all.Bad-bad
+		p.counters[x.ID] = counter{c.good + each[i].Requests - each[i].Bad, c.bad + each[i].Bad}
 	}
 }

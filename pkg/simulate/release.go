@@ -118,6 +118,7 @@ type run struct {
 	now     time.Duration // the beginning of the second
 	users   *users
 	proxies *proxies // nil: none are read
+	reports *reports
 	routes  weights
 	counts  []sliced      // what scrapes have shown, and the operator has not counted yet
 	counted time.Duration // up to where it has
@@ -157,6 +158,7 @@ func newRun(s Setup) (*run, error) {
 	}
 	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape), counted: -s.Mesh.Lag}
 	r.out.Noticed, r.out.Braked = -1, -1
+	r.reports = newReports(s, len(r.users.waiting))
 	if !s.Direct.Off {
 		r.proxies = newProxies(s)
 	}
@@ -176,12 +178,26 @@ func newRun(s Setup) (*run, error) {
 func (r *run) before() {
 	for at := -4 * r.Mesh.Scrape.Truncate(slice); at < 0; at += second {
 		if at%slice == 0 {
-			stable, canary := r.users.scraped(at)
-			r.rated(stable[0], canary[0])
+			x := r.scrape(at)
+			r.rated(x.stable[0], x.canary[0])
 		}
-		r.users.second(r.routes.within(at))
+		r.meet(at)
 	}
 	r.rates = r.rates[len(r.rates)/2:]
+}
+
+// meet has users make the requests of a second.
+func (r *run) meet(at time.Duration) {
+	r.users.second(r.routes.within(at))
+	r.reports.made.add(r.users.last)
+}
+
+// scrape ends a slice.
+func (r *run) scrape(end time.Duration) sliced {
+	stable, canary := r.users.scraped(end)
+	x := sliced{end, stable, canary}
+	r.reports.scrape(x, r.users.source.pods, r.Canary.Deaths.Pods)
+	return x
 }
 
 // rated notes the traffic of a slice.
@@ -193,15 +209,14 @@ func (r *run) rated(stable, canary evidence.Counts) {
 // second lets a second pass: what came up to now is read and scraped, the operator decides what is due in it, and requests are made.
 func (r *run) second() error {
 	if r.now > 0 && r.now%slice == 0 {
-		stable, canary := r.users.scraped(r.now)
-		r.counts = append(r.counts, sliced{r.now, stable, canary})
+		r.counts = append(r.counts, r.scrape(r.now))
 	}
 	if r.out.Result == "" || r.Follow != nil {
 		if err := r.react(); err != nil {
 			return err
 		}
 	}
-	r.users.second(r.routes.within(r.now))
+	r.meet(r.now)
 	return nil
 }
 
@@ -219,8 +234,14 @@ func (r *run) react() error {
 		r.counts, r.counted = r.counts[1:], next.end
 		r.shown.Stable, r.shown.Canary = next.stable, next.canary
 		r.take(next.end, next.stable, next.canary)
+		of := r.reports.of
 		if err := r.decide(next.end + r.Mesh.Lag); err != nil {
 			return err
+		}
+		if r.reports.ask(of, next.end, r.Begin) {
+			if err := r.decide(next.end + r.Mesh.Lag + thinking); err != nil {
+				return err
+			}
 		}
 	}
 	if !read {
@@ -252,15 +273,21 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 	r.rated(stable[0], canary[0])
 }
 
-// follow tells the tests of a weight that was written, as the operator does after each pass: what was counted before says nothing about it.
+// follow tells the tests of a weight that was written and of a pod that is excused, as the operator does after each pass: what was counted before says
+// nothing about it.
 func (r *run) follow() {
 	rec := r.record()
-	if rec == nil || rec.StepStartedAt == nil || rec.Moves == r.since.move {
+	if rec == nil || rec.StepStartedAt == nil {
 		return
 	}
-	r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
-	if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
-		r.tests.NextStep(rec.StepStartedAt.Time)
+	if rec.Moves != r.since.move {
+		r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
+		if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
+			r.tests.NextStep(rec.StepStartedAt.Time)
+		}
+	}
+	if r.moves.Excuse(rec.Excused.Turns()) {
+		r.tests.Excuse()
 	}
 }
 
@@ -282,6 +309,7 @@ func (r *run) decide(at time.Duration) error {
 			return err
 		}
 		r.follow()
+		r.reports.suspect(r.record(), v.Facts.Evidence.Verdict)
 		of, reads := cluster.DirectOf(v, r.record())
 		of.PodsOf.Canary = cmp.Or(r.Canary.Pods, of.PodsOf.Canary, somePods)
 		r.users.source.pods = of.PodsOf.Canary
@@ -340,7 +368,7 @@ func (r *run) outcome() Outcome {
 
 // evidence is what the counts say, as the operator's loop would say it.
 func (r *run) evidence() release.Evidence {
-	e := release.Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Seen: true, Share: -1, Baseline: r.baseline}
+	e := release.Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Seen: true, Share: -1, Baseline: r.baseline, Pods: r.reports.pods}
 	for _, x := range r.rates {
 		e.Rate += x / float64(len(r.rates))
 	}
@@ -350,7 +378,7 @@ func (r *run) evidence() release.Evidence {
 		return e
 	case !rec.Running() || rec.Outcome != nil: // what is decided is counted for the record alone
 		met := r.tests.Verdict(evidence.Question{})
-		return release.Evidence{Share: -1, Met: &met, AllIn: true}
+		return release.Evidence{Share: -1, Met: &met, AllIn: true, Pods: r.reports.pods}
 	}
 	q := release.Ask(rec)
 	if q.Pace != nil {
