@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,6 +79,12 @@ func TestWhoIsWoken(t *testing.T) {
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1"}}}, nil},
 		"somebody's Service with the canary's name": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-2-canary"}}, []string{"web-2"}},
 		"a canary's Service": {marked(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
+		"a Service with the mark of another namespace": {marked(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), nil},
+		"a ReplicaSet with the mark of another namespace": {marked(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), nil},
+		"a ReplicaSet of a release": {marked(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}},
 			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
 		"a pod of a running release that no Service selects": {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x",
 			Labels: map[string]string{workload.HashLabel: "v2-web-1"}}}, []string{"web-1"}},
