@@ -29,7 +29,7 @@ func evidenceSources() []cog.Builder[dashboard.Panel] {
 			Mappings(mapping(said{"0", "does not answer", red}, said{"1", "answers", green})),
 		graph(panel{"Lag", "How far behind now the newest reports are that the source shows. Every abort by evidence comes that much later.", units.Seconds, 8, 8},
 			over(bySource, most(of(metrics.EvidenceLag), metrics.LabelSource))).Min(0),
-		graph(panel{"Age of the newest counts", "Age of the newest counts of the running release that was counted least. Above 5 minutes releases hold. 0 while no release has traffic.", units.Seconds, 8, 8},
+		graph(panel{"Age of the newest counts", "Time since the last counts that were evidence, of the running release that has waited longest for some. Above 5 minutes StaggerEvidenceStale fires. 0 while no release has a weight.", units.Seconds, 8, 8},
 			over(bySource, most(of(metrics.EvidenceAge), metrics.LabelSource))).Min(0),
 		graph(panel{"Time of queries, p90", "Nine in ten queries are answered at least that fast, or have failed by then. slice: the newest counts; past: the time before a release; pods: single pods; probe: whether there is an answer.", units.Seconds, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelKind), quantile(0.9, rate(of(metrics.EvidenceQueryDuration+"_bucket")), metrics.LabelSource, metrics.LabelKind))).Min(0),

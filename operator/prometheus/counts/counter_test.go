@@ -1,6 +1,7 @@
 package counts
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -213,6 +214,18 @@ func byJob(jobs ...string) model.Vector {
 	return v
 }
 
+// listening tells of every question.
+type listening struct {
+	Querier
+	hears func(expr string)
+}
+
+func (l listening) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	v, err := l.Querier.Query(ctx, expr, at)
+	l.hears(expr)
+	return v, err
+}
+
 func TestProxiesThatAreScrapedTwiceAreCountedOnce(t *testing.T) {
 	c, p := newCounter(t)
 	p.copies = byJob("envoy-stats", "kubernetes-pods")
@@ -234,6 +247,26 @@ func TestProxiesThatAreScrapedTwiceAreCountedOnce(t *testing.T) {
 	}
 	if !strings.Contains(p.exprs[0], `job!~"kubernetes-pods"`) {
 		t.Errorf("it is counted all the same: %s", p.exprs[0])
+	}
+}
+
+// How late what is left out comes delays nobody.
+func TestTheLagIsThatOfWhatIsCounted(t *testing.T) {
+	c, p := newCounter(t)
+	p.copies = byJob("envoy-stats", "kubernetes-pods")
+	var lags []string
+	c.Querier = listening{p, func(expr string) {
+		if kindOf(expr) == asksLag {
+			lags = append(lags, expr)
+		}
+	}}
+	for i := range 2 {
+		if err := c.Measure(t.Context(), []counting.Pair{named(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(lags[0], "job!~") || strings.Count(lags[1], `job!~"kubernetes-pods"`) != 2 {
+		t.Errorf("asked %q", lags)
 	}
 }
 

@@ -79,8 +79,9 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 	return c.typed(err)
 }
 
-// timed asks how far behind and how often the jobs of a batch are scraped.
+// timed asks how far behind and how often is scraped what is counted of a batch.
 func (c *Counter) timed(ctx context.Context, b promql.Batch, at time.Time) (t timed, err error) {
+	b = b.LeavingOut(c.onceBy(b.Indicator()).Without)
 	var asked errgroup.Group
 	for to, expr := range map[*float64]string{&t.lag: b.Lag(), &t.interval: b.ScrapeInterval(), &t.unmeasured: b.Unmeasured()} {
 		asked.Go(func() (err error) {

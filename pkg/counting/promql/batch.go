@@ -89,11 +89,20 @@ func (b Batch) Base(slice time.Duration) (string, error) {
 	return "count(" + b.scope.settled(slice) + ")", nil
 }
 
-// Lag returns the question for the longest scrape in the look-back, in seconds, of the jobs that carry the arms. Samples
-// have the time their scrape started and become visible when it has ended: T must lie that far behind now.
+// Lag returns the question for the longest scrape in the look-back, in seconds, of the targets that carry the arms; others of their jobs are
+// not waited for. Samples have the time their scrape started and become visible when it has ended: T must lie that far behind now.
 func (b Batch) Lag() string {
-	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job) group by (job) (%s))",
+	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job, instance) group by (job, instance) (%s))",
 		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carrier())
+}
+
+// Indicator is what the arms are asked about by.
+func (b Batch) Indicator() counting.Indicator { return b.indicator }
+
+// LeavingOut returns the Batch without what some values of labels bring: see Once.
+func (b Batch) LeavingOut(without map[string][]string) Batch {
+	b.scope.Without = without
+	return b
 }
 
 // carrier returns the series whose targets carry the arms.

@@ -263,8 +263,9 @@ func settings(t *testing.T) []scenario {
 	seconds := func(n float64) sample { return sample{Labels: "{}", Value: n} }
 	interval, unmeasured := a.b.ScrapeInterval(), a.b.Unmeasured()
 	return []scenario{{
-		Name: "lag and scrape interval are those of the jobs that carry the arms",
+		Name: "lag is that of the targets that carry the arms, not of a slow one of their job, and the scrape interval that of their jobs",
 		Series: []series{
+			up("p", "slow", "1x200"), {Series: `scrape_duration_seconds{job="p",instance="slow"}`, Values: "8x200"},
 			up("p", "a", "1x200"), up("q", "a", "1 _ _ 1 _ _ 1x200"), up("other", "a", "1x200"),
 			{Series: `scrape_duration_seconds{job="p",instance="a"}`, Values: "0.25x100 0.75 0.25x99"},
 			{Series: `scrape_duration_seconds{job="other",instance="a"}`, Values: "9x200"},
