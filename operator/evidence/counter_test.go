@@ -40,7 +40,9 @@ type ledger struct {
 
 	// failPast is the answer to every question about the past, when it is set; pods that to the questions about pods.
 	failPast error
-	pods     map[string]counting.Counts
+	// failsPast is asked before every answer about the past of a release; its error is the answer.
+	failsPast func(of counting.Pair) error
+	pods      map[string]counting.Counts
 	// holdPast keeps every such question waiting until it is closed, when it is set; pastAsked is told of each.
 	holdPast, pastAsked chan struct{}
 
@@ -201,6 +203,11 @@ func (p *ledger) Probe(context.Context) error {
 func (p *ledger) History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error) {
 	if err := p.askedPast(ctx, over); err != nil {
 		return nil, err
+	}
+	if p.failsPast != nil {
+		if err := p.failsPast(of); err != nil {
+			return nil, err
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

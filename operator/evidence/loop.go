@@ -88,7 +88,7 @@ func New(s Settings) (*Loop, error) {
 		return nil, err
 	}
 	for _, from := range s.Sources {
-		l.sources[from.Name] = &source{Source: from, loop: l}
+		l.sources[from.Name] = &source{Source: from, loop: l, turn: map[string]int{}}
 		l.metrics.Source(from.Name)
 	}
 	l.metrics.Gauges(l.tell)

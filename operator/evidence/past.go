@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -33,26 +34,42 @@ type collected struct {
 }
 
 // askPasts asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. A
-// source that does not answer is asked again later, for the same pieces.
+// source that does not answer is asked again later, for the same pieces; it is one when it does not answer about a second namespace either.
 func (s *source) askPasts(ctx context.Context) time.Time {
-	for r := s.loop.withoutPast(s); r != nil; r = s.loop.withoutPast(s) {
+	failed := map[string]bool{}
+	for r := s.loop.withoutPast(s, failed); r != nil && len(failed) < 2; r = s.loop.withoutPast(s, failed) {
 		if err := s.askPast(ctx, r); err != nil {
+			failed[r.key.Namespace] = true
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
 	return s.next()
 }
 
-// withoutPast is a release whose past is not known yet; nil when there is none, and while the source does not answer.
-func (l *Loop) withoutPast(s *source) *release {
+// withoutPast is a release whose past is not known yet, and whose turn it is: namespaces take turns, and so do the releases of each. But for
+// those of some namespaces. nil: there is none, and while the source does not answer.
+func (l *Loop) withoutPast(s *source, but map[string]bool) *release {
 	if !s.answers() {
 		return nil
 	}
 	r := l.selected(s, func(x *release) bool { return !x.pastKnown })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(r.releases) == 0 {
+		clear(s.turn)
+	}
+	r.releases = slices.DeleteFunc(r.releases, func(x *release) bool { return but[x.key.Namespace] })
 	if len(r.releases) == 0 {
 		return nil
 	}
-	return r.releases[0]
+	x := slices.MinFunc(r.releases, func(a, b *release) int {
+		return cmp.Or(cmp.Compare(s.turn[a.key.Namespace], s.turn[b.key.Namespace]), cmp.Compare(a.turn, b.turn))
+	})
+	s.turns++
+	s.turn[x.key.Namespace], x.turn = s.turns, s.turns
+	return x
 }
 
 // askPast asks for one more piece of a release's past. Only the last hour is worth a second try.

@@ -49,6 +49,7 @@ type release struct {
 	pastKnown bool // there is nothing more to ask about the stable's past
 	past      *Past
 	collected collected
+	turn      int // when a piece of it was asked for last; 0: never
 
 	complete time.Time // up to when all reports can be seen; zero: nobody knows
 

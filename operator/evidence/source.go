@@ -30,6 +30,9 @@ type source struct {
 	lastAsked time.Time
 	// unusable is why an answer of this tick could not be used; the last one counts.
 	unusable currency
+	// turns is how many pieces of pasts were asked for, and turn which of them was the last of a namespace.
+	turns int
+	turn  map[string]int
 }
 
 // window is the time over which recent traffic is added up: at least two reports about every arm.
