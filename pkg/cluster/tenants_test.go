@@ -218,3 +218,35 @@ func TestAnotherTenantIsNotSeen(t *testing.T) {
 		}
 	}
 }
+
+// The numbers of a Service are not for everybody who writes its name into a TrafficShift of his own.
+func TestServicesOfOtherNamespacesAreNotCounted(t *testing.T) {
+	for host, own := range map[string]string{
+		"ledger": "ledger", "ledger.shop.svc": "ledger", "ledger.shop.svc.cluster.local": "ledger", "blue.example.com": "blue.example.com",
+		"ledger.bank.svc.cluster.local": "", "ledger.bank.svc": "",
+	} {
+		for _, subset := range []string{"", "v1"} {
+			t.Run(host+"/"+subset, func(t *testing.T) {
+				p := inTheMiddle("shop")
+				p.shift.Spec.Destinations = &v1alpha1.Destinations{Stable: v1alpha1.Destination{Host: host, Subset: subset}, Canary: v1alpha1.Destination{Host: "green"}, Revision: "2"}
+				p.rules = []*unstructured.Unstructured{p.object("DestinationRule", "ledger", map[string]any{"host": host, "subsets": []any{
+					map[string]any{"name": "v1", "labels": map[string]any{"version": "v1"}}}})}
+				p.routes = []*unstructured.Unstructured{p.object("VirtualService", "ledger", map[string]any{"http": []any{map[string]any{"route": []any{
+					map[string]any{"destination": map[string]any{"host": host, "subset": subset}, "weight": int64(100)},
+					map[string]any{"destination": map[string]any{"host": "green"}, "weight": int64(0)}}}}})}
+				v := cluster.Observe(p.objects(), settings(), noon)
+				problem := v.Facts.Wanted.Problem
+				if refused := problem != nil && strings.Contains(problem.Message, "is a Service of namespace bank: make a TrafficShift there"); refused != (own == "") {
+					t.Errorf("problem %+v", problem)
+				}
+				want := own
+				if want == "" {
+					want = host
+				}
+				if arm := v.Arms[0]; arm.Namespace != "shop" || arm.Name != want {
+					t.Errorf("counts %+v", arm)
+				}
+			})
+		}
+	}
+}
