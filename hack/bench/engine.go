@@ -47,6 +47,7 @@ func troubles() []trouble {
 	for _, length := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute} {
 		die("one pod of four", 1, 1, 24*time.Minute, length)
 	}
+	die("one pod of four", 1, 1, 40*time.Minute, time.Minute)
 	die("a node with two pods of four", 2, 2, 40*time.Minute, 10*time.Second)
 	for length := time.Second; length <= 4*time.Second; length += time.Second {
 		die("all pods", 4, 1, 40*time.Minute, length)
@@ -115,7 +116,7 @@ func engineFalseAborts(out io.Writer, runs int) error {
 	judges := rivals()
 	runs = max(20, runs/10)
 	t := newTable(out, len(all), "False aborts of the whole engine", fmt.Sprintf(
-		"Healthy versions aborted in %%, with the brakes of a release in brackets, in the mean; whole releases that stay at one weight for two hours, %d runs a cell. A pod that is dead fails all that it is asked, and says that it is ready. The brake and the urgent lane leave one node's pods out; the evidence of scrapes leaves none out, and takes a version back that fails a quarter for a minute. Where all pods die, a brake leaves the evidence the errors that scrapes bring late and few good requests beside them: it takes some versions back for it. The rivals' rules are asked as in the first table.", runs),
+		"Healthy versions aborted in %%, with the brakes of a release in brackets, in the mean; whole releases that stay at one weight for two hours, %d runs a cell. A pod that is dead fails all that it is asked, and says that it is ready. The brake and the urgent lane leave one node's pods out; for the evidence of scrapes one pod, or those of one node, are excused where they alone are to blame, five times in a release: a sixth death aborts it. What scrapes bring late of the time before a brake is no evidence. The rivals' rules are asked as in the first table.", runs),
 		append(append([]string{"what a healthy version meets"}, waysNames(columns)...), names(judges)...)...)
 	for _, c := range all {
 		plan := policy(v1alpha1.PaceProof, 1)
