@@ -6,6 +6,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
+	pkgrelease "github.com/stagger-dev/stagger/pkg/release"
 )
 
 // judged is the release after its abort; end is when its last pod was gone, the zero time while one is there.
@@ -140,5 +141,21 @@ func TestRequestsOfALostReportAreInAGap(t *testing.T) {
 	}
 	if last := r.Through.Add(-interval); r.Counted.After(last) {
 		t.Errorf("requests are said to be counted up to %s; those after %s may be in the next report", r.Counted, last)
+	}
+}
+
+// The first weight was written up to a second before its time in the record: requests of that second are missed where the first report is lost.
+func TestAGapOfTheFirstReportBeginsWithTheWeight(t *testing.T) {
+	b := newBench(t)
+	b.traffic(noon, noon.Add(time.Minute))
+	b.store.change = func(at time.Time, arm counting.Service, a *counting.ArmAnswer) {
+		if arm == canary && !at.After(noon.Add(slice)) {
+			a.Uncounted = &counting.Trouble{Reason: "NoData", Message: "lost"}
+		}
+	}
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(time.Minute))
+	if r, first := b.reading(), noon.Add(-pkgrelease.Rounding); len(r.Gaps) != 1 || !r.Gaps[0].From.Time.Equal(first) {
+		t.Errorf("gaps %v; the weight may have been written at %s", r.Gaps, first)
 	}
 }

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -218,8 +219,9 @@ func (r *release) miss(from, to time.Time) {
 	if !r.late.IsZero() {
 		from, r.late = r.late, time.Time{}
 	}
-	if from = r.ended(from); from.Before(r.From) {
-		from = r.From // nobody met the canary before
+	from = r.ended(from)
+	if first := r.From.Add(-pkgrelease.Rounding); from.Before(first) {
+		from = first // nobody met the canary before
 	}
 	if !r.End.IsZero() && to.After(r.End) {
 		to = r.End // nobody met the canary any more
@@ -229,10 +231,7 @@ func (r *release) miss(from, to time.Time) {
 
 // countedUntil is up to when all requests that met the canary are counted, but for those that were missed.
 func (r *release) countedUntil() time.Time {
-	if !r.late.IsZero() {
-		return r.ended(r.late)
-	}
-	return r.ended(r.through)
+	return r.ended(cmp.Or(r.late, r.through))
 }
 
 // ended is up to when all requests have ended that are reported by a time: each is reported within an interval.
