@@ -47,10 +47,15 @@ if ! KREW_ROOT=$root go run "sigs.k8s.io/krew/cmd/krew@$krew" install --manifest
 	cat "$root/talk" >&2
 	exit 1
 fi
-if ! PATH=$root/bin:$PATH "$root/store/stagger/$version/kubectl_complete-stagger" stat 2>/dev/null | grep -q '^status'; then
-	echo "the archive's kubectl_complete-stagger does not complete stat to status" >&2
+# Read as a whole: a reader that leaves after the first line would end the program that still writes, and with it this check.
+completions=$(PATH=$root/bin:$PATH "$root/store/stagger/$version/kubectl_complete-stagger" stat 2>"$root/talk") || cat "$root/talk" >&2
+case $completions in
+status*) ;;
+*)
+	printf "the archive's kubectl_complete-stagger completes stat to: %s\n" "$completions" >&2
 	exit 1
-fi
+	;;
+esac
 said=$("$root/bin/kubectl-stagger" version --client)
 case $said in
 *"$version"*) printf 'krew has installed the plugin: %s\n' "$said" ;;
