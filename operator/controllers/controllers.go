@@ -21,7 +21,8 @@ func Setup(m manager.Manager, o options.Options, l *evidence.Loop, reader *direc
 		policy.Setup(m, o.Evidence.DurationEdges, l, set),
 		service.Setup(m, set),
 		shift.Setup(m, shift.Settings{
-			Loop: l, Direct: reader, Domain: o.ClusterDomain, Everywhere: len(o.Namespaces) == 0, GatewayNamespaces: o.Direct.GatewayNamespaces, Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
+			Loop: l, Direct: reader, Domain: o.ClusterDomain, Namespaces: o.Namespaces, GatewayNamespaces: o.TrustedGateways(),
+			Hold: string(o.Hold), FastTick: o.Evidence.FastTick, SlowTick: o.Evidence.SlowTick,
 			Bounds: release.Bounds{Push: o.PushBound, Settle: o.SettleBound, Between: o.Evidence.SlowTick}, Metrics: set,
 		}),
 	)

@@ -13,7 +13,7 @@
 //	evidence.scrapeInterval         0s                                        0s: measured, 1m until it is
 //	evidence.backfill               1h                                        how far back is counted what was missed
 //	direct.mode, interval           Auto, 1s                                  whether and how often proxies are read directly: Auto, Off
-//	direct.gatewayNamespaces        istio-system, istio-ingress               namespaces whose pods are trusted as gateways
+//	direct.gatewayNamespaces        istio-system, istio-ingress, if there     namespaces whose pods are trusted as gateways
 //	namespaces                      all                                       where the operator works; it never writes elsewhere
 //	clusterDomain                   cluster.local                             what full names of Services end with
 //	pushBound                       12s                                       how long the mesh may take to tell its proxies of a change

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -103,7 +104,7 @@ func (o Options) Manager() (manager.Options, error) {
 func (o Options) cache() cache.Options {
 	var gateways map[string]cache.Config
 	if len(o.Namespaces) > 0 {
-		gateways = configsOf(o.Namespaces, o.Direct.GatewayNamespaces)
+		gateways = configsOf(o.Namespaces, o.TrustedGateways())
 	}
 	return cache.Options{
 		DefaultTransform:  cache.TransformStripManagedFields(),
@@ -119,6 +120,20 @@ func (o Options) cache() cache.Options {
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
 	}
+}
+
+// TrustedGateways are the namespaces whose pods are trusted as gateways, see Direct.GatewayNamespaces. An operator that works in some namespaces
+// only has no right to any other unless somebody names it.
+func (o Options) TrustedGateways() []string {
+	if o.Direct.Mode == direct.Off {
+		return nil
+	}
+	if o.Direct.GatewayNamespaces != nil {
+		return o.Direct.GatewayNamespaces
+	}
+	return slices.DeleteFunc([]string{"istio-system", "istio-ingress"}, func(n string) bool {
+		return len(o.Namespaces) > 0 && !slices.Contains(o.Namespaces, n)
+	})
 }
 
 // configsOf are the namespaces of which something is kept; nil: all, where there are none.

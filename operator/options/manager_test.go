@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -47,6 +49,7 @@ func TestMetricsAreOpenOnLoopbackOnly(t *testing.T) {
 func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	o := Default()
 	o.Namespaces = []string{"shop", "cart"}
+	o.Direct.GatewayNamespaces = []string{"edge"}
 	m, err := o.Manager()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +60,7 @@ func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	for o, by := range m.Cache.ByObject {
 		_, isPod := o.(*corev1.Pod)
 		_, isGateway := o.(*networking.Gateway)
-		if _, edge := by.Namespaces["istio-ingress"]; (isPod || isGateway) != edge || len(by.Namespaces) > 0 && len(by.Namespaces) != 4 {
+		if _, edge := by.Namespaces["edge"]; (isPod || isGateway) != edge || len(by.Namespaces) > 0 && len(by.Namespaces) != 3 {
 			t.Errorf("%T is looked at in %v", o, by.Namespaces)
 		}
 	}
@@ -67,6 +70,30 @@ func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	everywhere, err := Default().Manager()
 	if err != nil || everywhere.Cache.DefaultNamespaces != nil {
 		t.Errorf("without namespaces: %v, %v", everywhere.Cache.DefaultNamespaces, err)
+	}
+}
+
+// An operator with rights in some namespaces that looked elsewhere would never begin: its caches would never be filled.
+func TestGatewaysAreTrustedWhereTheOperatorMayLook(t *testing.T) {
+	for name, c := range map[string]struct {
+		namespaces []string
+		direct     Direct
+		want       []string
+	}{
+		"everywhere":          {nil, Direct{}, []string{"istio-system", "istio-ingress"}},
+		"in some":             {[]string{"shop"}, Direct{}, []string{}},
+		"in one of theirs":    {[]string{"shop", "istio-ingress"}, Direct{}, []string{"istio-ingress"}},
+		"named":               {[]string{"shop"}, Direct{GatewayNamespaces: []string{"edge"}}, []string{"edge"}},
+		"none is wanted":      {nil, Direct{GatewayNamespaces: []string{}}, []string{}},
+		"no proxies are read": {nil, Direct{Mode: direct.Off, GatewayNamespaces: []string{"edge"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Default()
+			o.Namespaces, o.Direct = c.namespaces, c.direct
+			if got := o.TrustedGateways(); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 }
 

@@ -113,8 +113,9 @@ type Direct struct {
 	Mode direct.Mode `yaml:"mode"`
 	// Interval is the time between two readings of a proxy, from 500ms to 5s.
 	Interval time.Duration `yaml:"interval"`
-	// GatewayNamespaces are the namespaces whose pods are trusted as gateways: what such a pod says is believed of all that it passes on. Where the
-	// operator works in some namespaces only, it looks at the pods of these too.
+	// GatewayNamespaces are the namespaces whose pods are trusted as gateways: what such a pod says is believed of all that it passes on. None:
+	// istio-system and istio-ingress, of these only those it works in where the operator works in some namespaces only. Such an operator needs the
+	// right to read the pods and Gateways of those that are named here; the chart gives it.
 	GatewayNamespaces []string `yaml:"gatewayNamespaces"`
 }
 
@@ -214,7 +215,7 @@ func Default() Options {
 	return Options{
 		Sources:        []Source{{Name: evidence.DefaultSource, Address: "http://prometheus.istio-system.svc:9090", HTTP: config.DefaultHTTPClientConfig}},
 		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour, DurationEdges: counting.Edges()},
-		Direct:         Direct{Mode: direct.Auto, Interval: direct.DefaultInterval, GatewayNamespaces: []string{"istio-system", "istio-ingress"}},
+		Direct:         Direct{Mode: direct.Auto, Interval: direct.DefaultInterval},
 		ClusterDomain:  "cluster.local",
 		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,

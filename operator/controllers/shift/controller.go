@@ -53,10 +53,10 @@ type Settings struct {
 	// Loop counts requests, and Direct reads proxies; nil: none are read.
 	Loop   *evidence.Loop
 	Direct *direct.Reader
-	// Domain is the cluster's domain. Everywhere says that the operator works in all namespaces, and GatewayNamespaces are those whose pods are
-	// trusted as gateways.
+	// Domain is the cluster's domain. Namespaces are those that the operator works in; none: all. GatewayNamespaces are those whose pods are
+	// trusted as gateways; their pods and Gateways are in the caches too.
 	Domain            string
-	Everywhere        bool
+	Namespaces        []string
 	GatewayNamespaces []string
 	// Bounds are the mesh's delays.
 	Bounds release.Bounds

@@ -25,13 +25,14 @@ type loader struct {
 	direct  client.Reader // past the caches
 	written *written
 	domain  string
-	// everywhere says that the caches hold all namespaces, and gateways are those whose pods are trusted as gateways.
-	everywhere bool
+	// namespaces are those of which the caches hold everything; none: all. Of gateways, those whose pods are trusted as gateways, they hold pods and
+	// Gateways.
+	namespaces []string
 	gateways   []string
 }
 
 func newLoader(cached, direct client.Reader, w *written, s Settings) *loader {
-	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, everywhere: s.Everywhere, gateways: s.GatewayNamespaces}
+	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, namespaces: s.Namespaces, gateways: s.GatewayNamespaces}
 }
 
 // load reads what one pass over the TrafficShift needs. False means that there is no such TrafficShift; whatever could not be read is an

@@ -28,6 +28,10 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 		return nil
 	}
 	for _, name := range gatewaysOf(o.Routes, cluster.TargetOf(o.Shift, l.domain)) {
+		if !l.sees(name.Namespace) {
+			o.Gateways = append(o.Gateways, cluster.Gateway{Name: name})
+			continue
+		}
 		g, err := getKind(ctx, l.finder, gatewayKind, name.Namespace, name.Name)
 		if err != nil {
 			return err
@@ -44,11 +48,16 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 					gateway.Pods = append(gateway.Pods, p)
 				}
 			}
-			gateway.Whole = l.everywhere && len(gateway.Pods) == len(pods) && len(pods) > 0
+			gateway.Whole = len(l.namespaces) == 0 && len(gateway.Pods) == len(pods) && len(pods) > 0
 		}
 		o.Gateways = append(o.Gateways, gateway)
 	}
 	return nil
+}
+
+// sees says whether the caches have the namespace's pods and Gateways: to read elsewhere is an error, which would end the pass.
+func (l *loader) sees(namespace string) bool {
+	return len(l.namespaces) == 0 || slices.Contains(l.namespaces, namespace) || slices.Contains(l.gateways, namespace)
 }
 
 // gatewaysOf are the Gateways that the routes which a release may write are bound to, sorted, each once: those of others never lead to its canary,

@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -138,17 +139,20 @@ func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
 		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1.shop.svc.cluster.local"}}}}}}))
 	for name, c := range map[string]struct {
 		pods       []client.Object
-		everywhere bool
+		namespaces []string
 		want       []cluster.Gateway
 	}{
-		"all trusted":          {[]client.Object{pod("istio-ingress", "a"), pod("istio-ingress", "b")}, true, []cluster.Gateway{{Whole: true}}},
-		"one is somebody's":    {[]client.Object{pod("istio-ingress", "a"), pod("evil", "b")}, true, []cluster.Gateway{{}}},
-		"others may be hidden": {[]client.Object{pod("istio-ingress", "a")}, false, []cluster.Gateway{{}}},
-		"nobody is one":        {nil, true, []cluster.Gateway{{}}},
+		"all trusted":          {[]client.Object{pod("istio-ingress", "a"), pod("istio-ingress", "b")}, nil, []cluster.Gateway{{Whole: true}}},
+		"one is somebody's":    {[]client.Object{pod("istio-ingress", "a"), pod("evil", "b")}, nil, []cluster.Gateway{{}}},
+		"others may be hidden": {[]client.Object{pod("istio-ingress", "a")}, []string{"shop"}, []cluster.Gateway{{}}},
+		"nobody is one":        {nil, nil, []cluster.Gateway{{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLoading(t, append(append(town(2), gateway, vs, theirs), c.pods...)...)
-			l.everywhere, l.gateways = c.everywhere, []string{"istio-ingress"}
+			l.namespaces, l.gateways = c.namespaces, []string{"istio-ingress"}
+			if c.namespaces != nil {
+				l.reader = without{l.reader, "elsewhere"}
+			}
 			o := l.pass(0)
 			if len(o.Gateways) != 2 || o.Gateways[0].Name.String() != "elsewhere/gone" || o.Gateways[0].Whole || o.Gateways[1].Name.String() != "shop/gw" {
 				t.Fatalf("gateways %+v", o.Gateways)
@@ -159,6 +163,19 @@ func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// without is a cache that does not hold a namespace: whoever asks for something there gets an error.
+type without struct {
+	client.Reader
+	namespace string
+}
+
+func (w without) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	if key.Namespace == w.namespace {
+		return fmt.Errorf("unable to get: %v because of unknown namespace for the cache", key)
+	}
+	return w.Reader.Get(ctx, key, into, opts...)
 }
 
 func TestAPassBetweenDestinationsReadsRoutesAndRules(t *testing.T) {
