@@ -121,6 +121,8 @@ func shifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
 	case o.Evidence.Agreement == AgreementNo:
 		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
+	case o.Direct.Agreement == AgreementYes: // counts come seconds later
+		return condition(kind, yes, v1alpha1.ReasonShifted, live+"; by the proxies of the last seconds it is so")
 	}
 	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
 }

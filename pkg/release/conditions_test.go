@@ -90,6 +90,23 @@ func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
 	}
 }
 
+// The proxies show within a second that requests meet the canary. That no counts have come yet is no lack of traffic.
+func TestTrafficThatTheProxiesSeeIsNotMissing(t *testing.T) {
+	o := Observation{Release: &v1alpha1.Release{State: v1alpha1.StateShifting, Step: 1, Weight: "10%", SettledAt: &metav1.Time{}},
+		Evidence: Evidence{Share: -1}, Direct: Direct{Agreement: AgreementYes}}
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonShifted) || !strings.Contains(c.Message, "10% is wanted, nothing was measured; by the proxies") {
+		t.Errorf("the proxies see it: %+v", c)
+	}
+	o.Direct.Agreement = AgreementUnknown
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonNoTraffic) {
+		t.Errorf("nobody sees any: %+v", c)
+	}
+	o.Evidence.Share, o.Evidence.Agreement, o.Direct.Agreement = 0, AgreementNo, AgreementYes
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonNotShifted) {
+		t.Errorf("the counts disagree: %+v", c)
+	}
+}
+
 // A version that waits for the end of a pause is no fault: tools that know kstatus see work in progress, not a failure.
 // Requests of a VirtualService that is gone meet neither version by the weights, whatever the counts of the others say.
 func TestARouteThatIsGoneIsInTheCondition(t *testing.T) {
