@@ -5,6 +5,8 @@ FAULT ?= errors
 # STORIES chooses end-to-end tests by name: make e2e STORIES=Promote
 STORIES ?= .
 RUNS ?= 2000
+FUZZTIME ?= 5m
+FUZZ ?=
 # VERSION is what make image and make release build; PUSH the repository that make image pushes to, such as registry.example.com/stagger.
 VERSION ?= v0.0.0-dev
 PUSH ?=
@@ -17,7 +19,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench fuzz soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -123,6 +125,9 @@ peers: ## The stories of teams who come from Flagger and Argo Rollouts, with tho
 bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 	hack/bench.sh $(RUNS)
+
+fuzz: ## Every fuzz target, each for FUZZTIME: for the night. FUZZ chooses by name: make fuzz FUZZTIME=10m FUZZ=Commands
+	@hack/fuzz.sh "$(FUZZTIME)" "$(FUZZ)"
 
 soak: ## The stories that take hours
 	go test -count=1 -timeout=12h -parallel=2 -v -run Soak ./e2e/ -soak

@@ -29,7 +29,7 @@ func newLoop(o options.Options, l logr.Logger, set *metrics.Set) (*evidence.Loop
 		}
 		counter, err := counts.New(counts.Config{
 			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: set,
-			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
+			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, Reporters: c.Reporters, ScrapeInterval: c.ScrapeInterval},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)

@@ -70,6 +70,9 @@ type Source struct {
 	Parameters map[string]string `yaml:"parameters"`
 	// Jobs are the scrape jobs whose metrics are counted; empty: all, which costs Prometheus some work.
 	Jobs []string `yaml:"jobs"`
+	// Reporters are the namespaces whose pods are believed about requests to Services of any namespace, such as those of gateways; pods of a Service's
+	// own namespace always are. Which namespace a pod is of is what Prometheus says by the label namespace of up. Empty: whoever is scraped is believed.
+	Reporters []string `yaml:"reporters"`
 	// Lag is evidence.lag of this source alone.
 	Lag time.Duration `yaml:"lag"`
 	// ScrapeInterval is evidence.scrapeInterval of this source alone.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
@@ -66,11 +67,19 @@ func (o Options) validateSources() error {
 		}
 		errs = append(errs, s.validateSigning(field))
 		errs = append(errs, asked(field, s.Lag, s.ScrapeInterval))
+		errs = append(errs, s.validateReporters(field))
 	}
 	if errors.Join(errs...) == nil && !seen[evidence.DefaultSource] {
 		errs = append(errs, fmt.Errorf("sources has none named %q; name one so, for releases are counted there", evidence.DefaultSource))
 	}
 	return errors.Join(errs...)
+}
+
+func (s Source) validateReporters(field string) error {
+	if len(s.Reporters) > promql.MaxReporters {
+		return fmt.Errorf("%s.reporters has %d namespaces; it may have at most %d", field, len(s.Reporters), promql.MaxReporters)
+	}
+	return errors.Join(namespaces(field+".reporters", s.Reporters)...)
 }
 
 // validateSigning comes after the validation of the HTTP client, which makes one field of the three ways to give a token.

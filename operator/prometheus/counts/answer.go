@@ -66,7 +66,7 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 			return err
 		}
 		answers := answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
-			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i))
+			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i), c.Scope.Reporters)
 		})
 		for from, to := range known(part, fresh, counted) {
 			take(first+from, answers[from:to])
@@ -297,8 +297,8 @@ func answersOf(of []counting.Pair, one func(counting.Pair, counting.Indicator) c
 }
 
 // answer is what is known of a pair by an indicator.
-func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once promql.Once) counting.Answer {
-	a := reports(p, i, fresh)
+func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once promql.Once, reporters []string) counting.Answer {
+	a := reports(p, i, fresh, reporters)
 	why, unusable := counted.unusable[releaseOf(p)]
 	switch {
 	case a.Unusable != nil:
@@ -320,7 +320,7 @@ func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once pr
 }
 
 // reports is how complete the reports about a pair are.
-func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer {
+func reports(p counting.Pair, i counting.Indicator, fresh reply, reporters []string) counting.Answer {
 	if why, unusable := fresh.unusable[releaseOf(p)]; unusable {
 		return counting.Answer{Unusable: &why}
 	}
@@ -331,15 +331,22 @@ func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer
 				Kind, f.New, f.Targets, arm)}}
 		}
 	}
-	return counting.Answer{Stable: report(i, p.Stable, fresh.freshness[p.Stable]), Canary: report(i, p.Canary, fresh.freshness[p.Canary])}
+	return counting.Answer{
+		Stable: report(i, p.Stable, fresh.freshness[p.Stable], reporters),
+		Canary: report(i, p.Canary, fresh.freshness[p.Canary], reporters),
+	}
 }
 
-func report(i counting.Indicator, arm counting.Service, f promql.Freshness) counting.ArmAnswer {
+func report(i counting.Indicator, arm counting.Service, f promql.Freshness, reporters []string) counting.ArmAnswer {
 	switch {
 	case !f.Current() && f.NoUp() > 0:
 		return counting.ArmAnswer{Reported: true, Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
 			"%s of callers of %s is there, but no up of its job and instance: %s; nobody knows when these were scraped: keep up with the same labels, or scrape them directly",
 			i.Carrier(), arm, targetsOf(f.Unknown))}}
+	case f.Targets == 0 && len(reporters) > 0:
+		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s has no %s of callers of %s that are believed: pods of %s and of %s, by the label namespace of their up; send it requests from there, or name the "+
+				"namespaces of its callers in the source's reporters", Kind, i.Carrier(), arm, arm.Namespace, strings.Join(reporters, ", "))}}
 	case f.Targets == 0:
 		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
 			"%s has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", Kind, i.Carrier(), arm)}}

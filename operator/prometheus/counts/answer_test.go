@@ -204,6 +204,21 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhoseReportsAreBelievedIsSaidWhereThereAreNone(t *testing.T) {
+	c, p := newCounter(t)
+	c.Scope.Reporters = []string{"edge", "web"}
+	clear(p.requests)
+	got, err := counted(t, c, pair())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Prometheus has no istio_requests_total of callers of shop/checkout that are believed: pods of shop and of edge, web, by the label namespace of " +
+		"their up; send it requests from there, or name the namespaces of its callers in the source's reporters"
+	if v := verdict(got[0][0]); v.Reason != v1alpha1.ReasonNoData || v.Message != want {
+		t.Errorf("got  %s: %s\nwant %s", v.Reason, v.Message, want)
+	}
+}
+
 func TestACanaryThatNobodyReportsAboutHasNoCounts(t *testing.T) {
 	c, p := newCounter(t)
 	delete(p.requests, canary)

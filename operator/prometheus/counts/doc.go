@@ -20,7 +20,8 @@
 //	a job of callers that is only begun to scrape   unusable for the releases it concerns, reason NoData
 //	fewer than nine tenths of the targets scraped   an arm whose reports are late, reason Stale
 //	nobody reports about the arm, or only targets
-//	without an up of their job and instance         an arm whose reports are late, reason NoData
+//	without an up of their job and instance,
+//	or only pods that are not believed              an arm whose reports are late, reason NoData
 //	proxies that come by several jobs or replicas   a remark: one of them is counted, or why they are counted twice
 //	several up of one target at a time              counts with a doubt, reason NoData: they accuse and do not clear
 //	an arm that is reported, without counts         an arm that is not counted, reason NoData

@@ -57,7 +57,11 @@ func NewBatch(scope Scope, indicator counting.Indicator, arms []counting.Service
 			return Batch{}, err
 		}
 	}
-	sorted := slices.Clone(arms)
+	sorted, own := slices.Clone(arms), make([]string, len(arms))
+	for i, a := range arms {
+		own[i] = a.Namespace
+	}
+	scope.own = distinct(own)
 	slices.SortFunc(sorted, counting.Service.Compare)
 	return Batch{scope: scope, indicator: indicator, arms: slices.Compact(sorted)}, nil
 }
@@ -93,7 +97,7 @@ func (b Batch) Base(slice time.Duration) (string, error) {
 // not waited for. Samples have the time their scrape started and become visible when it has ended: T must lie that far behind now.
 func (b Batch) Lag() string {
 	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job, instance) group by (job, instance) (%s))",
-		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carrier())
+		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carried())
 }
 
 // Indicator is what the arms are asked about by.
@@ -112,6 +116,17 @@ func (b Batch) carrier() string {
 	}
 	return b.selector(counting.Indicator{}.String())
 }
+
+// carried returns the newest samples of the series that carry the arms, of pods that are believed about them.
+func (b Batch) carried() string { return b.scope.believed(b.carrier(), b.carrier()) }
+
+// carriedOver returns the last samples in a time of the series that carry the arms, of pods that are believed about them.
+func (b Batch) carriedOver(back time.Duration) string {
+	return b.scope.believed(fmt.Sprintf("last_over_time(%s[%s])", b.carrier(), duration(back)), b.carrier())
+}
+
+// taken returns when the newest samples were taken of the series that carry the arms, of pods that are believed about them.
+func (b Batch) taken() string { return b.scope.believed("timestamp("+b.carrier()+")", b.carrier()) }
 
 // groups are the labels that tell the arms apart.
 func (b Batch) groups() string {

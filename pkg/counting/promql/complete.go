@@ -27,7 +27,7 @@ const (
 // The interval of a target is that of the last five minutes, or of the last one while it is younger, rounded down, and 0 while it is not known
 // for so long: what is not certain is waited for.
 func (b Batch) Complete() string {
-	newest := fmt.Sprintf("max by (job, instance, %s) (timestamp(%s))", b.groups(), b.carrier())
+	newest := fmt.Sprintf("max by (job, instance, %s) (%s)", b.groups(), b.taken())
 	interval := fmt.Sprintf("floor(%s) or floor(%s) or 0 * last_over_time(%s[5m])",
 		b.scope.rhythm(5*time.Minute, time.Minute), b.scope.rhythm(time.Minute, time.Minute), b.scope.target("up"))
 	upTo := fmt.Sprintf("(%s + on (job, instance) group_left () (max by (job, instance) (%s)))", newest, interval)

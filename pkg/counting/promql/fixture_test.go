@@ -140,7 +140,7 @@ func ask(expr, at string, want ...sample) asked {
 
 func TestTheFixtureForPrometheusHoldsTheExpressionsOfToday(t *testing.T) {
 	all := fixture{EvaluationInterval: "5s"}
-	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, complete, copies, settings, durations, customs, ofPods, ofRevisions} {
+	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, complete, copies, settings, durations, customs, ofPods, ofRevisions, reporters} {
 		for _, s := range group(t) {
 			s.Interval = "5s"
 			all.Tests = append(all.Tests, s)

@@ -61,9 +61,8 @@ func (b Batch) Freshness(slice time.Duration) (string, error) {
 	if err := b.scope.checkSlice(slice); err != nil {
 		return "", err
 	}
-	x, up := b.carrier(), b.scope.target("up")
-	carriers := fmt.Sprintf("(group by (job, instance, %s) (last_over_time(%s[%s])) and on (job, instance) %s)",
-		b.groups(), x, duration(b.scope.lookback()), up)
+	up := b.scope.target("up")
+	carriers := fmt.Sprintf("(group by (job, instance, %s) (%s) and on (job, instance) %s)", b.groups(), b.carriedOver(b.scope.lookback()), up)
 	fact := func(name, value string) string {
 		return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", value, labelFact, name)
 	}
@@ -71,10 +70,10 @@ func (b Batch) Freshness(slice time.Duration) (string, error) {
 	fresh := fmt.Sprintf("(%s and on (job, instance) (max_over_time(%s[%s]) == 1))", carriers, up, duration(2*b.scope.interval()))
 	return fact(factTargets, "count "+by+carriers) + "\nor " +
 		fact(factFresh, "count "+by+fresh) + "\nor " +
-		fact(factNewest, "max "+by+"(timestamp("+x+"))") + "\nor " +
+		fact(factNewest, "max "+by+"("+b.taken()+")") + "\nor " +
 		fact(factNew, fmt.Sprintf("count %s(%s unless on (job) %s)", by, carriers, b.scope.settled(slice))) + "\nor " +
 		fact(factUnknown, fmt.Sprintf("count by (%[1]s, job) (group by (job, instance, %[1]s) (%[2]s) unless on (job, instance) last_over_time(%[3]s[%[4]s]))",
-			b.groups(), x, up, duration(b.scope.lookback()))), nil
+			b.groups(), b.carried(), up, duration(b.scope.lookback()))), nil
 }
 
 // DecodeFreshness reads the answer to Freshness. Arms nobody has reported about are not in it. An error says what is wrong

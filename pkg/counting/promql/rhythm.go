@@ -30,11 +30,11 @@ func (s Scope) intervals() string {
 // ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms and whose interval is known,
 // which it is when one of their targets was scraped twice; see Unmeasured for the others.
 func (b Batch) ScrapeInterval() string {
-	return fmt.Sprintf("max(\n  %s\n  and on (job) group by (job) (%s))", b.scope.intervals(), b.carrier())
+	return fmt.Sprintf("max(\n  %s\n  and on (job) group by (job) (%s))", b.scope.intervals(), b.carried())
 }
 
 // Unmeasured returns the question for the longest time, in seconds, since a target was scraped for the first time, of the jobs that carry the arms and
 // whose interval is not known yet: it is longer than that. No answer: all are known.
 func (b Batch) Unmeasured() string {
-	return fmt.Sprintf("max(time() - timestamp(%s)\n  and on (job) group by (job) (%s)\n  unless on (job) %s)", b.scope.target("up"), b.carrier(), b.scope.intervals())
+	return fmt.Sprintf("max(time() - timestamp(%s)\n  and on (job) group by (job) (%s)\n  unless on (job) %s)", b.scope.target("up"), b.carried(), b.scope.intervals())
 }
