@@ -43,10 +43,10 @@ type View struct {
 	// Arms are stable and canary as requests to them are counted.
 	Arms [2]counting.Service
 
-	// pods are those of both arms, and gate those that callers come through.
+	// pods are those that Services of the release lead to, of both arms among them, and gate those that callers come through.
 	pods []*corev1.Pod
 	gate gate
-	// left says that a pod of the release's canary is there, be it one that ends.
+	// left says that a pod of the release's canary may answer still, be it one that ends.
 	left     bool
 	now      time.Time
 	settings Settings
@@ -80,7 +80,7 @@ type route struct {
 func Observe(o Objects, s Settings, now time.Time) *View {
 	o = o.sorted()
 	shift := o.Shift
-	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes, pods: o.Pods}
+	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
 	v.Facts = release.Observation{Release: shift.Status.Release, Refused: shift.Status.Refused, Bounds: s.Bounds}
 	v.Facts.Evidence.Share = -1
 	v.Facts.Wanted.Managed = shift.DeletionTimestamp.IsZero()
