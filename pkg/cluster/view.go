@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -26,6 +27,8 @@ type Settings struct {
 	Bounds release.Bounds
 	// Manager is the field manager of Stagger's own writes.
 	Manager string
+	// Limits are the bounds of a status.
+	Limits bounds.Of[v1alpha1.TrafficShiftStatus]
 }
 
 // View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.
