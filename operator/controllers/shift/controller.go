@@ -133,6 +133,13 @@ func Setup(m manager.Manager, s Settings) error {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
 	}
+	if r.guard.proves {
+		p, err := newPulse(m, r.guard)
+		if err != nil {
+			return fmt.Errorf("watching whether Deployments are held: %w", err)
+		}
+		b = b.WatchesRawSource(source.Channel(p.doubt, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)))
+	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("setting up the shift controller: %w", err)
 	}
