@@ -28,7 +28,7 @@ func (v *View) gateways(o Objects) {
 	for _, g := range o.Gateways {
 		v.gate.all = v.gate.all && g.Whole
 		for _, p := range g.Pods {
-			if id := idOf(p).String(); !seen[id] {
+			if id := idOf(p).String(); !seen[id] && workload.Present(p) {
 				seen[id] = true
 				v.gate.pods = append(v.gate.pods, p)
 			}

@@ -28,8 +28,8 @@ func TestTheMiddleOfARelease(t *testing.T) {
 		Marked, Open    bool
 	}
 	want := seen{
-		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1},
-		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1},
+		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1, Pod: "web-old-1"},
+		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1, Pod: "web-" + hash + "-1"},
 		Service:       release.Service{Exists: true, Narrowed: "old", Marked: true, Siblings: []string{"metrics"}, Confirmed: []string{"metrics"}},
 		CanaryService: release.Canary{Service: "web-canary", Exists: true, Selects: hash, Number: 3, RulesDue: true},
 		Lowest:        250_000, Highest: 250_000, Marked: true, Open: true,

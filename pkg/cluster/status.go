@@ -12,7 +12,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// StatusOf is the whole status after a decision; rec is the record to be written, nil to keep the one there is.
+// StatusOf is the whole status after a decision, within the limits of the settings; rec is the record to be written, nil to keep the one there is.
 func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
 	s := v.Shift.Status.DeepCopy()
 	s.ObservedGeneration = v.Shift.Generation
@@ -38,6 +38,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.History = s.History[:min(len(s.History), historyLength)]
 	}
 	v.correct(s)
+	v.settings.Limits.Keep(s)
 	return *s
 }
 

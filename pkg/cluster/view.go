@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -26,6 +27,8 @@ type Settings struct {
 	Bounds release.Bounds
 	// Manager is the field manager of Stagger's own writes.
 	Manager string
+	// Limits are the bounds of a status.
+	Limits bounds.Of[v1alpha1.TrafficShiftStatus]
 }
 
 // View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.
@@ -43,10 +46,10 @@ type View struct {
 	// Arms are stable and canary as requests to them are counted.
 	Arms [2]counting.Service
 
-	// pods are those of both arms, and gate those that callers come through.
+	// pods are those that Services of the release lead to, of both arms among them, and gate those that callers come through.
 	pods []*corev1.Pod
 	gate gate
-	// left says that a pod of the release's canary is there, be it one that ends.
+	// left says that a pod of the release's canary may answer still, be it one that ends.
 	left     bool
 	now      time.Time
 	settings Settings
@@ -80,7 +83,7 @@ type route struct {
 func Observe(o Objects, s Settings, now time.Time) *View {
 	o = o.sorted()
 	shift := o.Shift
-	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes, pods: o.Pods}
+	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
 	v.Facts = release.Observation{Release: shift.Status.Release, Refused: shift.Status.Refused, Bounds: s.Bounds}
 	v.Facts.Evidence.Share = -1
 	v.Facts.Wanted.Managed = shift.DeletionTimestamp.IsZero()

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
 // Role says what a proxy is read for.
@@ -50,7 +52,7 @@ type Proxy struct {
 	Workload string
 	// Sidecar says that a proxy runs beside the pod's containers; of a gateway, that it is one.
 	Sidecar bool
-	// Ready says that the pod is, and is not being deleted.
+	// Ready says that the pod can answer: see workload.Serving.
 	Ready bool
 }
 
@@ -62,15 +64,13 @@ const (
 )
 
 // ProxyOf returns the proxy of a pod, for a role and with the name of its workload.
-func ProxyOf(pod *corev1.Pod, role Role, workload string) Proxy {
-	p := Proxy{Role: role, Namespace: pod.Namespace, Name: pod.Name, Node: pod.Spec.NodeName, Workload: workload, ID: ID{UID: string(pod.UID)}}
+func ProxyOf(pod *corev1.Pod, role Role, of string) Proxy {
+	p := Proxy{Role: role, Namespace: pod.Namespace, Name: pod.Name, Node: pod.Spec.NodeName, Workload: of, ID: ID{UID: string(pod.UID)}}
 	if address, err := netip.ParseAddr(pod.Status.PodIP); err == nil {
 		p.ID.Address = address.Unmap()
 	}
 	p.Sidecar = role == GatewayPod || hasSidecar(pod)
-	p.Ready = pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	p.Ready = workload.Serving(pod)
 	return p
 }
 

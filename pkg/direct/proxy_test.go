@@ -178,6 +178,7 @@ func TestAPodAsAProxy(t *testing.T) {
 		"asked for":              {func(p *corev1.Pod) { p.Labels = map[string]string{"sidecar.istio.io/inject": "true"} }, StablePod, true, true},
 		"not wanted":             {func(p *corev1.Pod) { p.Labels = map[string]string{"sidecar.istio.io/inject": "false"} }, StablePod, false, true},
 		"being deleted":          {func(p *corev1.Pod) { p.DeletionTimestamp = ptr.To(metav1.Now()) }, CanaryPod, false, false},
+		"evicted":                {func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }, CanaryPod, false, false},
 		"not ready":              {func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }, CanaryPod, false, false},
 		"nothing known of it":    {func(p *corev1.Pod) { p.Status.Conditions = nil }, CanaryPod, false, false},
 	}

@@ -111,7 +111,7 @@ func emptied(o Observation, d *Decision, now time.Time) bool {
 	case o.Workload.Canary.There():
 		d.Levers = []Action{{Verb: RemoveSet}} // where the Service cannot be narrowed, this takes the canary from its callers
 	case o.Workload.Canary.Pods > 0:
-		d.Message += "; the canary's pods are ending"
+		d.Message += "; the canary's pods are ending" + o.Workload.Canary.stay()
 	default:
 		return true
 	}

@@ -125,13 +125,24 @@ type Set struct {
 	Name string
 	// Hash is the pod-template-hash of its pods.
 	Hash string
-	// Replicas are wanted, Available are those that the ReplicaSet takes for ready, Pods exist and are not being deleted, and Serving of
-	// these can answer now.
+	// Replicas are wanted, Available are those that the ReplicaSet takes for ready, Pods can be endpoints, now or later, and Serving of these
+	// can answer now.
 	Replicas, Available, Pods, Serving int32
+	// Pod is the name of one of the Pods; empty where there is none.
+	Pod string
 }
 
 // There says whether the ReplicaSet exists.
 func (s Set) There() bool { return s.Name != "" }
+
+// stay names one of the pods that are still there, to be appended: one that nobody ends, because its ReplicaSet does not have it any more, is a
+// person's to delete.
+func (s Set) stay() string {
+	if s.Pod == "" {
+		return ""
+	}
+	return fmt.Sprintf(": pod %s is there, %d in all", s.Pod, s.Pods)
+}
 
 // Service is the user's Service.
 type Service struct {

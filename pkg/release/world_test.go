@@ -343,7 +343,7 @@ func (w *world) ours() (set, bool) {
 func (w *world) serving(hash string) int32 {
 	var n int32
 	for _, p := range inmemory.List[*corev1.Pod](w.store) {
-		if p.Labels[workload.HashLabel] == hash && p.DeletionTimestamp == nil {
+		if p.Labels[workload.HashLabel] == hash && p.Labels["app"] == web && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodFailed {
 			n++
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // Why is the story of a verdict or of a wait.
@@ -145,7 +146,7 @@ func (y Why) Text(p Layout) string {
 	}
 	w.field("LOOK", TonePlain, "in Prometheus at what was counted:")
 	// The query is not wrapped: it is there to be pasted.
-	return p.write(w.lines) + indent + y.Query + "\n"
+	return p.write(w.lines) + indent + text.Shown(y.Query) + "\n"
 }
 
 // progress says of a running release that nothing else is said of whether it does well. Nothing is wrong only where requests were counted, the

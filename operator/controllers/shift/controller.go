@@ -26,11 +26,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stagger-dev/stagger/manifests/crd"
 	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -81,6 +83,7 @@ type reconciler struct {
 	clock    clock.PassiveClock
 	live     *throttle
 	refusals *refusals
+	limits   bounds.Of[v1alpha1.TrafficShiftStatus]
 	failures workqueue.TypedRateLimiter[types.NamespacedName]
 }
 
@@ -94,7 +97,12 @@ func Setup(m manager.Manager, s Settings) error {
 	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
 		return err
 	}
+	schema, err := crd.SchemaOf(crd.TrafficShifts)
+	if err != nil {
+		return fmt.Errorf("reading the CRD of TrafficShifts: %w", err)
+	}
 	r := newReconciler(m, s, guarded)
+	r.limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
 	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
@@ -124,6 +132,13 @@ func Setup(m manager.Manager, s Settings) error {
 	if guarded {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
+	}
+	if r.guard.proves {
+		p, err := newPulse(m, r.guard)
+		if err != nil {
+			return fmt.Errorf("watching whether Deployments are held: %w", err)
+		}
+		b = b.WatchesRawSource(source.Channel(p.doubt, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)))
 	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("setting up the shift controller: %w", err)
@@ -176,7 +191,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.
 func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *cluster.View {
 	key, now := client.ObjectKeyFromObject(objects.Shift), r.clock.Now()
-	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner}, now)
+	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner, Limits: r.limits}, now)
 	if v.Deployment != nil {
 		mode, err := r.guard.mode(ctx, key, v.Deployment)
 		if err != nil { // then it is unknown, which raises nothing and keeps no abort waiting

@@ -56,9 +56,10 @@ type guard struct {
 	since  time.Time // when it had become so
 }
 
-// proof is what the dry runs of a Deployment showed.
+// proof is what the dry runs of a Deployment, by its name, showed.
 type proof struct {
-	of subject
+	of         subject
+	deployment string
 	// mode is what the last dry run showed that was answered, at that time; empty before the first.
 	mode release.HoldMode
 	at   time.Time
@@ -121,7 +122,7 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 	before := p.shows(g.clock.Now())
 	mode, err := g.prove(ctx, d)
 	now := g.clock.Now()
-	if p.of = (subject{d.UID, on}); err != nil {
+	if p.of, p.deployment = (subject{d.UID, on}), d.Name; err != nil {
 		p.failures, p.tried = p.failures+1, now
 	} else {
 		p.mode, p.at, p.failures = mode, now, 0
@@ -130,6 +131,56 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 	g.proofs[key] = p
 	g.mu.Unlock()
 	return p.shows(now) != before, p.due(since).Sub(now), err
+}
+
+// ask makes one dry run, of the Deployment that was asked about the longest ago, to know whether the API server still does what all proofs rest on. In
+// doubt it does not: nothing is proven any more then, and all proofs are due. An error is of a dry run that was not answered, which proves nothing
+// and refutes nothing.
+func (g *guard) ask(ctx context.Context) (doubt bool, err error) {
+	key, p, found := g.oldest()
+	if !found {
+		return false, nil
+	}
+	d := &appsv1.Deployment{}
+	if err := g.client.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: p.deployment}, d); err != nil {
+		return false, client.IgnoreNotFound(err) // a pass forgets what is gone
+	}
+	if on, err := g.look(ctx); err != nil || p.of != (subject{d.UID, on}) || !workload.Held(d) {
+		return false, err // a pass proves it anew
+	}
+	mode, err := g.prove(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch now := g.clock.Now(); {
+	case g.proofs[key] != p: // a pass was faster
+		return false, nil
+	case mode == p.mode:
+		p.at, p.failures = now, 0
+		g.proofs[key] = p
+		return false, nil
+	default:
+		g.since = now.Add(-proveAgain[0])
+		clear(g.proofs)
+		return true, nil
+	}
+}
+
+// oldest is the proof that was made the longest ago, of those that were answered; of several the first by the name.
+func (g *guard) oldest() (key types.NamespacedName, oldest proof, found bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, p := range g.proofs {
+		if p.mode == release.HoldUnknown {
+			continue
+		}
+		if earlier := p.at.Compare(oldest.at); !found || earlier < 0 || earlier == 0 && k.String() < key.String() {
+			key, oldest, found = k, p, true
+		}
+	}
+	return key, oldest, found
 }
 
 // known is the proof that there is, and since when the policy is what it is. A proof of anything else than what is there now is dropped,

@@ -36,6 +36,8 @@ type guarded struct {
 	follows bool  // the API server pauses what it is told to pause
 	err     error // it does not answer
 	dryRuns int
+	gone    bool     // the Deployment
+	asked   []string // the Deployments that were read
 }
 
 func newGuarded(t *testing.T) *guarded {
@@ -49,6 +51,14 @@ func newGuarded(t *testing.T) *guarded {
 }
 
 func (g *guarded) get(_ context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
+	if d, ok := o.(*appsv1.Deployment); ok {
+		if g.gone {
+			return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		}
+		g.asked = append(g.asked, key.String())
+		g.d.DeepCopyInto(d)
+		return nil
+	}
 	is := g.policy
 	if _, ok := o.(*admissionv1.MutatingAdmissionPolicyBinding); ok {
 		is = g.binding

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,6 +40,7 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	r.refusals.passStatus(client.ObjectKeyFromObject(after))
 	cluster.SlimHistory(after)
 	r.written.note(client.ObjectKeyFromObject(after), after)
 	r.tell(v, after)
@@ -91,12 +93,18 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	status := cluster.StatusOf(v, told, rec)
 	key := client.ObjectKeyFromObject(v.Shift)
 	left, changed := r.due(key, v.Shift.Status, status)
+	if changed {
+		left = max(left, r.refusals.statusLeft(key, r.clock.Now()))
+	}
 	var unwritten error
 	if changed && left == 0 {
 		ctx, stop := context.WithTimeout(ctx, callLimit)
 		defer stop()
 		if unwritten = r.patchStatus(ctx, v, status); unwritten == nil {
 			r.live.wrote(key, r.clock.Now())
+		}
+		if refused := asDenied(v, unwritten); refused != nil {
+			left, unwritten = r.tellRefused(ctx, v, refused), nil
 		}
 	}
 	if failure != nil || unwritten != nil {
@@ -112,6 +120,25 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	}
 	after = sooner(after, release.GivenUpIn(v.Shift.Status.Release, r.clock.Now()))
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long
+}
+
+// asDenied is the failure of a status that the API server has refused, and would refuse again; nil where it was written, or failed otherwise.
+func asDenied(v *cluster.View, err error) *cluster.Failure {
+	f := &cluster.Failure{Write: cluster.Write{Action: release.Action{Verb: release.Save}, Kind: cluster.Status, Object: v.Shift}, Err: err}
+	if err == nil || !f.Denied() {
+		return nil
+	}
+	return f
+}
+
+// tellRefused tells of a status that was refused where people look who cannot read it in the status, and says when the next one is written.
+func (r *reconciler) tellRefused(ctx context.Context, v *cluster.View, f *cluster.Failure) time.Duration {
+	key := client.ObjectKeyFromObject(v.Shift)
+	log.FromContext(ctx).Error(f, "The status was refused, so that nobody sees what the release does")
+	if r.refusals.noteStatus(key, r.clock.Now()) == 1 {
+		r.event(v, corev1.EventTypeWarning, string(f.Reason()), "the status cannot be written, and nothing is released without it: "+f.Message())
+	}
+	return r.refusals.statusLeft(key, r.clock.Now())
 }
 
 // retry says when to try again what failed. An object that has changed since it was read is no error: the next pass knows better. Both wait

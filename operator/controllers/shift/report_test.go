@@ -1,18 +1,23 @@
 package shift
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/tools/events"
 	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
@@ -139,5 +144,63 @@ func TestAnEventIsCutBetweenLetters(t *testing.T) {
 	said := <-recorder.Events
 	if note := strings.TrimPrefix(said, "Normal CommandHandled "); note != "x"+strings.Repeat("ü", 511) {
 		t.Errorf("the note has %d bytes and ends with %q", len(note), note[max(0, len(note)-6):])
+	}
+}
+
+// A status that the API server refuses is told once where people see it, and tried ever less often, whatever wakes the passes; the first that it
+// takes ends that.
+func TestARefusedStatusIsToldAndBacksOff(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	refusal := apierrors.NewInvalid(schema.GroupKind{Group: "stagger.dev", Kind: "TrafficShift"}, "web", field.ErrorList{
+		field.TooLong(field.NewPath("status", "deployment", "images").Index(0), "", 1024)})
+	asked, refuses := 0, true
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	c := testclock.NewFakePassiveClock(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC))
+	r := reconcilerOf(t, c, fake.NewClientBuilder().WithScheme(scheme).WithObjects(shift).WithStatusSubresource(shift).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if asked++; refuses {
+				return refusal
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	}).Build())
+	recorder := events.NewFakeRecorder(100)
+	r.recorder = recorder
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(shift), shift); err != nil {
+		t.Fatal(err)
+	}
+	pass := func() time.Duration {
+		result, err := r.report(t.Context(), cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, c.Now()), release.Decision{Reason: v1alpha1.ReasonUpToDate}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.RequeueAfter
+	}
+	for range 3000 { // five minutes of ten passes a second
+		if again := pass(); again <= 0 || again > refusedLast {
+			t.Fatalf("again in %s", again)
+		}
+		c.SetTime(c.Now().Add(100 * time.Millisecond))
+	}
+	if asked < 10 || asked > 20 {
+		t.Errorf("%d statuses were sent in five minutes", asked)
+	}
+	if len(recorder.Events) != 1 {
+		t.Fatalf("told %d times", len(recorder.Events))
+	}
+	if said := <-recorder.Events; !strings.HasPrefix(said, "Warning WriteDenied ") || !strings.Contains(said, "status.deployment.images[0]") {
+		t.Errorf("told: %s", said)
+	}
+	refuses = false
+	c.SetTime(c.Now().Add(refusedLast))
+	if pass(); r.refusals.statusLeft(client.ObjectKeyFromObject(shift), c.Now()) != 0 {
+		t.Error("a status that was taken is followed by a wait")
+	}
+	var stored v1alpha1.TrafficShift
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(shift), &stored); err != nil || conditionOf(&stored, v1alpha1.ConditionReady) == nil {
+		t.Errorf("the status is not written when it may be: %v", err)
 	}
 }

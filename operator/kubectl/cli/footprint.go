@@ -121,11 +121,10 @@ func (c Cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time)
 func counted(pods []*corev1.Pod, now time.Time) *view.Pods {
 	p := &view.Pods{}
 	for _, pod := range pods {
-		if pod.DeletionTimestamp != nil {
-			continue
+		if workload.Present(pod) {
+			p.All++
 		}
-		p.All++
-		if slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+		if workload.Serving(pod) {
 			p.Ready++
 		}
 	}

@@ -33,6 +33,7 @@ const halfway = `
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-a, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-b, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-c, labels: {app: checkout, pod-template-hash: old}, deletionTimestamp: "2026-03-04T11:59:59Z"}, status: {phase: Running}}
+- {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-d, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Failed, reason: Evicted}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-new-a, labels: {app: checkout, pod-template-hash: new}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - apiVersion: v1
   kind: Pod

@@ -83,5 +83,5 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 			return err
 		}
 	}
-	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
+	return cli.PrintScreen(p.output, env, screen, screen.Text)
 }

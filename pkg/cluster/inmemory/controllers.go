@@ -239,16 +239,17 @@ func ordinal(p *corev1.Pod) int {
 
 // tend makes the pods of a ReplicaSet as many as it wants, and its status what they are.
 func (c *Controllers) tend(s *Store, rs *appsv1.ReplicaSet, own []*corev1.Pod) {
-	want, fault := int(ptr.Deref(rs.Spec.Replicas, 1)), c.faults[Image(&rs.Spec.Template)]
+	want, fault, next := int(ptr.Deref(rs.Spec.Replicas, 1)), c.faults[Image(&rs.Spec.Template)], 1
+	if len(own) > 0 {
+		next = ordinal(own[len(own)-1]) + 1
+	}
+	own = slices.DeleteFunc(own, func(p *corev1.Pod) bool { return !workload.Present(p) })
 	for len(own) > want {
 		s.Remove(own[len(own)-1])
 		own = own[:len(own)-1]
 	}
-	for n := 1; len(own) < want && fault != Quota; n++ {
-		if len(own) > 0 {
-			n = max(n, ordinal(own[len(own)-1])+1)
-		}
-		p := podOf(rs, n)
+	for ; len(own) < want && fault != Quota; next++ {
+		p := podOf(rs, next)
 		s.Put(p)
 		own = append(own, p)
 	}
