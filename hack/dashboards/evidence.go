@@ -33,10 +33,12 @@ func evidenceSources() []cog.Builder[dashboard.Panel] {
 			over(bySource, most(of(metrics.EvidenceAge), metrics.LabelSource))).Min(0),
 		graph(panel{"Time of queries, p90", "Nine in ten queries are answered at least that fast, or have failed by then. slice: the newest counts; past: the time before a release; pods: single pods; probe: whether there is an answer.", units.Seconds, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelKind), quantile(0.9, rate(of(metrics.EvidenceQueryDuration+"_bucket")), metrics.LabelSource, metrics.LabelKind))).Min(0),
-		graph(panel{"Queries", "Queries a second, by how they ended. partial: something was missing in the answer, and it is not used; error: it is asked again.", units.RequestsPerSecond, 12, 8},
+		graph(panel{"Queries", "Queries a second, by how they ended. partial: something was missing in the answer, and it is not used; error: it is asked again.", units.RequestsPerSecond, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelOutcome), sum(rate(of(metrics.EvidenceQueries)), metrics.LabelSource, metrics.LabelOutcome))).Min(0),
-		events(panel{"Void slices", "Slices of releases, five seconds each, that prove nothing, by the reason.", units.Short, 12, 8},
+		events(panel{"Void slices", "Slices of releases, five seconds each, that prove nothing, by the reason.", units.Short, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelReason), sum(increase(of(metrics.EvidenceVoidSlices), rateInterval), metrics.LabelSource, metrics.LabelReason))),
+		graph(panel{"Clocks", "By how much the operator's clock is ahead of that of the source; negative: behind. Beyond 5 seconds nothing is raised (ClockSkew).", units.Seconds, 8, 8},
+			over(bySource, most(of(metrics.EvidenceClockAhead), metrics.LabelSource))),
 	}
 }
 

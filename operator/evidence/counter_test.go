@@ -19,7 +19,8 @@ type ledger struct {
 	mu       sync.Mutex
 	requests map[counting.Service][]observation
 	timing   counting.Timing
-	probes   int // how often it was asked whether it answers
+	measured *counting.Timing // what the timing is when it was measured; nil: the same
+	probes   int              // how often it was asked whether it answers
 	// now is the time at which observations that are late can be seen or not; nil: all can.
 	now func() time.Time
 	// complete is up to when the reports about a release can be seen; nil: nobody knows.
@@ -61,7 +62,7 @@ type observation struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{requests: map[counting.Service][]observation{}, timing: counting.Timing{Lag: time.Second, Interval: slice}}
+	return &ledger{requests: map[counting.Service][]observation{}, timing: counting.Timing{Lag: time.Second, Interval: slice, Dated: true}}
 }
 
 // observe adds requests that are counted at a time, after all that were added for the arm before.
@@ -186,7 +187,12 @@ func (p *ledger) Complete(_ context.Context, of []counting.Pair) ([]time.Time, e
 	return upTo, nil
 }
 
-func (p *ledger) Measure(context.Context, []counting.Pair) error { return nil }
+func (p *ledger) Measure(context.Context, []counting.Pair) error {
+	if p.measured != nil {
+		p.timing = *p.measured
+	}
+	return nil
+}
 
 func (p *ledger) Timing() counting.Timing { return p.timing }
 

@@ -40,7 +40,8 @@ func (l *Loop) Follow(key types.NamespacedName, f Following) {
 		}
 	}
 	if r, ok := l.releases[key]; ok && !f.Weight.WrittenAt.IsZero() {
-		r.weigh(f.Weight, l.slice)
+		r.told = f.Weight
+		l.weigh(r)
 	}
 	l.suspect(key, f)
 }

@@ -28,8 +28,8 @@ type suspect struct {
 }
 
 // known is what is known now of the pods: of a running canary only the newest counts say something.
-func (x *suspect) known(now time.Time) pkgevidence.ByPod {
-	if old := x.source.edge(now).Add(-freshFor * x.source.loop.slice); x.Running && x.asked.Before(old) {
+func (x *suspect) known() pkgevidence.ByPod {
+	if old := x.source.edge().Add(-freshFor * x.source.loop.slice); x.Running && x.asked.Before(old) {
 		return pkgevidence.ByPod{}
 	}
 	return x.pods
@@ -53,7 +53,7 @@ func (l *Loop) suspect(key types.NamespacedName, f Following) {
 // askPods asks for the pods of all suspects, and returns when to look for more.
 func (s *source) askPods(ctx context.Context) time.Time {
 	for _, x := range s.loop.openSuspects(s) {
-		edge := s.edge(s.loop.clock.Now())
+		edge := s.edge()
 		pods, err := s.podsOf(ctx, x, edge)
 		if ctx.Err() != nil {
 			break
@@ -68,7 +68,7 @@ func (l *Loop) openSuspects(s *source) []*suspect {
 	if !s.answers() {
 		return nil
 	}
-	edge := s.edge(l.clock.Now())
+	edge := s.edge()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var open []*suspect
@@ -83,7 +83,7 @@ func (l *Loop) openSuspects(s *source) []*suspect {
 // podsOf asks for what each pod was asked up to the edge, and both arms by their callers.
 func (s *source) podsOf(ctx context.Context, x *suspect, edge time.Time) (pkgevidence.ByPod, error) {
 	none := pkgevidence.ByPod{}
-	ofPods, ofCallers := pkgevidence.PodSpans(edge, x.Since, x.Running, s.Counter.Timing().Interval)
+	ofPods, ofCallers := pkgevidence.PodSpans(edge, s.at(x.Since), x.Running, s.Counter.Timing().Interval)
 	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, interval(ofPods))
 	if err != nil {
 		return none, err

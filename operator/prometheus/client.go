@@ -83,7 +83,8 @@ func New(c Config) (*Client, error) {
 	return x, nil
 }
 
-// Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
+// Query evaluates the expression at a time, to the millisecond, or at the zero time in the present of who answers: that is the time of the samples
+// then. The error is an Unreachable or a Partial.
 func (c *Client) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
 	return guarded(ctx, c, &c.instant, func(ctx context.Context) (model.Vector, error) {
 		value, warnings, infos, err := c.api.Query(ctx, expr, at, v1.WithTimeout(c.timeout))
@@ -158,7 +159,7 @@ func check(v model.Vector, at time.Time) error {
 		if s.Histogram != nil {
 			return newOfQuestion(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
 		}
-		if off := s.Timestamp.Time().Sub(at).Abs(); off > time.Millisecond {
+		if off := s.Timestamp.Time().Sub(at).Abs(); !at.IsZero() && off > time.Millisecond {
 			return newPartial(fmt.Sprintf("the answer is about a time %s away from the one that was asked for", off.Round(time.Millisecond)))
 		}
 	}

@@ -85,7 +85,8 @@ type Suspicion struct {
 	Running bool
 }
 
-// Reading is what is known of a release.
+// Reading is what is known of a release. Its times are the operator's clock's, whatever that of the source of the counts says; but for those in the
+// Checkpoint, which are the source's.
 type Reading struct {
 	// Verdict answers the question.
 	Verdict evidence.Verdict

@@ -88,6 +88,7 @@ const (
 	EvidenceQueryDuration = "stagger_evidence_query_duration_seconds"
 	EvidenceAge           = "stagger_evidence_age_seconds"
 	EvidenceLag           = "stagger_evidence_lag_seconds"
+	EvidenceClockAhead    = "stagger_evidence_clock_ahead_seconds"
 	EvidenceSourceUp      = "stagger_evidence_source_up"
 	EvidenceVoidSlices    = "stagger_evidence_void_slices_total"
 
@@ -299,6 +300,8 @@ func evidenceMetrics() []Metric {
 		{Name: EvidenceAge, Type: Gauge, Stability: Stable, Help: "Time since the last counts that were evidence, of the running release that has waited longest for some; 0 while no release has a weight.", Labels: by},
 		{Name: EvidenceLag, Type: Gauge, Stability: Stable, Help: "How far behind now the newest reports are that the source shows of all running releases; while none runs, how far behind now it would be asked.",
 			Labels: by},
+		{Name: EvidenceClockAhead, Type: Gauge, Stability: Beta, Help: "By how much the operator's clock is ahead of that of the source; negative: behind. Beyond 5 s nothing is raised (ClockSkew). " +
+			"Left out before the first answer.", Labels: by},
 		{Name: EvidenceSourceUp, Type: Gauge, Stability: Stable, Help: "Whether the source answered the last question; it is asked at least each half minute, while no release runs too. Left out before the first.",
 			Labels: by},
 		{Name: EvidenceVoidSlices, Type: Counter, Stability: Stable, Help: "Slices of a release that prove nothing, by the reason of the condition EvidenceCurrent.", Labels: and(by, void)},

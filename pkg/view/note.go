@@ -211,6 +211,8 @@ func meaning(reason v1alpha1.Reason) string {
 	switch reason {
 	case v1alpha1.ReasonPrometheusUnreachable:
 		return "Prometheus does not answer"
+	case v1alpha1.ReasonClockSkew:
+		return "the operator's clock and Prometheus's are too far apart"
 	case v1alpha1.ReasonNoData:
 		return "Prometheus has no series of the Service's callers"
 	case v1alpha1.ReasonStale:

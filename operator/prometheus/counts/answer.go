@@ -105,11 +105,11 @@ func known(part []counting.Pair, fresh, counted map[counting.Indicator]reply) it
 // Complete returns up to when the reports about each release can be seen, by all of its indicators: for what is on its way from a remote
 // writer or another store nobody needs to set a delay.
 func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error) {
-	scope, now := c.scopesNow(), c.Clock.Now()
+	scope := c.scopesNow()
 	all := make([]time.Time, len(of))
 	err := inParts(of, func(first int, part []counting.Pair) error {
 		upTo, err := c.byIndicator(ctx, scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) (err error) {
-			to.upTo, err = answerTo(ctx, c, b.Complete(), now, b.CompleteUpTo)
+			to.upTo, err = answerTo(ctx, c, b.Complete(), time.Time{}, b.CompleteUpTo)
 			return err
 		})
 		for i, p := range part {

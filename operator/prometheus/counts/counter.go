@@ -32,7 +32,8 @@ const (
 // Querier answers queries. An error with a method Incomplete says that the answer may lack something; any other error that there
 // was no answer.
 type Querier interface {
-	// Query evaluates the expression at a time and returns a vector without warnings.
+	// Query evaluates the expression at a time and returns a vector without warnings. The zero time is the present of who answers, which the
+	// samples have.
 	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
 	// QueryRange evaluates it at all times from first to last, a step apart.
 	QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error)
@@ -75,6 +76,8 @@ type Counter struct {
 	measured time.Time                          // when all of it was last found
 	of       []counting.Pair                    // of which releases
 	apart    map[about]apart                    // who is not asked about with the others
+	looks    []look                             // at Prometheus's clock, the newest first
+	ahead    time.Duration                      // by how much the operator's clock is
 }
 
 // New returns a Counter that has asked nothing yet, or an error that names the setting that cannot be used.
@@ -213,15 +216,6 @@ func (c *Counter) probe(ctx context.Context, within time.Duration) error {
 	ctx, done := context.WithTimeout(ctx, within)
 	defer done()
 	return c.Probe(ctx)
-}
-
-// Probe asks the smallest question there is. The error is a counting.Unanswered.
-func (c *Counter) Probe(ctx context.Context) error {
-	_, err := outcomeOf(c, metrics.AskProbe, func() (model.Vector, error) { return c.Querier.Query(ctx, "vector(1)", c.Clock.Now()) })
-	if _, answered := errors.AsType[counting.Unusable](err); answered {
-		return nil
-	}
-	return c.typed(err)
 }
 
 // single asks for one number.

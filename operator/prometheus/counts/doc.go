@@ -5,6 +5,7 @@
 //	counts of an interval     one for the source (is it old enough to be           answer.go
 //	                          believed?), and for every 250 releases one for
 //	                          freshness and one for each indicator
+//	which time it is there    one with each slice, without a time                  clock.go
 //	how late it is, and       four for every 250 releases, once a minute, when     timing.go
 //	what comes twice          there are other releases, and until all is known
 //	the past of a release     one range query for each indicator                   past.go
@@ -12,6 +13,9 @@
 //
 //	what Prometheus does                            what the loop gets
 //	no answer                                       counting.Unanswered, reason PrometheusUnreachable
+//	a clock that is more than 5 s from ours, or
+//	others than the last minute's by more than 1 s  counts, and a skew, reason ClockSkew: they accuse and do not clear
+//	a clock that is an hour from ours, or no time   counting.Unanswered, reason ClockSkew
 //	a refusal, a time-out, too many series          the question is cut into pieces until it is known which releases make
 //	where other questions are answered              it so: unusable for these, reason NoData, and they are asked about apart
 //	warnings                                        unusable for the indicator it was asked by, reason Stale

@@ -33,12 +33,15 @@ const (
 	asksDurations kind = "durations"
 	asksCustom    kind = "custom"
 	asksCopies    kind = "copies"
+	asksClock     kind = "vector(1)"
 )
 
 // store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
 type store struct {
 	mu       sync.Mutex
-	behind   time.Duration // how late samples can be seen
+	now      func() time.Time // by its own clock
+	behind   time.Duration    // how late samples can be seen
+	until    time.Time        // up to when those of requests can be seen; zero: all
 	requests map[counting.Service][]observation
 	targets  int
 	lag      float64
@@ -84,7 +87,7 @@ type observation struct {
 
 func newStore() *store {
 	return &store{
-		requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
+		now: time.Now, requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
 		asked: map[kind]int{},
 	}
 }
@@ -131,6 +134,9 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	defer p.mu.Unlock()
 	k := kindOf(expr)
 	p.asked[k]++
+	if at.IsZero() {
+		at = p.now()
+	}
 	if k == asksRequests {
 		p.exprs = append(p.exprs, expr)
 	}
@@ -176,8 +182,10 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 		return append(p.freshness(expr, at), p.unknown...), nil
 	case asksCopies:
 		return p.copies, nil
+	case asksClock:
+		return model.Vector{{Value: 1, Timestamp: model.TimeFromUnixNano(at.UnixNano())}}, nil
 	case asksRequests:
-		return append(p.counts(expr, at), p.rogue...), nil
+		return append(p.visible(expr, at), p.rogue...), nil
 	case asksDurations:
 		return p.pairs(expr, at, "within", func(code string) bool { return code != "late" }), nil
 	case asksCustom:
@@ -215,13 +223,16 @@ func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Ti
 }
 
 func (p *store) counts(expr string, at time.Time) model.Vector {
-	length := sliceOf(expr)
+	return p.countsOf(expr, at.Add(-sliceOf(expr)), at)
+}
+
+func (p *store) countsOf(expr string, from, at time.Time) model.Vector {
 	var v model.Vector
 	for s := range arms(expr) {
 		if !p.carried(s, at) || p.hide != nil && p.hide(s, at) {
 			continue
 		}
-		sums := p.increments(s, at.Add(-length), at)
+		sums := p.increments(s, from, at)
 		sums["200"] += sums["late"] // the series is there, also when nothing was added to it
 		delete(sums, "late")
 		for code, n := range sums {

@@ -1,6 +1,7 @@
 package counts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -26,7 +27,11 @@ const (
 func (c *Counter) Timing() counting.Timing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return counting.Timing{Lag: c.lag, Interval: c.scope.ScrapeInterval}
+	t := counting.Timing{Lag: c.lag, Interval: c.scope.ScrapeInterval, Dated: len(c.looks) > 0, Ahead: c.ahead}
+	if t.Dated {
+		t.Skew = c.skew()
+	}
+	return t
 }
 
 // timed is what was measured, in seconds; 0: nothing was found.
@@ -37,10 +42,16 @@ func (t timed) and(o timed) timed {
 	return timed{max(t.lag, o.lag), max(t.interval, o.interval), max(t.unmeasured, o.unmeasured)}
 }
 
-// Measure finds, once a minute and when there are other releases, how far behind now to ask and how often is scraped, unless they are
-// configured, and which proxies are scraped more than once. What is not found stays as it was. Until all is found, and after a time that
-// cannot be counted since nothing is known from before, it is looked for each time.
+// Measure finds which time it is at Prometheus, where there are releases. Once a minute, and when there are others, it finds how far behind now
+// to ask and how often is scraped, unless they are configured, and which proxies are scraped more than once. What is not found stays as it was.
+// Until all is found, and after a time that cannot be counted since nothing is known from before, it is looked for each time.
 func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
+	if len(of) == 0 {
+		return nil
+	}
+	if err := cmp.Or(c.Probe(ctx), c.dated()); err != nil {
+		return err
+	}
 	now := c.Clock.Now()
 	if !c.measureDue(now, of) {
 		return nil
@@ -53,14 +64,14 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 		asked, err := c.byIndicator(ctx, scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) error {
 			var asked errgroup.Group
 			asked.Go(func() error {
-				own, err := c.timed(ctx, b, now)
+				own, err := c.timed(ctx, b)
 				mu.Lock()
 				defer mu.Unlock()
 				found = found.and(own)
 				return err
 			})
 			asked.Go(func() (err error) {
-				to.copies, err = answerTo(ctx, c, b.Copies(), now, promql.DecodeCopies)
+				to.copies, err = answerTo(ctx, c, b.Copies(), time.Time{}, promql.DecodeCopies)
 				return err
 			})
 			return asked.Wait()
@@ -80,12 +91,12 @@ func (c *Counter) Measure(ctx context.Context, of []counting.Pair) error {
 }
 
 // timed asks how far behind and how often is scraped what is counted of a batch.
-func (c *Counter) timed(ctx context.Context, b promql.Batch, at time.Time) (t timed, err error) {
+func (c *Counter) timed(ctx context.Context, b promql.Batch) (t timed, err error) {
 	b = b.LeavingOut(c.onceBy(b.Indicator()).Without)
 	var asked errgroup.Group
 	for to, expr := range map[*float64]string{&t.lag: b.Lag(), &t.interval: b.ScrapeInterval(), &t.unmeasured: b.Unmeasured()} {
 		asked.Go(func() (err error) {
-			*to, err = c.largest(ctx, expr, at)
+			*to, err = c.largest(ctx, expr)
 			return err
 		})
 	}
@@ -109,12 +120,12 @@ func (c *Counter) measureDue(now time.Time, of []counting.Pair) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	same := slices.EqualFunc(of, c.of, func(a, b counting.Pair) bool { return a.Stable == b.Stable && a.Canary == b.Canary })
-	return len(of) > 0 && (now.Sub(c.measured) >= measureEvery || !same)
+	return now.Sub(c.measured) >= measureEvery || !same
 }
 
-// largest is the answer, and 0 when there is none that can be used.
-func (c *Counter) largest(ctx context.Context, expr string, at time.Time) (float64, error) {
-	value, _, err := c.single(ctx, expr, at)
+// largest is the answer about the present, and 0 when there is none that can be used.
+func (c *Counter) largest(ctx context.Context, expr string) (float64, error) {
+	value, _, err := c.single(ctx, expr, time.Time{})
 	if _, ok := errors.AsType[counting.Unusable](err); ok {
 		return 0, nil
 	}

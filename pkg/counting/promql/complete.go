@@ -16,10 +16,10 @@ const (
 	straggle = time.Minute
 )
 
-// Complete returns the question up to when the reports about each arm are complete, in seconds since 1970. It is asked as of now: samples
-// that are on their way, by remote write or from another store, cannot be seen yet, however long ago they were taken. A target's are complete
-// up to its newest sample, and up to when the next one is due; an arm's up to where those of all its targets are. Read the answer with
-// CompleteUpTo.
+// Complete returns the question up to when the reports about each arm are complete, in seconds since 1970 by Prometheus's clock. It is asked as of
+// now, and by that clock: without a time. Samples that are on their way, by remote write or from another store, cannot be seen yet, however long ago
+// they were taken. A target's are complete up to its newest sample, and up to when the next one is due; an arm's up to where those of all its targets
+// are. Read the answer with CompleteUpTo.
 //
 // Servers that answer about an earlier time than the one they were asked about, such as VictoriaMetrics in the first half a minute, say
 // which time that is by time(): nothing is complete beyond it.

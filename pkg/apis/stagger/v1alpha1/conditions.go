@@ -30,7 +30,7 @@ const (
 	// ConditionAccepted, of a ShiftPolicy, is False when the plan contradicts itself.
 	ConditionAccepted = "Accepted"
 	// ConditionSourceAnswers, of a ShiftPolicy, is True while the source of counts answers the operator; False, with what it said instead,
-	// since it does not; Unknown until an operator that has just started to work has asked it. It is as true as the operator is alive.
+	// since it does not, or its clock is another; Unknown until an operator that has just started to work has asked it. It is as true as the operator is alive.
 	ConditionSourceAnswers = "SourceAnswers"
 )
 
@@ -139,6 +139,8 @@ const (
 	ReasonNoData Reason = "NoData"
 	// ReasonStale: the newest counts are too old.
 	ReasonStale Reason = "Stale"
+	// ReasonClockSkew: the operator's clock and Prometheus's are too far apart; the message says by how much.
+	ReasonClockSkew Reason = "ClockSkew"
 	// ReasonPrometheusUnreachable: Prometheus does not answer.
 	ReasonPrometheusUnreachable Reason = "PrometheusUnreachable"
 	// ReasonCurrent: counts are fresh.
