@@ -1,9 +1,11 @@
 package shift
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -14,28 +16,43 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// send carries out the writes of a decision in their order, as far as they are due, and returns the first that failed; nil when none did.
+// send carries out the writes of a decision, and returns the first that failed; nil when none did. Its levers come before all else, side by side:
+// one that hangs keeps no other waiting. The others follow in their order, as far as they are due.
 func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decision) *cluster.Failure {
 	key := client.ObjectKeyFromObject(v.Shift)
 	writes := cluster.Plan(v, d)
-	var failed []int
-	first := r.refusals.standing(key, writes, r.clock.Now())
-	waits := first != nil // of what leads to a write that would be denied again, only levers are sent
+	first, failed := r.pull(ctx, v, writes)
+	denied := r.refusals.standing(key, writes, r.clock.Now()) // of what leads to a write that would be denied again, only levers are sent
 	for i := range writes {
 		w := &writes[i]
-		if !w.Due(failed) || waits && !w.Lever {
+		if w.Lever || denied != nil || !w.Due(failed) {
 			continue
 		}
-		failure := r.write(ctx, v, w)
-		if failure == nil {
-			continue
-		}
-		failed = append(failed, i)
-		if first == nil {
-			first = failure
+		if failure := r.write(ctx, v, w); failure != nil {
+			failed = append(failed, i)
+			first = cmp.Or(first, failure)
 		}
 	}
-	return first
+	return cmp.Or(denied, first)
+}
+
+// pull sends the levers among the writes, and returns the first that failed and the indices of all that did.
+func (r *reconciler) pull(ctx context.Context, v *cluster.View, writes []cluster.Write) (first *cluster.Failure, failed []int) {
+	failures := make([]*cluster.Failure, len(writes))
+	var pulled sync.WaitGroup
+	for i := range writes {
+		if writes[i].Lever {
+			pulled.Go(func() { failures[i] = r.write(ctx, v, &writes[i]) })
+		}
+	}
+	pulled.Wait()
+	for i, failure := range failures {
+		if failure != nil {
+			failed = append(failed, i)
+			first = cmp.Or(first, failure)
+		}
+	}
+	return first, failed
 }
 
 // write sends one write, and notes what became of it.
@@ -45,8 +62,8 @@ func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Writ
 	defer stop()
 	if err := r.request(ctx, v, w); err != nil {
 		failure := &cluster.Failure{Write: *w, Err: err}
-		if failure.Unanswered() {
-			r.written.unsure(key, w.Object)
+		if failure.Unanswered() || w.Lever && failure.Stale() {
+			r.written.unsure(key, w.Object) // a lever waits for no cache: what is there now is asked for
 		}
 		r.refusals.note(key, failure, r.clock.Now())
 		return failure

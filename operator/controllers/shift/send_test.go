@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +48,8 @@ type middle struct {
 	*reconciler
 	clock *testclock.FakePassiveClock
 	view  *cluster.View
-	done  []string // kinds that were patched
+	mu    sync.Mutex
+	done  []string // kinds that were patched, sorted
 	asked int      // patches that were sent
 }
 
@@ -79,11 +81,11 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 			if _, service := o.(*corev1.Service); service {
 				kind = "Service"
 			}
-			m.asked++
+			m.note(func() { m.asked++ })
 			if err := refuse(kind); err != nil {
 				return err
 			}
-			m.done = append(m.done, kind)
+			m.note(func() { m.done = append(m.done, kind); slices.Sort(m.done) })
 			return c.Patch(ctx, o, p, opts...)
 		},
 	}).Build()
@@ -95,6 +97,12 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 	m.reconciler = reconcilerOf(t, m.clock, c)
 	m.view = cluster.Observe(cluster.Objects{Shift: shift, CanaryService: canary, Routes: []*unstructured.Unstructured{vs}}, cluster.Settings{}, began)
 	return m
+}
+
+func (m *middle) note(what func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	what()
 }
 
 // refusing refuses patches of some kinds.
@@ -137,6 +145,42 @@ func TestEachLeverIsPulledWhateverBecameOfTheOthers(t *testing.T) {
 				t.Errorf("failure = %v, want one of %q", failure, c.failed)
 			}
 		})
+	}
+}
+
+// A lever that hangs is answered only when the other was pulled.
+func TestALeverThatHangsKeepsNoOtherWaiting(t *testing.T) {
+	for hanging, other := range map[string]string{"Service": "VirtualService", "VirtualService": "Service"} {
+		pulled := make(chan struct{})
+		m := inTheMiddle(t, func(kind string) error {
+			if kind == other {
+				close(pulled)
+				return nil
+			}
+			select {
+			case <-pulled:
+				return nil
+			case <-most(t).Done():
+				return errRefused
+			}
+		})
+		if failure := m.send(t.Context(), m.view, abort()); failure != nil {
+			t.Errorf("while the lever on the %s hangs: %v", hanging, failure)
+		}
+	}
+}
+
+// The caches may lag behind for long: what a lever was refused for is looked at past them.
+func TestALeverThatMetAnotherObjectThanWasReadIsPulledOnWhatIsThere(t *testing.T) {
+	m := inTheMiddle(t, refusing(apierrors.NewConflict(schema.GroupResource{Resource: "virtualservices"}, "web", errRefused), "VirtualService"))
+	if failure := m.send(t.Context(), m.view, abort()); failure == nil || !failure.Stale() {
+		t.Fatalf("failure = %v, want that of an object that has changed", failure)
+	}
+	vs := ofKind(virtualServiceKind)
+	vs.SetNamespace("shop")
+	vs.SetName("web")
+	if a, found := m.written.to(vs); !found || !a.unknown {
+		t.Errorf("what is known of the VirtualService is %+v, want that it is to be read past the caches", a)
 	}
 }
 
