@@ -26,8 +26,8 @@ func (l *Loop) tell(emit metrics.Emit) {
 	}
 }
 
-// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, 0 without any, and how far the newest reports are that the source
-// shows of all of its releases.
+// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, be it followed yet or not, 0 without
+// any, and how far the newest reports are that the source shows of all of its releases.
 func (s *source) behind(now time.Time) (age, lag time.Duration) {
 	lag = s.Counter.Timing().Lag
 	edge := now.Add(-lag)
@@ -40,6 +40,11 @@ func (s *source) behind(now time.Time) (age, lag time.Duration) {
 		lag = max(lag, now.Sub(r.over(edge)))
 		if r.counted() {
 			age = max(age, now.Sub(r.fresh))
+		}
+	}
+	if s.Name == DefaultSource {
+		for _, since := range s.loop.expected {
+			age = max(age, now.Sub(since))
 		}
 	}
 	return age, lag

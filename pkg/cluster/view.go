@@ -26,6 +26,8 @@ type Settings struct {
 	Bounds release.Bounds
 	// Manager is the field manager of Stagger's own writes.
 	Manager string
+	// Nameless says that nobody keeps the names true that a TrafficShift gives of those who command and pause: they count for nothing.
+	Nameless bool
 }
 
 // View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.

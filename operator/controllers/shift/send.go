@@ -21,6 +21,9 @@ import (
 func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decision) *cluster.Failure {
 	key := client.ObjectKeyFromObject(v.Shift)
 	writes := cluster.Plan(v, d)
+	if len(d.Levers) > 0 {
+		r.lanes.passes.keep(key)
+	}
 	first, failed := r.pull(ctx, v, writes)
 	denied := r.refusals.standing(key, writes, r.clock.Now()) // of what leads to a write that would be denied again, only levers are sent
 	for i := range writes {
@@ -60,6 +63,11 @@ func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Writ
 	key := client.ObjectKeyFromObject(v.Shift)
 	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
+	ctx, unguard, err := r.Lease.Guard(ctx)
+	defer unguard()
+	if err != nil {
+		w.Err = err // nothing is sent
+	}
 	if err := r.request(ctx, v, w); err != nil {
 		failure := &cluster.Failure{Write: *w, Err: err}
 		if failure.Unanswered() || w.Lever && failure.Stale() {
@@ -95,7 +103,7 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	case cluster.Status:
 		return r.patchStatus(ctx, v, *w.Status)
 	case cluster.Create:
-		err := r.client.Create(ctx, w.Object, client.DisableReadYourWritesConsistency)
+		err := r.sender(w).Create(ctx, w.Object, client.DisableReadYourWritesConsistency)
 		if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 			return err
 		}
@@ -107,6 +115,14 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	return r.patch(ctx, client.ObjectKeyFromObject(v.Shift), w)
 }
 
+// sender is the client that sends a write.
+func (r *reconciler) sender(w *cluster.Write) client.Client {
+	if w.Lever {
+		return r.levering
+	}
+	return r.client
+}
+
 // remove deletes the object that was read, and what it owns in the background.
 func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cluster.Write) error {
 	uid, version := w.Object.GetUID(), w.Object.GetResourceVersion()
@@ -114,7 +130,7 @@ func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cl
 	if w.ExactVersion {
 		only.ResourceVersion = &version
 	}
-	err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency)
+	err := r.sender(w).Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency)
 	err = client.IgnoreNotFound(err)
 	if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 		return err
@@ -136,7 +152,7 @@ func (r *reconciler) patch(ctx context.Context, key types.NamespacedName, w *clu
 	if !ok {
 		return fmt.Errorf("copying %s: not an object", w.Object.GetName())
 	}
-	err = r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency)
+	err = r.sender(w).Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency)
 	if r.Metrics.Write(sent, w.Kind, err); err != nil {
 		if w.Action.Verb == release.Forget && apierrors.IsNotFound(err) {
 			return nil
