@@ -206,6 +206,14 @@ func (r *Reader) State(key types.NamespacedName) (State, bool) {
 	return x.watch.State(), true
 }
 
+// Alarms says whether the proxies of a release ask for an abort, or to brake.
+func (r *Reader) Alarms(key types.NamespacedName, number int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, ok := r.releases[key]
+	return ok && x.watch.Number() == number && x.watch.Alarms()
+}
+
 // Changed wakes the TrafficShifts of whose State something decisive has changed: an abort, a brake, that a weight is live, that gateways know
 // the canary, that proxies can be read or cannot. The events carry namespace and name only. Who does not receive them delays nothing but them.
 func (r *Reader) Changed() <-chan event.GenericEvent { return r.changes }

@@ -62,6 +62,7 @@ type Loop struct {
 	refused  map[types.NamespacedName]refusal
 	unread   []types.NamespacedName // of the refused, whose shifts are not woken yet
 	suspects map[types.NamespacedName]*suspect
+	expected map[types.NamespacedName]time.Time // since when releases wait for evidence that nobody follows yet
 }
 
 // New returns a Loop that counts nothing yet, or an error that names the setting that cannot be used.
@@ -74,6 +75,7 @@ func New(s Settings) (*Loop, error) {
 		releases: map[types.NamespacedName]*release{},
 		refused:  map[types.NamespacedName]refusal{},
 		suspects: map[types.NamespacedName]*suspect{},
+		expected: map[types.NamespacedName]time.Time{},
 	}
 	if l.slice == 0 {
 		l.slice = counting.DefaultStep

@@ -28,8 +28,8 @@ func (l *Loop) tell(emit metrics.Emit) {
 	}
 }
 
-// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, 0 without any, and how far the newest reports are that the source
-// shows of all of its releases.
+// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, be it followed yet or not, 0 without
+// any, and how far the newest reports are that the source shows of all of its releases.
 func (s *source) behind() (age, lag time.Duration) {
 	now, lag := s.now(), s.Counter.Timing().Lag
 	over := now.Add(-lag)
@@ -42,6 +42,11 @@ func (s *source) behind() (age, lag time.Duration) {
 		lag = max(lag, now.Sub(r.over(over)))
 		if r.counted() {
 			age = max(age, now.Sub(r.fresh))
+		}
+	}
+	if s.Name == DefaultSource {
+		for _, since := range s.loop.expected {
+			age = max(age, s.loop.clock.Since(since))
 		}
 	}
 	return age, lag

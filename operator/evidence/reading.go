@@ -35,6 +35,14 @@ func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Que
 	return reading, known
 }
 
+// Breached says whether the counts blame a release that is not judged yet, as the Verdict of its next Reading will say.
+func (l *Loop) Breached(key types.NamespacedName, number int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.releases[key]
+	return ok && r.number == number && r.tests.Breached()
+}
+
 // reading is what is known of the release.
 func (r *release) reading(slice time.Duration, q pkgevidence.Question) Reading {
 	rate := r.rate()

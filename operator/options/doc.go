@@ -27,7 +27,7 @@
 //	metrics.serving                 Auto                                      Secure (TLS, callers are authorized), Plain, or
 //	                                                                          Auto: Plain on loopback only
 //	metrics.certificate.dir         the operator signs its own                the folder of tls.crt and tls.key
-//	api.qps, burst                  50, 100                                   limits of calls to the API server
+//	api.qps, burst                  50, 100                                   limits of calls to the API server, but for levers
 //	log.level, format               info, json                                error, info or debug; json or text
 //
 // A field that is unknown is an error, and so is one that makes no sense: each in one sentence that names it.

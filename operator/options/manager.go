@@ -24,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/stagger-dev/stagger/operator/direct"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -36,24 +37,33 @@ const FieldOwner = "stagger"
 // cacheSyncWait is how long a probe waits for caches; kubelets give it a second.
 const cacheSyncWait = 500 * time.Millisecond
 
-// NewManager returns the manager of the controllers, with its probes: alive always, ready when what is watched is known.
-func (o Options) NewManager() (manager.Manager, error) {
+// NewManager returns the manager of the controllers, with its probes: alive always, ready when what is watched is known. The Lease is that of leader
+// election, nil where there is none.
+func (o Options) NewManager() (manager.Manager, *lease.Lease, error) {
 	c, err := kubeconfig.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("finding the cluster: %w", err)
+		return nil, nil, fmt.Errorf("finding the cluster: %w", err)
 	}
 	settings, err := o.Manager()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m, err := manager.New(o.Limit(c), settings)
+	if err := noticeDeadConnections(); err != nil {
+		return nil, nil, err
+	}
+	c = o.Limit(c)
+	held, err := o.elected(c, &settings)
 	if err != nil {
-		return nil, fmt.Errorf("making the manager: %w", err)
+		return nil, nil, fmt.Errorf("preparing leader election: %w", err)
+	}
+	m, err := manager.New(c, settings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the manager: %w", err)
 	}
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("caches", synced(m.GetCache()))); err != nil {
-		return nil, fmt.Errorf("adding the probes: %w", err)
+		return nil, nil, fmt.Errorf("adding the probes: %w", err)
 	}
-	return m, nil
+	return m, held, nil
 }
 
 func synced(c cache.Informers) healthz.Checker {
@@ -67,7 +77,7 @@ func synced(c cache.Informers) healthz.Checker {
 	}
 }
 
-// Limit sets the limits of calls to the API server.
+// Limit sets the limits of calls to the API server, which all but those that take traffic away go by.
 func (o Options) Limit(c *rest.Config) *rest.Config {
 	limited := rest.CopyConfig(c)
 	limited.QPS, limited.Burst = o.API.QPS, o.API.Burst

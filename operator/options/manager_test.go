@@ -2,6 +2,7 @@ package options
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 
 	"github.com/stagger-dev/stagger/operator/direct"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -184,8 +186,13 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 	t.Setenv("KUBECONFIG", kubeconfig)
 	o := Default()
 	o.Health.Address, o.Metrics.Address, o.LeaderElection.Namespace = disabled, disabled, "stagger-system"
-	if _, err := o.NewManager(); err == nil || !strings.Contains(err.Error(), "finding the cluster") {
+	if _, _, err := o.NewManager(); err == nil || !strings.Contains(err.Error(), "finding the cluster") {
 		t.Errorf("without a cluster: %v", err)
+	}
+	t.Setenv(idleVariable, "60") // who sets it himself knows better
+	t.Setenv(pingVariable, "")
+	if err := os.Unsetenv(pingVariable); err != nil {
+		t.Fatal(err)
 	}
 	api := discovery(t)
 	text := "{apiVersion: v1, kind: Config, current-context: a, clusters: [{name: a, cluster: {server: '" + api + "'}}], " +
@@ -193,12 +200,23 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := o.NewManager()
+	m, held, err := o.NewManager()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if os.Getenv(idleVariable) != "60" || os.Getenv(pingVariable) != pingSeconds {
+		t.Errorf("connections are asked for a sign of life after %s s, and given up after %s s", os.Getenv(idleVariable), os.Getenv(pingVariable))
+	}
 	if got := m.GetConfig(); got.Host != api || got.QPS != 50 {
 		t.Errorf("the manager talks to %s with %v calls a second", got.Host, got.QPS)
+	}
+	if _, stop, err := held.Guard(t.Context()); !errors.Is(err, lease.ErrNotHeld) {
+		stop()
+		t.Errorf("an operator that was not elected yet may write: %v", err)
+	}
+	o.LeaderElection.Enabled = false
+	if _, held, err = o.NewManager(); err != nil || held != nil {
+		t.Errorf("without leader election: Lease %v, %v", held, err)
 	}
 }
 

@@ -48,7 +48,7 @@ type Options struct {
 	Health Health `yaml:"health"`
 	// Metrics is where Prometheus finds the operator's own metrics.
 	Metrics Metrics `yaml:"metrics"`
-	// API limits calls to the API server.
+	// API limits calls to the API server, but for those that take traffic away.
 	API API `yaml:"api"`
 	// Log is what is logged, and how.
 	Log Log `yaml:"log"`
@@ -197,7 +197,7 @@ const (
 	ServePlain Serving = "Plain"
 )
 
-// API limits calls to the API server.
+// API limits calls to the API server, but for those that take traffic away.
 type API struct {
 	// QPS is how many calls are made in a second.
 	QPS float32 `yaml:"qps"`

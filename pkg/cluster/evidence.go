@@ -104,6 +104,18 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 	return f
 }
 
+// CountedUntil is up to when the requests of a running release are counted by its record; false where no evidence is waited for: it has no traffic yet,
+// or is judged.
+func CountedUntil(rec *v1alpha1.Release) (time.Time, bool) {
+	switch {
+	case !rec.Running() || rec.Outcome != nil || rec.StepStartedAt == nil:
+		return time.Time{}, false
+	case rec.Counted.Until != nil:
+		return rec.Counted.Until.Time, true
+	}
+	return rec.StepStartedAt.Time, true
+}
+
 // suspicion asks whether one pod is to blame for an abort, or for what may come to one; nil when nobody can tell.
 func suspicion(v *View, rec *v1alpha1.Release) *Suspicion {
 	objective, ok := release.Suspected(rec, v.Facts.Evidence.Verdict)

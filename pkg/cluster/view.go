@@ -29,6 +29,8 @@ type Settings struct {
 	Manager string
 	// Limits are the bounds of a status.
 	Limits bounds.Of[v1alpha1.TrafficShiftStatus]
+	// Nameless says that nobody keeps the names true that a TrafficShift gives of those who command and pause: they count for nothing.
+	Nameless bool
 }
 
 // View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.

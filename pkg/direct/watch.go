@@ -109,6 +109,11 @@ func (w *Watch) state() State {
 	return s
 }
 
+// Alarms says whether a lane asks for an abort, or to brake.
+func (w *Watch) Alarms() bool {
+	return slices.ContainsFunc(w.lanes, func(l lane) bool { return l.sign.Abort || l.sign.Brake })
+}
+
 // Take takes what became of the readings of one turn: answers are those of the chosen proxies that were read. A turn is as long as the time
 // since the one before was meant to be. It returns whether something has changed that a decision may wait for.
 func (w *Watch) Take(now time.Time, turn time.Duration, answers map[ID]Answer) bool {

@@ -150,6 +150,9 @@ func (t *Tests) Verdict(q Question) Verdict {
 	return v
 }
 
+// Breached says whether the State of a Verdict would be Breach, whatever the question.
+func (t *Tests) Breached() bool { return t.accused > 0 }
+
 func (t *Tests) conclude(v Verdict) (State, Reason) {
 	switch {
 	case t.accused > 0 && t.byShare:

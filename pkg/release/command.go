@@ -89,6 +89,16 @@ func natural(text string, digits int) (int64, error) {
 	return strconv.ParseInt(text, 10, 64)
 }
 
+// Unnamed is the same command, and the one that it replaced, of nobody knows whom; nil for none.
+func (c *Command) Unnamed() *Command {
+	if c == nil {
+		return nil
+	}
+	unnamed := *c
+	unnamed.By, unnamed.Replaced = "", c.Replaced.Unnamed()
+	return &unnamed
+}
+
 // tokenIn is the token among the words of a command, "-" where there is none. The admission policy stagger-author writes it beside the user.
 func tokenIn(words []string) string {
 	if len(words) < 3 {

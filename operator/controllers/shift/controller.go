@@ -29,6 +29,7 @@ import (
 	"github.com/stagger-dev/stagger/manifests/crd"
 	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -38,17 +39,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
-// workers is how many Services are looked at side by side: some may wait for webhooks that hang, each for a call's time limit.
-const workers = 16
-
 // A pass that failed is tried again after retryFirst, then ever later up to retryLast: an abort must not wait for minutes.
 const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = 3 * time.Second
 )
-
-// urgent is the priority in the queue of a release that is being taken back; others have none.
-const urgent = 100
 
 // Settings are what the controller needs besides the manager.
 type Settings struct {
@@ -66,6 +61,8 @@ type Settings struct {
 	Hold string
 	// FastTick and SlowTick are the lengths of the evidence ticks.
 	FastTick, SlowTick time.Duration
+	// Lease says whether this operator is the one that works; nil: it is alone.
+	Lease *lease.Lease
 	// Metrics is told what happens; nil: nobody is.
 	Metrics *metrics.Set
 }
@@ -74,6 +71,7 @@ type Settings struct {
 type reconciler struct {
 	Settings
 	client   client.Client
+	levering client.Client // for levers
 	reader   client.Reader // past the caches
 	loader   *loader
 	stirs    *stirs
@@ -85,6 +83,7 @@ type reconciler struct {
 	refusals *refusals
 	limits   bounds.Of[v1alpha1.TrafficShiftStatus]
 	failures workqueue.TypedRateLimiter[types.NamespacedName]
+	lanes    *lanes
 }
 
 // Setup adds the controller to the manager.
@@ -101,16 +100,16 @@ func Setup(m manager.Manager, s Settings) error {
 	if err != nil {
 		return fmt.Errorf("reading the CRD of TrafficShifts: %w", err)
 	}
-	r := newReconciler(m, s, guarded)
+	levering, err := newLevering(m)
+	if err != nil {
+		return err
+	}
+	r := newReconciler(m, levering, s, guarded)
 	r.limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
 	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
-			ReconciliationTimeout:   passLimit,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
-		}).
+		WithOptions(r.lanes.controller(false, r.Reconcile)).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
@@ -140,21 +139,39 @@ func Setup(m manager.Manager, s Settings) error {
 		}
 		b = b.WatchesRawSource(source.Channel(p.doubt, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)))
 	}
-	if err := b.Complete(r); err != nil {
+	if err := b.Complete(nil); err != nil {
 		return fmt.Errorf("setting up the shift controller: %w", err)
 	}
-	return nil
+	if _, err := controller.New("abort", m, r.lanes.controller(true, r.Reconcile)); err != nil { // it watches nothing: what it is to do is sent to it
+		return fmt.Errorf("setting up the abort controller: %w", err)
+	}
+	return m.Add(manager.RunnableFunc(r.resume))
 }
 
 // newReconciler is one with nothing in its memory. Guarded says that the cluster knows mutating admission policies.
-func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
-	c, direct, k := m.GetClient(), m.GetAPIReader(), clock.RealClock{}
+func newReconciler(m manager.Manager, levering client.Client, s Settings, guarded bool) *reconciler {
+	c, k := m.GetClient(), clock.RealClock{}
 	w := newWritten(k)
-	return &reconciler{
-		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s), guard: newGuard(c, k, s.Hold, guarded),
+	r := &reconciler{
+		Settings: s, client: c, levering: levering, reader: levering, written: w, loader: newLoader(c, levering, w, s), guard: newGuard(c, k, s.Hold, guarded),
 		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
 		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
+	r.lanes = newLanes(r.judge)
+	return r
+}
+
+// judge says how urgent a pass is, by caches and memory.
+func (r *reconciler) judge(key types.NamespacedName) standing {
+	s, err := get[v1alpha1.TrafficShift](context.Background(), r.loader.finder, key.Namespace, key.Name)
+	if err != nil || s == nil || !s.Status.Release.Running() {
+		return resting // a pass will tell of an error
+	}
+	n := s.Status.Release.Number
+	if release.TakenBack(s) || r.Loop.Breached(key, n) || r.reads() && r.Direct.Alarms(key, n) {
+		return condemned
+	}
+	return running
 }
 
 // Reconcile is one pass over one TrafficShift: load, observe, decide, send, report; and at its end what nothing waits for.
@@ -168,6 +185,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	if w, missing := cluster.Keep(objects.Shift); missing {
+		ctx, stop := context.WithTimeout(ctx, callLimit)
+		defer stop()
 		return reconcile.Result{}, r.patch(ctx, req.NamespacedName, &w)
 	}
 	v := r.observe(ctx, objects)
@@ -184,14 +203,18 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err == nil && failure == nil {
 		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, v, d))
 	}
-	result.Priority = priority(d)
+	result.Priority = ptr.To(0) // that of a lane comes with it
 	return result, err
 }
 
 // observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.
 func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *cluster.View {
 	key, now := client.ObjectKeyFromObject(objects.Shift), r.clock.Now()
-	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner, Limits: r.limits}, now)
+	named, err := r.guard.names(ctx)
+	if err != nil { // then nobody is named
+		log.FromContext(ctx).Error(err, "Reading whether the API server names who commands failed")
+	}
+	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner, Nameless: !named, Limits: r.limits}, now)
 	if v.Deployment != nil {
 		mode, err := r.guard.mode(ctx, key, v.Deployment)
 		if err != nil { // then it is unknown, which raises nothing and keeps no abort waiting
@@ -228,14 +251,6 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		return time.Millisecond
 	}
 	return again
-}
-
-// priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
-func priority(d release.Decision) *int {
-	if d.Release.Aborting() {
-		return ptr.To(urgent)
-	}
-	return ptr.To(0)
 }
 
 // forgets says whether a decision lets the TrafficShift go.

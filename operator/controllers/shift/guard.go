@@ -19,8 +19,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// holdPolicy names the admission policy of the manifests, and its binding.
-const holdPolicy = "stagger-hold"
+// holdPolicy and authorPolicy name admission policies of the manifests, and their bindings.
+const (
+	holdPolicy   = "stagger-hold"
+	authorPolicy = "stagger-author"
+)
 
 // proveAgain are the ages of a change of the policy at which a proof is made. An API server follows such a change some time after its
 // watchers have seen it, by a look once a second, and of several each by its own: a proof before the first would be of the policy as it was.
@@ -47,6 +50,7 @@ const (
 type guard struct {
 	client client.Client
 	clock  clock.PassiveClock
+	knows  bool // the cluster knows mutating admission policies
 	proves bool // false: Deployments are held by being paused, and there is nothing to prove
 
 	mu     sync.Mutex
@@ -82,7 +86,7 @@ func (v version) missing() bool { return v.policy == "" || v.binding == "" }
 
 // newGuard takes the setting hold, and whether the cluster knows mutating admission policies.
 func newGuard(c client.Client, k clock.PassiveClock, hold string, knows bool) *guard {
-	return &guard{client: c, clock: k, proves: knows && options.Hold(hold) != options.HoldAlways, proofs: map[types.NamespacedName]proof{}}
+	return &guard{client: c, clock: k, knows: knows, proves: knows && options.Hold(hold) != options.HoldAlways, proofs: map[types.NamespacedName]proof{}}
 }
 
 // mode is how the Deployment of a TrafficShift is held, as far as that is proven by now. It asks nobody: it reads caches and memory.
@@ -225,20 +229,36 @@ func (p proof) due(since time.Time) time.Time {
 	return p.at.Add(proofRenewed)
 }
 
-// look reads from caches what a proof rests on, and notes when that has changed: at the first look when the younger of the two was made.
-func (g *guard) look(ctx context.Context) (version, error) {
+// installed reads from caches what an admission policy and its binding are, and when the younger of the two was made.
+func (g *guard) installed(ctx context.Context, name string) (is version, made time.Time, err error) {
 	var p admissionv1.MutatingAdmissionPolicy
 	var b admissionv1.MutatingAdmissionPolicyBinding
-	var made time.Time
 	for _, o := range []client.Object{&p, &b} {
-		if err := g.client.Get(ctx, types.NamespacedName{Name: holdPolicy}, o); err != nil && !apierrors.IsNotFound(err) {
-			return version{}, fmt.Errorf("reading the admission policy %s: %w", holdPolicy, err)
+		if err := g.client.Get(ctx, types.NamespacedName{Name: name}, o); err != nil && !apierrors.IsNotFound(err) {
+			return version{}, made, fmt.Errorf("reading the admission policy %s: %w", name, err)
 		}
 		if at := o.GetCreationTimestamp(); at.After(made) {
 			made = at.Time
 		}
 	}
-	is := version{p.ResourceVersion, b.ResourceVersion}
+	return version{p.ResourceVersion, b.ResourceVersion}, made, nil
+}
+
+// names says whether the API server writes down who commands and who pauses. Where it does not, whoever does can write any name.
+func (g *guard) names(ctx context.Context) (bool, error) {
+	if !g.knows {
+		return false, nil
+	}
+	is, _, err := g.installed(ctx, authorPolicy)
+	return err == nil && !is.missing(), err
+}
+
+// look reads what a proof rests on, and notes when that has changed: at the first look when the younger of the two was made.
+func (g *guard) look(ctx context.Context) (version, error) {
+	is, made, err := g.installed(ctx, holdPolicy)
+	if err != nil {
+		return version{}, err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {

@@ -228,6 +228,25 @@ func TestWhereNothingIsToBeProvenNothingIsAsked(t *testing.T) {
 	}
 }
 
+// Whoever commands is named by an admission policy. Where it or its binding is not there, or nobody knows, a name is what anybody writes.
+func TestNamesAreTrueWhereTheAPIServerWritesThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy, binding string
+		knows, want     bool
+	}{
+		"installed":                          {"1", "1", true, true},
+		"no binding":                         {"1", "", true, false},
+		"no policy":                          {"", "1", true, false},
+		"the cluster knows no such policies": {"1", "1", false, false},
+	} {
+		g := newGuarded(t)
+		g.policy, g.binding, g.guard.knows = c.policy, c.binding, c.knows
+		if got, err := g.guard.names(t.Context()); got != c.want || err != nil {
+			t.Errorf("%s: %t, %v; want %t", name, got, err, c.want)
+		}
+	}
+}
+
 // Deployments are held in the way that needs no proof, and the API server is asked ever more rarely.
 func TestADryRunThatFailsIsRememberedToo(t *testing.T) {
 	g := newGuarded(t)
