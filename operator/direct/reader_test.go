@@ -158,11 +158,18 @@ func TestWhatIsDecisiveWakesTheShift(t *testing.T) {
 	if got := r.takeChanged(); len(got) > 0 {
 		t.Errorf("an ordinary second wakes %v", got)
 	}
+	s, _ := r.State(shop)
+	if r.Alarms(shop, s.Number) {
+		t.Error("an ordinary second is alarming")
+	}
 	c.counts(canary, 0, 100)
 	c.counts(pod(pkgdirect.StablePod, "shop", 0), 300, 0)
 	c.second(r)
 	if got := r.takeChanged(); len(got) != 1 {
 		t.Error("a brake wakes nobody")
+	}
+	if !r.Alarms(shop, s.Number) || r.Alarms(shop, s.Number+1) {
+		t.Error("a brake does not alarm, or alarms for another release")
 	}
 }
 

@@ -16,13 +16,13 @@ func TestATotalFailureIsBrakedAtOnceAndAbortedWithinSeconds(t *testing.T) {
 	b.second()
 	b.asks(CanaryPod, 249, 0)
 	b.asks(StablePod, 747, 0)
-	if s := b.second(); !s.Present || s.Signs[0].Alarm || !b.woken {
+	if s := b.second(); !s.Present || s.Signs[0].Alarm || b.watch.Alarms() || !b.woken {
 		t.Fatalf("a quiet second: %+v", s)
 	}
 	b.asks(CanaryPod, 249, 123)
 	b.asks(StablePod, 747, 0)
 	s := b.second()
-	if sign, brake := s.Brake(); !brake || sign.Canary.Bad != 123 || sign.Canary.Requests != 249 || sign.Objective != "availability" || !b.woken {
+	if sign, brake := s.Brake(); !brake || sign.Canary.Bad != 123 || sign.Canary.Requests != 249 || sign.Objective != "availability" || !b.watch.Alarms() || !b.woken {
 		t.Fatalf("half of a second failed: %+v, woken %v", s, b.woken)
 	}
 	for second := 3; ; second++ {
@@ -30,7 +30,7 @@ func TestATotalFailureIsBrakedAtOnceAndAbortedWithinSeconds(t *testing.T) {
 		b.asks(StablePod, 747, 0)
 		s = b.second()
 		if _, abort := s.Abort(); abort {
-			if second != 7 || !b.woken {
+			if second != 7 || !b.watch.Alarms() || !b.woken {
 				t.Errorf("aborted in second %d, woken %v; want 7", second, b.woken)
 			}
 			break

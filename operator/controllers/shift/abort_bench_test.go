@@ -276,7 +276,7 @@ func (f *fleet) run(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := Setup(m, Settings{Loop: loop, Hold: "Always", Everywhere: true, FastTick: 15 * time.Second, SlowTick: time.Minute,
+	if err := Setup(m, Settings{Loop: loop, Hold: "Always", FastTick: 15 * time.Second, SlowTick: time.Minute,
 		Bounds: release.Bounds{Push: 12 * time.Second, Settle: 45 * time.Second, Between: time.Minute}}); err != nil {
 		b.Fatal(err)
 	}

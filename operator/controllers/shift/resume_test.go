@@ -99,8 +99,54 @@ func TestReleasesThatRunAreCountedBeforeAnythingIsWritten(t *testing.T) {
 			t.Errorf("%s: followed %t, want %t; %s %s", name, followed, want, reading.Reason, reading.Message)
 		}
 	}
+	if rest, run := r.judge(shopKey("web-2")), r.judge(shopKey("web-0")); rest != resting || run != running || r.judge(shopKey("gone")) != resting {
+		t.Errorf("one that rests is %d, one that runs %d", rest, run)
+	}
 	if age := gaugeOf(t, set, table.EvidenceAge); age != 180 {
 		t.Errorf("the evidence is %v s old, want the 180 s of the release that could not be read", age)
+	}
+}
+
+// A release whose counts blame it is condemned from then on, before a pass has seen them; one that a person aborts when that is written.
+func TestAReleaseIsCondemnedByItsCountsAndByACommand(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	k, at := testclock.NewFakeClock(now), metav1.NewTime(now.Add(-10*time.Minute))
+	objects := town(3)
+	plan := v1alpha1.ShiftPolicySpec{Objectives: []v1alpha1.Objective{{Name: "availability", Indicator: v1alpha1.IndicatorRequests, Target: "99%"}}}
+	blamed, err := pkgevidence.New(pkgevidence.ConfigOf(plan, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; !blamed.Breached() && i < 100; i++ {
+		from := at.Add(time.Duration(i) * 5 * time.Second)
+		blamed.Add(pkgevidence.Slice{From: from, To: from.Add(5 * time.Second), Settled: true,
+			Stable: []pkgevidence.Counts{{Requests: 400}}, Canary: []pkgevidence.Counts{{Requests: 100, Bad: 100}}})
+	}
+	for _, o := range objects {
+		if s, is := o.(*v1alpha1.TrafficShift); is {
+			s.Status.Release.StepStartedAt, s.Status.Release.Weight, s.Status.Release.Step, s.Status.Release.Plan = &at, "1%", 1, plan
+			switch s.Name {
+			case "web-1":
+				s.Status.Release.Evidence = pkgevidence.Moves{}.String() + " " + blamed.Checkpoint()
+			case "web-2":
+				s.Annotations = map[string]string{v1alpha1.CommandAnnotation: "abort 1 t1 why"}
+			}
+		}
+	}
+	loop, err := evidence.New(evidence.Settings{Sources: []evidence.Source{{Name: "default", Kind: "Nothing", Counter: mute{}}}, Clock: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reconcilerOf(t, k, nil)
+	r.Settings, r.guard = Settings{Loop: loop}, newGuard(nil, k, "Always", false)
+	r.loader = newLoader(restarted{newCaches(t, objects...), ""}, nil, r.written, r.Settings)
+	if err := r.resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]standing{"web-0": running, "web-1": condemned, "web-2": condemned} {
+		if got := r.judge(shopKey(name)); got != want {
+			t.Errorf("%s is %d, want %d", name, got, want)
+		}
 	}
 }
 
