@@ -121,6 +121,8 @@ func shifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
 	case o.Evidence.Agreement == AgreementNo:
 		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
+	case o.Direct.Agreement == AgreementYes:
+		return condition(kind, yes, v1alpha1.ReasonShifted, live+"; the proxies go by it")
 	}
 	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
 }

@@ -79,7 +79,7 @@ type reconciler struct {
 	guard    *guard
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
-	live     *throttle
+	told     *told
 	refusals *refusals
 	failures workqueue.TypedRateLimiter[types.NamespacedName]
 }
@@ -137,7 +137,7 @@ func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
 	w := newWritten(k)
 	return &reconciler{
 		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s), guard: newGuard(c, k, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
+		recorder: m.GetEventRecorder("stagger"), clock: k, told: newTold(), refusals: newRefusals(),
 		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }

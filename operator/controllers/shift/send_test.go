@@ -37,7 +37,7 @@ var errRefused = errors.New("refused by the API server")
 func reconcilerOf(t *testing.T, k clock.PassiveClock, c client.Client) *reconciler {
 	t.Helper()
 	return &reconciler{
-		client: c, reader: c, written: newWritten(k), recorder: events.NewFakeRecorder(100), clock: k, live: newThrottle(),
+		client: c, reader: c, written: newWritten(k), recorder: events.NewFakeRecorder(100), clock: k, told: newTold(),
 		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }
