@@ -88,6 +88,7 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	}
 	status := cluster.StatusOf(v, told, rec)
 	key := client.ObjectKeyFromObject(v.Shift)
+	r.Metrics.Looked(key, status.Release)
 	left, changed := r.told.due(key, v.Shift.Status, status, r.clock.Now())
 	var unwritten error
 	if changed && left == 0 {
@@ -182,6 +183,7 @@ func (t *told) forget(key types.NamespacedName) {
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.Loop.Follow(key, evidence.Following{})
 	r.told.forget(key)
+	r.Metrics.Looked(key, nil)
 	r.guard.forget(key)
 	r.refusals.forget(key)
 	r.failures.Forget(key)
