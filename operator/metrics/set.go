@@ -33,6 +33,7 @@ type Set struct {
 	histograms map[string]*prometheus.HistogramVec
 	gauges     map[string]*prometheus.Desc
 	states     []State
+	looked     looked
 }
 
 // New returns a Set with every series that is born at 0.

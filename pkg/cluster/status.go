@@ -81,6 +81,8 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	was, is := v.Facts.Release, s.Release
 	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number && was.Counting() {
 		last := was.DeepCopy()
+		release.CountOn(last, v.Facts.Evidence) // what is counted may not be written yet
+		release.Settle(last, v.Facts, v.left, v.now)
 		release.GiveUp(&last.Counted)
 		s.History[0] = PastOf(last)
 	}
@@ -173,39 +175,4 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 	if byCounts && !counted.IsZero() {
 		o.CountedUntil = ptr.To(metav1.NewMicroTime(counted))
 	}
-}
-
-// SameButNumbers says whether two statuses differ only in what changes with every slice of counts. What is said of pods and of other
-// Services does not.
-func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
-	return equality.Semantic.DeepEqual(withoutNumbers(a), withoutNumbers(b))
-}
-
-func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
-	out := *s.DeepCopy()
-	out.ObservedAt, out.Deployment.Generation = nil, 0
-	for i := range out.Conditions {
-		c := &out.Conditions[i]
-		c.LastTransitionTime = metav1.Time{}
-		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated && c.Type != v1alpha1.ConditionReachable {
-			c.Message = ""
-		}
-	}
-	if r := out.Release; r != nil {
-		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
-		r.NextAt, r.Direct = nil, ""
-		r.Objectives = withoutCounts(r.Objectives)
-	}
-	if r := out.Release; r != nil && len(out.History) > 0 && out.History[0].Number == r.Number {
-		out.History[0] = v1alpha1.PastRelease{Number: r.Number} // it says what the release says
-	}
-	return out
-}
-
-// withoutCounts leaves of objectives what does not change with every slice of counts.
-func withoutCounts(all []v1alpha1.ObjectiveStatus) []v1alpha1.ObjectiveStatus {
-	for i, o := range all {
-		all[i] = v1alpha1.ObjectiveStatus{Name: o.Name, Verdict: o.Verdict}
-	}
-	return all
 }

@@ -194,3 +194,22 @@ func TestAStatusKeepsToItsLimits(t *testing.T) {
 		t.Errorf("what was read has %d images, one of %d bytes", len(got), len(got[1]))
 	}
 }
+
+// A release that another one follows is given what is counted of it by then, whatever of that was written.
+func TestWhatIsCountedIsInTheRecordWhenTheNextReleaseBegins(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	until, end := metav1.NewMicroTime(began), metav1.NewMicroTime(began.Add(time.Minute))
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	shift.Status.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateAborted, Counted: v1alpha1.Counted{Until: &until, End: &end},
+		Exposed: 100, Weights: []v1alpha1.WrittenWeight{{Weight: "1%"}}, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}}
+	shift.Status.History = []v1alpha1.PastRelease{{Number: 7, Exposed: 100}}
+	v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, began.Add(2*time.Minute))
+	met := evidence.Counts{Requests: 300, Bad: 80}
+	v.Weigh(release.Evidence{Counted: began.Add(40 * time.Second), Met: &evidence.Verdict{Exposed: met,
+		Objectives: []evidence.ObjectiveVerdict{{Name: "availability", Release: evidence.Arms{Canary: met}}}}})
+	next := &v1alpha1.Release{Number: 8, State: v1alpha1.StatePreparing}
+	got := cluster.StatusOf(v, release.Decision{Release: next}, next).History[0]
+	if gaps := got.Counted.Gaps; got.Exposed != 300 || got.Failed != 80 || len(gaps) != 1 || !gaps[0].From.Time.Equal(began.Add(40*time.Second)) || !gaps[0].To.Equal(&end) {
+		t.Errorf("%d met, %d failed, %+v", got.Exposed, got.Failed, got.Counted)
+	}
+}

@@ -166,3 +166,18 @@ func TestAPauseAtRestIsNoFault(t *testing.T) {
 		t.Errorf("a template that was taken back waits for a resume, says %s", d)
 	}
 }
+
+// Proxies that go by a weight say so before the counts can; where the counts say otherwise, those are believed.
+func TestTrafficIsShiftedWhereTheProxiesGoByTheWeight(t *testing.T) {
+	t.Parallel()
+	for counts, want := range map[Agreement]v1alpha1.Reason{
+		AgreementUnknown: v1alpha1.ReasonShifted, AgreementYes: v1alpha1.ReasonShifted, AgreementNo: v1alpha1.ReasonNotShifted,
+	} {
+		o := Observation{Release: &v1alpha1.Release{State: v1alpha1.StateShifting, Step: 1, Weight: "5%", SettledAt: &metav1.Time{Time: time.Unix(1, 0)}}}
+		o.Evidence.Share, o.Evidence.Agreement, o.Direct.Agreement = -1, counts, AgreementYes
+		c := trafficShifted(o, Decision{Reason: v1alpha1.ReasonHolding})
+		if c.Reason != string(want) || (c.Status == metav1.ConditionTrue) != (want == v1alpha1.ReasonShifted) {
+			t.Errorf("counts say %q: %s %s", counts, c.Status, c.Reason)
+		}
+	}
+}

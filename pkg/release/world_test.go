@@ -69,6 +69,7 @@ type world struct {
 	order    *rand.Rand // in which lists are read
 	compared int64      // the version of the store at which two passes were compared last
 
+	written    writes
 	failed     bool                 // a write of the last pass was refused
 	faults     map[release.Verb]int // how many writes of a verb are going to be refused
 	deny       error                // with what; nil: by an error of the server
@@ -87,6 +88,7 @@ type memory struct {
 	seen    bool
 	covered time.Duration
 	step    string
+	told    cluster.Told
 }
 
 // death says after which write the operator is killed.

@@ -41,7 +41,7 @@ func ReportsOf(shift *v1alpha1.TrafficShift, now time.Time) []Report {
 // newestReport is the record of the release that runs, or was the last.
 func newestReport(shift *v1alpha1.TrafficShift, newest *v1alpha1.Release, now time.Time) Report {
 	r := reportOf(shift, newest)
-	r.Lacking, r.Unattended = lacking(shift, newest, false, now), observedAgo(shift, now) > silence
+	r.Lacking, r.Unattended = lacking(shift, newest, false, now), observedAgo(shift, now) > unheard
 	return r
 }
 

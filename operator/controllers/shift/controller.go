@@ -79,7 +79,7 @@ type reconciler struct {
 	guard    *guard
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
-	live     *throttle
+	told     *told
 	refusals *refusals
 	limits   bounds.Of[v1alpha1.TrafficShiftStatus]
 	failures workqueue.TypedRateLimiter[types.NamespacedName]
@@ -154,7 +154,7 @@ func newReconciler(m manager.Manager, levering client.Client, s Settings, guarde
 	w := newWritten(k)
 	r := &reconciler{
 		Settings: s, client: c, levering: levering, reader: levering, written: w, loader: newLoader(c, levering, w, s), guard: newGuard(c, k, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
+		recorder: m.GetEventRecorder("stagger"), clock: k, told: newTold(), refusals: newRefusals(),
 		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 	r.lanes = newLanes(r.judge)

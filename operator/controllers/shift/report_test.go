@@ -24,7 +24,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// Numbers are written now and then, and what was kept back is written when nothing else happens; what is said of pods is written at once.
+// Numbers are written now and then, news after a while and what somebody has to look after at once; and what was kept back is written when
+// nothing else happens.
 func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -42,24 +43,29 @@ func TestNothingThatIsKeptBackIsLost(t *testing.T) {
 	v.Facts.Workload.Deployment, v.Facts.Workload.Canary.Replicas = "web", 1
 	steps := []struct {
 		after, need time.Duration // since the beginning; what the decision asks for
+		reason      v1alpha1.Reason
 		message     string
 		obstacle    string
 		written     bool
 		again       time.Duration
 	}{
-		{0, 0, "holding 5%, 0s of 1m done", "", true, 15 * time.Second},
-		{5 * time.Second, 0, "holding 5%, 0s of 1m done", "", false, 15 * time.Second},
-		{5 * time.Second, 0, "holding 5%, 5s of 1m done", "", false, 10 * time.Second},
-		{6 * time.Second, 3 * time.Second, "holding 5%, 6s of 1m done", "", false, 3 * time.Second},
-		{6 * time.Second, time.Minute, "holding 5%, 6s of 1m done", "", false, 9 * time.Second},
-		{15 * time.Second, 0, "holding 5%, 6s of 1m done", "", true, 15 * time.Second},
-		{16 * time.Second, 0, "holding 5%, 6s of 1m done", "exceeded quota", true, 15 * time.Second},
+		{0, 0, v1alpha1.ReasonHolding, "holding 5%, 0s of 5m done", "", true, 120 * time.Second},
+		{5 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 5s of 5m done", "", false, 115 * time.Second},
+		{6 * time.Second, 3 * time.Second, v1alpha1.ReasonHolding, "holding 5%, 6s of 5m done", "", false, 3 * time.Second},
+		{6 * time.Second, 5 * time.Minute, v1alpha1.ReasonHolding, "holding 5%, 6s of 5m done", "", false, 114 * time.Second},
+		{120 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 120s of 5m done", "", true, 120 * time.Second},
+		{130 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 130s of 5m done", "exceeded quota", false, 15 * time.Second},
+		{140 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 140s of 5m done", "exceeded quota", false, 5 * time.Second},
+		{145 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 145s of 5m done", "exceeded quota", true, 120 * time.Second},
+		{146 * time.Second, 0, v1alpha1.ReasonWaiting, "the canary needs 4 pods", "exceeded quota", false, 15 * time.Second},
+		{150 * time.Second, 0, v1alpha1.ReasonHolding, "holding 5%, 150s of 5m done", "exceeded quota", false, 115 * time.Second},
+		{170 * time.Second, 0, v1alpha1.ReasonSuspicious, "the evidence against the canary is 12 of 100", "exceeded quota", true, 120 * time.Second},
 	}
 	for i, s := range steps {
 		c.SetTime(began.Add(s.after))
 		v.Facts.Workload.Obstacle = s.obstacle
 		version := v.Shift.ResourceVersion
-		result, err := r.report(t.Context(), v, release.Decision{Reason: v1alpha1.ReasonHolding, Message: s.message, After: s.need}, nil)
+		result, err := r.report(t.Context(), v, release.Decision{Reason: s.reason, Message: s.message, After: s.need}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +92,7 @@ func TestThatSomebodyLooksIsToldWhileAReleaseRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		runs := shift.Status.Release.Running()
-		for after := time.Duration(0); after <= 30*time.Second; after += liveInterval {
+		for after := time.Duration(0); after <= 2*v1alpha1.Heartbeat; after += v1alpha1.Heartbeat {
 			c.SetTime(began.Add(after))
 			v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, c.Now())
 			result, err := r.report(t.Context(), v, release.Decision{Reason: v1alpha1.ReasonHolding, Message: "waits"}, nil)
@@ -94,7 +100,7 @@ func TestThatSomebodyLooksIsToldWhileAReleaseRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			shift = v.Shift
-			if told := shift.Status.ObservedAt.Equal(ptr.To(metav1.NewTime(c.Now()))); told != runs || (result.RequeueAfter == liveInterval) != runs {
+			if told := shift.Status.ObservedAt.Equal(ptr.To(metav1.NewTime(c.Now()))); told != runs || (result.RequeueAfter == v1alpha1.Heartbeat) != runs {
 				t.Errorf("%s after %s: looked at %s, again after %s", state, after, shift.Status.ObservedAt, result.RequeueAfter)
 			}
 		}

@@ -40,7 +40,8 @@ var errRefused = errors.New("refused by the API server")
 func reconcilerOf(t *testing.T, k clock.PassiveClock, c client.Client) *reconciler {
 	t.Helper()
 	return &reconciler{
-		client: c, levering: c, reader: c, lanes: newLanes(func(types.NamespacedName) standing { return resting }), written: newWritten(k), recorder: events.NewFakeRecorder(100), clock: k, live: newThrottle(),
+		client: c, levering: c, reader: c, lanes: newLanes(func(types.NamespacedName) standing { return resting }), written: newWritten(k),
+		recorder: events.NewFakeRecorder(100), clock: k, told: newTold(),
 		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }
