@@ -120,7 +120,7 @@ func (v *View) observedDeployment() v1alpha1.ObservedDeployment {
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.
 func conditionsOf(v *View, d release.Decision) []metav1.Condition {
-	all := v.Shift.Status.DeepCopy().Conditions
+	all := slices.Clone(v.Shift.Status.Conditions)
 	now := release.Conditions(v.Facts, d)
 	for _, c := range now {
 		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now)
@@ -181,7 +181,10 @@ func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
 }
 
 func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
+	history := s.History
+	s.History = nil
 	out := *s.DeepCopy()
+	out.History = toldApart(history, out.Release)
 	out.ObservedAt, out.Deployment.Generation = nil, 0
 	for i := range out.Conditions {
 		c := &out.Conditions[i]
@@ -195,8 +198,18 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 		r.NextAt, r.Direct = nil, ""
 		r.Objectives = withoutCounts(r.Objectives)
 	}
-	if r := out.Release; r != nil && len(out.History) > 0 && out.History[0].Number == r.Number {
-		out.History[0] = v1alpha1.PastRelease{Number: r.Number} // it says what the release says
+	return out
+}
+
+// toldApart leaves of past releases what tells two histories apart: the whole of the newest, unless it says what the release says, and the numbers
+// of the others, which nothing changes any more.
+func toldApart(history []v1alpha1.PastRelease, r *v1alpha1.Release) []v1alpha1.PastRelease {
+	out := make([]v1alpha1.PastRelease, len(history))
+	for i, p := range history {
+		out[i].Number = p.Number
+		if i == 0 && (r == nil || p.Number != r.Number) {
+			out[i] = p
+		}
 	}
 	return out
 }
