@@ -14,7 +14,7 @@ import (
 
 // TestSplitThenRestoreIsIdentity walks generated VirtualServices through releases.
 func TestSplitThenRestoreIsIdentity(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(150) {
 		walk(t, generate(rand.New(rand.NewPCG(seed, 1))), rand.New(rand.NewPCG(seed, 2)))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
