@@ -201,8 +201,8 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	return out
 }
 
-// toldApart leaves of past releases what tells two histories apart: the whole of the newest, unless it says what the release says, and the numbers
-// of the others, which nothing changes any more.
+// toldApart leaves of past releases what tells two histories apart: the whole of the newest, unless it says what the release says, and the
+// numbers of the others, which nothing changes any more.
 func toldApart(history []v1alpha1.PastRelease, r *v1alpha1.Release) []v1alpha1.PastRelease {
 	out := make([]v1alpha1.PastRelease, len(history))
 	for i, p := range history {

@@ -41,8 +41,8 @@ type increment struct {
 	to   map[counting.Service]Tally
 }
 
-// take takes an answer, and returns what came since the one before; nil where there was none, where a counter fell and where the answer is later than
-// it may be.
+// take takes an answer, and returns what came since the one before; nil where there was none, where a counter fell and where the answer is
+// later than it may be.
 func (r *record) take(a Answer, within time.Duration, wanted []counting.Service) *increment {
 	if a.Page == nil {
 		r.failures++
