@@ -184,7 +184,7 @@ func FuzzAnyObjects(f *testing.F) {
 // TestAnyObjects is FuzzAnyObjects with dice of its own, so that every run throws some.
 func TestAnyObjects(t *testing.T) {
 	t.Parallel()
-	chance.Throws(4_000, 96, func(bytes []byte) { anyObjects(t, bytes) })
+	chance.Throws(1_500, 96, func(bytes []byte) { anyObjects(t, bytes) })
 }
 
 func anyObjects(t *testing.T, bytes []byte) {

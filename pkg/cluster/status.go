@@ -123,7 +123,7 @@ func (v *View) observedDeployment() v1alpha1.ObservedDeployment {
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.
 func conditionsOf(v *View, d release.Decision) []metav1.Condition {
-	all := v.Shift.Status.DeepCopy().Conditions
+	all := slices.Clone(v.Shift.Status.Conditions)
 	now := release.Conditions(v.Facts, d)
 	for _, c := range now {
 		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now)

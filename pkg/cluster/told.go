@@ -63,7 +63,10 @@ func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
 }
 
 func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
+	history := s.History
+	s.History = nil
 	out := *s.DeepCopy()
+	out.History = toldApart(history, out.Release)
 	out.ObservedAt, out.ReasonSince, out.Deployment.Generation = nil, nil, 0
 	out.Conditions = slices.DeleteFunc(out.Conditions, func(c metav1.Condition) bool { return !remarkable(c) })
 	for i, c := range out.Conditions {
@@ -72,8 +75,18 @@ func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
 	if r := out.Release; r != nil {
 		r.Evidence, r.Direct, r.Verdict, r.LiveWeight, r.LiveWeightError, r.Next, r.NextAt = "", "", "", "", "", "", nil
 		r.Exposed, r.Failed, r.Counted.Until, r.Counted.Gaps, r.Objectives, r.ImageIDs, r.StableImageIDs = 0, 0, nil, nil, nil, nil, nil
-		if len(out.History) > 0 && out.History[0].Number == r.Number {
-			out.History[0] = v1alpha1.PastRelease{Number: r.Number} // it says what the release says
+	}
+	return out
+}
+
+// toldApart leaves of past releases what tells two histories apart: the whole of the newest, unless it says what the release says, and the
+// numbers of the others, which nothing changes any more.
+func toldApart(history []v1alpha1.PastRelease, r *v1alpha1.Release) []v1alpha1.PastRelease {
+	out := make([]v1alpha1.PastRelease, len(history))
+	for i, p := range history {
+		out[i].Number = p.Number
+		if i == 0 && (r == nil || p.Number != r.Number) {
+			out[i] = p
 		}
 	}
 	return out

@@ -148,3 +148,35 @@ func TestANewOperatorTellsAtOnceThatItLooks(t *testing.T) {
 		t.Errorf("due in %s, changed %t", left, changed)
 	}
 }
+
+// What is said of past releases counts once: the newest by what it says, unless the release says it too, and the others by being there.
+func TestStatusesDifferByTheirHistories(t *testing.T) {
+	with := func(change func(*v1alpha1.TrafficShiftStatus)) v1alpha1.TrafficShiftStatus {
+		s := v1alpha1.TrafficShiftStatus{Release: &v1alpha1.Release{Number: 8}, History: []v1alpha1.PastRelease{{Number: 7, Reason: v1alpha1.ReasonCommanded}, {Number: 6}}}
+		change(&s)
+		return s
+	}
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.TrafficShiftStatus)
+		same   bool
+	}{
+		"nothing":              {func(*v1alpha1.TrafficShiftStatus) {}, true},
+		"counts":               {func(s *v1alpha1.TrafficShiftStatus) { s.Release.Exposed = 9 }, true},
+		"the newest says more": {func(s *v1alpha1.TrafficShiftStatus) { s.History[0].Reason = v1alpha1.ReasonPromoted }, false},
+		"one has come": {func(s *v1alpha1.TrafficShiftStatus) {
+			s.History = append([]v1alpha1.PastRelease{{Number: 8}}, s.History...)
+		}, false},
+		"the oldest has gone":                {func(s *v1alpha1.TrafficShiftStatus) { s.History = s.History[:1] }, false},
+		"the oldest is another":              {func(s *v1alpha1.TrafficShiftStatus) { s.History[1].Number = 5 }, false},
+		"the newest, which the release says": {func(s *v1alpha1.TrafficShiftStatus) { s.Release.Number, s.History[0].Reason = 7, "" }, true},
+	} {
+		before := with(func(s *v1alpha1.TrafficShiftStatus) {
+			if name == "the newest, which the release says" {
+				s.Release.Number = 7
+			}
+		})
+		if after := with(c.change); cluster.SameButNumbers(before, after) != c.same || len(before.History) != 2 || before.History[0].Reason == "" {
+			t.Errorf("%s: same is %v, want %v; compared was %+v", name, !c.same, c.same, before.History)
+		}
+	}
+}

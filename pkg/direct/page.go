@@ -249,7 +249,7 @@ func (t Tally) total() float64 {
 func (t Tally) counts(by counting.Indicator) evidence.Counts {
 	var c counting.Counts
 	for o, n := range t {
-		c.Count(by.Rules, o, n)
+		c.Add(by.Rules.Classify(o), n)
 	}
 	return evidence.Counts{Requests: c.Requests, Bad: c.Bad}
 }

@@ -41,37 +41,39 @@ type increment struct {
 	to   map[counting.Service]Tally
 }
 
-// take takes an answer, and returns what came since the one before. It is void where there was none, where a counter fell and where the
-// answer is later than it may be.
-func (r *record) take(a Answer, within time.Duration, wanted []counting.Service) (increment, bool) {
+// take takes an answer, and returns what came since the one before; nil where there was none, where a counter fell and where the answer is
+// later than it may be.
+func (r *record) take(a Answer, within time.Duration, wanted []counting.Service) *increment {
 	if a.Page == nil {
 		r.failures++
 		r.failure = a.Failure
-		return increment{}, false
+		return nil
 	}
-	before := *r
-	*r = record{at: a.At, page: a.Page, told: before.told}
+	page, at := r.page, r.at
+	*r = record{at: a.At, page: a.Page, told: r.told}
 	if n := len(r.told); a.Page.Told >= 0 && (n == 0 || r.told[n-1].count != a.Page.Told) {
 		r.told = append(r.told[max(0, n-mostTold+1):], told{a.At, a.Page.Told})
 	}
-	if before.page == nil || a.At.Sub(before.at) > within || a.Page.Told < before.page.Told {
-		return increment{}, false
+	if page == nil || a.At.Sub(at) > within || a.Page.Told < page.Told {
+		return nil
 	}
-	came := increment{from: before.at, to: map[counting.Service]Tally{}}
-	var ok bool
-	if came.own, ok = a.Page.Own.since(before.page.Own); !ok {
-		return increment{}, false
+	own, ok := a.Page.Own.since(page.Own)
+	if !ok {
+		return nil
 	}
+	came := &increment{from: at, own: own}
 	for _, s := range wanted {
-		was, asked := before.page.To[s]
-		if came.to[s], ok = a.Page.To[s].since(was); !ok {
-			return increment{}, false
+		was, asked := page.To[s]
+		to, ok := a.Page.To[s].since(was)
+		if !ok || !asked {
+			return nil
 		}
-		if !asked {
-			return increment{}, false
+		if came.to == nil {
+			came.to = map[counting.Service]Tally{}
 		}
+		came.to[s] = to
 	}
-	return came, true
+	return came
 }
 
 // toldSince says whether the proxy has been told of something since a time, and of nothing more between the last two readings: what changes

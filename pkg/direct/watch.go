@@ -25,7 +25,7 @@ const (
 type Watch struct {
 	release Release
 	chosen  []Proxy
-	records map[ID]*record
+	records []*record // of the chosen, in their order
 	lanes   []lane
 	// byPods says that the next second is one of the canary's pods and not of the gateways; low, that it begins at a weight that a brake has
 	// lowered. Both are known before the second.
@@ -39,7 +39,7 @@ type Watch struct {
 
 // NewWatch begins to watch a release. The error says why its checkpoint cannot be used; the lanes begin anew then.
 func NewWatch(r Release, now time.Time) (*Watch, error) {
-	w := &Watch{records: map[ID]*record{}, lanes: newLanes(r), low: r.Braked, seen: now}
+	w := &Watch{lanes: newLanes(r), low: r.Braked, seen: now}
 	err := r.restore(w.lanes)
 	w.settling = settling{weight: float64(r.Weight) / 1e6, since: now, known: r.Weight == 0}
 	w.release = r
@@ -69,12 +69,15 @@ func (w *Watch) Update(r Release, now time.Time) {
 
 // choose chooses the proxies anew, and forgets those that are not read any more.
 func (w *Watch) choose() {
-	w.chosen = Choose(w.release.Proxies, w.chosen)
-	records := make(map[ID]*record, len(w.chosen))
-	for _, p := range w.chosen {
-		records[p.ID] = cmp.Or(w.records[p.ID], &record{})
+	before, known := w.chosen, make(map[ID]*record, len(w.chosen))
+	for i, p := range before {
+		known[p.ID] = w.records[i]
 	}
-	w.records = records
+	w.chosen = Choose(w.release.Proxies, before)
+	w.records = make([]*record, len(w.chosen))
+	for i, p := range w.chosen {
+		w.records[i] = cmp.Or(known[p.ID], &record{})
+	}
 }
 
 // Number is the release's.
@@ -118,18 +121,15 @@ func (w *Watch) Alarms() bool {
 // since the one before was meant to be. It returns whether something has changed that a decision may wait for.
 func (w *Watch) Take(now time.Time, turn time.Duration, answers map[ID]Answer) bool {
 	before := w.state().decisive()
-	came := map[ID]increment{}
-	for _, p := range w.chosen {
-		a, ok := answers[p.ID]
-		if !ok {
-			continue
-		}
-		if i, ok := w.records[p.ID].take(a, late*turn, w.wanted(p)); ok {
-			came[p.ID] = i
+	came := make([]*increment, len(w.chosen))
+	for i, p := range w.chosen {
+		if a, ok := answers[p.ID]; ok {
+			came[i] = w.records[i].take(a, late*turn, w.wanted(p))
 		}
 	}
-	w.takeSecond(now, came)
-	w.takeShare(came)
+	gates := w.ofGateways(came)
+	w.takeSecond(now, came, gates)
+	w.takeShare(came, gates)
 	w.lookAround(now)
 	w.low = w.release.Braked
 	w.byPods = w.readable()
@@ -144,80 +144,97 @@ func (w *Watch) wanted(p Proxy) []counting.Service {
 	return nil
 }
 
+// arms are requests of a second: the canary's by what fails together, and the stable's. Not read: nobody had any to tell.
+type arms struct {
+	groups []group
+	stable Tally
+	read   bool
+}
+
+type group struct {
+	name  string
+	tally Tally
+}
+
 // takeSecond gives the lanes a second, or a void one.
-func (w *Watch) takeSecond(now time.Time, came map[ID]increment) {
-	groups, stable, ok := w.byGateways(came)
+func (w *Watch) takeSecond(now time.Time, came []*increment, gates arms) {
+	of := gates
 	if w.byPods {
-		groups, stable, ok = w.ofPods(came)
+		of = w.ofPods(came)
 	}
-	w.present = ok || w.present && w.absent == ""
+	w.present = of.read || w.present && w.absent == ""
 	for i := range w.lanes {
 		l := &w.lanes[i]
-		if !ok {
+		if !of.read {
 			l.urgent.Void()
 			l.sign.Brake, l.sign.Alarm = false, false
 			continue
 		}
-		s := urgent.Second{Stable: stable.counts(l.Indicator), Braked: w.low}
-		for _, name := range slices.Sorted(maps.Keys(groups)) {
-			s.Canary = append(s.Canary, urgent.Group{Name: name, Counts: groups[name].counts(l.Indicator)})
+		s := urgent.Second{Stable: of.stable.counts(l.Indicator), Braked: w.low}
+		for _, g := range of.groups {
+			s.Canary = append(s.Canary, urgent.Group{Name: g.name, Counts: g.tally.counts(l.Indicator)})
 		}
 		l.sign = l.urgent.Next(s)
 	}
-	if ok {
+	if of.read {
 		w.at = now
 	}
 }
 
-// ofPods are the requests of the canary's pods by their nodes, and those of the stable's pods; false where no pod of the canary has any to
+// ofPods are the requests of the canary's pods by their nodes, and those of the stable's pods; not read where no pod of the canary has any to
 // tell. A node of which nothing could be read stays a group: which groups there are must not depend on how requests end.
-func (w *Watch) ofPods(came map[ID]increment) (groups map[string]Tally, stable Tally, ok bool) {
-	groups, stable = map[string]Tally{}, Tally{}
-	for _, p := range w.chosen {
-		i, told := came[p.ID]
-		switch p.Role {
-		case CanaryPod:
+func (w *Watch) ofPods(came []*increment) arms {
+	of := arms{stable: Tally{}}
+	for i, p := range w.chosen {
+		if p.Role == CanaryPod {
 			node := cmp.Or(p.Node, p.Name)
-			if groups[node] == nil {
-				groups[node] = Tally{}
+			at := slices.IndexFunc(of.groups, func(g group) bool { return g.name == node })
+			if at < 0 {
+				at, of.groups = len(of.groups), append(of.groups, group{node, Tally{}})
 			}
-			groups[node].plus(i.own)
-			ok = ok || told
-		case StablePod:
-			stable.plus(i.own)
-		case GatewayPod:
+			if came[i] != nil {
+				of.groups[at].tally.plus(came[i].own)
+				of.read = true
+			}
+		}
+		if p.Role == StablePod && came[i] != nil {
+			of.stable.plus(came[i].own)
 		}
 	}
-	return groups, stable, ok
+	return of
 }
 
-// byGateways are the requests that the gateways passed on, in one group.
-func (w *Watch) byGateways(came map[ID]increment) (groups map[string]Tally, stable Tally, ok bool) {
-	canary := Tally{}
-	stable = Tally{}
-	for _, p := range w.chosen {
-		if i, told := came[p.ID]; told && p.Role == GatewayPod {
-			canary.plus(i.to[w.release.Canary])
-			stable.plus(i.to[w.release.Stable])
-			ok = true
+// ofGateways are the requests that the gateways passed on, in one group.
+func (w *Watch) ofGateways(came []*increment) arms {
+	var of arms
+	for i, p := range w.chosen {
+		if p.Role != GatewayPod || came[i] == nil {
+			continue
 		}
+		if !of.read {
+			of = arms{groups: []group{{gateways, Tally{}}}, stable: Tally{}, read: true}
+		}
+		of.groups[0].tally.plus(came[i].to[w.release.Canary])
+		of.stable.plus(came[i].to[w.release.Stable])
 	}
-	return map[string]Tally{gateways: canary}, stable, ok
+	return of
 }
 
 // takeShare measures the share: by the gateways, which know both arms, where they passed on any; else by the pods, the counts of those that
 // were read scaled up to all.
-func (w *Watch) takeShare(came map[ID]increment) {
-	groups, stable, _ := w.byGateways(came)
-	canary, others := groups[gateways].total(), stable.total()
-	s, byGateways := sample{canary, others, canary, others}, canary+others > 0
+func (w *Watch) takeShare(came []*increment, gates arms) {
+	var s sample
+	if gates.read {
+		canary, others := gates.groups[0].tally.total(), gates.stable.total()
+		s = sample{canary, others, canary, others}
+	}
+	byGateways := s.canary+s.stable > 0
 	if !byGateways {
 		s = w.ofAllPods(came)
 	}
 	w.share = s.share()
-	for _, p := range w.chosen {
-		i, ok := came[p.ID]
-		if ok && (p.Role == GatewayPod) == byGateways && !i.from.After(w.settling.since) {
+	for i, p := range w.chosen {
+		if came[i] != nil && (p.Role == GatewayPod) == byGateways && !came[i].from.After(w.settling.since) {
 			return // a part of the second lies before the weight
 		}
 	}
@@ -225,19 +242,18 @@ func (w *Watch) takeShare(came map[ID]increment) {
 }
 
 // ofAllPods is what all pods of both arms must have been asked; nothing where one of the arms could not be read.
-func (w *Watch) ofAllPods(came map[ID]increment) sample {
+func (w *Watch) ofAllPods(came []*increment) sample {
 	var s sample
 	read := Pods{}
-	for _, p := range w.chosen {
-		i, ok := came[p.ID]
+	for i, p := range w.chosen {
 		switch {
-		case !ok:
+		case came[i] == nil:
 		case p.Role == CanaryPod:
 			read.Canary++
-			s.canary += i.own.total()
+			s.canary += came[i].own.total()
 		case p.Role == StablePod:
 			read.Stable++
-			s.stable += i.own.total()
+			s.stable += came[i].own.total()
 		}
 	}
 	if read.Canary == 0 || read.Stable == 0 {
@@ -250,15 +266,20 @@ func (w *Watch) ofAllPods(came map[ID]increment) sample {
 
 // readable says whether pods of the canary are read, and can be, as far as is known.
 func (w *Watch) readable() bool {
-	return slices.ContainsFunc(w.chosen, func(p Proxy) bool { return p.Role == CanaryPod && w.records[p.ID].failures < given })
+	for i, p := range w.chosen {
+		if p.Role == CanaryPod && w.records[i].failures < given {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAround notes whether anybody can be read who tells of the canary.
 func (w *Watch) lookAround(now time.Time) {
 	why := map[string]int{}
 	tells := false
-	for _, p := range w.chosen {
-		r := w.records[p.ID]
+	for i, p := range w.chosen {
+		r := w.records[i]
 		switch {
 		case p.Role == StablePod:
 		case r.failures > 0:
@@ -289,12 +310,12 @@ func most(why map[string]int) string {
 // known says whether every gateway has been told of the canary's Service.
 func (w *Watch) known() bool {
 	read := false
-	for _, p := range w.chosen {
+	for i, p := range w.chosen {
 		if p.Role != GatewayPod {
 			continue
 		}
 		read = true
-		r := w.records[p.ID]
+		r := w.records[i]
 		asked := r.page != nil && r.page.To[w.release.Canary].total() > 0
 		if w.release.CanarySince.IsZero() || !asked && !r.toldSince(w.release.CanarySince) {
 			return false

@@ -102,6 +102,7 @@ type event struct {
 func events() []event {
 	return []event{
 		{"wait DURATION", func(t *testing.T, w *world, a []string) error { return w.wait(t, a[0]) }},
+		{"wait for the end DURATION", func(t *testing.T, w *world, a []string) error { return w.waitForTheEnd(t, a[0]) }},
 		{"repeat TIMES EVENTS", repeatEvents},
 		{"policy STEPS", text(func(w *world, s string) { w.setPolicy(strings.Fields(s)...) })},
 		{"pace by proof", do(func(w *world) { w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof}) })},
@@ -312,6 +313,23 @@ func (w *world) wait(t *testing.T, length string) error {
 	for ; d > 0; d -= tick {
 		w.advance(min(d, tick))
 		w.settle(t)
+	}
+	return err
+}
+
+// calmAtTheEnd is longer than a release that is over keeps the next one waiting.
+const calmAtTheEnd = 90 * time.Second
+
+// waitForTheEnd lets time pass until no release runs, nothing of the last is counted any more, and nothing has come after it; at most so long.
+func (w *world) waitForTheEnd(t *testing.T, length string) error {
+	d, err := time.ParseDuration(length)
+	for calm := time.Duration(0); d > 0 && calm < calmAtTheEnd; d -= tick {
+		w.advance(min(d, tick))
+		w.settle(t)
+		calm += tick
+		if !w.forgotten() && !w.record().Settled() {
+			calm = 0
+		}
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-var shuffles = flag.Uint64("shuffles", 250, "how many random orders of events are played")
+var shuffles = flag.Uint64("shuffles", 60, "how many random orders of events are played")
 
 // happenings are what a shuffle picks from: lines of the scenario language.
 var happenings = []string{

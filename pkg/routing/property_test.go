@@ -15,7 +15,7 @@ import (
 
 // TestSplitThenRestoreIsIdentity walks made-up VirtualServices through releases.
 func TestSplitThenRestoreIsIdentity(t *testing.T) {
-	chance.Throws(500, 300, func(bytes []byte) { walk(t, bytes) })
+	chance.Throws(150, 300, func(bytes []byte) { walk(t, bytes) })
 }
 
 func FuzzSplitThenRestoreIsIdentity(f *testing.F) {

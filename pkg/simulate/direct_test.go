@@ -41,7 +41,7 @@ func TestALateFailureCostsLittleWhereProxiesAreRead(t *testing.T) {
 		t.Run(fmt.Sprintf("%v from %v on at %v per second", c.bad, c.weight, c.rate), func(t *testing.T) {
 			t.Parallel()
 			s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: requests(c.rate), Canary: Canary{Bad: c.bad, FromWeight: c.weight, After: c.after}}
-			read, not := readAndNot(t, 9, s)
+			read, not := readAndNot(t, 3, s)
 			if ended(read, v1alpha1.StateAborted) != len(read) || ended(not, v1alpha1.StateAborted) != len(not) {
 				t.Errorf("%d and %d of %d aborted", ended(read, v1alpha1.StateAborted), ended(not, v1alpha1.StateAborted), len(read))
 			}
@@ -76,7 +76,7 @@ func TestTheLaneAbortsWhereNothingIsLowered(t *testing.T) {
 	plan := standard(v1alpha1.PaceFixed)
 	plan.Steps = []v1alpha1.Step{{Weight: "25%", Hold: "5m"}, {Weight: "100%", Hold: "5m"}}
 	s := Setup{Plan: plan, Traffic: requests(1000), Canary: Canary{Bad: 1, After: time.Minute}}
-	for _, o := range many(t, 9, s) {
+	for _, o := range many(t, 3, s) {
 		if o.Result != v1alpha1.StateAborted || o.Brakes != 0 || o.Noticed > 12*time.Second || o.Reason != v1alpha1.ReasonCanaryWorseThanStable {
 			t.Errorf("%+v", o)
 		}
@@ -111,7 +111,7 @@ func TestTroubleThatPassesTakesNoHealthyVersionBack(t *testing.T) {
 			s.Plan = standard(v1alpha1.PaceProof)
 			s.Plan.Steps, s.Limit = []v1alpha1.Step{{Weight: "50%", Hold: "2h"}}, 50*time.Minute
 			brakes := 0
-			for _, o := range many(t, 8, s) {
+			for _, o := range many(t, 2, s) {
 				if o.Result == v1alpha1.StateAborted {
 					t.Errorf("aborted after %s: %s", o.Took, o.Message)
 				}
@@ -133,7 +133,7 @@ func over(t Traffic, length time.Duration) Traffic {
 func TestTheWholeCanaryIsBelievedWhenItIsDead(t *testing.T) {
 	t.Parallel()
 	s := Setup{Plan: standard(v1alpha1.PaceProof), Traffic: requests(1000), Canary: Canary{Pods: 4, Deaths: Deaths{Every: time.Hour, Length: time.Hour, Pods: 9}}}
-	for _, o := range many(t, 5, s) {
+	for _, o := range many(t, 2, s) {
 		if o.Result != v1alpha1.StateAborted {
 			t.Errorf("%+v", o)
 		}
@@ -146,7 +146,7 @@ func TestWhatIsReadDirectlyIsTheRequestsAlone(t *testing.T) {
 	plan := standard(v1alpha1.PaceProof)
 	plan.Objectives = []v1alpha1.Objective{{Name: "latency", Indicator: v1alpha1.IndicatorDuration, Threshold: "500ms", Target: "99%"}}
 	s := Setup{Plan: plan, Traffic: requests(1000), Canary: Canary{Bad: 1, FromWeight: 0.25}}
-	for _, o := range many(t, 5, s) {
+	for _, o := range many(t, 2, s) {
 		if o.Result != v1alpha1.StateAborted || o.Brakes > 0 || o.Noticed < 20*time.Second {
 			t.Errorf("%+v", o)
 		}

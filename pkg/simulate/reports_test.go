@@ -32,7 +32,7 @@ func TestOnePodThatDiesForAMinuteTakesNoHealthyVersionBack(t *testing.T) {
 					excused = max(excused, int(r.Excused.Times))
 				}
 			}
-			for s.Seed = range 6 {
+			for s.Seed = range 2 * *times {
 				excused = 0
 				o, err := Run(s)
 				if err != nil {

@@ -45,8 +45,9 @@ type Controllers struct {
 
 	faults map[string]Fault // by the image of the first container
 
-	ran   int64 // the version of the store and the time when nothing was left to do
-	ranAt time.Time
+	ran    int64 // the version of the store and the time when nothing was left to do
+	ranAt  time.Time
+	rolled int64 // the version at which the Deployments were looked at last: of them nothing depends on the time
 }
 
 // Hurt says what is wrong with the pods whose first container has an image; nothing any more with an empty fault.
@@ -64,6 +65,16 @@ func (c *Controllers) Run(s *Store) {
 	}
 	c.collect(s)
 	c.kubelet(s)
+	if c.rolled != s.version {
+		c.rolled = s.version
+		c.deployments(s)
+		c.kubelet(s)
+	}
+	c.ran, c.ranAt = s.version, s.Now
+}
+
+// deployments is the Deployment controller.
+func (c *Controllers) deployments(s *Store) {
 	for _, d := range List[*appsv1.Deployment](s) {
 		if d.Spec.Paused {
 			whilePaused(s, d)
@@ -71,8 +82,6 @@ func (c *Controllers) Run(s *Store) {
 			c.rollOut(s, d)
 		}
 	}
-	c.kubelet(s)
-	c.ran, c.ranAt = s.version, s.Now
 }
 
 // collect removes ReplicaSets whose owner is gone, and their pods after a while.
