@@ -51,12 +51,7 @@ func (r Rule) validate() error {
 			return fmt.Errorf("there is no verb %q; the verbs are %v", v, verbs)
 		}
 	}
-	ends := 0
-	for _, set := range []bool{r.Status != 0, r.Hang, r.Break, r.Stall} {
-		if set {
-			ends++
-		}
-	}
+	ends := r.ends()
 	refusal := r.Reason != "" || r.Message != "" || r.RetryAfter != 0
 	for _, c := range []struct {
 		wrong bool
@@ -66,7 +61,7 @@ func (r Rule) validate() error {
 		{ends > 1, "a request has one end: a status, hang, break or stall"},
 		{r.Status != 0 && (r.Status < 400 || r.Status > 599), "a status that refuses is from 400 to 599"},
 		{r.Status == 0 && refusal, "a reason, a message and a time to retry after are parts of a refusal; say its status"},
-		{r.Stall && (r.Delay != 0 || r.Skip != 0 || r.Count != 0), "a stall is about watches that go on: it knows no delay, and no number of requests"},
+		{r.Stall && (r.Delay != 0 || r.numbered()), "a stall is about watches that go on: it knows no delay, and no number of requests"},
 		{min(r.Delay, r.For, r.RetryAfter) < 0 || min(r.Skip, r.Count) < 0, "a time and a count cannot be negative"},
 		{r.RetryAfter%time.Second != 0, "the time to retry after is in whole seconds"},
 	} {
@@ -76,6 +71,20 @@ func (r Rule) validate() error {
 	}
 	return nil
 }
+
+// ends is how many ends a request that it strikes has.
+func (r Rule) ends() int {
+	n := 0
+	for _, set := range []bool{r.Status != 0, r.Hang, r.Break, r.Stall} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+// numbered is whether the rule is about some of the requests by their number.
+func (r Rule) numbered() bool { return r.Skip != 0 || r.Count != 0 }
 
 func (r Rule) matches(q request) bool {
 	return among(r.Verbs, q.verb) && among(r.Namespaces, q.namespace) && among(r.Names, q.name) &&

@@ -3,6 +3,7 @@ package promfault
 import (
 	"cmp"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -44,7 +45,9 @@ func (f Fault) validate() error {
 	if f.Omit < 0 || f.Omit == 1 {
 		return errors.New("omit must be 2 or more: every n-th series is left out")
 	}
-	if f.Delay == 0 && f.Ago == 0 && f.Behind == 0 && f.Ahead == 0 && f.Omit == 0 && len(f.Warnings) == 0 && len(f.Infos) == 0 && !f.Replicas {
+	idle := f
+	idle.Query, idle.For = "", 0
+	if reflect.DeepEqual(idle, Fault{}) {
 		return errors.New("name what becomes of answers: delay, ago, behind, ahead, omit, warning, info, partial or replicas")
 	}
 	return nil
