@@ -167,9 +167,10 @@ func TestADisruptionBudgetIsInNobodysWay(t *testing.T) {
 	s := tell(t)
 	apply(t, s.ns, budget)
 	s.gateway()
+	stable := s.pods()
 	s.push("1.1.0")
 	s.step(1, 1)
-	for name := range s.pods() {
+	for name := range stable {
 		p := &corev1.Pod{}
 		p.Namespace, p.Name = s.ns, name
 		if err := evict(t.Context(), p); !apierrors.IsTooManyRequests(err) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -163,15 +164,22 @@ func (l lapse) tell(t *testing.T) bool {
 	s.gateway(s.sharedLease())
 	startOperatorBy(t, s.api, s.ns, s.sharedLease()) // waits to lead
 	shares, first := s.shares(), s.leader()
-	rule := []string{"--verb=create,update,patch,delete", fmt.Sprintf("--skip=%d", l.skip), "--count=1", "--delay=1h"}
+	rule := []string{"--namespace=" + s.ns, "--verb=create,update,patch,delete", fmt.Sprintf("--skip=%d", l.skip), "--count=1", "--delay=1h"}
 	if l.of != "" {
 		rule = append(rule, "--resource="+l.of)
 	}
-	held := s.fault(rule...)
+	held, err := bed.OrderFault(t.Context(), rule...)
+	s.does(err)
+	arrive := sync.OnceFunc(func() {
+		if err := held.Clear(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(arrive)
 	s.push(l.tag)
 	met := s.meetsOrEnds(held)
 	if met {
-		l.happens(s, held, first)
+		l.happens(s, arrive, first)
 	}
 	end := v1alpha1.StatePromoted
 	if l.tag == bad {
@@ -202,8 +210,8 @@ func (s *story) meetsOrEnds(held *bed.Fault) (met bool) {
 	return met
 }
 
-// happens loses the leader, whose write is held, and waits for what shall follow.
-func (l lapse) happens(s *story, held *bed.Fault, first string) {
+// happens loses the first leader, whose write is held until it may arrive, and waits for what shall follow.
+func (l lapse) happens(s *story, arrive func(), first string) {
 	s.t.Helper()
 	lost := time.Now()
 	if l.stopped == 0 {
@@ -223,6 +231,6 @@ func (l lapse) happens(s *story, held *bed.Fault, first string) {
 		return
 	}
 	s.passes(l.stopped - time.Since(lost))
-	s.does(held.Clear(s.t.Context())) // its write arrives now
+	arrive()
 	s.does(s.op.process.Continue())
 }
