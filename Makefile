@@ -10,6 +10,9 @@ FUZZ ?=
 # VERSION is what make image and make release build; PUSH the repository that make image pushes to, such as registry.example.com/stagger.
 VERSION ?= v0.0.0-dev
 PUSH ?=
+# CHAOS is for how long make chaos begins releases, SEEDS which of them; without any, from one on that nobody knows.
+CHAOS ?= 30m
+SEEDS ?=
 TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
 PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
@@ -19,7 +22,7 @@ export GOFLAGS ?= -trimpath
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench fuzz soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench fuzz soak chaos clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -131,6 +134,9 @@ fuzz: ## Every fuzz target, each for FUZZTIME: for the night. FUZZ chooses by na
 
 soak: ## The stories that take hours, and what comes too seldom for make unit to see
 	@hack/soak.sh
+
+chaos: ## Releases while the mesh is killed, paused and lied to by seeds: make chaos CHAOS=30m SEEDS="8 21"
+	go test -count=1 -timeout=3h -v -run '^TestChaos$$' ./e2e/ -chaos $(CHAOS) -seeds '$(SEEDS)'
 
 clean: ## Remove what was built here; the mesh's programs stay in the cache
 	rm -rf bin dist

@@ -69,6 +69,9 @@ func (s *story) tellsTheTruth() {
 		if s.others {
 			met.most, failed.most = max(met.most, r.met), max(failed.most, r.failed)
 		}
+		if s.forgets {
+			met.least, failed.least = 0, 0
+		}
 		if !judgedByRequests(x) {
 			failed = span{0, r.met}
 		}

@@ -78,14 +78,15 @@ const perSecond = 60
 
 // story is one team's Service on the mesh, under load and under management.
 type story struct {
-	t      *testing.T
-	ns     string
-	api    *rest.Config // the operator's way to the API server
-	op     *operator
-	loads  []*bed.Load
-	others bool // more is counted for the canary than its pods answer in the loads' records
-	began  time.Time
-	before bed.Snapshot
+	t       *testing.T
+	ns      string
+	api     *rest.Config // the operator's way to the API server
+	op      *operator
+	loads   []*bed.Load
+	others  bool // more is counted for the canary than its pods answer in the loads' records
+	forgets bool // less than all may be counted for the canary, although the record says so of no time
+	began   time.Time
+	before  bed.Snapshot
 }
 
 // tell sets the story up: the objects as a team applies them, load, the annotation, and the operator that takes charge.

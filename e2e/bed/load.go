@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -96,6 +97,21 @@ func Failed(seconds []Second) (int, map[string]int) {
 		}
 	}
 	return n, by
+}
+
+// Span is a time.
+type Span struct{ From, To time.Time }
+
+// Lost are the requests that failed in no span, but for those that a version failed by itself: what was lost by whoever moves traffic.
+func Lost(seconds []Second, version string, but ...Span) int {
+	n := 0
+	for _, s := range seconds {
+		from := time.Unix(s.T, 0)
+		if !slices.ContainsFunc(but, func(b Span) bool { return from.Before(b.To) && from.Add(time.Second).After(b.From) }) {
+			n += s.Failed - s.ByVersion[version].Failed
+		}
+	}
+	return n
 }
 
 // Met are the requests that each version answered.

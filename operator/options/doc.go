@@ -21,7 +21,7 @@
 //	hold                            Auto                                      how Deployments are held: Auto, OnChange, Always
 //	leaderElection.enabled          true                                      one of several replicas works at a time
 //	leaderElection.id, namespace    stagger, the operator's own               the Lease
-//	leaderElection.lease,renew,retry  15s, 10s, 2s                            its times
+//	leaderElection.lease,renew,retry  10s, 8s, 1s                             its times
 //	health.address                  :8081                                     /healthz and /readyz; "0" is off
 //	metrics.address                 :8443                                     /metrics; "0" is off
 //	metrics.serving                 Auto                                      Secure (TLS, callers are authorized), Plain, or

@@ -223,7 +223,7 @@ func Default() Options {
 		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,
 		Hold:           HoldAuto,
-		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 15 * time.Second, Renew: 10 * time.Second, Retry: 2 * time.Second},
+		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 10 * time.Second, Renew: 8 * time.Second, Retry: time.Second},
 		Health:         Health{Address: ":8081"},
 		Metrics:        Metrics{Address: ":8443", Serving: ServeAuto, Releases: metrics.AllReleases},
 		API:            API{QPS: 50, Burst: 100},

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/config"
+	"k8s.io/client-go/tools/leaderelection"
 
 	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/prometheus"
@@ -172,7 +173,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"bad domain":           {"clusterDomain: .local", `clusterDomain is ".local"`},
 		"settleBound below":    {"settleBound: 10ms", "settleBound is 10ms; it must be from 1s to 10m0s"},
 		"unknown hold":         {"hold: auto", `hold is "auto"; it must be one of Auto, OnChange, Always`},
-		"lease below renew":    {"leaderElection: {lease: 5s}", "leaderElection.lease, renew and retry are 5s, 10s and 2s"},
+		"lease below renew":    {"leaderElection: {lease: 5s}", "leaderElection.lease, renew and retry are 5s, 8s and 1s"},
 		"no lease name":        {`leaderElection: {id: ""}`, `leaderElection.id is ""`},
 		"bad lease namespace":  {"leaderElection: {namespace: A}", `leaderElection.namespace is "A"`},
 		"bad health address":   {"health: {address: 8081}", `health.address is "8081"`},
@@ -220,5 +221,15 @@ func TestFlags(t *testing.T) {
 		if !strings.Contains(out.String(), f) {
 			t.Errorf("the help does not mention %s:\n%s", f, out.String())
 		}
+	}
+}
+
+// A replica that waits looks at the Lease at least every retry*(1+jitter), sees the last renewal so late at most, waits for the Lease's duration
+// and looks once more: this is how client-go elects.
+func TestAnotherReplicaTakesOverWithin15Seconds(t *testing.T) {
+	l := Default().LeaderElection
+	look := time.Duration(float64(l.Retry) * (1 + leaderelection.JitterFactor))
+	if most := l.Lease + 2*look; most > 15*time.Second {
+		t.Errorf("it may take %s", most)
 	}
 }

@@ -80,7 +80,7 @@ func TestAPodGivesWhatTheFilterChooses(t *testing.T) {
 }
 
 func TestPrometheusFindsThePodsThatServe(t *testing.T) {
-	a := New(nil, "node-1", filepath.Join(t.TempDir(), "pods.json"), "")
+	a := New(nil, filepath.Join(t.TempDir(), "pods.json"), "")
 	one := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout-1", UID: "1"}}
 	address := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "client", UID: "2", Annotations: map[string]string{serveAnnotation: "false"}}}
 	for _, p := range []*corev1.Pod{one, address} {
