@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
+	"unique"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/evidence"
@@ -25,6 +27,9 @@ const (
 
 	requestsFamily = "istio_requests_total"
 	warmingFamily  = "envoy_cluster_manager_warming_clusters"
+	// What a proxy is told of: clusters, and other endpoints of those it has. Source: Envoy's statistics of the cluster manager.
+	addedFamily   = "envoy_cluster_manager_cluster_added"
+	updatedFamily = "envoy_cluster_manager_cluster_updated"
 
 	// mostNames is how many Services a question names at the most; beyond that it is about all of them.
 	mostNames = 100
@@ -84,50 +89,61 @@ func Filter(pod bool, wanted []counting.Service) string {
 // Parse reads the page of a proxy, in Prometheus's text format: what the proxy says of its own pod, and of the requests to the Services
 // that are wanted. An error says why nothing can be taken from it.
 func Parse(page []byte, of Proxy, wanted []counting.Service) (*Page, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(page))
-	if err != nil {
-		return nil, fmt.Errorf("its statistics cannot be read: %w", err)
+	if len(page) > 0 && page[len(page)-1] != '\n' {
+		return nil, errors.New("its statistics cannot be read: they are cut off")
 	}
-	requests := families[requestsFamily]
 	p := &Page{Own: Tally{}, To: map[counting.Service]Tally{}, Told: -1}
-	if err := p.readClusters(families); err != nil {
-		return nil, err
-	}
-	if requests == nil && p.Told < 0 {
-		return nil, ErrNoStatistics
-	}
 	for _, s := range wanted {
 		p.To[s] = Tally{}
 	}
-	for _, m := range requests.GetMetric() {
-		n, err := valueOf(m)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", requestsFamily, err)
+	counted := false
+	for parser := textparse.NewPromParser(page, labels.NewSymbolTable(), false); ; {
+		entry, err := parser.Next()
+		switch {
+		case errors.Is(err, io.EOF) && !counted && p.Told < 0:
+			return nil, ErrNoStatistics
+		case errors.Is(err, io.EOF):
+			return p, nil
+		case err != nil:
+			return nil, fmt.Errorf("its statistics cannot be read: %w", err)
 		}
-		p.add(seriesOf(m), of, n)
+		switch entry {
+		case textparse.EntryType:
+			if name, kind := parser.Type(); string(name) == requestsFamily && kind != model.MetricTypeCounter && kind != model.MetricTypeUnknown {
+				return nil, fmt.Errorf("%s: it is a %s; it must be a counter", name, kind)
+			}
+		case textparse.EntrySeries:
+			is, err := p.take(parser, of)
+			if err != nil {
+				return nil, err
+			}
+			counted = counted || is
+		}
 	}
-	return p, nil
 }
 
-// toldFamilies count what a proxy is told of: clusters, and other endpoints of those it has. Source: Envoy's statistics of the cluster manager.
-var toldFamilies = []string{"envoy_cluster_manager_cluster_added", "envoy_cluster_manager_cluster_updated"}
-
-// readClusters takes what the proxy says of its clusters.
-func (p *Page) readClusters(families map[string]*dto.MetricFamily) error {
-	for _, name := range toldFamilies {
-		for _, m := range families[name].GetMetric() {
-			n, err := valueOf(m)
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			p.Told = max(p.Told, 0) + n
+// take takes the series that the parser is at, and says whether it counts requests.
+func (p *Page) take(parser textparse.Parser, of Proxy) (requests bool, err error) {
+	text, _, value := parser.Series()
+	name, _, _ := bytes.Cut(text, []byte("{"))
+	switch string(name) {
+	case requestsFamily:
+		if err := countable(value); err != nil {
+			return false, fmt.Errorf("%s: %w", requestsFamily, err)
 		}
+		var all labels.Labels
+		parser.Labels(&all)
+		p.add(seriesOf(all), of, value)
+		return true, nil
+	case addedFamily, updatedFamily:
+		if err := countable(value); err != nil {
+			return false, fmt.Errorf("%s: %w", name, err)
+		}
+		p.Told = max(p.Told, 0) + value
+	case warmingFamily:
+		p.Warming = p.Warming || value > 0
 	}
-	for _, m := range families[warmingFamily].GetMetric() {
-		p.Warming = p.Warming || m.GetGauge().GetValue() > 0
-	}
-	return nil
+	return false, nil
 }
 
 // add takes one series.
@@ -156,35 +172,37 @@ type series struct {
 	outcome                 counting.Outcome
 }
 
-func seriesOf(m *dto.Metric) series {
+func seriesOf(all labels.Labels) series {
 	var s series
-	for _, l := range m.GetLabel() {
-		v := l.GetValue()
-		switch l.GetName() {
+	all.Range(func(l labels.Label) {
+		switch l.Name {
 		case labelReporter:
-			s.reporter = v
+			s.reporter = l.Value
 		case labelNamespace:
-			s.to.Namespace = v
+			s.to.Namespace = l.Value
 		case labelName:
-			s.to.Name = v
+			s.to.Name = l.Value
 		case labelRevision:
-			s.to.Revision = v
+			s.to.Revision = l.Value
 		case labelWorkload:
-			s.workload = v
+			s.workload = l.Value
 		case labelWorkloadsNS:
-			s.workloadSpace = v
+			s.workloadSpace = l.Value
 		case counting.LabelCode:
-			s.outcome.Code = v
+			s.outcome.Code = kept(l.Value)
 		case counting.LabelFlags:
-			s.outcome.Flags = v
+			s.outcome.Flags = kept(l.Value)
 		case counting.LabelGRPC:
-			s.outcome.GRPC = v
+			s.outcome.GRPC = kept(l.Value)
 		case counting.LabelProtocol:
-			s.outcome.Protocol = v
+			s.outcome.Protocol = kept(l.Value)
 		}
-	}
+	})
 	return s
 }
+
+// kept is a string that is remembered: one of its kind for all pages, and not a part of the page it was read from.
+func kept(value string) string { return unique.Make(value).Value() }
 
 // own says whether what a sidecar reports as asked is its own pod's, and came for a Service: what comes to a port that no Service has, such
 // as a scrape of the app, is passed through.
@@ -195,19 +213,12 @@ func (s series) own(of Proxy) bool {
 // same says whether a label says what is wanted, or nothing.
 func same(label, wanted string) bool { return label == wanted || label == "" || label == "unknown" }
 
-// valueOf is the value of a counter.
-func valueOf(m *dto.Metric) (float64, error) {
-	n := math.NaN()
-	switch {
-	case m.GetCounter() != nil:
-		n = m.GetCounter().GetValue()
-	case m.GetUntyped() != nil:
-		n = m.GetUntyped().GetValue()
-	}
+// countable says why a value is no count; nil: it is one.
+func countable(n float64) error {
 	if !(n >= 0 && n <= mostCounted && n == math.Trunc(n)) { // also for NaN
-		return 0, fmt.Errorf("its value is %v; a count is a whole number from 0 to %v", n, float64(mostCounted))
+		return fmt.Errorf("its value is %v; a count is a whole number from 0 to %v", n, float64(mostCounted))
 	}
-	return n, nil
+	return nil
 }
 
 // since returns what came between two tallies of the same proxy; false when a counter fell, or is not there any more.

@@ -143,6 +143,7 @@ func TestWhatCannotBeCountedIsRefused(t *testing.T) {
 		"a gauge":          "# TYPE istio_requests_total gauge\n" + good + "1\n",
 		"a histogram":      "# TYPE istio_requests_total histogram\nistio_requests_total_bucket{le=\"1\"} 1\nistio_requests_total_count 1\n",
 		"cut off":          good + "12\nistio_requests_total{reporter=\"dest",
+		"cut in a number":  good + "12",
 		"garbage":          "\x00\xff<html>",
 		"bad UTF-8":        "istio_requests_total{reporter=\"\xff\"} 1\n",
 		"clusters missing": "envoy_cluster_manager_cluster_added{} -1\n",
