@@ -27,9 +27,12 @@ const (
 	mostBytes = 256 << 10
 	// mostHeader is how large the header of an answer may be.
 	mostHeader = 16 << 10
-	// idle is how long a connection is kept that nobody reads by, and mostIdle how many of them.
+	// idle is how long a connection is kept that nobody reads by, and mostIdle how many of them: those of a second. Of more proxies than are read in a
+	// second a connection would wait too long for its next use to be worth its memory.
 	idle     = 15 * time.Second
-	mostIdle = 1024
+	mostIdle = PerSecond + atOnce
+	// mostQuestion is about how long a question is.
+	mostQuestion = 1 << 10
 )
 
 // failure is why a proxy could not be read: result is the metric's, the rest for people.
@@ -60,7 +63,7 @@ func newFetcher(dial dialer) *fetcher {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{ // without Proxy: none of the environment is used
 				DialContext: dial, DisableCompression: true, MaxResponseHeaderBytes: mostHeader,
-				MaxIdleConns: mostIdle, MaxIdleConnsPerHost: 1, IdleConnTimeout: idle,
+				MaxIdleConns: mostIdle, MaxIdleConnsPerHost: 1, IdleConnTimeout: idle, WriteBufferSize: mostQuestion,
 			},
 		},
 	}
