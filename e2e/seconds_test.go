@@ -63,6 +63,10 @@ func failsAt(t *testing.T, steps, weight, rate string, perSecond int, settings .
 	s.rate("gateway", s.ns+".example.com", perSecond)
 	s.manage(settings...)
 	s.push("1.1.0")
+	if steps == half {
+		s.live("5%")
+		s.people(true, "", "promote", "--reason", "what fails here fails at more")
+	}
 	x := s.live(weight)
 	s.breaks(x, rate)
 	x = s.ended(1, v1alpha1.StateAborted)
@@ -75,7 +79,7 @@ func failsAt(t *testing.T, steps, weight, rate string, perSecond int, settings .
 
 const (
 	fifth = `{weight: "5%", hold: 10m}`
-	half  = `{weight: "5%", hold: 10s}, {weight: "50%", hold: 10m}`
+	half  = `{weight: "5%", hold: 10m}, {weight: "50%", hold: 10m}` // where it is promoted to half by command
 )
 
 // A version that fails everything at half of the traffic is braked within seconds and gone soon after it, by what its proxies say.
