@@ -192,16 +192,22 @@ func TestSoakHealthyVersionsBearTrouble(t *testing.T) {
 	const each = 20
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := tell(t).judgedBy(rising(half))
 			s.rate("gateway", s.ns+".example.com", 50)
 			s.manage(soaking()...)
 			for i := range each {
 				number := int64(i + 1)
 				s.push(fmt.Sprintf("1.1.%d", number))
-				x := s.until(fmt.Sprintf("release %d has half of the traffic", number), func(x *v1alpha1.TrafficShift) bool {
-					r := x.Status.Release
-					return r != nil && r.Number == number && r.Weight == "50%" && r.SettledAt != nil
-				})
+				at := func(weight v1alpha1.Percentage) *v1alpha1.TrafficShift {
+					return s.until(fmt.Sprintf("release %d has %s of the traffic", number, weight), func(x *v1alpha1.TrafficShift) bool {
+						r := x.Status.Release
+						return r != nil && r.Number == number && r.Weight == weight && r.SettledAt != nil
+					})
+				}
+				at("5%")
+				s.people(true, "", "promote", "--reason", "the trouble comes at half")
+				x := at("50%")
 				from := time.Now()
 				trouble(s, x)
 				s.meets(fmt.Sprintf("1.1.%d", number), 60, from)
