@@ -65,7 +65,7 @@ func failsAt(t *testing.T, steps, weight, rate string, perSecond int, settings .
 	s.push("1.1.0")
 	if steps == half {
 		s.live("5%")
-		s.people(true, "", "promote", "--reason", "what fails here fails at more")
+		s.people(true, "", "promote", "checkout", "--reason", "what fails here fails at more")
 	}
 	x := s.live(weight)
 	s.breaks(x, rate)
@@ -206,7 +206,7 @@ func TestSoakHealthyVersionsBearTrouble(t *testing.T) {
 					})
 				}
 				at("5%")
-				s.people(true, "", "promote", "--reason", "the trouble comes at half")
+				s.people(true, "", "promote", "checkout", "--reason", "the trouble comes at half")
 				x := at("50%")
 				from := time.Now()
 				trouble(s, x)
@@ -214,7 +214,7 @@ func TestSoakHealthyVersionsBearTrouble(t *testing.T) {
 				if r := s.until("it is looked at", func(x *v1alpha1.TrafficShift) bool { return x.Status.Release.Number == number }).Status.Release; r.Outcome != nil {
 					t.Errorf("release %d: %s", number, r.Outcome.Message)
 				}
-				s.people(true, "", "abort", "--reason", "the next one comes")
+				s.people(true, "", "abort", "checkout", "--reason", "the next one comes")
 				s.ended(number, v1alpha1.StateAborted)
 			}
 			s.silence()
