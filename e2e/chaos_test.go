@@ -214,7 +214,7 @@ func (s *story) turns(component, now, later string) func(context.Context) error 
 	return func(ctx context.Context) error { return bed.Disturb(ctx, later, component) }
 }
 
-// orders orders a fault for all requests of the story's operator, in the words of `localmesh fault api`.
+// orders has a fault come for all requests of the story's operator, in the words of `localmesh fault api`.
 func (s *story) orders(rule ...string) func(context.Context) error {
 	s.t.Helper()
 	f, err := bed.OrderFault(s.t.Context(), rule...)

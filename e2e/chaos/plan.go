@@ -183,7 +183,7 @@ func (e Event) chosen(random *rand.Rand) Event {
 	case Slow:
 		e.By = pick(random, 500*time.Millisecond, 2*time.Second, 6*time.Second)
 	case Clock:
-		e.By = pick(random, 2*time.Second, 10*time.Second, time.Minute) * pick[time.Duration](random, 1, -1)
+		e.By = pick(random, -time.Minute, -10*time.Second, -2*time.Second, 2*time.Second, 10*time.Second, time.Minute)
 	}
 	return e
 }

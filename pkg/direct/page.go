@@ -107,23 +107,30 @@ func Parse(page []byte, of Proxy, wanted []counting.Service) (*Page, error) {
 		case err != nil:
 			return nil, fmt.Errorf("its statistics cannot be read: %w", err)
 		}
-		switch entry {
-		case textparse.EntryType:
-			if name, kind := parser.Type(); string(name) == requestsFamily && kind != model.MetricTypeCounter && kind != model.MetricTypeUnknown {
-				return nil, fmt.Errorf("%s: it is a %s; it must be a counter", name, kind)
-			}
-		case textparse.EntrySeries:
-			is, err := p.take(parser, of)
-			if err != nil {
-				return nil, err
-			}
-			counted = counted || is
+		is, err := p.take(entry, parser, of)
+		if err != nil {
+			return nil, err
 		}
+		counted = counted || is
 	}
 }
 
-// take takes the series that the parser is at, and says whether it counts requests.
-func (p *Page) take(parser textparse.Parser, of Proxy) (requests bool, err error) {
+// take takes what the parser is at, and says whether it counts requests.
+func (p *Page) take(entry textparse.Entry, parser textparse.Parser, of Proxy) (requests bool, err error) {
+	switch entry {
+	case textparse.EntryType:
+		if name, kind := parser.Type(); string(name) == requestsFamily && kind != model.MetricTypeCounter && kind != model.MetricTypeUnknown {
+			return false, fmt.Errorf("%s: it is a %s; it must be a counter", name, kind)
+		}
+		return false, nil
+	case textparse.EntrySeries:
+		return p.takeSeries(parser, of)
+	default:
+		return false, nil
+	}
+}
+
+func (p *Page) takeSeries(parser textparse.Parser, of Proxy) (requests bool, err error) {
 	text, _, value := parser.Series()
 	name, _, _ := bytes.Cut(text, []byte("{"))
 	switch string(name) {

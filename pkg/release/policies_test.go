@@ -220,23 +220,29 @@ func FuzzCommandsAreReadAlike(f *testing.F) {
 		if command.Name() != "unreadable" && command.Number == 7 && !strings.Contains(strings.Fields(is)[1], "/") {
 			verb = command.Name()
 		}
-		if allowed, free := inPlace(t, w)[0].(bool), release.InTheWay(old, verb) == nil; allowed != (free || was == is) {
+		allowed, isBool := inPlace(t, w)[0].(bool)
+		if free := release.InTheWay(old, verb) == nil; !isBool || allowed != (free || was == is) {
 			t.Errorf("%q in the place of %q (answered: %q): the policy says %t, the operator %t", is, was, answered, allowed, free)
 		}
 		if was == is || is == "" {
 			return
 		}
 		names := by(t, w)
-		now.Annotations[v1alpha1.CommandedByAnnotation] = names[0].(string)
-		if got, want := release.ParseCommand(is, names[0].(string)).By, strings.Join(strings.Fields(who), " "); utf8.RuneCountInString(want) < 200 && got != want {
-			t.Errorf("%q of %q is taken for one of %q, by %q", is, who, got, names[0])
+		name, isName := names[0].(string)
+		replaced, isText := names[1].(string)
+		if !isName || !isText {
+			t.Fatalf("the policy answers %v", names)
+		}
+		now.Annotations[v1alpha1.CommandedByAnnotation] = name
+		if got, want := release.ParseCommand(is, name).By, strings.Join(strings.Fields(who), " "); utf8.RuneCountInString(want) < 200 && got != want {
+			t.Errorf("%q of %q is taken for one of %q, by %q", is, who, got, name)
 		}
 		kept := ""
 		if release.CommandOn(old) != nil {
 			kept = release.Replacing(old, tokenOf(is))
 		}
-		if names[1].(string) != kept {
-			t.Errorf("of %q in the place of %q the policy keeps %q, the operator %q", is, was, names[1], kept)
+		if replaced != kept {
+			t.Errorf("of %q in the place of %q the policy keeps %q, the operator %q", is, was, replaced, kept)
 		}
 	})
 }

@@ -63,7 +63,7 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 
 // noteOf is what a condition says, or what its reason means where it came without a message.
 func noteOf(c *metav1.Condition) Note {
-	return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}
+	return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meanings[v1alpha1.Reason(c.Reason)])}
 }
 
 // faultSince is since when a condition is the fault that it is; zero where that is not known. Stalled may have been so before, for another reason.
@@ -206,39 +206,21 @@ func times(n int32) string {
 	return count(int64(n)) + " times"
 }
 
-// meaning is the sentence of a reason that came without a message.
-func meaning(reason v1alpha1.Reason) string {
-	switch reason {
-	case v1alpha1.ReasonPrometheusUnreachable:
-		return "Prometheus does not answer"
-	case v1alpha1.ReasonClockSkew:
-		return "the operator's clock and Prometheus's are too far apart"
-	case v1alpha1.ReasonNoData:
-		return "Prometheus has no series of the Service's callers"
-	case v1alpha1.ReasonStale:
-		return "the newest counts are too old"
-	case v1alpha1.ReasonNoTraffic:
-		return "no request reaches the Service"
-	case v1alpha1.ReasonRoutesGone:
-		return "a VirtualService that carried its weights is gone"
-	case v1alpha1.ReasonNotShifted:
-		return "the measured share disagrees with the wanted one"
-	case v1alpha1.ReasonForeignEdit:
-		return "somebody else writes the weights"
-	case v1alpha1.ReasonNotCleared:
-		return "the counts do not clear the next weight yet"
-	case v1alpha1.ReasonSuspicious:
-		return "the evidence against the canary forbids a raise and does not suffice for an abort"
-	case v1alpha1.ReasonClientErrors:
-		return "the canary answers with redirects or client errors more often than the stable does"
-	case v1alpha1.ReasonSharedBreach:
-		return "both versions break the objective, so the canary is not to blame"
-	case v1alpha1.ReasonWorkloadUnsupported:
-		return "behind the Service is not exactly one Deployment; nothing was touched"
-	case v1alpha1.ReasonPolicyNotFound:
-		return "no ShiftPolicy has the name"
-	case v1alpha1.ReasonRulesChanged:
-		return "a DestinationRule of the Service was changed"
-	}
-	return ""
+// meanings are the sentences of reasons that came without a message.
+var meanings = map[v1alpha1.Reason]string{
+	v1alpha1.ReasonPrometheusUnreachable: "Prometheus does not answer",
+	v1alpha1.ReasonClockSkew:             "the operator's clock and Prometheus's are too far apart",
+	v1alpha1.ReasonNoData:                "Prometheus has no series of the Service's callers",
+	v1alpha1.ReasonStale:                 "the newest counts are too old",
+	v1alpha1.ReasonNoTraffic:             "no request reaches the Service",
+	v1alpha1.ReasonRoutesGone:            "a VirtualService that carried its weights is gone",
+	v1alpha1.ReasonNotShifted:            "the measured share disagrees with the wanted one",
+	v1alpha1.ReasonForeignEdit:           "somebody else writes the weights",
+	v1alpha1.ReasonNotCleared:            "the counts do not clear the next weight yet",
+	v1alpha1.ReasonSuspicious:            "the evidence against the canary forbids a raise and does not suffice for an abort",
+	v1alpha1.ReasonClientErrors:          "the canary answers with redirects or client errors more often than the stable does",
+	v1alpha1.ReasonSharedBreach:          "both versions break the objective, so the canary is not to blame",
+	v1alpha1.ReasonWorkloadUnsupported:   "behind the Service is not exactly one Deployment; nothing was touched",
+	v1alpha1.ReasonPolicyNotFound:        "no ShiftPolicy has the name",
+	v1alpha1.ReasonRulesChanged:          "a DestinationRule of the Service was changed",
 }

@@ -41,7 +41,7 @@ const (
 //	urgent   condemned releases
 //	usual    all others, those that run first
 //
-// How urgent a pass is is asked whenever one is wanted, whoever wants it, and once more when it begins.
+// The urgency of a pass is asked whenever one is wanted, whoever wants it, and once more when it begins.
 type lanes struct {
 	judge         func(types.NamespacedName) standing
 	usual, urgent priorityqueue.PriorityQueue[reconcile.Request]

@@ -2,6 +2,7 @@ package shift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -119,7 +120,7 @@ func TestAPassIsInterruptedByOneThatTakesTheSameReleaseBack(t *testing.T) {
 	comes(t, done, "the abort")
 	select {
 	case err := <-over:
-		if err != errInterrupted {
+		if !errors.Is(err, errInterrupted) {
 			t.Errorf("the pass ended with %v", err)
 		}
 	default:

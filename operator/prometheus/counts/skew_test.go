@@ -148,10 +148,10 @@ func (s *scraper) skewed(t *testing.T, look func(evidence.Reading)) {
 // What is counted is exact whatever the clocks say, and fresh only where they agree and the counts are new.
 func TestClocksThatDifferLoseNoRequest(t *testing.T) {
 	for _, interval := range []time.Duration{time.Second, 15 * time.Second, time.Minute} {
-		for _, ahead := range []time.Duration{-60, -20, -6, -5, -3, -1, 0, 1, 2, 3, 5, 6, 20, 60} {
+		for _, ahead := range []int{-60, -20, -6, -5, -3, -1, 0, 1, 2, 3, 5, 6, 20, 60} {
 			t.Run(fmt.Sprintf("scraped each %s, ahead by %d s", interval, ahead), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					apart := ahead * time.Second
+					apart := time.Duration(ahead) * time.Second
 					s := newScraper(apart, interval, "200")
 					fresh, counts := false, 0
 					s.skewed(t, func(r evidence.Reading) {
@@ -181,11 +181,11 @@ func TestClocksThatDifferLoseNoRequest(t *testing.T) {
 }
 
 func TestAFailureIsSeenWhateverTheClocksSay(t *testing.T) {
-	for _, ahead := range []time.Duration{-60, -5, 5, 60} {
+	for _, ahead := range []int{-60, -5, 5, 60} {
 		t.Run(fmt.Sprintf("ahead by %d s", ahead), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin, seen := time.Now(), time.Duration(0)
-				newScraper(ahead*time.Second, 15*time.Second, "500").skewed(t, func(r evidence.Reading) {
+				newScraper(time.Duration(ahead)*time.Second, 15*time.Second, "500").skewed(t, func(r evidence.Reading) {
 					if r.Verdict.State == pkgevidence.Breach && seen == 0 {
 						seen = time.Since(begin)
 					}
