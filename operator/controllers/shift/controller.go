@@ -109,7 +109,7 @@ func Setup(m manager.Manager, s Settings) error {
 	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
-		WithOptions(r.lanes.controller(false, r.Reconcile)).
+		WithOptions(r.lanes.options(false)).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
@@ -139,10 +139,12 @@ func Setup(m manager.Manager, s Settings) error {
 		}
 		b = b.WatchesRawSource(source.Channel(p.doubt, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)))
 	}
-	if err := b.Complete(nil); err != nil {
+	if err := b.Complete(r.lanes.reconciler(false, r.Reconcile)); err != nil {
 		return fmt.Errorf("setting up the shift controller: %w", err)
 	}
-	if _, err := controller.New("abort", m, r.lanes.controller(true, r.Reconcile)); err != nil { // it watches nothing: what it is to do is sent to it
+	aborts := r.lanes.options(true)
+	aborts.Reconciler = r.lanes.reconciler(true, r.Reconcile)
+	if _, err := controller.New("abort", m, aborts); err != nil { // it watches nothing: what it is to do is sent to it
 		return fmt.Errorf("setting up the abort controller: %w", err)
 	}
 	return m.Add(manager.RunnableFunc(r.resume))

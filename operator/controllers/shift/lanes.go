@@ -97,14 +97,14 @@ func (l lane) AddRateLimited(item reconcile.Request) {
 	l.lanes.add(priorityqueue.AddOpts{RateLimited: true}, item)
 }
 
-// controller are the options of the controller of one of the lanes.
-func (l *lanes) controller(urgent bool, do reconcile.Func) controller.Options {
+// options are those of the controller of one of the lanes.
+func (l *lanes) options(urgent bool) controller.Options {
 	of, n := l.usual, workers
 	if urgent {
 		of, n = l.urgent, urgentWorkers
 	}
 	return controller.Options{
-		Reconciler: l.reconciler(urgent, do), MaxConcurrentReconciles: n, ReconciliationTimeout: passLimit,
+		MaxConcurrentReconciles: n, ReconciliationTimeout: passLimit,
 		NewQueue: func(string, workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 			return lane{of, l}
 		},

@@ -40,7 +40,8 @@ func (x *traffic) work(do reconcile.Func) {
 	ctx, stop := context.WithCancel(x.t.Context())
 	var working sync.WaitGroup
 	for name, urgent := range map[string]bool{"shift": false, "abort": true} {
-		options := x.controller(urgent, do)
+		options := x.options(urgent)
+		options.Reconciler = x.reconciler(urgent, do)
 		options.SkipNameValidation = new(true)
 		c, err := controller.NewUnmanaged(name, options)
 		if err != nil {
