@@ -243,15 +243,15 @@ func plan() *v1alpha1.ShiftPolicy {
 	}}
 }
 
-// run is the controller on the fleet, as the operator runs it, until the benchmark ends.
-func (f *fleet) run(b *testing.B) {
-	b.Helper()
-	ctx, stop := context.WithCancel(b.Context())
+// run is the controller on the fleet, as the operator runs it, until the test ends.
+func (f *fleet) run(t testing.TB) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
 	server := httptest.NewServer(f)
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
@@ -270,31 +270,31 @@ func (f *fleet) run(b *testing.B) {
 	options.Controller.SkipNameValidation = new(true)
 	m, err := manager.New(config, options)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	loop, err := evidence.New(evidence.Settings{Sources: []evidence.Source{{Name: "default", Kind: "Nothing", Counter: mute{}}}})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := Setup(m, Settings{Loop: loop, Hold: "Always", FastTick: 15 * time.Second, SlowTick: time.Minute,
 		Bounds: release.Bounds{Push: 12 * time.Second, Settle: 45 * time.Second, Between: time.Minute}}); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- m.Start(ctx) }()
-	b.Cleanup(func() {
+	t.Cleanup(func() {
 		stop()
 		server.CloseClientConnections()
 		if err := <-ended; err != nil {
-			b.Error(err)
+			t.Error(err)
 		}
 		server.Close()
 	})
 }
 
 // until waits until so many are there.
-func (f *fleet) until(b *testing.B, there func() int, want int) {
-	b.Helper()
+func (f *fleet) until(t testing.TB, there func() int, want int) {
+	t.Helper()
 	for tick := time.Tick(10 * time.Millisecond); ; <-tick {
 		f.mu.Lock()
 		n := there()
@@ -302,8 +302,42 @@ func (f *fleet) until(b *testing.B, there func() int, want int) {
 		if n >= want {
 			return
 		}
-		if b.Context().Err() != nil {
-			b.Fatal("it takes too long")
+		if t.Context().Err() != nil {
+			t.Fatal("it takes too long")
+		}
+	}
+}
+
+// newFleet has so many running releases, each in a namespace of its own.
+func newFleet(runs int) *fleet {
+	f := &fleet{objects: map[string]map[string]any{}, watchers: map[string][]chan []byte{}, first: map[string]time.Time{}, looked: map[string]bool{}, levers: make(chan struct{}, 4*runs)}
+	f.put(plan())
+	for i := range runs {
+		f.ship(fmt.Sprintf("team-%d", i))
+	}
+	return f
+}
+
+// aborts commands the abort of the release in namespace number i.
+func (f *fleet) aborts(t testing.TB, i int) {
+	t.Helper()
+	body := fmt.Sprintf(`{"metadata":{"annotations":{%q:"abort 1 t%d why"}}}`, v1alpha1.CommandAnnotation, i)
+	if f.patch("trafficshifts", fmt.Sprintf("team-%d", i), "web", []byte(body), string(types.MergePatchType)) == nil {
+		t.Fatal("the command is not taken")
+	}
+}
+
+// The controllers are set up as the operator sets them up, and both levers of a release are pulled that is aborted by command.
+func TestTheControllersTakeAReleaseBack(t *testing.T) {
+	f := newFleet(3)
+	f.run(t)
+	f.until(t, func() int { return len(f.looked) }, 3)
+	f.aborts(t, 1)
+	for range 2 {
+		select {
+		case <-f.levers:
+		case <-most(t).Done():
+			t.Fatal("a lever is not pulled")
 		}
 	}
 }
@@ -312,19 +346,12 @@ func (f *fleet) until(b *testing.B, there func() int, want int) {
 // first passes over all of them take, whose status writes go by the limit of calls.
 func BenchmarkAborts(b *testing.B) {
 	for b.Loop() {
-		f := &fleet{objects: map[string]map[string]any{}, watchers: map[string][]chan []byte{}, first: map[string]time.Time{}, looked: map[string]bool{}, levers: make(chan struct{}, 4*fleetRuns)}
-		f.put(plan())
-		for i := range fleetRuns {
-			f.ship(fmt.Sprintf("team-%d", i))
-		}
+		f := newFleet(fleetRuns)
 		f.run(b)
 		f.until(b, func() int { return len(f.looked) }, fleetRuns/4) // most passes still wait for the limit
 		began := time.Now()
 		for i := range fleetBad {
-			body := fmt.Sprintf(`{"metadata":{"annotations":{%q:"abort 1 t%d why"}}}`, v1alpha1.CommandAnnotation, i)
-			if f.patch("trafficshifts", fmt.Sprintf("team-%d", i*fleetRuns/fleetBad), "web", []byte(body), string(types.MergePatchType)) == nil {
-				b.Fatal("the command is not taken")
-			}
+			f.aborts(b, i*fleetRuns/fleetBad)
 		}
 		var took []float64
 		for range 2 * fleetBad {
