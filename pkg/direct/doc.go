@@ -6,7 +6,7 @@
 //	State ◄── lanes, share, settled, known, absent ◄── second: requests of each group and of the stable ◄── differences ◄── Watch.Take
 //
 //	read of          counted                                        as
-//	a canary's pod   what it was asked (reporter="destination")     a group for each node: what fails together
+//	a canary's pod   what it was asked (reporter="destination")     a group for each node; for each pod where there is one node
 //	a stable's pod   the same                                       the stable
 //	a gateway        what it passed on (reporter="source")          one group, and the stable, where pods of the canary cannot be read
 //

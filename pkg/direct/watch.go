@@ -181,16 +181,20 @@ func (w *Watch) takeSecond(now time.Time, came []*increment, gates arms) {
 	}
 }
 
-// ofPods are the requests of the canary's pods by their nodes, and those of the stable's pods; not read where no pod of the canary has any to
-// tell. A node of which nothing could be read stays a group: which groups there are must not depend on how requests end.
+// ofPods are the requests of the canary's pods by what fails together, and those of the stable's pods; not read where no pod of the canary has
+// any to tell. A group of which nothing could be read stays one: which groups there are must not depend on how requests end.
 func (w *Watch) ofPods(came []*increment) arms {
 	of := arms{stable: Tally{}}
+	apart := w.onNodes() > 1
 	for i, p := range w.chosen {
 		if p.Role == CanaryPod {
-			node := cmp.Or(p.Node, p.Name)
-			at := slices.IndexFunc(of.groups, func(g group) bool { return g.name == node })
+			name := p.Name
+			if apart {
+				name = cmp.Or(p.Node, p.Name)
+			}
+			at := slices.IndexFunc(of.groups, func(g group) bool { return g.name == name })
 			if at < 0 {
-				at, of.groups = len(of.groups), append(of.groups, group{node, Tally{}})
+				at, of.groups = len(of.groups), append(of.groups, group{name, Tally{}})
 			}
 			if came[i] != nil {
 				of.groups[at].tally.plus(came[i].own)
@@ -202,6 +206,18 @@ func (w *Watch) ofPods(came []*increment) arms {
 		}
 	}
 	return of
+}
+
+// onNodes is on how many nodes the canary's pods are that are read. On a single one its fault cannot be told from the version's: what may fail
+// alone is a pod.
+func (w *Watch) onNodes() int {
+	nodes := map[string]bool{}
+	for _, p := range w.chosen {
+		if p.Role == CanaryPod {
+			nodes[cmp.Or(p.Node, p.Name)] = true
+		}
+	}
+	return len(nodes)
 }
 
 // ofGateways are the requests that the gateways passed on, in one group.

@@ -87,6 +87,30 @@ func TestAGroupIsANode(t *testing.T) {
 	}
 }
 
+// Where all pods are on one node each is a group: one that is dead, and draws most of the requests because it answers at once, may fail alone.
+func TestADeadPodBesideOthersOfItsNodeIsNoCatastrophe(t *testing.T) {
+	b := newBench(t, 250_000, 0)
+	b.release.Proxies = slices.Concat(podsOf(CanaryPod, 4, 1), podsOf(StablePod, 4, 1))
+	b.update()
+	b.second()
+	for range 30 {
+		b.asks(CanaryPod, 40, 0)
+		b.asks(StablePod, 400, 0)
+		b.page(podOf(CanaryPod, 1, "")).Own[bad] += 100
+		if s := b.second(); s.Signs[0].Alarm || s.Signs[0].Brake {
+			t.Fatalf("%+v", s)
+		}
+	}
+	for range 3 {
+		b.asks(CanaryPod, 400, 400)
+		b.asks(StablePod, 400, 0)
+		b.second()
+	}
+	if s := b.watch.State(); !s.Signs[0].Brake || !s.Signs[0].Episode {
+		t.Errorf("all pods fail: %+v", s)
+	}
+}
+
 // Whatever is void is neither good nor bad: nothing is counted of it, now or later.
 func TestWhatIsVoidIsNotCounted(t *testing.T) {
 	one := podOf(CanaryPod, 0, "node-0")
