@@ -157,7 +157,7 @@ func TestSoakSeconds(t *testing.T) {
 	})
 }
 
-// troubles are what a healthy release has to bear: each is done to it at half of the traffic.
+// troubles are what a healthy release has to bear: each is done at half of the traffic, where the canary has four pods.
 var troubles = map[string]func(s *story, x *v1alpha1.TrafficShift){
 	"one of four pods restarts":   func(s *story, x *v1alpha1.TrafficShift) { s.deletes(x, "--grace-period=0", "--force") },
 	"one of four pods is evicted": func(s *story, x *v1alpha1.TrafficShift) { s.deletes(x) },
@@ -167,6 +167,13 @@ var troubles = map[string]func(s *story, x *v1alpha1.TrafficShift){
 	"all pods are dead for 3 s": func(s *story, x *v1alpha1.TrafficShift) {
 		s.failsFor(3*time.Second, strings.Fields(kubectl(s.t, "-n", s.ns, "get", "pods", "-l", "app=checkout", "-o", "name")))
 	},
+}
+
+// injects gives each pod a proxy of its own, by which it can be told from the others.
+func (s *story) injects() {
+	s.t.Helper()
+	kubectl(s.t, "-n", s.ns, "patch", "deployment", "checkout", "--type=merge", "-p", `{"spec": {"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}}}}`)
+	kubectl(s.t, "-n", s.ns, "rollout", "status", "deployment/checkout", "--timeout=2m")
 }
 
 // deletes has a pod of the canary deleted.
@@ -194,6 +201,9 @@ func TestSoakHealthyVersionsBearTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := tell(t).judgedBy(rising(half))
+			s.injects()
+			s.scale(8)
+			s.serve(8)
 			s.rate("gateway", s.ns+".example.com", 50)
 			s.manage(soaking()...)
 			for i := range each {
