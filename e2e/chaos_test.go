@@ -103,7 +103,7 @@ func inChaos(t *testing.T, p chaos.Plan) {
 		s.neverAgain(version, gone)
 	}
 	waitFor(t, "the Deployment is as it was left", func() (bool, string) { got := s.deployment(); return got == "shop:1.1.0 paused="+paused, got })
-	if n := bed.Lost(s.seconds(s.began), version, excused...); n > 0 {
+	if n := bed.Lost(s.ours(s.began), version, excused...); n > 0 {
 		t.Errorf("%d requests failed that no fault met and no bad version answered", n)
 		s.tellsLosses()
 	}

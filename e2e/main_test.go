@@ -70,7 +70,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}
 	code = m.Run()
-	return code, recording.Write()
+	return code, errors.Join(recording.Write(), bystander.leaves())
 }
 
 // buildPrograms makes the plugin, Helm and the operator's image, whose program is the operator of the stories; where no cluster is given also
@@ -140,7 +140,8 @@ func insideMesh(programs string, out io.Writer, args []string, env ...string) (c
 	defer stop()
 	again := exec.CommandContext(interrupted, localmesh, append([]string{"--state", state, "exec", "--ahead", "--", self}, args...)...)
 	again.Stdout, again.Stderr, again.Env = out, os.Stderr, append(append(os.Environ(), programsVariable+"="+programs), env...)
-	runtime.LockOSThread() // the tests end with this thread
+	runtime.LockOSThread()         // the tests end with this thread
+	defer runtime.UnlockOSThread() // so that it does not end with a story that told on a mesh of its own, and others' loads with it
 	again.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	again.Cancel = func() error { return syscall.Kill(-again.Process.Pid, syscall.SIGINT) } // --ahead makes it the leader of its group
 	if err := again.Run(); err != nil {

@@ -84,6 +84,7 @@ type story struct {
 	op      *operator
 	loads   []*bed.Load
 	others  bool // more is counted for the canary than its pods answer in the loads' records
+	excused int  // the requests that a bystander lost as well, as told
 	forgets bool // less than all may be counted for the canary, although the record says so of no time
 	began   time.Time
 	before  bed.Snapshot
@@ -128,6 +129,7 @@ func (s *story) under(by, host string) {
 // rate is under at another rate.
 func (s *story) rate(by, host string, perSecond int) {
 	s.t.Helper()
+	standsBy(s.t)
 	load, err := bed.StartLoad(s.t.Context(), filepath.Join(s.t.TempDir(), "load.jsonl"), by, host, perSecond)
 	if err != nil {
 		s.t.Fatal(err)
@@ -351,7 +353,7 @@ func (s *story) pods() map[string]bool {
 // lost is how many requests failed since the operator took charge, of which versions.
 func (s *story) lost() (int, map[string]int) {
 	s.t.Helper()
-	return bed.Failed(s.seconds(s.began))
+	return bed.Failed(s.ours(s.began))
 }
 
 // losesNothing checks that no request has failed since the operator took charge.

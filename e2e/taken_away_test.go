@@ -182,7 +182,7 @@ func TestADisruptionBudgetIsInNobodysWay(t *testing.T) {
 	s.push("1.2.0-errors")
 	s.ended(2, v1alpha1.StateAborted)
 	s.restored()
-	if n := bed.Lost(s.seconds(s.began), "1.2.0-errors"); n > 0 {
+	if n := bed.Lost(s.ours(s.began), "1.2.0-errors"); n > 0 {
 		t.Errorf("%d requests failed that no bad version answered", n)
 		s.tellsLosses()
 	}

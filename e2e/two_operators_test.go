@@ -188,7 +188,7 @@ func (l lapse) tell(t *testing.T) bool {
 	s.ended(1, end)
 	s.restored()
 	waitFor(t, "each weight is given once", func() (bool, string) { got := shares(); return slices.Equal(got, l.shares), fmt.Sprint(got) })
-	if n := bed.Lost(s.seconds(s.began), bad); n > 0 {
+	if n := bed.Lost(s.ours(s.began), bad); n > 0 {
 		t.Errorf("%d requests failed that no bad version answered", n)
 		s.tellsLosses()
 	}

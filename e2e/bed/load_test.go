@@ -28,3 +28,27 @@ func TestLostIsWhatFailedBesideTheFaultsAndTheVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatNoPodAnsweredInAStallIsExcused(t *testing.T) {
+	unanswered := func(at int64, noUpstream, noAnswer, byPods int) Second {
+		return Second{T: at, Failed: noUpstream + noAnswer + byPods, NoUpstream: noUpstream, NoAnswer: noAnswer, ByVersion: map[string]VersionCounts{"bad": {Failed: byPods}}}
+	}
+	for name, c := range map[string]struct {
+		bystander, seconds []Second
+		failed, excused    int
+	}{
+		"the bystander lost none":                {[]Second{{T: 100, OK: 10}, {T: 101, Failed: 1}}, []Second{unanswered(100, 2, 3, 1)}, 6, 0},
+		"both lost some in one second":           {[]Second{unanswered(100, 1, 0, 0)}, []Second{unanswered(100, 2, 3, 1)}, 1, 5},
+		"within the longest wait":                {[]Second{unanswered(100, 0, 1, 0)}, []Second{unanswered(90, 1, 0, 0), unanswered(110, 0, 1, 0)}, 0, 2},
+		"beyond the longest wait":                {[]Second{unanswered(100, 0, 1, 0)}, []Second{unanswered(88, 1, 0, 0), unanswered(112, 0, 1, 0)}, 2, 0},
+		"what a pod answers badly in a stall":    {[]Second{unanswered(100, 0, 1, 0)}, []Second{unanswered(100, 0, 0, 4)}, 4, 0},
+		"a stall that goes on excuses no others": {[]Second{unanswered(100, 0, 1, 0), unanswered(105, 0, 1, 0)}, []Second{unanswered(115, 1, 0, 0), unanswered(117, 1, 0, 0)}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rest, excused := Without(c.seconds, Stalls(c.bystander))
+			if failed, _ := Failed(rest); failed != c.failed || excused != c.excused {
+				t.Errorf("%d failed and %d are excused, want %d and %d", failed, excused, c.failed, c.excused)
+			}
+		})
+	}
+}
