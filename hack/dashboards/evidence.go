@@ -48,8 +48,9 @@ func evidenceAborts() []cog.Builder[dashboard.Panel] {
 	return []cog.Builder[dashboard.Panel]{
 		bars(panel{"Aborts by evidence took", "Half of them at most p50, nine in ten at most p90, in the time of the board. evidence: from the end of the counts to the decision, which is the source's lag. write: from there until the canary's traffic was taken away. total: both.", units.Seconds, 12, 8},
 			now("p50 "+by(metrics.LabelStage), within(0.5)), now("p90 "+by(metrics.LabelStage), within(0.9))).Decimals(1).ColorScheme(fixed(blue)),
-		events(panel{"Aborts by evidence", "How many there were in each part of the time.", units.Short, 12, 8},
-			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)),
+		events(panel{"Aborts and brakes by evidence", "How many there were in each part of the time. A brake lowers the weight to the first one within seconds of failures; what follows it proves the version, or aborts it.", units.Short, 12, 8},
+			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval))),
+			over("brakes", sum(increase(of(metrics.Brakes), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)).OverrideByRegexp("brakes.*", colored(orange)),
 		stacked(panel{"Readings of proxies", "Proxies whose statistics are read directly, a second, by how that ended. Where none of a release's can be read, aborts of it take up to 45 s, not seconds.", units.RequestsPerSecond, 8, 8},
 			over(by(metrics.LabelResult), sum(rate(of(metrics.DirectReadings)), metrics.LabelResult))).OverrideByRegexp("^"+metrics.OK+".*", colored(green)),
 		graph(panel{"Time of readings, p90", "Nine in ten proxies are read that fast, or have failed by then. One that takes 0.3 s is given up.", units.Seconds, 8, 8},
