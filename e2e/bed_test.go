@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -29,8 +28,10 @@ const (
 	operatorUser      = "system:serviceaccount:stagger-system:stagger"
 	// patience is how long a fact is waited for.
 	patience = 60 * time.Second
-	// between is the time from one look at a fact to the next.
+	// between is the least time from one look at a fact to the next.
 	between = 100 * time.Millisecond
+	// rests is how many times as long as a look took nobody looks after it: looks by kubectl are the machine's work as well.
+	rests = 3
 )
 
 // adm is the cluster the stories are told to, as its administrator sees it.
@@ -139,18 +140,25 @@ func waitWithin(t *testing.T, limit time.Duration, what string, fact func() (boo
 	t.Helper()
 	looks, last := int(limit/between), ""
 	left, all := looks, 4*looks
-	err := wait.PollUntilContextCancel(t.Context(), between, true, func(context.Context) (bool, error) {
+	for {
+		began := time.Now()
 		ok, is := fact()
-		if left--; is != last {
+		if ok {
+			return
+		}
+		pause := max(between, rests*time.Since(began))
+		if is != last {
 			left, last = looks, is
 		}
-		if all--; !ok && min(left, all) <= 0 {
-			return false, fmt.Errorf("not in %s and as long as the looks took, or in four times as long while it changed", limit)
+		left, all = left-int(pause/between), all-int(pause/between)
+		if min(left, all) <= 0 {
+			t.Fatalf("%s: not in %s and as long as the looks took, or in four times as long while it changed; last: %s", what, limit, last)
 		}
-		return ok, nil
-	})
-	if err != nil {
-		t.Fatalf("%s: %v; last: %s", what, err, last)
+		select {
+		case <-time.After(pause):
+		case <-t.Context().Done():
+			t.Fatalf("%s: %v; last: %s", what, context.Cause(t.Context()), last)
+		}
 	}
 }
 

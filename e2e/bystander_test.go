@@ -104,11 +104,18 @@ func (b *standing) leaves() error {
 // those are no fault of who moves traffic. Failures that a pod answered stay.
 func (s *story) ours(from time.Time) []bed.Second {
 	s.t.Helper()
-	seconds, err := bystander.load.Seconds(from.Add(-time.Minute))
+	return s.without(s.seconds(from), from)
+}
+
+// without are seconds from a time on without what the bystander lost as well.
+func (s *story) without(seconds []bed.Second, from time.Time) []bed.Second {
+	s.t.Helper()
+	standsBy(s.t)
+	bystanders, err := bystander.load.Seconds(from.Add(-time.Minute))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	all, excused := bed.Without(s.seconds(from), bed.Stalls(seconds))
+	all, excused := bed.Without(seconds, bed.Stalls(bystanders))
 	if excused > s.excused {
 		s.excused = excused
 		s.t.Logf("%d requests were answered by no pod while a bystander's were not answered either", excused)

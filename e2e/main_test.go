@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -153,6 +154,9 @@ func insideMesh(programs string, out io.Writer, args []string, env ...string) (c
 	return 0, nil
 }
 
+// ownMesh is held by the story that is told on a mesh of its own: two more meshes are more than the machine bears.
+var ownMesh sync.Mutex
+
 // onItsOwnMesh tells the test on a mesh where nothing is installed, beside the others': it returns true there, and false when that is done.
 func onItsOwnMesh(t *testing.T) bool {
 	t.Helper()
@@ -162,6 +166,8 @@ func onItsOwnMesh(t *testing.T) bool {
 	if _, err := os.Stat(filepath.Join(adm.programs, "localmesh")); err != nil {
 		t.Skip("told on a local mesh only: on another cluster Stagger is in use")
 	}
+	ownMesh.Lock()
+	defer ownMesh.Unlock()
 	var said bytes.Buffer
 	code, err := insideMesh(adm.programs, &said, []string{"-test.v", "-test.run=^" + t.Name() + "$", fmt.Sprintf("-update=%t", *update)}, ownMeshVariable+"=1")
 	if err != nil || code != 0 || !strings.Contains(said.String(), "--- PASS: "+t.Name()) {

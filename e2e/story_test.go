@@ -110,6 +110,7 @@ func (s *story) hasPolicy() {
 // opens applies the team's objects, and waits until the shop is open.
 func (s *story) opens(extra ...string) {
 	s.t.Helper()
+	standsBy(s.t)
 	if len(extra) == 0 {
 		extra = []string{fmt.Sprintf(route, s.ns)}
 	}
@@ -129,7 +130,6 @@ func (s *story) under(by, host string) {
 // rate is under at another rate.
 func (s *story) rate(by, host string, perSecond int) {
 	s.t.Helper()
-	standsBy(s.t)
 	load, err := bed.StartLoad(s.t.Context(), filepath.Join(s.t.TempDir(), "load.jsonl"), by, host, perSecond)
 	if err != nil {
 		s.t.Fatal(err)

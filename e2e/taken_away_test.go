@@ -164,12 +164,13 @@ spec: {minAvailable: 100%, selector: {matchLabels: {app: checkout}}}
 // No pod of either version may be evicted: it is promoted, and the next one taken back, all the same.
 func TestADisruptionBudgetIsInNobodysWay(t *testing.T) {
 	t.Parallel()
-	s := tell(t)
+	s := tell(t).judgedBy(`{pace: {type: Fixed}, warmup: 1s, workload: {readyWithin: 60s, drain: 2s},
+  steps: [{weight: "30%", hold: 1h}, {weight: "100%", hold: 5s}], objectives: [{name: availability, indicator: Requests, target: "95%"}]}`)
 	apply(t, s.ns, budget)
 	s.gateway()
 	stable := s.pods()
 	s.push("1.1.0")
-	s.step(1, 1)
+	s.live("30%")
 	for name := range stable {
 		p := &corev1.Pod{}
 		p.Namespace, p.Name = s.ns, name
@@ -177,6 +178,7 @@ func TestADisruptionBudgetIsInNobodysWay(t *testing.T) {
 			t.Errorf("the eviction of %s: %v", name, err)
 		}
 	}
+	s.people(true, "release 1 told to leave 30%", "promote", "checkout", "--reason", "no pod was evicted")
 	s.ended(1, v1alpha1.StatePromoted)
 	s.restored()
 	s.push("1.2.0-errors")

@@ -18,7 +18,7 @@ func TestAnAdministratorDoesWithoutTheOperator(t *testing.T) {
 	}
 	s := tell(t).gateway()
 	s.push("1.1.0")
-	s.step(1, 1)
+	s.live("10%")
 	s.op.stop()
 	const page = "how-to/without-the-operator.md"
 	r := s.reads()
