@@ -27,9 +27,11 @@ func TestAnnotationsOfAMegabyte(t *testing.T) {
 	}
 	s := settings()
 	s.Limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
-	for _, key := range []string{v1alpha1.PolicyAnnotation, v1alpha1.SiblingsAnnotation, v1alpha1.AllowAnnotation, v1alpha1.ConfigChangesAnnotation, v1alpha1.CommandAnnotation,
-		v1alpha1.ReplacedAnnotation, v1alpha1.PausedAnnotation, v1alpha1.CommandedByAnnotation, v1alpha1.ControlledByAnnotation, v1alpha1.WaitingAnnotation,
-		v1alpha1.RefusedAnnotation, v1alpha1.ReleaseAnnotation, v1alpha1.AbortedAnnotation, v1alpha1.RoutesAnnotation} {
+	for _, key := range []string{
+		v1alpha1.PolicyAnnotation, v1alpha1.SiblingsAnnotation, v1alpha1.AllowAnnotation, v1alpha1.ConfigChangesAnnotation, v1alpha1.WaitingAnnotation,
+		v1alpha1.CommandAnnotation, v1alpha1.ReplacedAnnotation, v1alpha1.PausedAnnotation, v1alpha1.CommandedByAnnotation, v1alpha1.ControlledByAnnotation,
+		v1alpha1.RefusedAnnotation, v1alpha1.ReleaseAnnotation, v1alpha1.AbortedAnnotation, v1alpha1.RoutesAnnotation,
+	} {
 		for _, size := range []int{takes, 1 << 20} {
 			for name, text := range large(size) {
 				o := annotated(key, text)
@@ -38,7 +40,9 @@ func TestAnnotationsOfAMegabyte(t *testing.T) {
 				if n := len(encoded(t, cluster.StatusOf(v, d, d.Release))); n > 64<<10 {
 					t.Errorf("%s of %d %s: the status has %d bytes", key, size, name, n)
 				}
-				d.Actions = append(d.Actions, release.Action{Verb: release.RestoreRoutes}, release.Action{Verb: release.Widen}, release.Action{Verb: release.Unhold})
+				for _, verb := range []release.Verb{release.RestoreRoutes, release.Widen, release.Unhold} {
+					d.Actions = append(d.Actions, release.Action{Verb: verb})
+				}
 				for _, w := range cluster.Plan(v, d) {
 					if n := len(encoded(t, w.Patch)); size == takes && n > request {
 						t.Errorf("%s of %d %s: %s has %d bytes", key, size, name, w, n)
