@@ -73,13 +73,14 @@ race: ## Units and scenarios, those of operator/ with the race detector, where t
 	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 $(COMPILE) test -race ./operator/...; \
 	else echo "no C compiler here: the race detector is left out" >&2; $(COMPILE) test ./operator/...; fi
 
-lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
+lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions, modules as their checksums say and without known vulnerabilities
 	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/... ./hack/...
 	@for module in localmesh packaging gitops dashboards; do \
 		(set -x; cd hack/$$module && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
 	done
 	hack/purity.sh
 	hack/lengths.sh
+	hack/modules.sh
 
 verify: ## Fail when generated files have drifted
 	hack/verify.sh

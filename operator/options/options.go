@@ -104,7 +104,7 @@ type Evidence struct {
 	Lag time.Duration `yaml:"lag"`
 	// ScrapeInterval is the longest of the jobs with Istio's metrics; 0: measured.
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
-	// Backfill is how far back is counted what was missed.
+	// Backfill is how far back is counted what was missed: 3m to 24h, since the counts of a release are stored each 2m.
 	Backfill time.Duration `yaml:"backfill"`
 	// DurationEdges are the upper edges of the mesh's histogram of durations, rising: what a threshold may be.
 	DurationEdges []time.Duration `yaml:"durationEdges"`

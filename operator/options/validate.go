@@ -17,6 +17,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
@@ -103,10 +104,13 @@ func (e Evidence) validate() error {
 	if time.Minute%e.Slice != 0 {
 		return fmt.Errorf("evidence.slice is %s; it must divide a minute, such as 5s", e.Slice)
 	}
+	if e.Backfill < evidence.MinBackfill || e.Backfill > 24*time.Hour {
+		return fmt.Errorf("evidence.backfill is %s; it must be from %s to 24h: a running release's counts are stored each %s, and after a restart those since then are counted again",
+			e.Backfill, evidence.MinBackfill, v1alpha1.Heartbeat)
+	}
 	return errors.Join(
 		within("evidence.fastTick", e.FastTick, e.Slice, time.Hour),
 		within("evidence.slowTick", e.SlowTick, e.FastTick, time.Hour),
-		within("evidence.backfill", e.Backfill, time.Minute, 24*time.Hour),
 		asked("evidence", e.Lag, e.ScrapeInterval),
 		rising("evidence.durationEdges", e.DurationEdges),
 	)

@@ -41,6 +41,7 @@ func TestAnIndicatorRefusesWhatItCannotCount(t *testing.T) {
 		"another space":               {custom("orders_total{{{selector}},\fa=\"b\"}"), "total" + form},
 		"an escape of no language":    {custom(`orders_total{{{selector}},a="\d"}`), `total has a matcher of a whose value "\d" has an escape that PromQL does not know; write \\ for a backslash`},
 		"an octal escape cut off":     {custom(`orders_total{{{selector}},a="\0"}`), `total has a matcher of a whose value "\0" has an escape that PromQL does not know; write \\ for a backslash`},
+		"a byte as it is":             {custom("orders_total{{{selector}},a=\"\xff\"}"), "total has a matcher of a whose value \"\xff\" is not valid UTF-8; no label has such a value"},
 		"a byte that is no text":      {custom(`orders_total{{{selector}},a="\xff"}`), `total has a matcher of a whose value "\xff" is not valid UTF-8; no label has such a value`},
 		"a regex without end":         {custom(`orders_total{{{selector}},a=~"("}`), "total has a matcher of a whose regular expression \"(\" cannot be read (missing closing ): `(`); Prometheus takes those of RE2"},
 		"a regex that looks around":   {custom(`orders_total{a!~"(?=b)",{{selector}}}`), "total has a matcher of a whose regular expression \"(?=b)\" cannot be read (invalid or unsupported Perl syntax: `(?=`); Prometheus takes those of RE2"},

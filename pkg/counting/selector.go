@@ -68,7 +68,7 @@ func checkMatcher(field, label, operator, quoted string) error {
 	if err != nil {
 		return fmt.Errorf("%s has a matcher of %s whose value %s has an escape that PromQL does not know; write \\\\ for a backslash", field, label, quoted)
 	}
-	if !utf8.ValidString(value) {
+	if !utf8.ValidString(quoted) || !utf8.ValidString(value) { // Unquote makes valid what was not
 		return fmt.Errorf("%s has a matcher of %s whose value %s is not valid UTF-8; no label has such a value", field, label, quoted)
 	}
 	if operator == "=" || operator == "!=" {

@@ -161,6 +161,17 @@ func (w *world) deleteSet(of string) {
 	}
 }
 
+// orphan takes the owner from all ReplicaSets that it has, as deleting it with --cascade=orphan does.
+func (w *world) orphan(owner string) {
+	for _, s := range w.sets() {
+		if s.owner == owner {
+			left := s.DeepCopy()
+			left.OwnerReferences = nil
+			w.store.Put(left)
+		}
+	}
+}
+
 func (w *world) pointCanaryService(at string) {
 	c := w.canaryService()
 	if c == nil {

@@ -258,6 +258,7 @@ func (x *watch) written(t *testing.T, w *world, a release.Action) {
 		x.fail(t, w, "%s makes the Service select %s, which has no pods", a, narrowed)
 	}
 	x.served(t, w)
+	x.owned(t, w)
 }
 
 // reached says whether the Service selects pods, if there are any.

@@ -188,6 +188,12 @@ func events() []event {
 		{"unpause deployment", do(func(w *world) { w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }) })},
 		{"pause deployment", do((*world).pauseDeployment)},
 		{"delete deployment", do(func(w *world) { w.store.Remove(w.deployment()) })},
+		{"delete deployment and leave its sets", do(func(w *world) { w.orphan("deployment"); w.store.Remove(w.deployment()) })},
+		{"delete canary service and leave its set", do(func(w *world) {
+			w.watch.rogue = true // the Deployment takes the set, by people's doing
+			w.orphan("release")
+			w.store.Remove(w.canaryService())
+		})},
 		{"delete service", do(func(w *world) { w.store.Remove(w.service()) })},
 		{"delete canary service", do(func(w *world) { w.store.Remove(w.canaryService()) })},
 		{"delete set TEMPLATE", text((*world).deleteSet)},

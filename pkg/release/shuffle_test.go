@@ -27,7 +27,7 @@ var happenings = []string{
 	"command promote 2 pN why not", "command nonsense", "command undo 1 uN", "command undo 2 uN",
 	"command promote-full 1 fN why not", "command promote-full 2 fN why not", "command replan 1 nN", "command replan 2 nN", "fail 1 put template back",
 	"routes 0%", "routes 1%", "routes 60%", "revert selector", "unpause deployment", "pause deployment",
-	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem waypoint", "problem passes", "problem passes",
+	"delete canary service", "delete set v1", "delete deployment", "delete service", "delete deployment and leave its sets", "delete canary service and leave its set", "point canary service at v1", "problem waypoint", "problem passes", "problem passes",
 	"destination rule", "destination rule for app a", "destination rule of istio-system", "destination rule of istio-system allowed", "no destination rule of istio-system", "no destination rule of shop",
 	"policy missing", "policy 1%/30s 25%/30s 100%/30s", "policy 50%/30s 100%/1m", "policy 100%/30s",
 	"pace by proof", "pace by proof", "budget of 100 failed requests", "traffic 0 per second", "traffic 100 per second", "traffic 3 per second", "past unknown", "past known",

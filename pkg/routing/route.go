@@ -85,7 +85,10 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 	items, _ := raw["route"].([]any)
 	for _, item := range items {
 		e := entry{}
-		e.raw, _ = item.(map[string]any)
+		var ok bool
+		if e.raw, ok = item.(map[string]any); !ok {
+			return route{raw: raw} // malformed: it would not be given back as it was
+		}
 		destination, _ := e.raw["destination"].(map[string]any)
 		e.host, _ = destination["host"].(string)
 		e.arm = t.arm(destination, vs.GetNamespace())

@@ -76,6 +76,7 @@ func (c *Controllers) Run(s *Store) {
 // deployments is the Deployment controller.
 func (c *Controllers) deployments(s *Store) {
 	for _, d := range List[*appsv1.Deployment](s) {
+		adopt(s, d)
 		if d.Spec.Paused {
 			whilePaused(s, d)
 		} else {
@@ -133,6 +134,27 @@ func (s *Store) current(d *appsv1.Deployment) *appsv1.ReplicaSet {
 		}
 	}
 	return nil
+}
+
+// adopt gives a Deployment the ReplicaSets that nobody has and that it selects.
+func adopt(s *Store, d *appsv1.Deployment) {
+	for _, rs := range List[*appsv1.ReplicaSet](s) {
+		if rs.Namespace == d.Namespace && metav1.GetControllerOfNoCopy(rs) == nil && covers(d.Spec.Selector.MatchLabels, rs.Labels) {
+			taken := rs.DeepCopy()
+			taken.OwnerReferences = append(taken.OwnerReferences, *metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment")))
+			s.Put(taken)
+		}
+	}
+}
+
+// covers says whether labels have all that a selector asks for.
+func covers(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return len(selector) > 0
 }
 
 // whilePaused is the Deployment controller with spec.paused: it scales and starts nothing.
