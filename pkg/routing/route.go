@@ -103,17 +103,22 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 		r.concerned = r.concerned || e.arm == canary || e.arm == stable && (e.weight > 0 || len(items) == 1)
 	}
 	if t.Arms != nil {
-		named := map[arm]bool{}
-		for _, e := range r.entries {
-			named[e.arm] = true
-		}
-		r.concerned, r.split = named[stable] && named[canary], named[canary]
-		r.between = r.concerned
+		r.ofArms()
 	}
 	if r.split {
 		r.pair()
 	}
 	return r
+}
+
+// ofArms says of a route between two destinations of the user's own whether it has both.
+func (r *route) ofArms() {
+	named := map[arm]bool{}
+	for _, e := range r.entries {
+		named[e.arm] = true
+	}
+	r.concerned, r.split = named[stable] && named[canary], named[canary]
+	r.between = r.concerned
 }
 
 // pair gives each canary entry to the stable entry it was split from: the one before it if that is like it in everything but
