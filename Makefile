@@ -5,19 +5,24 @@ FAULT ?= errors
 # STORIES chooses end-to-end tests by name: make e2e STORIES=Promote
 STORIES ?= .
 RUNS ?= 2000
+FUZZTIME ?= 5m
+FUZZ ?=
 # VERSION is what make image and make release build; PUSH the repository that make image pushes to, such as registry.example.com/stagger.
 VERSION ?= v0.0.0-dev
 PUSH ?=
+# CHAOS is for how long make chaos begins releases, SEEDS which of them; without any, from one on that nobody knows.
+CHAOS ?= 30m
+SEEDS ?=
 TOOL := go tool -modfile=$(CURDIR)/hack/tools/go.mod
 PACKAGES := ./pkg/... ./operator/...
 export CGO_ENABLED ?= 0
 # One way of compiling for everything, so that nothing is compiled twice.
 export GOFLAGS ?= -trimpath
-# A compiler that collects its own garbage less often takes a tenth less time.
+# What collects its own garbage less often takes less time: the compiler a tenth, the tests a quarter.
 COMPILE := GOGC=400 go
 say = @printf '\n==> %s\n' "$(1)"
 
-.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench soak clean
+.PHONY: help demo shell build image release test unit race lint verify generate docs mesh mesh-test promtool krew packaging-test gitops dashboards pictures e2e transcripts matrix peers bench fuzz soak chaos clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -61,20 +66,21 @@ test: ## Everything: what CI runs
 	$(call say,all is well)
 
 unit: ## The fast loop: units and scenarios
-	go test $(PACKAGES)
+	$(COMPILE) test $(PACKAGES)
 
 race: ## Units and scenarios, those of operator/ with the race detector, where there is the C compiler it needs
-	go test ./pkg/...
-	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 go test -race ./operator/...; \
-	else echo "no C compiler here: the race detector is left out" >&2; go test ./operator/...; fi
+	$(COMPILE) test ./pkg/...
+	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 $(COMPILE) test -race ./operator/...; \
+	else echo "no C compiler here: the race detector is left out" >&2; $(COMPILE) test ./operator/...; fi
 
-lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions
+lint: ## golangci-lint with the budgets, purity of pkg/, lengths of functions, modules as their checksums say and without known vulnerabilities
 	$(TOOL) golangci-lint run --allow-parallel-runners $(PACKAGES) ./e2e/... ./hack/...
 	@for module in localmesh packaging gitops dashboards; do \
 		(set -x; cd hack/$$module && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
 	done
 	hack/purity.sh
 	hack/lengths.sh
+	hack/modules.sh
 
 verify: ## Fail when generated files have drifted
 	hack/verify.sh
@@ -109,7 +115,7 @@ pictures: ## The boards as pictures for the docs, light and dark; wants npm
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
 	@# -p=1 shows how each story ended as soon as it has.
-	go test -count=1 -timeout=60m -p=1 -parallel=8 -v -run '$(STORIES)' ./e2e/...
+	go test -count=1 -timeout=75m -p=1 -parallel=5 -v -run '$(STORIES)' ./e2e/...
 
 transcripts: ## README and the pages of the docs with what is really printed now, by the stories that type their commands (some ten minutes)
 	@hack/transcripts.sh
@@ -124,8 +130,14 @@ bench: ## Benchmarks of the core, and the tables of BENCHMARKS.md: RUNS=2000
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 	hack/bench.sh $(RUNS)
 
-soak: ## The stories that take hours
-	go test -count=1 -timeout=12h -parallel=2 -v -run Soak ./e2e/ -soak
+fuzz: ## Every fuzz target, each for FUZZTIME: for the night. FUZZ chooses by name: make fuzz FUZZTIME=10m FUZZ=Commands
+	@hack/fuzz.sh "$(FUZZTIME)" "$(FUZZ)"
+
+soak: ## The stories that take hours, and what comes too seldom for make unit to see
+	@hack/soak.sh
+
+chaos: ## Releases while the mesh is killed, paused and lied to by seeds: make chaos CHAOS=30m SEEDS="8 5"
+	go test -count=1 -timeout=3h -v -run '^TestChaos$$' ./e2e/ -chaos $(CHAOS) -seeds '$(SEEDS)'
 
 clean: ## Remove what was built here; the mesh's programs stay in the cache
 	rm -rf bin dist

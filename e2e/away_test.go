@@ -88,7 +88,7 @@ func TestPodsThatCallersTookAwayForASlipAreAskedAllTheSame(t *testing.T) {
 	}
 	well := time.Now()
 	s.meets("1.1.0", 200, well)
-	if n, by := bed.Failed(s.seconds(well.Add(time.Second))); n > 0 {
+	if n, by := bed.Failed(s.ours(well.Add(time.Second))); n > 0 {
 		t.Errorf("%d requests failed after a slip that took %s: %v", n, well.Sub(slipped), by)
 	}
 	kubectl(t, "-n", s.ns, "annotate", "trafficshift", "checkout", "stagger.dev/command=abort 1 t enough")

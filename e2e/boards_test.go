@@ -118,7 +118,7 @@ var counted = map[string][]string{
 	"stagger-fleet/Running/A":                              everyStory,
 	"stagger-fleet/Waiting/A":                              {gone, steered, refusal},
 	"stagger-evidence/Queries/A":                           everyStory,
-	"stagger-evidence/Aborts by evidence/A":                {errorsAbort},
+	"stagger-evidence/Aborts and brakes by evidence/A":     {errorsAbort},
 	"stagger-evidence/Writes by result/A":                  everyStory,
 	"stagger-evidence/Writes that were denied or failed/A": {refusal},
 	"stagger-evidence/How Deployments are held/A":          everyStory,

@@ -200,6 +200,20 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 			if c := all.text(t, "ConfigMap stagger-system/stagger-config"); !strings.Contains(c, shop) {
 				t.Errorf("the configuration is %s", c)
 			}
+			for object, o := range all {
+				if strings.Contains(object, "stagger-gateways") {
+					t.Errorf("nobody named a namespace of gateways, and it gets %v", o)
+				}
+			}
+		}},
+		"some namespaces and gateways": {operatorNamespace, append(newest, "--set", "namespaces={"+shop+"}", "--set", "config.direct.gatewayNamespaces={"+shop+","+payments+"}"), func(t *testing.T, all rendered) {
+			if rules := all.text(t, "Role "+payments+"/stagger-gateways"); !strings.Contains(rules, "pods") || strings.Contains(rules, "update") || strings.Contains(rules, "patch") {
+				t.Errorf("the Role in %s is %s", payments, rules)
+			}
+			all.at(t, "RoleBinding "+payments+"/stagger-gateways")
+			if _, twice := all["Role "+shop+"/stagger-gateways"]; twice {
+				t.Errorf("%s has all rights already, and gets those to gateways", shop)
+			}
 		}},
 		"OpenShift": {operatorNamespace, append(newest, "--set", "platform=openshift", "--set", "config.sources[0].name=default",
 			"--set", "config.sources[0].address=https://thanos-querier.openshift-monitoring.svc:9091"), func(t *testing.T, all rendered) {
@@ -209,9 +223,14 @@ func TestEveryVariantOfTheChartIsAcceptedByTheAPIServer(t *testing.T) {
 				}
 			}
 		}},
+		"proxies are not read": {operatorNamespace, append(newest, "--set", "config.direct.mode=Off"), func(t *testing.T, all rendered) {
+			if rules := all.text(t, fmt.Sprintf(network, operatorNamespace)); strings.Contains(rules, "15090") {
+				t.Errorf("the network policy has the port of proxies: %s", rules)
+			}
+		}},
 		"ports by scheme": {operatorNamespace, append(newest, "--set", "config.sources[0].name=default", "--set", "config.sources[0].address=http://mimir.example.com/prometheus",
 			"--set", "config.sources[0].oauth2.token_url=https://login.example.com:8444/token"), func(t *testing.T, all rendered) {
-			for _, want := range []string{"port:80 ", "port:8444 "} {
+			for _, want := range []string{"port:80 ", "port:8444 ", "port:15090 "} {
 				if rules := all.text(t, fmt.Sprintf(network, operatorNamespace)); !strings.Contains(rules, want) {
 					t.Errorf("the network policy lacks %s: %s", want, rules)
 				}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -59,7 +58,7 @@ func TestTheFirstRequestsOfAVersionAreCounted(t *testing.T) {
 // component pauses or resumes a part of the local mesh.
 func component(t *testing.T, name, verb string) {
 	t.Helper()
-	if out, err := exec.Command("localmesh", "fault", verb, name).CombinedOutput(); err != nil {
-		t.Errorf("localmesh fault %s %s: %v: %s", verb, name, err, out)
+	if err := bed.Disturb(t.Context(), verb, name); err != nil {
+		t.Error(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}
 	code = m.Run()
-	return code, recording.Write()
+	return code, errors.Join(recording.Write(), bystander.leaves())
 }
 
 // buildPrograms makes the plugin, Helm and the operator's image, whose program is the operator of the stories; where no cluster is given also
@@ -140,7 +141,8 @@ func insideMesh(programs string, out io.Writer, args []string, env ...string) (c
 	defer stop()
 	again := exec.CommandContext(interrupted, localmesh, append([]string{"--state", state, "exec", "--ahead", "--", self}, args...)...)
 	again.Stdout, again.Stderr, again.Env = out, os.Stderr, append(append(os.Environ(), programsVariable+"="+programs), env...)
-	runtime.LockOSThread() // the tests end with this thread
+	runtime.LockOSThread()         // the tests end with this thread
+	defer runtime.UnlockOSThread() // so that it does not end with a story that told on a mesh of its own, and others' loads with it
 	again.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	again.Cancel = func() error { return syscall.Kill(-again.Process.Pid, syscall.SIGINT) } // --ahead makes it the leader of its group
 	if err := again.Run(); err != nil {
@@ -152,6 +154,9 @@ func insideMesh(programs string, out io.Writer, args []string, env ...string) (c
 	return 0, nil
 }
 
+// ownMesh is held by the story that is told on a mesh of its own: two more meshes are more than the machine bears.
+var ownMesh sync.Mutex
+
 // onItsOwnMesh tells the test on a mesh where nothing is installed, beside the others': it returns true there, and false when that is done.
 func onItsOwnMesh(t *testing.T) bool {
 	t.Helper()
@@ -161,6 +166,8 @@ func onItsOwnMesh(t *testing.T) bool {
 	if _, err := os.Stat(filepath.Join(adm.programs, "localmesh")); err != nil {
 		t.Skip("told on a local mesh only: on another cluster Stagger is in use")
 	}
+	ownMesh.Lock()
+	defer ownMesh.Unlock()
 	var said bytes.Buffer
 	code, err := insideMesh(adm.programs, &said, []string{"-test.v", "-test.run=^" + t.Name() + "$", fmt.Sprintf("-update=%t", *update)}, ownMeshVariable+"=1")
 	if err != nil || code != 0 || !strings.Contains(said.String(), "--- PASS: "+t.Name()) {

@@ -37,7 +37,7 @@ func startOperatorBy(t *testing.T, cluster *rest.Config, namespace string, setti
 	t.Helper()
 	process, err := bed.NewOperator(t.Context(), filepath.Join(adm.programs, "stagger"), t.TempDir(), cluster, append([]string{
 		fmt.Sprintf("sources=[{name: default, address: %q}]", prometheus()),
-		"namespaces=[" + namespace + "]",
+		"namespaces=[" + namespace + "]", "direct.gatewayNamespaces=[istio-system, istio-ingress]",
 		"evidence.fastTick=1s", "evidence.slowTick=5s", "evidence.lag=2s", "pushBound=" + pushBound.String(), "settleBound=10s",
 		"leaderElection.id=" + fmt.Sprintf("e2e-%x", sha256.Sum256([]byte(t.Name())))[:20],
 	}, settings...)...)

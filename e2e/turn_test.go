@@ -12,9 +12,9 @@ import (
 const (
 	// prompt is how long kubectl takes to read an object at most where there is room for one more story. On two cores without other
 	// work it takes about 0.1 s, and seconds where there is none.
-	prompt = 400 * time.Millisecond
+	prompt = 250 * time.Millisecond
 	// calm is how many times in succession it must be so.
-	calm = 2
+	calm = 4
 	// turnLimit is how long a story waits for room. After it the story is told where there is none.
 	turnLimit = 10 * time.Minute
 )
@@ -28,7 +28,7 @@ func turn(t *testing.T) (done func()) {
 	t.Helper()
 	setUp.Lock()
 	in, began := 0, time.Now()
-	err := wait.PollUntilContextTimeout(t.Context(), 300*time.Millisecond, turnLimit, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), time.Second, turnLimit, true, func(ctx context.Context) (bool, error) {
 		asked := time.Now()
 		_, err := try(ctx, "", "get", "namespace", "default")
 		if in++; err != nil || time.Since(asked) > prompt {

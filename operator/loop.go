@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
@@ -28,7 +29,7 @@ func newLoop(o options.Options, l logr.Logger, set *metrics.Set) (*evidence.Loop
 		}
 		counter, err := counts.New(counts.Config{
 			Name: c.Name, Querier: asked, Lag: c.Lag, Slice: o.Evidence.Slice, Metrics: set,
-			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, ScrapeInterval: c.ScrapeInterval},
+			Scope: promql.Scope{Matchers: c.Matchers, Jobs: c.Jobs, Reporters: c.Reporters, ScrapeInterval: c.ScrapeInterval},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
@@ -36,4 +37,9 @@ func newLoop(o options.Options, l logr.Logger, set *metrics.Set) (*evidence.Loop
 		s.Sources = append(s.Sources, evidence.Source{Name: c.Name, Kind: counts.Kind, Counter: counter})
 	}
 	return evidence.New(s)
+}
+
+// newReader returns the reader of proxies; it reads nothing before it is started.
+func newReader(o options.Options, l logr.Logger, set *metrics.Set) (*direct.Reader, error) {
+	return direct.New(direct.Config{Mode: o.Direct.Mode, Interval: o.Direct.Interval, Metrics: set, Log: l})
 }

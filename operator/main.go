@@ -38,7 +38,7 @@ func run(args []string, out, talk io.Writer) error {
 	logger := o.Log.Logger(talk)
 	log.SetLogger(logger)
 	klog.SetLogger(logger)
-	m, err := o.NewManager()
+	m, held, err := o.NewManager()
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,14 @@ func run(args []string, out, talk io.Writer) error {
 	if err := m.Add(l); err != nil {
 		return fmt.Errorf("adding the evidence to the manager: %w", err)
 	}
-	if err := controllers.Setup(m, o, l, set); err != nil {
+	reader, err := newReader(o, logger.WithName("direct"), set)
+	if err != nil {
+		return fmt.Errorf("setting up direct reading: %w", err)
+	}
+	if err := m.Add(reader); err != nil {
+		return fmt.Errorf("adding direct reading to the manager: %w", err)
+	}
+	if err := controllers.Setup(m, o, held, l, reader, set); err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
 	}
 	ctx := signals.SetupSignalHandler()

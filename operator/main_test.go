@@ -130,7 +130,7 @@ sources:
 		select {
 		case a := <-heard:
 			w, ok := want[a.source]
-			if !ok {
+			if !ok || a.query == "vector(1)" { // what time it is there
 				continue
 			}
 			if !strings.Contains(a.query, w.query) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -96,6 +97,59 @@ func Failed(seconds []Second) (int, map[string]int) {
 		}
 	}
 	return n, by
+}
+
+// Span is a time.
+type Span struct{ From, To time.Time }
+
+// longest is how long a client waits for an answer at most.
+const longest = 10 * time.Second
+
+// Stalls are the times in which nobody's requests need be answered, by the seconds of a bystander: a Service that never changes. A request
+// that came from no pod there says that the machine or the mesh stood still, from up to the longest wait before it to as long after it.
+func Stalls(bystander []Second) []Span {
+	var all []Span
+	for _, s := range bystander {
+		if s.NoAnswer+s.NoUpstream == 0 {
+			continue
+		}
+		from, to := time.Unix(s.T, 0).Add(-longest), time.Unix(s.T+1, 0).Add(longest)
+		if n := len(all); n > 0 && !from.After(all[n-1].To) {
+			all[n-1].To = to
+			continue
+		}
+		all = append(all, Span{from, to})
+	}
+	return all
+}
+
+// Without are the seconds without the failed requests that no pod answered in a stall, and how many those are. What a pod answered stays.
+func Without(seconds []Second, stalls []Span) (rest []Second, excused int) {
+	rest = slices.Clone(seconds)
+	for i, s := range rest {
+		if n := s.NoAnswer + s.NoUpstream; n > 0 && s.in(stalls) {
+			rest[i].Failed, rest[i].NoAnswer, rest[i].NoUpstream = s.Failed-n, 0, 0
+			excused += n
+		}
+	}
+	return rest, excused
+}
+
+// in says whether a part of the second is in one of some spans.
+func (s Second) in(spans []Span) bool {
+	from := time.Unix(s.T, 0)
+	return slices.ContainsFunc(spans, func(b Span) bool { return from.Before(b.To) && from.Add(time.Second).After(b.From) })
+}
+
+// Lost are the requests that failed in no span, but for those that a version failed by itself: what was lost by whoever moves traffic.
+func Lost(seconds []Second, version string, but ...Span) int {
+	n := 0
+	for _, s := range seconds {
+		if !s.in(but) {
+			n += s.Failed - s.ByVersion[version].Failed
+		}
+	}
+	return n
 }
 
 // Met are the requests that each version answered.

@@ -166,6 +166,9 @@ func (o *Operator) run() error {
 	return nil
 }
 
+// again is how long an operator that has ended by itself stays away. A kubelet waits longer.
+const again = time.Second
+
 // keep starts the operator again until it is stopped.
 func (o *Operator) keep(ended chan<- struct{}) {
 	defer close(ended)
@@ -175,6 +178,11 @@ func (o *Operator) keep(ended chan<- struct{}) {
 		o.mu.Unlock()
 		_ = cmd.Wait() // how it ended is told by its log
 		o.mu.Lock()
+		if !o.stopped {
+			o.mu.Unlock()
+			time.Sleep(again)
+			o.mu.Lock()
+		}
 		done := o.stopped || o.run() != nil
 		o.mu.Unlock()
 		if done {
@@ -189,6 +197,21 @@ func (o *Operator) Stop() error { return o.end(syscall.SIGTERM) }
 // Kill ends the operator at once, between any two writes, and waits until it has ended.
 func (o *Operator) Kill() error { return o.end(syscall.SIGKILL) }
 
+// Pause stops the operator where it is, as a machine does that swaps or is moved. It keeps its connections.
+func (o *Operator) Pause() error { return o.signal(syscall.SIGSTOP) }
+
+// Continue lets a paused operator go on.
+func (o *Operator) Continue() error { return o.signal(syscall.SIGCONT) }
+
+func (o *Operator) signal(signal syscall.Signal) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("telling the operator %s: %w", signal, err)
+	}
+	return nil
+}
+
 func (o *Operator) end(signal syscall.Signal) error {
 	o.mu.Lock()
 	o.stopped = true
@@ -198,6 +221,7 @@ func (o *Operator) end(signal syscall.Signal) error {
 		return nil // it was never started
 	}
 	_ = cmd.Process.Signal(signal) // it may have ended
+	_ = cmd.Process.Signal(syscall.SIGCONT)
 	select {
 	case <-ended:
 		return nil

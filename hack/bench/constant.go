@@ -34,13 +34,13 @@ func traffic(rate, bad, burst float64, outages bool) simulate.Traffic {
 	return t
 }
 
-// engine is the column of the tests: the two lanes as shipped, with so many objectives and such a ratio.
+// engine is the column of the tests: the two lanes as shipped where proxies are not read, with so many objectives and such a ratio.
 func engine(ratio float64, objectives int) rival {
 	c := evidence.Config{Ratio: ratio}
 	for i := range objectives {
 		c.Objectives = append(c.Objectives, evidence.Objective{Name: fmt.Sprint(i), Limit: 0.01})
 	}
-	return rival{fmt.Sprintf("Stagger, ratio %g, %d obj.", ratio, objectives), func() simulate.Judge {
+	return rival{fmt.Sprintf("Stagger, ratio %g, %d obj.", ratio, objectives), func(time.Duration) simulate.Judge {
 		j, err := simulate.NewSequential(c)
 		if err != nil {
 			return nil // the configuration is a constant
@@ -56,7 +56,7 @@ func watch(c cell, columns []rival, n int) [][]simulate.Sight {
 	side(n, func(seed uint64) {
 		judges := make([]simulate.Judge, len(columns))
 		for i, r := range columns {
-			judges[i] = r.make()
+			judges[i] = r.make(0)
 		}
 		sights[seed-1] = simulate.Watch(c.traffic, c.canary, c.weight, hours, reaction, seed, judges...)
 	})

@@ -15,13 +15,13 @@ import (
 )
 
 func main() {
-	runs := flag.Int("runs", 2000, "how many releases are run for a cell")
-	only := flag.String("only", "", "one table: false-aborts, delays or releases")
+	runs := flag.Int("runs", 2000, "how many releases are run for a cell; for some tables fewer are, and they say so")
+	only := flag.String("only", "", "one table: false-aborts, delays, releases, engine or seconds")
 	flag.Parse()
 	tables := []struct {
 		name string
 		make func(io.Writer, int) error
-	}{{"false-aborts", falseAborts}, {"delays", delays}, {"releases", releases}}
+	}{{"false-aborts", falseAborts}, {"delays", delays}, {"releases", releases}, {"engine", engineFalseAborts}, {"seconds", seconds}}
 	for _, t := range tables {
 		if *only != "" && *only != t.name {
 			continue

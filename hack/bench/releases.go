@@ -22,7 +22,11 @@ func policy(pace v1alpha1.PaceType, objectives int) v1alpha1.ShiftPolicySpec {
 		p.Steps = append(p.Steps, v1alpha1.Step{Weight: weight, Hold: "2m"})
 	}
 	for i := range objectives {
-		p.Objectives = append(p.Objectives, v1alpha1.Objective{Name: fmt.Sprint(i), Indicator: v1alpha1.IndicatorRequests, Target: "99%"})
+		o := v1alpha1.Objective{Name: fmt.Sprint(i), Indicator: v1alpha1.IndicatorRequests, Target: "99%"}
+		if i > 0 {
+			o.Indicator, o.Threshold = v1alpha1.IndicatorDuration, "500ms" // proxies tell of requests alone
+		}
+		p.Objectives = append(p.Objectives, o)
 	}
 	return p
 }
@@ -34,9 +38,9 @@ type way struct {
 }
 
 func ways() []way {
-	by := func(name string, pace v1alpha1.PaceType, objectives int) way {
+	by := func(name string, pace v1alpha1.PaceType, objectives int, unread bool) way {
 		return way{name, func(s simulate.Setup) (simulate.Outcome, error) {
-			s.Plan = policy(pace, objectives)
+			s.Plan, s.Direct.Off = policy(pace, objectives), unread
 			for len(s.Traffic.Stable) < objectives {
 				s.Traffic.Stable = append(s.Traffic.Stable, s.Traffic.Stable[0])
 			}
@@ -44,12 +48,13 @@ func ways() []way {
 		}}
 	}
 	all := []way{
-		by("Stagger", v1alpha1.PaceProof, 1), by("Stagger, 2 obj.", v1alpha1.PaceProof, 2), by("Stagger, fixed pace", v1alpha1.PaceFixed, 1),
+		by("Stagger", v1alpha1.PaceProof, 1, false), by("Stagger, proxies not read", v1alpha1.PaceProof, 1, true), by("Stagger, 2 obj.", v1alpha1.PaceProof, 2, false),
+		by("Stagger, fixed pace", v1alpha1.PaceFixed, 1, false),
 	}
 	for _, r := range rivals() {
 		all = append(all, way{r.name, func(s simulate.Setup) (simulate.Outcome, error) {
 			s.Plan = policy(v1alpha1.PaceFixed, 1)
-			return simulate.Timed(s, r.make()), nil
+			return simulate.Timed(s, r.make(0)), nil
 		}})
 	}
 	return all
@@ -89,7 +94,7 @@ func stories() []story {
 
 func releases(out io.Writer, runs int) error {
 	all, columns := stories(), ways()
-	runs = max(50, runs/10)
+	runs = max(20, runs/10)
 	head := []string{"version"}
 	for _, w := range columns {
 		head = append(head, w.name)

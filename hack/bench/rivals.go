@@ -48,20 +48,21 @@ func (t *threshold) Slice(_, canary []evidence.Counts) bool {
 // rival is a rule with the name of the column.
 type rival struct {
 	name string
-	make func() simulate.Judge
+	make func(since time.Duration) simulate.Judge
 }
 
 // rivals are the rules of the two tools most in use, at their documented settings and at their fastest: an interval in seconds
-// and the failed checks that it takes.
+// and the failed checks that it takes. A rule is made for a weight that was written so long after a check: Flagger writes weights when it checks,
+// Argo Rollouts at any time.
 func rivals() []rival {
-	flagger := func(interval time.Duration, checks int) func() simulate.Judge {
-		return func() simulate.Judge {
+	flagger := func(interval time.Duration, checks int) func(time.Duration) simulate.Judge {
+		return func(time.Duration) simulate.Judge {
 			return &threshold{interval: interval, window: max(interval, time.Minute), limit: 0.01, failures: checks - 1, emptyFails: true, late: true}
 		}
 	}
-	argo := func(interval time.Duration, limit float64, failures int, emptyFails bool) func() simulate.Judge {
-		return func() simulate.Judge {
-			return &threshold{interval: interval, window: 2 * time.Minute, limit: limit, failures: failures, emptyFails: emptyFails}
+	argo := func(interval time.Duration, limit float64, failures int, emptyFails bool) func(time.Duration) simulate.Judge {
+		return func(since time.Duration) simulate.Judge {
+			return &threshold{now: since, interval: interval, window: 2 * time.Minute, limit: limit, failures: failures, emptyFails: emptyFails}
 		}
 	}
 	return []rival{

@@ -29,14 +29,16 @@ func evidenceSources() []cog.Builder[dashboard.Panel] {
 			Mappings(mapping(said{"0", "does not answer", red}, said{"1", "answers", green})),
 		graph(panel{"Lag", "How far behind now the newest reports are that the source shows. Every abort by evidence comes that much later.", units.Seconds, 8, 8},
 			over(bySource, most(of(metrics.EvidenceLag), metrics.LabelSource))).Min(0),
-		graph(panel{"Age of the newest counts", "Age of the newest counts of the running release that was counted least. Above 5 minutes releases hold. 0 while no release has traffic.", units.Seconds, 8, 8},
+		graph(panel{"Age of the newest counts", "Time since the last counts that were evidence, of the running release that has waited longest for some. Above 5 minutes StaggerEvidenceStale fires. 0 while no release has a weight.", units.Seconds, 8, 8},
 			over(bySource, most(of(metrics.EvidenceAge), metrics.LabelSource))).Min(0),
 		graph(panel{"Time of queries, p90", "Nine in ten queries are answered at least that fast, or have failed by then. slice: the newest counts; past: the time before a release; pods: single pods; probe: whether there is an answer.", units.Seconds, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelKind), quantile(0.9, rate(of(metrics.EvidenceQueryDuration+"_bucket")), metrics.LabelSource, metrics.LabelKind))).Min(0),
-		graph(panel{"Queries", "Queries a second, by how they ended. partial: something was missing in the answer, and it is not used; error: it is asked again.", units.RequestsPerSecond, 12, 8},
+		graph(panel{"Queries", "Queries a second, by how they ended. partial: something was missing in the answer, and it is not used; error: it is asked again.", units.RequestsPerSecond, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelOutcome), sum(rate(of(metrics.EvidenceQueries)), metrics.LabelSource, metrics.LabelOutcome))).Min(0),
-		events(panel{"Void slices", "Slices of releases, five seconds each, that prove nothing, by the reason.", units.Short, 12, 8},
+		events(panel{"Void slices", "Slices of releases, five seconds each, that prove nothing, by the reason.", units.Short, 8, 8},
 			over(by(metrics.LabelSource, metrics.LabelReason), sum(increase(of(metrics.EvidenceVoidSlices), rateInterval), metrics.LabelSource, metrics.LabelReason))),
+		graph(panel{"Clocks", "By how much the operator's clock is ahead of that of the source; negative: behind. Beyond 5 seconds nothing is raised (ClockSkew).", units.Seconds, 8, 8},
+			over(bySource, most(of(metrics.EvidenceClockAhead), metrics.LabelSource))),
 	}
 }
 
@@ -46,8 +48,15 @@ func evidenceAborts() []cog.Builder[dashboard.Panel] {
 	return []cog.Builder[dashboard.Panel]{
 		bars(panel{"Aborts by evidence took", "Half of them at most p50, nine in ten at most p90, in the time of the board. evidence: from the end of the counts to the decision, which is the source's lag. write: from there until the canary's traffic was taken away. total: both.", units.Seconds, 12, 8},
 			now("p50 "+by(metrics.LabelStage), within(0.5)), now("p90 "+by(metrics.LabelStage), within(0.9))).Decimals(1).ColorScheme(fixed(blue)),
-		events(panel{"Aborts by evidence", "How many there were in each part of the time.", units.Short, 12, 8},
-			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)),
+		events(panel{"Aborts and brakes by evidence", "How many there were in each part of the time. A brake lowers the weight to the first one within seconds of failures; what follows it proves the version, or aborts it.", units.Short, 12, 8},
+			over("aborts", sum(increase(of(metrics.AbortLatency+"_count", is(metrics.LabelStage, metrics.StageTotal)), rateInterval))),
+			over("brakes", sum(increase(of(metrics.Brakes), rateInterval)))).OverrideByRegexp("aborts.*", colored(red)).OverrideByRegexp("brakes.*", colored(orange)),
+		stacked(panel{"Readings of proxies", "Proxies whose statistics are read directly, a second, by how that ended. Where none of a release's can be read, aborts of it take up to 45 s, not seconds.", units.RequestsPerSecond, 8, 8},
+			over(by(metrics.LabelResult), sum(rate(of(metrics.DirectReadings)), metrics.LabelResult))).OverrideByRegexp("^"+metrics.OK+".*", colored(green)),
+		graph(panel{"Time of readings, p90", "Nine in ten proxies are read that fast, or have failed by then. One that takes 0.3 s is given up.", units.Seconds, 8, 8},
+			over("time", quantile(0.9, rate(of(metrics.DirectReadingDuration+"_bucket"))))).Min(0),
+		events(panel{"Readings put off", "More proxies were to be read than the operator reads in a second: releases are read in turn then, the heaviest more often.", units.Short, 8, 8},
+			over("put off", sum(increase(of(metrics.DirectPutOff), rateInterval)))),
 	}
 }
 

@@ -34,7 +34,7 @@ func operatorReplicas() []cog.Builder[dashboard.Panel] {
 func operatorWork() []cog.Builder[dashboard.Panel] {
 	const controller = "controller"
 	return []cog.Builder[dashboard.Panel]{
-		graph(panel{"Waiting for a pass", "What is queued, by controller and priority. Releases that are being taken back have priority 100: they should not queue.", units.Short, 12, 8},
+		graph(panel{"Waiting for a pass", "What is queued, by controller and priority. Releases that are being taken back wait for abort, which has many workers: none should wait.", units.Short, 12, 8},
 			over(by(controller, "priority"), sum(ofOperator("workqueue_depth"), controller, "priority"))).Min(0),
 		graph(panel{"Passes under way", "How long the passes under way have been going on, together. What only grows is a pass that hangs.", units.Seconds, 12, 8},
 			over(by(controller), most(ofOperator("workqueue_unfinished_work_seconds"), controller))).Min(0),

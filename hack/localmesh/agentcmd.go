@@ -30,7 +30,7 @@ func agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("building a client: %w", err)
 			}
-			return agent.New(client, "node-1", targets, envoy).Run(cmd.Context())
+			return agent.New(client, targets, envoy, "node-1", "node-2").Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig")

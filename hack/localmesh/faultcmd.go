@@ -59,6 +59,8 @@ func faultAPICommand(open opener) *cobra.Command {
 	f.DurationVar(&r.RetryAfter, "retry-after", 0, "header Retry-After of the refusal; client-go then tries again by itself")
 	f.BoolVar(&r.Hang, "hang", false, "give no answer until the client goes or the rule is over; the server does not see the request")
 	f.BoolVar(&r.Break, "break", false, "let the server do it, and cut the connection in place of its answer")
+	f.BoolVar(&r.Stall, "stall", false, "hold back the events of watches, also of those that go on, until the rule is over")
+	f.IntVar(&r.Skip, "skip", 0, "how many requests pass first")
 	f.DurationVar(&r.For, "for", 0, "how long the rule holds (default: until it is cleared)")
 	f.IntVar(&r.Count, "count", 0, "how many requests it strikes (default: all)")
 	return cmd

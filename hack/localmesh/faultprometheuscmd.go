@@ -51,6 +51,7 @@ func faultPrometheusCommand(open opener) *cobra.Command {
 	fl.DurationVar(&f.Delay, "delay", 0, "hold each answer back for so long")
 	fl.DurationVar(&f.Ago, "ago", 0, "answer as of so long ago")
 	fl.DurationVar(&f.Behind, "behind", 0, "answer what is asked about the last so long as of so long ago, and say nothing of it")
+	fl.DurationVar(&f.Ahead, "ahead", 0, "have its clock so much ahead of everybody else's; negative: behind")
 	fl.BoolVar(&partial, "partial", false, "leave out every second series, or as --omit says, and warn of it, as a store of many does")
 	fl.IntVar(&f.Omit, "omit", 0, "leave out every n-th series, and say nothing of it")
 	fl.StringArrayVar(&f.Warnings, "warning", nil, "a warning in each answer; may be repeated")

@@ -65,6 +65,7 @@ func (d *day) source(counted float64) {
 	d.gauge(metrics.EvidenceSourceUp, up, "default")
 	d.gauge(metrics.EvidenceLag, d.about(3.2), "default")
 	d.gauge(metrics.EvidenceAge, age, "default")
+	d.gauge(metrics.EvidenceClockAhead, d.about(0.02), "default")
 	d.gauge(metrics.HoldMode, 1, metrics.OnChange)
 	d.gauge(metrics.HoldMode, 0, metrics.Always)
 	d.gauge(metrics.HoldMode, 0, metrics.Fallback)

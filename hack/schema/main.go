@@ -12,6 +12,7 @@ import (
 	"github.com/invopop/jsonschema"
 	"github.com/prometheus/common/config"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
@@ -50,6 +51,8 @@ func text(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[port]():
 		return &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: "65535"}
+	case reflect.TypeFor[direct.Mode]():
+		return &jsonschema.Schema{Enum: []any{direct.Auto, direct.Off, false}} // false is an Off without quotes
 	case reflect.TypeFor[options.Hold]():
 		return oneOf(options.HoldAuto, options.HoldOnChange, options.HoldAlways)
 	case reflect.TypeFor[options.Serving]():

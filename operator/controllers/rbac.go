@@ -22,6 +22,8 @@ package controllers
 // Weights are written into users' VirtualServices by patch; one is made, and removed, for a Service without any. The canary's host
 // gets a copy of the Service's DestinationRule.
 // +kubebuilder:rbac:groups=networking.istio.io,resources=virtualservices;destinationrules,verbs=get;list;watch;create;patch;delete
+// The pods of the Gateways of a release are read: see package direct. A Gateway says by its selector which they are.
+// +kubebuilder:rbac:groups=networking.istio.io,resources=gateways,verbs=get;list;watch
 
 // One TrafficShift is made for each annotated Service, kept in step with it, and deleted with it.
 // +kubebuilder:rbac:groups=stagger.dev,resources=trafficshifts,verbs=get;list;watch;create;update;patch;delete

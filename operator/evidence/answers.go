@@ -26,7 +26,7 @@ func (l *Loop) Answers() (metav1.ConditionStatus, counting.Trouble) {
 	switch {
 	case s.lastAsked.IsZero():
 		return metav1.ConditionUnknown, counting.Trouble{Reason: v1alpha1.ReasonPending, Message: fmt.Sprintf("%s was not asked yet", s)}
-	case s.silent:
+	case s.silent, s.state.reason == v1alpha1.ReasonClockSkew:
 		return metav1.ConditionFalse, counting.Trouble{Reason: s.state.reason, Message: s.state.message}
 	}
 	return metav1.ConditionTrue, counting.Trouble{Reason: v1alpha1.ReasonCurrent, Message: fmt.Sprintf("%s answers the operator", s)}

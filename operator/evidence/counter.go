@@ -19,7 +19,7 @@ type Source struct {
 	Counter Counter
 }
 
-// Counter is a source of counts. It is asked from several goroutines at once. An error is a counting.Unanswered, when it does not
+// Counter is a source of counts. All times in questions and answers are its own clock's. It is asked from several goroutines at once. An error is a counting.Unanswered, when it does not
 // answer and may do so later, or a counting.Unusable, when it would say the same again; both say why, in the words of the source.
 // Any other error counts as no answer.
 type Counter interface {
@@ -42,7 +42,8 @@ type SliceCounter interface {
 
 // Clock says how a source keeps up.
 type Clock interface {
-	// Measure finds out, when it is time to, how the source keeps up with the releases that are counted. It is called before each slice.
+	// Measure finds out which time it is at the source, and, when it is time to, how it keeps up with the releases that are counted. It is called
+	// before each slice.
 	Measure(ctx context.Context, of []counting.Pair) error
 	// Timing is what is known of it, at any time; before anything was measured, a guess that is rather too late than too early.
 	Timing() counting.Timing

@@ -19,7 +19,8 @@ type ledger struct {
 	mu       sync.Mutex
 	requests map[counting.Service][]observation
 	timing   counting.Timing
-	probes   int // how often it was asked whether it answers
+	measured *counting.Timing // what the timing is when it was measured; nil: the same
+	probes   int              // how often it was asked whether it answers
 	// now is the time at which observations that are late can be seen or not; nil: all can.
 	now func() time.Time
 	// complete is up to when the reports about a release can be seen; nil: nobody knows.
@@ -40,7 +41,9 @@ type ledger struct {
 
 	// failPast is the answer to every question about the past, when it is set; pods that to the questions about pods.
 	failPast error
-	pods     map[string]counting.Counts
+	// failsPast is asked before every answer about the past of a release; its error is the answer.
+	failsPast func(of counting.Pair) error
+	pods      map[string]counting.Counts
 	// holdPast keeps every such question waiting until it is closed, when it is set; pastAsked is told of each.
 	holdPast, pastAsked chan struct{}
 
@@ -59,7 +62,7 @@ type observation struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{requests: map[counting.Service][]observation{}, timing: counting.Timing{Lag: time.Second, Interval: slice}}
+	return &ledger{requests: map[counting.Service][]observation{}, timing: counting.Timing{Lag: time.Second, Interval: slice, Dated: true}}
 }
 
 // observe adds requests that are counted at a time, after all that were added for the arm before.
@@ -184,7 +187,12 @@ func (p *ledger) Complete(_ context.Context, of []counting.Pair) ([]time.Time, e
 	return upTo, nil
 }
 
-func (p *ledger) Measure(context.Context, []counting.Pair) error { return nil }
+func (p *ledger) Measure(context.Context, []counting.Pair) error {
+	if p.measured != nil {
+		p.timing = *p.measured
+	}
+	return nil
+}
 
 func (p *ledger) Timing() counting.Timing { return p.timing }
 
@@ -202,12 +210,19 @@ func (p *ledger) History(ctx context.Context, of counting.Pair, by counting.Indi
 	if err := p.askedPast(ctx, over); err != nil {
 		return nil, err
 	}
+	if p.failsPast != nil {
+		if err := p.failsPast(of); err != nil {
+			return nil, err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	history := map[counting.Service][]counting.Counts{}
 	for _, s := range []counting.Service{of.Stable, of.Canary} {
 		for from := over.Start; len(p.requests[s]) > 0 && from.Before(over.End); from = from.Add(step) {
-			history[s] = append(history[s], p.counts(s, by, from, from.Add(step)))
+			if !p.requests[s][0].at.After(from.Add(step)) { // what comes before is left out
+				history[s] = append(history[s], p.counts(s, by, from, from.Add(step)))
+			}
 		}
 	}
 	return history, nil

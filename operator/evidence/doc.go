@@ -22,5 +22,10 @@
 //	Stale                   no      what was missed is being caught up with
 //	NoData                  no      the release cannot be counted, or the source gave no reason
 //	the source's own        no      what the source says of reports that are late or missing, of an answer that cannot be used,
-//	                                and of itself when it does not answer: for Prometheus see operator/prometheus/counts
+//	                                of its clock, and of itself when it does not answer: for Prometheus see operator/prometheus/counts
+//	ClockSkew                no      also: the source's clock was set back, to a time that is counted already
+//
+// What is counted, and how old it is, goes by the source's clock: slices, watermarks, and the tests with their checkpoint. What the loop is told and
+// what it says, such as when a weight was written and up to when all is counted, has the times of the operator's. Counting begins when the difference
+// of the two is known.
 package evidence

@@ -28,6 +28,7 @@ const slice = 5 * time.Second
 type bench struct {
 	*testing.T
 	store *ledger
+	ahead time.Duration // by how much the operator's clock is ahead of the ledger's
 	clock *testclock.FakeClock
 	loop  *Loop
 	lines []string
@@ -47,7 +48,7 @@ func (b *bench) restart() {
 	b.Helper()
 	log := funcr.New(func(_, line string) { b.lines = append(b.lines, line) }, funcr.Options{})
 	var err error
-	b.loop, err = New(Settings{Sources: []Source{ledgerOf(b.store)}, Clock: b.clock, Log: log})
+	b.loop, err = New(Settings{Sources: []Source{{Name: DefaultSource, Kind: "Ledger", Counter: elsewhere{b.store, b.ahead}}}, Clock: b.clock, Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}

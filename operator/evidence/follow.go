@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -16,6 +17,16 @@ import (
 type refusal struct {
 	number  int64
 	message string
+}
+
+// Expect tells that a release has traffic whose last counted request is of that time, and will be followed. Until Follow is called for it, it makes
+// the evidence of the default source as old.
+func (l *Loop) Expect(key types.NamespacedName, since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, followed := l.releases[key]; !followed {
+		l.expected[key] = since
+	}
 }
 
 // Follow tells all that the record of a TrafficShift says now; what was told before and is not in it ends. It is called after each
@@ -31,6 +42,7 @@ type refusal struct {
 func (l *Loop) Follow(key types.NamespacedName, f Following) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.expected, key)
 	before := l.refused[key]
 	delete(l.refused, key)
 	if err := l.track(key, f); err != nil {
@@ -40,7 +52,8 @@ func (l *Loop) Follow(key types.NamespacedName, f Following) {
 		}
 	}
 	if r, ok := l.releases[key]; ok && !f.Weight.WrittenAt.IsZero() {
-		r.weigh(f.Weight, l.slice)
+		r.told = f.Weight
+		l.weigh(r)
 	}
 	l.suspect(key, f)
 }

@@ -23,6 +23,9 @@ const (
 	DefaultSource = "default"
 	// DefaultBackfill is how far back is counted what was missed.
 	DefaultBackfill = time.Hour
+	// MinBackfill is the least that a new leader has to be able to count again: the counts of a running release are stored by the Heartbeat, and
+	// the minute is for taking over and for reports that come late.
+	MinBackfill = v1alpha1.Heartbeat + time.Minute
 	// MinSlice is the shortest a slice may be.
 	MinSlice = 100 * time.Millisecond
 	// MaxSlice is the longest a slice may be.
@@ -37,7 +40,7 @@ type Settings struct {
 	Sources []Source
 	// Slice is the length of a slice: a divisor of a minute, from MinSlice to MaxSlice; zero: counting.DefaultStep.
 	Slice time.Duration
-	// Backfill is how far back what was missed is counted, at least a minute; what is older is void. Zero: DefaultBackfill.
+	// Backfill is how far back what was missed is counted, at least MinBackfill; what is older is void. Zero: DefaultBackfill.
 	Backfill time.Duration
 	// Clock tells the time; nil: the real one.
 	Clock clock.Clock
@@ -62,6 +65,7 @@ type Loop struct {
 	refused  map[types.NamespacedName]refusal
 	unread   []types.NamespacedName // of the refused, whose shifts are not woken yet
 	suspects map[types.NamespacedName]*suspect
+	expected map[types.NamespacedName]time.Time // since when releases wait for evidence that nobody follows yet
 }
 
 // New returns a Loop that counts nothing yet, or an error that names the setting that cannot be used.
@@ -74,6 +78,7 @@ func New(s Settings) (*Loop, error) {
 		releases: map[types.NamespacedName]*release{},
 		refused:  map[types.NamespacedName]refusal{},
 		suspects: map[types.NamespacedName]*suspect{},
+		expected: map[types.NamespacedName]time.Time{},
 	}
 	if l.slice == 0 {
 		l.slice = counting.DefaultStep
@@ -88,7 +93,7 @@ func New(s Settings) (*Loop, error) {
 		return nil, err
 	}
 	for _, from := range s.Sources {
-		l.sources[from.Name] = &source{Source: from, loop: l}
+		l.sources[from.Name] = &source{Source: from, loop: l, turn: map[string]int{}}
 		l.metrics.Source(from.Name)
 	}
 	l.metrics.Gauges(l.tell)
@@ -101,8 +106,8 @@ func (l *Loop) check(sources []Source) error {
 		return errors.New("sources is empty; name at least one")
 	case l.slice < MinSlice || l.slice > MaxSlice || time.Minute%l.slice != 0:
 		return fmt.Errorf("slice is %s; it must be from %s to %s and divide a minute, such as 5s", l.slice, MinSlice, MaxSlice)
-	case l.backfill < time.Minute:
-		return fmt.Errorf("backfill is %s; it must be at least 1m", l.backfill)
+	case l.backfill < MinBackfill:
+		return fmt.Errorf("backfill is %s; it must be at least %s", l.backfill, MinBackfill)
 	}
 	seen := map[string]bool{}
 	for i, s := range sources {

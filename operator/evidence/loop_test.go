@@ -351,8 +351,11 @@ func TestBadVersionsAreSeenSoon(t *testing.T) {
 		b.store.observe(canary, at, "500", 25)
 	}
 	b.follow(target(), step(1, 0.05, noon))
+	if b.loop.Breached(shop, 7) {
+		t.Error("a release is condemned before anything is counted")
+	}
 	b.until(noon.Add(50 * time.Second))
-	if v := b.reading().Verdict; v.State != pkgevidence.Breach {
-		t.Errorf("after 50 s of failures only: %s", v)
+	if v := b.reading().Verdict; v.State != pkgevidence.Breach || !b.loop.Breached(shop, 7) || b.loop.Breached(shop, 6) {
+		t.Errorf("after 50 s of failures only: %s; condemned %t, and another release %t", v, b.loop.Breached(shop, 7), b.loop.Breached(shop, 6))
 	}
 }

@@ -8,11 +8,13 @@ import (
 
 // tell gives what is known of each source.
 func (l *Loop) tell(emit metrics.Emit) {
-	now := l.clock.Now()
 	for _, s := range l.sources {
-		age, lag := s.behind(now)
+		age, lag := s.behind()
 		emit(metrics.EvidenceAge, age.Seconds(), s.Name)
 		emit(metrics.EvidenceLag, lag.Seconds(), s.Name)
+		if t := s.Counter.Timing(); t.Dated {
+			emit(metrics.EvidenceClockAhead, t.Ahead.Seconds(), s.Name)
+		}
 		l.mu.Lock()
 		asked, silent := !s.lastAsked.IsZero(), s.silent
 		l.mu.Unlock()
@@ -26,20 +28,25 @@ func (l *Loop) tell(emit metrics.Emit) {
 	}
 }
 
-// behind is how far behind now the release is that was counted least, 0 without any, and how far the newest reports are that the source
-// shows of all of its releases.
-func (s *source) behind(now time.Time) (age, lag time.Duration) {
-	lag = s.Counter.Timing().Lag
-	edge := now.Add(-lag)
+// behind is how long ago the last slice ended that was evidence for the release that has waited longest for one, be it followed yet or not, 0 without
+// any, and how far the newest reports are that the source shows of all of its releases.
+func (s *source) behind() (age, lag time.Duration) {
+	now, lag := s.now(), s.Counter.Timing().Lag
+	over := now.Add(-lag)
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
 	for _, r := range s.loop.releases {
 		if r.source != s {
 			continue
 		}
-		lag = max(lag, now.Sub(r.over(edge)))
+		lag = max(lag, now.Sub(r.over(over)))
 		if r.counted() {
-			age = max(age, now.Sub(r.through))
+			age = max(age, now.Sub(r.fresh))
+		}
+	}
+	if s.Name == DefaultSource {
+		for _, since := range s.loop.expected {
+			age = max(age, s.loop.clock.Since(since))
 		}
 	}
 	return age, lag

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -64,6 +65,45 @@ func TestEverySourceTellsHowItKeepsUp(t *testing.T) {
 	b.clock.SetTime(noon.Add(26 * time.Second))
 	b.tick()
 	series(t, registry, []string{"stagger_evidence_age_seconds default = 11", "stagger_evidence_source_up default = 0"}, table.EvidenceAge, table.EvidenceSourceUp)
+}
+
+// After a restart a release may wait long for somebody to follow it: nothing is aborted by its evidence until then.
+func TestAReleaseThatNobodyFollowsYetMakesTheEvidenceOld(t *testing.T) {
+	b, registry := measured(t)
+	other := types.NamespacedName{Namespace: "bank", Name: "ledger"}
+	b.loop.Expect(shop, noon.Add(-2*time.Minute))
+	b.loop.Expect(other, noon.Add(-time.Minute))
+	age := func(want string) {
+		t.Helper()
+		series(t, registry, []string{"stagger_evidence_age_seconds default = " + want}, table.EvidenceAge)
+	}
+	age("120")
+	b.follow(target(), step(1, 0.05, noon))
+	b.loop.Expect(shop, noon.Add(-2*time.Minute)) // it is followed already
+	age("60")
+	b.loop.Follow(other, Following{}) // it is gone
+	b.clock.SetTime(noon.Add(20*time.Second + 100*time.Millisecond))
+	b.tick()
+	age("5.1")
+}
+
+// Slices that prove nothing make evidence no younger.
+func TestTheAgeIsThatOfTheLastFreshSlice(t *testing.T) {
+	b, registry := measured(t)
+	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(21 * time.Second))
+	b.store.unusable = func(time.Time, counting.Indicator) *counting.Trouble { return &torn.Trouble }
+	b.until(noon.Add(5*time.Minute + 31*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 311"}, table.EvidenceAge)
+	b.store.unusable = nil
+	b.until(noon.Add(5*time.Minute + 36*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 1"}, table.EvidenceAge)
+	b.store.unusable = func(time.Time, counting.Indicator) *counting.Trouble { return &torn.Trouble }
+	over := target()
+	over.Over = true
+	b.follow(over, step(1, 0.05, noon))
+	b.until(noon.Add(20*time.Minute + 1*time.Second))
+	series(t, registry, []string{"stagger_evidence_age_seconds default = 1"}, table.EvidenceAge)
 }
 
 func TestALagIsThatOfTheReportsThatCanBeSeen(t *testing.T) {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -29,29 +30,46 @@ type collected struct {
 	stable   map[counting.Indicator][]pkgevidence.Counts // a minute each, oldest first
 	rate     float64
 	ends     ends
+	tick     time.Duration // that was chosen; 0: none
 }
 
 // askPasts asks for the past of releases that have no traffic yet, one piece after the other, and returns when to look for more. A
-// source that does not answer is asked again later, for the same pieces.
+// source that does not answer is asked again later, for the same pieces; it is one when it does not answer about a second namespace either.
 func (s *source) askPasts(ctx context.Context) time.Time {
-	for r := s.loop.withoutPast(s); r != nil; r = s.loop.withoutPast(s) {
+	failed := map[string]bool{}
+	for r := s.loop.withoutPast(s, failed); r != nil && len(failed) < 2; r = s.loop.withoutPast(s, failed) {
 		if err := s.askPast(ctx, r); err != nil {
+			failed[r.key.Namespace] = true
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
 	return s.next()
 }
 
-// withoutPast is a release whose past is not known yet; nil when there is none, and while the source does not answer.
-func (l *Loop) withoutPast(s *source) *release {
+// withoutPast is a release whose past is not known yet, and whose turn it is: namespaces take turns, and so do the releases of each. But for
+// those of some namespaces. nil: there is none, and while the source does not answer.
+func (l *Loop) withoutPast(s *source, but map[string]bool) *release {
 	if !s.answers() {
 		return nil
 	}
 	r := l.selected(s, func(x *release) bool { return !x.pastKnown })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(r.releases) == 0 {
+		clear(s.turn)
+	}
+	r.releases = slices.DeleteFunc(r.releases, func(x *release) bool { return but[x.key.Namespace] })
 	if len(r.releases) == 0 {
 		return nil
 	}
-	return r.releases[0]
+	x := slices.MinFunc(r.releases, func(a, b *release) int {
+		return cmp.Or(cmp.Compare(s.turn[a.key.Namespace], s.turn[b.key.Namespace]), cmp.Compare(a.turn, b.turn))
+	})
+	s.turns++
+	s.turn[x.key.Namespace], x.turn = s.turns, s.turns
+	return x
 }
 
 // askPast asks for one more piece of a release's past. Only the last hour is worth a second try.
@@ -60,23 +78,13 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	c := r.collected
 	s.loop.mu.Unlock()
 	if c.end.IsZero() {
-		c.end = s.edge(s.loop.clock.Now()).Truncate(minute)
+		c.end = s.edge().Truncate(minute)
 	}
 	spans := pkgevidence.Histories()
 	span := spans[slices.IndexFunc(spans, func(d time.Duration) bool { return d > c.span })]
-	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
-	err := s.justNow(ctx, r, &c)
-	for _, i := range r.Indicators {
-		if _, asked := piece[i]; err == nil && !asked {
-			over := counting.Interval{Start: c.end.Add(-span), End: c.end.Add(-c.span)}
-			piece[i], err = s.Counter.History(ctx, r.pair(), i, over, minute)
-		}
-	}
+	piece, err := s.askPiece(ctx, r, &c, span)
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if err == nil && c.span == 0 {
-		s.askLong(ctx, r, &c, counting.Interval{Start: c.end.Add(-span), End: c.end})
 	}
 	_, useless := errors.AsType[counting.Unusable](err)
 	c.attempts++
@@ -84,11 +92,31 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	if err == nil {
 		c.add(r, piece, span)
 	}
-	s.loop.takePast(ctx, r, c, err != nil && !again)
+	known := err != nil && !again || err == nil && c.suffices(r)
+	if known {
+		c.tick = s.chooseTick(ctx, r, c)
+	}
+	s.loop.takePast(ctx, r, c, known)
 	if again {
 		return err
 	}
 	return nil
+}
+
+// askPiece asks for what comes before what is collected, back to span before its end; first of all for the present, and how long requests last.
+func (s *source) askPiece(ctx context.Context, r *release, c *collected, span time.Duration) (map[counting.Indicator]map[counting.Service][]counting.Counts, error) {
+	piece := map[counting.Indicator]map[counting.Service][]counting.Counts{}
+	err := s.justNow(ctx, r, c)
+	for _, i := range r.Indicators {
+		if _, asked := piece[i]; err == nil && !asked {
+			over := counting.Interval{Start: c.end.Add(-span), End: c.end.Add(-c.span)}
+			piece[i], err = s.Counter.History(ctx, r.pair(), i, over, minute)
+		}
+	}
+	if err == nil && c.span == 0 {
+		s.askLong(ctx, r, c, counting.Interval{Start: c.end.Add(-span), End: c.end})
+	}
+	return piece, err
 }
 
 // askLong asks how many requests of the stable last so long that no hold sees their end. Where nobody knows, nothing is said of it.
@@ -112,7 +140,7 @@ func (s *source) justNow(ctx context.Context, r *release, c *collected) error {
 	}
 	window := min(minute, max(2*s.loop.slice, s.Counter.Timing().Interval).Truncate(time.Millisecond))
 	windows := int(minute / window)
-	edge := s.edge(s.loop.clock.Now())
+	edge := s.edge()
 	over := counting.Interval{Start: edge.Add(-time.Duration(windows) * window), End: edge}
 	arms, err := s.Counter.History(ctx, r.pair(), r.Indicators[r.traffic()], over, window)
 	c.rate = 0
@@ -163,20 +191,23 @@ func (c *collected) add(r *release, piece map[counting.Indicator]map[counting.Se
 func (l *Loop) takePast(ctx context.Context, r *release, c collected, last bool) {
 	l.mu.Lock()
 	r.collected = c
-	known := last || c.span == slices.Max(pkgevidence.Histories()) || c.span > 0 && r.pastSuffices()
-	if known {
+	if last {
 		r.setPast()
 	}
 	l.mu.Unlock()
-	if known {
+	if last {
 		l.wake(ctx, []types.NamespacedName{r.key})
 	}
 }
 
-// pastSuffices tells whether every objective had bad requests in so many minutes, and no outage, that their dispersion shows.
-func (r *release) pastSuffices() bool {
+// suffices tells whether nothing more is asked: every objective had bad requests in so many minutes, and no outage, that their dispersion shows, or there
+// are no longer histories.
+func (c *collected) suffices(r *release) bool {
+	if c.span == slices.Max(pkgevidence.Histories()) {
+		return true
+	}
 	for i, o := range r.Config.Objectives {
-		if !pkgevidence.Enough(r.collected.stable[r.Indicators[i]], o.Limit) {
+		if !pkgevidence.Enough(c.stable[r.Indicators[i]], o.Limit) {
 			return false
 		}
 	}
@@ -185,7 +216,7 @@ func (r *release) pastSuffices() bool {
 
 // setPast makes what was answered the release's past.
 func (r *release) setPast() {
-	past := &Past{Span: r.collected.span, Rate: r.collected.rate}
+	past := &Past{Span: r.collected.span, Rate: r.collected.rate, Tick: r.collected.tick}
 	r.Config.Phi = nil
 	for i, o := range r.Config.Objectives {
 		d := pkgevidence.Disperse(r.collected.stable[r.Indicators[i]], o.Limit)
@@ -197,6 +228,7 @@ func (r *release) setPast() {
 	r.ends.upgraded += r.collected.ends.upgraded
 	r.ends.long = r.collected.ends.long
 	r.pastKnown, r.past, r.collected = true, past, collected{}
+	r.Config = r.Config.WithTick(past.Tick)
 	if tests, err := pkgevidence.New(r.Config); err == nil && r.through.IsZero() {
 		r.tests = tests
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/counting"
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
@@ -60,6 +61,9 @@ func TestThePastIsKnownBeforeTheFirstWeight(t *testing.T) {
 				t.Fatalf("past %+v", p)
 			}
 			asked := slices.Insert(slices.Clone(c.ranges), len(hour), time.Hour) // how long requests last
+			if len(c.ranges) == len(hour) {                                      // there are enough for a tick to be chosen from a day of them
+				asked = append(append(asked, slices.Repeat([]time.Duration{tickPiece * slice}, 10)...), pkgevidence.TickHistory-10*tickPiece*slice)
+			}
 			if diff := cmp.Diff(asked, b.store.lengths()); diff != "" {
 				t.Errorf("asked for other times (-want +got):\n%s", diff)
 			}
@@ -171,7 +175,7 @@ func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
 	b.lived(30*time.Hour, func(int) float64 { return 0 })
 	b.follow(fresh(), Weight{})
 	s := b.loop.sources[DefaultSource]
-	r := b.loop.withoutPast(s)
+	r := b.loop.withoutPast(s, nil)
 	if err := s.askPast(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +185,64 @@ func TestAPieceThatFailsLaterLeavesWhatWasHeard(t *testing.T) {
 	}
 	if p := b.reading().Past; p == nil || p.Span != time.Hour || p.Rate == 0 {
 		t.Errorf("past %+v", p)
+	}
+}
+
+// waiting has releases of a namespace wait for their past.
+func (b *bench) waiting(namespace string, n int) []types.NamespacedName {
+	var keys []types.NamespacedName
+	for i := range n {
+		key, t := named(i)
+		key.Namespace, t.Stable.Namespace, t.Canary.Namespace, t.From = namespace, namespace, namespace, time.Time{}
+		b.store.observe(t.Stable, noon.Add(-48*time.Hour), "200", 1)
+		b.loop.Follow(key, following(t, Weight{}))
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func TestPastsAreAskedForFairly(t *testing.T) {
+	b := newBench(t)
+	b.waiting("aaa", 40)
+	b.waiting("shop", 2)
+	s, turns := b.loop.sources[DefaultSource], map[string]int{}
+	for range 8 {
+		r := b.loop.withoutPast(s, nil)
+		turns[r.key.String()]++
+		if err := s.askPast(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]int{"shop/service-0000": 2, "shop/service-0001": 2, "aaa/service-0000": 1, "aaa/service-0001": 1, "aaa/service-0002": 1, "aaa/service-0003": 1}
+	if diff := cmp.Diff(want, turns); diff != "" {
+		t.Errorf("turns (-want +got):\n%s", diff)
+	}
+}
+
+// One tenant's pasts that are not answered keep nobody else from its own.
+func TestAPastThatIsNotAnsweredKeepsNoOtherBack(t *testing.T) {
+	b := newBench(t)
+	b.waiting("aaa", 40)
+	others := append(b.waiting("bank", 3), b.waiting("shop", 3)...)
+	b.store.failsPast = func(of counting.Pair) error {
+		if of.Stable.Namespace == "aaa" {
+			return closed
+		}
+		return nil
+	}
+	b.tick()
+	for _, key := range others {
+		if r, _ := b.loop.Reading(key, 7, next); r.Past == nil {
+			t.Errorf("nothing is known of the past of %s", key)
+		}
+	}
+	asked := 0
+	b.store.failsPast = func(counting.Pair) error { asked++; return closed }
+	b.waiting("late", 1)
+	b.waiting("later", 1)
+	b.waiting("latest", 1)
+	if b.tick(); asked != 2 {
+		t.Errorf("a source that does not answer about two namespaces is asked %d questions", asked)
 	}
 }
 

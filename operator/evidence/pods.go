@@ -13,8 +13,8 @@ import (
 	pkgevidence "github.com/stagger-dev/stagger/pkg/evidence"
 )
 
-// farthest is how far back the counts of pods reach at the most.
-const farthest = time.Hour
+// freshFor is how many slices the counts of a running canary's pods are worth something.
+const freshFor = 6
 
 // suspect is a Suspicion and what was answered. The Loop's mutex guards it.
 type suspect struct {
@@ -23,14 +23,25 @@ type suspect struct {
 	number   int64
 	source   *source
 	attempts int
-	known    bool // nothing more is asked
-	pods     []pkgevidence.PodCounts
+	asked    time.Time // up to when it was asked last
+	pods     pkgevidence.ByPod
 }
+
+// known is what is known now of the pods: of a running canary only the newest counts say something.
+func (x *suspect) known() pkgevidence.ByPod {
+	if old := x.source.edge().Add(-freshFor * x.source.loop.slice); x.Running && x.asked.Before(old) {
+		return pkgevidence.ByPod{}
+	}
+	return x.pods
+}
+
+// due says whether there is something to ask: once of a canary that was taken back, and for each slice of one that runs.
+func (x *suspect) due(edge time.Time) bool { return !x.pods.Known || x.Running && x.asked.Before(edge) }
 
 // suspect takes over the suspicion of f, or ends the one before. A source that does not exist is asked by nobody.
 func (l *Loop) suspect(key types.NamespacedName, f Following) {
 	x, ok := l.suspects[key]
-	if ok && f.Suspect != nil && x.number == f.Release {
+	if ok && f.Suspect != nil && x.number == f.Release && x.Suspicion == *f.Suspect {
 		return
 	}
 	delete(l.suspects, key)
@@ -42,56 +53,81 @@ func (l *Loop) suspect(key types.NamespacedName, f Following) {
 // askPods asks for the pods of all suspects, and returns when to look for more.
 func (s *source) askPods(ctx context.Context) time.Time {
 	for _, x := range s.loop.openSuspects(s) {
-		pods, err := s.podsOf(ctx, x)
+		edge := s.edge()
+		pods, err := s.podsOf(ctx, x, edge)
 		if ctx.Err() != nil {
 			break
 		}
-		s.loop.takePods(ctx, x, pods, err)
+		s.loop.takePods(ctx, x, edge, pods, err)
 	}
 	return s.next()
 }
 
-// openSuspects are the suspects of whose pods nothing is known yet.
+// openSuspects are the suspects that there is something to ask about.
 func (l *Loop) openSuspects(s *source) []*suspect {
 	if !s.answers() {
 		return nil
 	}
+	edge := s.edge()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var open []*suspect
 	for _, x := range l.suspects {
-		if x.source == s && !x.known {
+		if x.source == s && x.due(edge) {
 			open = append(open, x)
 		}
 	}
 	return open
 }
 
-// podsOf asks for what each pod was asked since the release got traffic.
-func (s *source) podsOf(ctx context.Context, x *suspect) ([]pkgevidence.PodCounts, error) {
-	over := counting.Interval{Start: x.Since, End: s.edge(s.loop.clock.Now())}
-	if longest := over.End.Add(-farthest); over.Start.Before(longest) {
-		over.Start = longest
-	}
-	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, over)
+// podsOf asks for what each pod was asked up to the edge, and both arms by their callers.
+func (s *source) podsOf(ctx context.Context, x *suspect, edge time.Time) (pkgevidence.ByPod, error) {
+	none := pkgevidence.ByPod{}
+	ofPods, ofCallers := pkgevidence.PodSpans(edge, s.at(x.Since), x.Running, s.Counter.Timing().Interval)
+	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, interval(ofPods))
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	pods := make([]pkgevidence.PodCounts, 0, len(counts))
+	pair := counting.Pair{Stable: x.Stable, Canary: x.Canary, Indicators: []counting.Indicator{x.Indicator}}
+	arms, err := s.Counter.History(ctx, pair, x.Indicator, interval(ofCallers), minute)
+	if err != nil {
+		return none, err
+	}
+	by := pkgevidence.ByPod{Known: true, Objective: x.Objective}
+	by.Arms.Stable, by.Arms.Canary = total(arms[x.Stable]), total(arms[x.Canary])
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		pods = append(pods, pkgevidence.PodCounts{Pod: name, Counts: countsOf(counts[name])})
+		by.Pods = append(by.Pods, pkgevidence.PodCounts{Pod: name, Counts: countsOf(counts[name])})
 	}
-	return pods, nil
+	return by, nil
 }
 
-// takePods notes the answer, and wakes the shift. What cannot be asked is not known, and nobody is blamed for it.
-func (l *Loop) takePods(ctx context.Context, x *suspect, pods []pkgevidence.PodCounts, err error) {
+func interval(s pkgevidence.Span) counting.Interval {
+	return counting.Interval{Start: s.From, End: s.To}
+}
+
+// total adds up.
+func total(steps []counting.Counts) pkgevidence.Counts {
+	var all pkgevidence.Counts
+	for _, c := range steps {
+		all.Requests += c.Requests
+		all.Bad += c.Bad
+	}
+	return all
+}
+
+// takePods notes the answer, and wakes the shift for the first. What cannot be asked is not known, and nobody is blamed, or excused, for it.
+func (l *Loop) takePods(ctx context.Context, x *suspect, edge time.Time, pods pkgevidence.ByPod, err error) {
 	l.mu.Lock()
-	x.attempts++
+	before := x.pods.Known
 	_, useless := errors.AsType[counting.Unusable](err)
-	x.known = err == nil || useless || x.attempts == attempts
-	x.pods = pods
-	known := x.known
+	if x.attempts++; err == nil {
+		x.attempts = 0
+	}
+	pods.Known = err == nil || useless || x.attempts >= attempts
+	if x.pods = pods; pods.Known {
+		x.asked = edge
+	}
+	known := x.pods.Known && !before
 	l.mu.Unlock()
 	if known {
 		l.wake(ctx, []types.NamespacedName{x.key})

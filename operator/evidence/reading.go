@@ -18,27 +18,34 @@ const patience = 3
 // Reading returns what is known of a release of a TrafficShift, and changes nothing. It is false when the release is not counted: then
 // it may hold Pods only, as it may in any case. The rate of the question's Pace is the one that was counted.
 func (l *Loop) Reading(key types.NamespacedName, number int64, q pkgevidence.Question) (Reading, bool) {
-	now := l.clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var reading Reading
 	known := true
 	if r, ok := l.releases[key]; ok && r.number == number {
-		reading = r.reading(now, l.slice, q)
+		reading = r.reading(l.slice, q)
 	} else if x, ok := l.refused[key]; ok && x.number == number {
 		reading = Reading{Reason: v1alpha1.ReasonNoData, Message: x.message}
 	} else {
 		known = false
 	}
 	if x, ok := l.suspects[key]; ok && x.number == number {
-		reading.Pods = x.pods
+		reading.Pods = x.known()
 	}
 	return reading, known
 }
 
+// Breached says whether the counts blame a release that is not judged yet, as the Verdict of its next Reading will say.
+func (l *Loop) Breached(key types.NamespacedName, number int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.releases[key]
+	return ok && r.number == number && r.tests.Breached()
+}
+
 // reading is what is known of the release.
-func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Question) Reading {
-	rate := r.rate(now)
+func (r *release) reading(slice time.Duration, q pkgevidence.Question) Reading {
+	rate := r.rate()
 	if q.Pace != nil {
 		pace := *q.Pace
 		pace.Rate = rate
@@ -48,7 +55,7 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		Rate: rate, Silence: r.silence(), Past: r.past,
 		Verdict:    r.tests.Verdict(q),
 		Checkpoint: r.checkpoint(),
-		Through:    r.tests.Through(),
+		Through:    r.source.ours(r.tests.Through()),
 		Counted:    r.countedUntil(),
 		Gaps:       slices.Clone(r.missed.Gaps),
 		Since:      r.since,
@@ -61,13 +68,13 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 		v := r.clientErrors.Verdict(pkgevidence.Question{})
 		reading.ClientErrors = pkgrelease.ClientErrors{Arms: v.Objectives[0].Release, Differ: v.Suspicious || v.State == pkgevidence.Breach}
 	}
-	window, lag := r.source.window(), r.source.Counter.Timing().Lag
+	window, over := r.source.window(), r.source.over()
 	for _, t := range r.lately {
-		if t.end.After(now.Add(-lag - window)) {
+		if t.end.After(over.Add(-window)) {
 			reading.Lately = plus(reading.Lately, t.arms)
 		}
 	}
-	c := r.currency(now, slice)
+	c := r.currency(slice)
 	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
 		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request of %s or its canary has ended with an answer in the last %s; requests are counted when they end", r.Stable, window)}
 		reading.Fresh = true
@@ -78,9 +85,9 @@ func (r *release) reading(now time.Time, slice time.Duration, q pkgevidence.Ques
 }
 
 // rate is the traffic of the last minutes.
-func (r *release) rate(now time.Time) float64 {
+func (r *release) rate() float64 {
 	var requests, seconds float64
-	from := now.Add(-r.source.Counter.Timing().Lag - max(r.source.window(), rateSpan))
+	from := r.source.over().Add(-max(r.source.window(), rateSpan))
 	for _, t := range r.lately {
 		if t.end.After(from) {
 			requests += t.arms.Stable.Requests + t.arms.Canary.Requests
@@ -109,12 +116,12 @@ func (r *release) silence() time.Duration {
 }
 
 // currency says whether the release's evidence is current now.
-func (r *release) currency(now time.Time, slice time.Duration) currency {
+func (r *release) currency(slice time.Duration) currency {
 	newest := r.asked
 	if r.counted() {
 		newest = r.through
 	}
-	edge := now.Add(-r.source.Counter.Timing().Lag)
+	now, edge := r.source.now(), r.source.over()
 	over := r.over(edge)
 	late, lag := over.Sub(newest), ""
 	if behind := edge.Sub(over); behind > patience*slice {
@@ -125,11 +132,16 @@ func (r *release) currency(now time.Time, slice time.Duration) currency {
 		return r.source.state
 	case r.asked.IsZero():
 		return currency{v1alpha1.ReasonPending, fmt.Sprintf("%s has not been asked yet", r.source)}
+	case newest.After(now.Add(slice)):
+		return currency{v1alpha1.ReasonClockSkew, fmt.Sprintf("%s was counted up to a time that is still %s away there: its clock was set back, or others answer by another one",
+			r.source, newest.Sub(now).Round(time.Second))}
 	case !r.current.fresh():
 		return r.current
+	case r.source.skew() != currency{}:
+		return r.source.skew()
 	case late > patience*slice:
 		return currency{v1alpha1.ReasonStale, fmt.Sprintf(
-			"Everything up to %s is counted; the %s since then are being caught up with", newest.UTC().Format(time.RFC3339), late.Round(time.Second))}
+			"Everything up to %s is counted; the %s since then are being caught up with", r.source.ours(newest).UTC().Format(time.RFC3339), late.Round(time.Second))}
 	}
-	return currency{v1alpha1.ReasonCurrent, fmt.Sprintf("Everything up to %s is counted%s", newest.UTC().Format(time.RFC3339), lag)}
+	return currency{v1alpha1.ReasonCurrent, fmt.Sprintf("Everything up to %s is counted%s", r.source.ours(newest).UTC().Format(time.RFC3339), lag)}
 }

@@ -115,7 +115,7 @@ func TestPodsAreToldWhileTheRecordIsCounted(t *testing.T) {
 	f.Suspect = suspecting(noon).Suspect
 	b.loop.Follow(shop, f)
 	b.until(noon.Add(2 * time.Minute))
-	if r := b.reading(); len(r.Pods) != 1 || r.Verdict.Exposed.Requests == 0 {
+	if r := b.reading(); len(r.Pods.Pods) != 1 || r.Verdict.Exposed.Requests == 0 {
 		t.Errorf("pods %v, met %v", r.Pods, r.Verdict.Exposed)
 	}
 }

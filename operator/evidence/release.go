@@ -43,12 +43,15 @@ type release struct {
 	clientErrors *pkgevidence.Tests
 
 	through time.Time // end of the last slice; zero: none was asked for
-	weight  Weight    // zero until this process was told of one
+	fresh   time.Time // end of the last slice that was fresh, or where counting began; zero: nothing is counted
+	told    Weight    // that the record says; zero until this process was told of one
+	weight  Weight    // by which is counted: the one that was told of, as soon as it is known which time that is at the source
 	moves   pkgevidence.Moves
 
 	pastKnown bool // there is nothing more to ask about the stable's past
 	past      *Past
 	collected collected
+	turn      int // when a piece of it was asked for last; 0: never
 
 	complete time.Time // up to when all reports can be seen; zero: nobody knows
 
@@ -100,11 +103,15 @@ func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
 // weigh takes over what the record says. The first weight of a release is no new step of its tests.
 func (r *release) weigh(w Weight, slice time.Duration) {
+	written := r.source.at(w.WrittenAt)
 	if !r.Over && r.moves.Move(w.Move, w.Alone) {
-		r.tests.NextStep(w.WrittenAt)
+		r.tests.NextStep(written)
 		if r.clientErrors != nil {
-			r.clientErrors.NextStep(w.WrittenAt)
+			r.clientErrors.NextStep(written)
 		}
+	}
+	if !r.Over && r.moves.Excuse(w.Excused) {
+		r.tests.Excuse()
 	}
 	if !w.WrittenAt.Equal(r.weight.WrittenAt) {
 		r.since = pkgevidence.Arms{}
@@ -115,7 +122,10 @@ func (r *release) weigh(w Weight, slice time.Duration) {
 	if r.through.IsZero() {
 		// The slice in which the first weight was written is counted too: its canary requests are of this release. The write lies less than
 		// the rounding before the time that was recorded.
-		r.through = r.From.Add(1 - pkgrelease.Rounding).Truncate(slice)
+		r.through = r.source.at(r.From).Add(1 - pkgrelease.Rounding).Truncate(slice)
+	}
+	if r.fresh.IsZero() {
+		r.fresh = r.through
 	}
 	r.weight = w
 }
@@ -136,12 +146,13 @@ const spread = 500 * time.Millisecond
 func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	r.through, r.asked = i.End, i.End
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
-	r.moves.Place(&s, r.weight.WrittenAt, r.weight.SettledAt)
-	s.Away = r.away(i)
+	written := r.source.at(r.weight.WrittenAt)
+	r.moves.Place(&s, written, r.settled())
+	s.Away = r.away(i) || r.weight.Braked && pkgevidence.CutShort(i.Start, i.End, written, r.source.Counter.Timing().Interval)
 	answers, ends := r.split(answers)
 	r.keep(i, answers)
 	if r.Over {
-		r.seen = true
+		r.seen, r.fresh = true, i.End // nothing waits for it
 		r.tests.Expose(met(s, answers), "the version is judged already")
 		return
 	}
@@ -154,7 +165,9 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 		}
 		s.Stable, s.Canary = append(s.Stable, arms.Stable), append(s.Canary, arms.Canary)
 	}
-	r.note(answers, states, s.Alone)
+	if r.note(answers, states, s.Alone); r.current.fresh() {
+		r.fresh = i.End
+	}
 	if !slices.ContainsFunc(states, currency.fresh) {
 		r.tests.Expose(met(s, answers), r.current.message)
 		r.source.loop.metrics.Add(metrics.EvidenceVoidSlices, 1, r.source.Name, string(r.current.reason))
@@ -209,7 +222,7 @@ func (r *release) miss(from, to time.Time) {
 	if !r.late.IsZero() {
 		from, r.late = r.late, time.Time{}
 	}
-	from = r.ended(from)
+	from, to = r.source.ours(r.ended(from)), r.source.ours(to)
 	if first := r.From.Add(-pkgrelease.Rounding); from.Before(first) {
 		from = first // nobody met the canary before
 	}
@@ -219,9 +232,9 @@ func (r *release) miss(from, to time.Time) {
 	r.missed.Miss(from, to)
 }
 
-// countedUntil is up to when all requests that met the canary are counted, but for those that were missed.
+// countedUntil is up to when all requests that met the canary are counted, but for those that were missed, by the operator's clock.
 func (r *release) countedUntil() time.Time {
-	return r.ended(cmp.Or(r.late, r.through))
+	return r.source.ours(r.ended(cmp.Or(r.late, r.through)))
 }
 
 // ended is up to when all requests have ended that are reported by a time: each is reported within an interval.
@@ -230,12 +243,6 @@ func (r *release) ended(reported time.Time) time.Time {
 		return reported
 	}
 	return reported.Add(-r.source.Counter.Timing().Interval)
-}
-
-// away says whether no pod of the canary could answer in a part of the interval: what was counted then says nothing about the version.
-func (r *release) away(i counting.Interval) bool {
-	w := r.weight
-	return !w.AwayFrom.IsZero() && i.End.After(w.AwayFrom) && (w.AwayUntil.IsZero() || i.Start.Before(w.AwayUntil))
 }
 
 // takeEnds takes how the requests of a slice ended. Client errors are compared where both arms are asked: alone, nobody knows what the stable
@@ -258,7 +265,7 @@ func (r *release) takeEnds(s pkgevidence.Slice, a counting.Answer) {
 
 // noteTraffic keeps what the Service was asked in a slice.
 func (r *release) noteTraffic(i counting.Interval, arms pkgevidence.Arms) {
-	if !i.Start.Before(r.weight.WrittenAt.Add(spread)) {
+	if !i.Start.Before(r.source.at(r.weight.WrittenAt).Add(spread)) {
 		r.since = plus(r.since, arms)
 	}
 	r.lately = append(r.lately, tally{start: i.Start, end: i.End, arms: arms})
@@ -317,7 +324,7 @@ func doubted(answers []counting.Answer, alone bool) currency {
 // skip gives up everything before a time.
 func (r *release) skip(to time.Time) {
 	r.miss(r.through, to)
-	r.tests.Void(r.through, to, fmt.Sprintf("what happened before %s is too long ago to be counted", to.Format(time.RFC3339)))
+	r.tests.Void(r.through, to, fmt.Sprintf("what happened before %s is too long ago to be counted", r.source.ours(to).Format(time.RFC3339)))
 	r.through = to
 }
 
@@ -335,7 +342,7 @@ func (r *release) noteBelief(at time.Time, answers []counting.Answer) {
 // note notes what the answers say beside the counts.
 func (r *release) note(answers []counting.Answer, states []currency, alone bool) {
 	if r.current = r.worst(states); r.current.fresh() {
-		r.current = doubted(answers, alone)
+		r.current = cmp.Or(r.source.skew(), doubted(answers, alone))
 	}
 	r.remarks = nil
 	for _, a := range answers {

@@ -51,8 +51,8 @@ func (o order) before(a, b counting.Interval) bool {
 
 // due returns a slice that is over and not taken, with all releases of the source whose next it is.
 func (l *Loop) due(s *source, o order) round {
-	now, lag := l.clock.Now(), s.Counter.Timing().Lag
-	horizon := s.edge(now).Add(-l.backfill)
+	over := s.over()
+	horizon := over.Truncate(l.slice).Add(-l.backfill)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	following := map[[2]int64]counting.Interval{} // by watermark and end, which most releases share
@@ -64,12 +64,15 @@ func (l *Loop) due(s *source, o order) round {
 		if x.through.Before(horizon) {
 			x.skip(horizon)
 		}
-		end := x.over(now.Add(-lag))
+		if now := s.now(); x.through.After(now.Add(l.slice)) {
+			x.miss(now, x.through) // Its clock was set back: what it counts by a time for the second time is not asked for.
+		}
+		end := x.over(over)
 		key := [2]int64{x.through.UnixNano(), end.Truncate(l.slice).UnixNano()}
 		next, ok := following[key]
 		if !ok {
-			if over := counting.Slices(x.through, end, 0, l.slice); len(over) > 0 {
-				next = over[0]
+			if cut := counting.Slices(x.through, end, 0, l.slice); len(cut) > 0 {
+				next = cut[0]
 			}
 			following[key] = next
 		}
@@ -86,7 +89,7 @@ func (l *Loop) due(s *source, o order) round {
 
 // waits says whether a release of the source waits for reports that are on their way.
 func (l *Loop) waits(s *source) bool {
-	edge := s.edge(l.clock.Now())
+	edge := s.edge()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, x := range l.releases {
@@ -100,7 +103,7 @@ func (l *Loop) waits(s *source) bool {
 // watched returns the newest slice that is over for a release that is not counted yet and was not asked about it, and all such releases
 // of which it is the newest.
 func (l *Loop) watched(s *source) round {
-	edge := s.edge(l.clock.Now())
+	edge := s.edge()
 	var newest time.Time
 	r := l.selected(s, func(x *release) bool {
 		own := x.over(edge).Truncate(l.slice)

@@ -30,20 +30,18 @@ type source struct {
 	lastAsked time.Time
 	// unusable is why an answer of this tick could not be used; the last one counts.
 	unusable currency
+	// turns is how many pieces of pasts were asked for, and turn which of them was the last of a namespace.
+	turns int
+	turn  map[string]int
 }
 
 // window is the time over which recent traffic is added up: at least two reports about every arm.
 func (s *source) window() time.Duration { return max(recent, 2*s.Counter.Timing().Interval) }
 
-// edge is the end of the newest slice that is over and can be asked about.
-func (s *source) edge(now time.Time) time.Time {
-	return now.Add(-s.Counter.Timing().Lag).Truncate(s.loop.slice)
-}
-
 // next is when the next slice can be asked about; soon, while a release waits for reports that are on their way.
 func (s *source) next() time.Time {
 	now := s.loop.clock.Now()
-	next := s.edge(now).Add(s.loop.slice + s.Counter.Timing().Lag)
+	next := s.ours(s.edge().Add(s.loop.slice + s.Counter.Timing().Lag))
 	if soon := now.Add(glance); s.loop.waits(s) && soon.Before(next) {
 		return soon
 	}
@@ -93,7 +91,7 @@ func (s *source) tick(ctx context.Context) time.Time {
 	case err != nil:
 		s.loop.setState(ctx, s, s.unanswered(err), true)
 	case asked:
-		s.loop.setState(ctx, s, cmp.Or(s.takeUnusable(), currency{reason: v1alpha1.ReasonCurrent}), false)
+		s.loop.setState(ctx, s, cmp.Or(s.skew(), s.takeUnusable(), currency{reason: v1alpha1.ReasonCurrent}), false)
 	}
 	return s.next()
 }
@@ -135,6 +133,7 @@ func (s *source) advance(ctx context.Context) (asked bool, err error) {
 	if err := s.Counter.Measure(ctx, s.loop.tracked(s).asked((*release).pair)); err != nil {
 		return true, err
 	}
+	s.loop.begin(s)
 	if err := s.lookHowFar(ctx); err != nil {
 		return true, err
 	}

@@ -81,7 +81,7 @@ func TestSettingsThatCannotBeUsedAreNamed(t *testing.T) {
 	}{
 		"no source":      {Settings{}, "sources is empty"},
 		"crooked slice":  {Settings{Sources: []Source{ok}, Slice: 7 * time.Second}, "slice is 7s"},
-		"short backfill": {Settings{Sources: []Source{ok}, Backfill: time.Second}, "backfill is 1s"},
+		"short backfill": {Settings{Sources: []Source{ok}, Backfill: MinBackfill - 1}, "backfill is 2m59.999999999s; it must be at least 3m0s"},
 		"source twice":   {Settings{Sources: []Source{ok, ok}}, `sources[1].name is "a"`},
 		"nothing to ask": {Settings{Sources: []Source{{Name: "a"}}}, "sources[0] (a) has nothing to ask"},
 	}

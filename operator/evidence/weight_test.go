@@ -331,3 +331,29 @@ func TestRequestsThatNoPodCouldAnswerSayNothingAboutTheVersion(t *testing.T) {
 		t.Errorf("users met %v of %v requests, %v of %v bad ones", e.Requests, all, e.Bad, bad)
 	}
 }
+
+// A brake cuts short what the next reports tell of: they have the bad requests of before, and lack the good ones of after.
+func TestWhatABrakeCutShortIsNoEvidence(t *testing.T) {
+	for name, braked := range map[string]bool{"a brake": true, "a weight like any other": false} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			lowered := noon.Add(time.Minute)
+			b.traffic(noon, lowered)
+			b.store.observe(canary, lowered.Add(time.Second), "500", 120) // as is reported of the second before
+			b.traffic(lowered, noon.Add(5*time.Minute))
+			b.follow(target(), step(1, 0.5, noon))
+			b.until(lowered)
+			w := step(2, 0.01, lowered)
+			w.Braked = braked
+			b.follow(target(), w)
+			b.until(noon.Add(2 * time.Minute))
+			r := b.reading()
+			if blamed := r.Verdict.Against > 2; blamed == braked {
+				t.Errorf("the evidence against it is %v", r.Verdict)
+			}
+			if r.Verdict.Exposed.Bad < 120 {
+				t.Errorf("%v bad requests are in the record", r.Verdict.Exposed.Bad)
+			}
+		})
+	}
+}

@@ -52,6 +52,10 @@ func (f *Fleet) State(emit metrics.Emit) {
 		}
 	}
 	f.note(shifts.Items)
+	for i := range shifts.Items {
+		s := &shifts.Items[i] // the list's own, but for what it points to
+		s.Status.Release = f.Set.bring(client.ObjectKeyFromObject(s), s.Status.Release)
+	}
 	metrics.State(metrics.Fleet{Shifts: shifts.Items, Services: services.Items}, f.Detail, emit)
 }
 

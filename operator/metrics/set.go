@@ -33,6 +33,7 @@ type Set struct {
 	histograms map[string]*prometheus.HistogramVec
 	gauges     map[string]*prometheus.Desc
 	states     []State
+	looked     looked
 }
 
 // New returns a Set with every series that is born at 0.
@@ -111,7 +112,11 @@ func (x *Set) Namespace(namespace string) {
 }
 
 // Policy makes the series of a policy be there at 0, if they are not there.
-func (x *Set) Policy(policy string) { x.Add(metrics.ReleasesStarted, 0, policy) }
+func (x *Set) Policy(policy string) {
+	for _, name := range []string{metrics.ReleasesStarted, metrics.Brakes} {
+		x.Add(name, 0, policy)
+	}
+}
 
 // Leave drops the counters of a namespace.
 func (x *Set) Leave(namespace string) {

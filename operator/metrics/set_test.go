@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -111,6 +112,33 @@ func TestNobodyNeedsASet(*testing.T) {
 	set.Policy("standard")
 	set.Source("default")
 	set.Gauges(nil)
+	set.Looked(types.NamespacedName{}, nil)
+}
+
+// Numbers of a running release are told as the last pass saw them, not as they were written last; and the cache's objects stay as they are.
+func TestNumbersAreToldBeforeTheyAreWritten(t *testing.T) {
+	c := fleet(t, 0, 1, 1)
+	r, set := watched(t, c, testclock.NewFakePassiveClock(time.Now()))
+	key := types.NamespacedName{Namespace: "ns-0", Name: "s-0"}
+	var shift v1alpha1.TrafficShift
+	if err := c.Get(t.Context(), key, &shift); err != nil {
+		t.Fatal(err)
+	}
+	told := func(number int64, state v1alpha1.ReleaseState, want string) {
+		t.Helper()
+		seen := shift.Status.Release.DeepCopy()
+		seen.Number, seen.State, seen.Exposed, seen.Objectives[0].Canary.Requests = number, state, 42, 42
+		set.Looked(key, seen)
+		seen.Objectives[0].Canary.Requests = 1 // who looked goes on with it
+		for _, name := range []string{table.ReleaseRequests, table.ObjectiveRequests} {
+			if got := strings.Join(lines(t, r, name), "\n"); strings.Contains(got, " 42") != (want == "42") {
+				t.Errorf("release %d, %s: %s", number, state, got)
+			}
+		}
+	}
+	told(1, v1alpha1.StateShifting, "42")
+	told(2, v1alpha1.StateShifting, "0")
+	told(1, v1alpha1.StatePromoted, "0")
 }
 
 // fleet is a cluster with so many Services at rest after a release and in one, by so many objectives, in namespaces of ten each.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -22,6 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/stagger-dev/stagger/operator/direct"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -34,24 +37,33 @@ const FieldOwner = "stagger"
 // cacheSyncWait is how long a probe waits for caches; kubelets give it a second.
 const cacheSyncWait = 500 * time.Millisecond
 
-// NewManager returns the manager of the controllers, with its probes: alive always, ready when what is watched is known.
-func (o Options) NewManager() (manager.Manager, error) {
+// NewManager returns the manager of the controllers, with its probes: alive always, ready when what is watched is known. The Lease is that of leader
+// election, nil where there is none.
+func (o Options) NewManager() (manager.Manager, *lease.Lease, error) {
 	c, err := kubeconfig.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("finding the cluster: %w", err)
+		return nil, nil, fmt.Errorf("finding the cluster: %w", err)
 	}
 	settings, err := o.Manager()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m, err := manager.New(o.Limit(c), settings)
+	if err := noticeDeadConnections(); err != nil {
+		return nil, nil, err
+	}
+	c = o.Limit(c)
+	held, err := o.elected(c, &settings)
 	if err != nil {
-		return nil, fmt.Errorf("making the manager: %w", err)
+		return nil, nil, fmt.Errorf("preparing leader election: %w", err)
+	}
+	m, err := manager.New(c, settings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the manager: %w", err)
 	}
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("caches", synced(m.GetCache()))); err != nil {
-		return nil, fmt.Errorf("adding the probes: %w", err)
+		return nil, nil, fmt.Errorf("adding the probes: %w", err)
 	}
-	return m, nil
+	return m, held, nil
 }
 
 func synced(c cache.Informers) healthz.Checker {
@@ -65,7 +77,7 @@ func synced(c cache.Informers) healthz.Checker {
 	}
 }
 
-// Limit sets the limits of calls to the API server.
+// Limit sets the limits of calls to the API server, which all but those that take traffic away go by.
 func (o Options) Limit(c *rest.Config) *rest.Config {
 	limited := rest.CopyConfig(c)
 	limited.QPS, limited.Burst = o.API.QPS, o.API.Burst
@@ -100,25 +112,50 @@ func (o Options) Manager() (manager.Options, error) {
 
 // cache keeps what decisions need. Who wrote a field matters where others write what we write: routes and selectors.
 func (o Options) cache() cache.Options {
-	c := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+	var gateways map[string]cache.Config
+	if len(o.Namespaces) > 0 {
+		gateways = configsOf(o.Namespaces, o.TrustedGateways())
+	}
+	return cache.Options{
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: configsOf(o.Namespaces),
 		ByObject: map[client.Object]cache.ByObject{
 			&networking.VirtualService{}: {Transform: whole},
 			&corev1.Service{}:            {Transform: whole},
-			&corev1.Pod{}:                {Transform: slimPod},
+			&networking.Gateway{}:        {Namespaces: gateways},
+			&corev1.Pod{}:                {Transform: slimPod, Namespaces: gateways},
 			&appsv1.Deployment{}:         {Transform: slimDeployment},
 			&v1alpha1.TrafficShift{}:     {Transform: slimShift},
 
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
 	}
-	for _, n := range o.Namespaces {
-		if c.DefaultNamespaces == nil {
-			c.DefaultNamespaces = map[string]cache.Config{}
-		}
-		c.DefaultNamespaces[n] = cache.Config{}
+}
+
+// TrustedGateways are the namespaces whose pods are trusted as gateways, see Direct.GatewayNamespaces. An operator that works in some namespaces
+// only has no right to any other unless somebody names it.
+func (o Options) TrustedGateways() []string {
+	if o.Direct.Mode == direct.Off {
+		return nil
 	}
-	return c
+	if o.Direct.GatewayNamespaces != nil {
+		return o.Direct.GatewayNamespaces
+	}
+	return slices.DeleteFunc([]string{"istio-system", "istio-ingress"}, func(n string) bool {
+		return len(o.Namespaces) > 0 && !slices.Contains(o.Namespaces, n)
+	})
+}
+
+// configsOf are the namespaces of which something is kept; nil: all, where there are none.
+func configsOf(lists ...[]string) map[string]cache.Config {
+	var all map[string]cache.Config
+	for _, n := range slices.Concat(lists...) {
+		if all == nil {
+			all = map[string]cache.Config{}
+		}
+		all[n] = cache.Config{}
+	}
+	return all
 }
 
 func whole(object any) (any, error) { return object, nil }

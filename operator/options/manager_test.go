@@ -2,20 +2,25 @@ package options
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 
+	"github.com/stagger-dev/stagger/operator/direct"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
@@ -46,6 +51,7 @@ func TestMetricsAreOpenOnLoopbackOnly(t *testing.T) {
 func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	o := Default()
 	o.Namespaces = []string{"shop", "cart"}
+	o.Direct.GatewayNamespaces = []string{"edge"}
 	m, err := o.Manager()
 	if err != nil {
 		t.Fatal(err)
@@ -53,12 +59,43 @@ func TestTheManagerWatchesTheGivenNamespacesOnly(t *testing.T) {
 	if len(m.Cache.DefaultNamespaces) != 2 || m.Client.FieldOwner != "stagger" || !m.LeaderElectionReleaseOnCancel {
 		t.Errorf("namespaces %v, field owner %q, releases its lease %v", m.Cache.DefaultNamespaces, m.Client.FieldOwner, m.LeaderElectionReleaseOnCancel)
 	}
+	for o, by := range m.Cache.ByObject {
+		_, isPod := o.(*corev1.Pod)
+		_, isGateway := o.(*networking.Gateway)
+		if _, edge := by.Namespaces["edge"]; (isPod || isGateway) != edge || len(by.Namespaces) > 0 && len(by.Namespaces) != 3 {
+			t.Errorf("%T is looked at in %v", o, by.Namespaces)
+		}
+	}
 	if !m.Scheme.IsGroupRegistered(v1alpha1.GroupVersion.Group) || !m.Scheme.IsGroupRegistered("networking.istio.io") {
 		t.Error("API types are missing")
 	}
 	everywhere, err := Default().Manager()
 	if err != nil || everywhere.Cache.DefaultNamespaces != nil {
 		t.Errorf("without namespaces: %v, %v", everywhere.Cache.DefaultNamespaces, err)
+	}
+}
+
+// An operator with rights in some namespaces that looked elsewhere would never begin: its caches would never be filled.
+func TestGatewaysAreTrustedWhereTheOperatorMayLook(t *testing.T) {
+	for name, c := range map[string]struct {
+		namespaces []string
+		direct     Direct
+		want       []string
+	}{
+		"everywhere":          {nil, Direct{}, []string{"istio-system", "istio-ingress"}},
+		"in some":             {[]string{"shop"}, Direct{}, []string{}},
+		"in one of theirs":    {[]string{"shop", "istio-ingress"}, Direct{}, []string{"istio-ingress"}},
+		"named":               {[]string{"shop"}, Direct{GatewayNamespaces: []string{"edge"}}, []string{"edge"}},
+		"none is wanted":      {nil, Direct{GatewayNamespaces: []string{}}, []string{}},
+		"no proxies are read": {nil, Direct{Mode: direct.Off, GatewayNamespaces: []string{"edge"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Default()
+			o.Namespaces, o.Direct = c.namespaces, c.direct
+			if got := o.TrustedGateways(); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 }
 
@@ -149,8 +186,13 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 	t.Setenv("KUBECONFIG", kubeconfig)
 	o := Default()
 	o.Health.Address, o.Metrics.Address, o.LeaderElection.Namespace = disabled, disabled, "stagger-system"
-	if _, err := o.NewManager(); err == nil || !strings.Contains(err.Error(), "finding the cluster") {
+	if _, _, err := o.NewManager(); err == nil || !strings.Contains(err.Error(), "finding the cluster") {
 		t.Errorf("without a cluster: %v", err)
+	}
+	t.Setenv(idleVariable, "60") // who sets it himself knows better
+	t.Setenv(pingVariable, "")
+	if err := os.Unsetenv(pingVariable); err != nil {
+		t.Fatal(err)
 	}
 	api := discovery(t)
 	text := "{apiVersion: v1, kind: Config, current-context: a, clusters: [{name: a, cluster: {server: '" + api + "'}}], " +
@@ -158,12 +200,23 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := o.NewManager()
+	m, held, err := o.NewManager()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if os.Getenv(idleVariable) != "60" || os.Getenv(pingVariable) != pingSeconds {
+		t.Errorf("connections are asked for a sign of life after %s s, and given up after %s s", os.Getenv(idleVariable), os.Getenv(pingVariable))
+	}
 	if got := m.GetConfig(); got.Host != api || got.QPS != 50 {
 		t.Errorf("the manager talks to %s with %v calls a second", got.Host, got.QPS)
+	}
+	if _, stop, err := held.Guard(t.Context()); !errors.Is(err, lease.ErrNotHeld) {
+		stop()
+		t.Errorf("an operator that was not elected yet may write: %v", err)
+	}
+	o.LeaderElection.Enabled = false
+	if _, held, err = o.NewManager(); err != nil || held != nil {
+		t.Errorf("without leader election: Lease %v, %v", held, err)
 	}
 }
 
@@ -180,7 +233,7 @@ func discovery(t *testing.T) string {
 		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
 			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,
 		"/apis/networking.istio.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.istio.io/v1", "resources": [
-			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}]}`,
+			{"name": "virtualservices", "kind": "VirtualService", "namespaced": true}, {"name": "gateways", "kind": "Gateway", "namespaced": true}]}`,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

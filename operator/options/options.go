@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v2"
 	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
 	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
 	"github.com/stagger-dev/stagger/pkg/counting"
@@ -27,6 +28,8 @@ type Options struct {
 	Sources []Source `yaml:"sources"`
 	// Evidence says how often and how is counted.
 	Evidence Evidence `yaml:"evidence"`
+	// Direct says whether and how often proxies are read directly, so that a version that fails nearly everything is aborted within seconds.
+	Direct Direct `yaml:"direct"`
 	// Namespaces are where the operator works; empty: everywhere.
 	Namespaces []string `yaml:"namespaces"`
 	// ClusterDomain is what full names of Services end with, such as cluster.local.
@@ -45,7 +48,7 @@ type Options struct {
 	Health Health `yaml:"health"`
 	// Metrics is where Prometheus finds the operator's own metrics.
 	Metrics Metrics `yaml:"metrics"`
-	// API limits calls to the API server.
+	// API limits calls to the API server, but for those that take traffic away.
 	API API `yaml:"api"`
 	// Log is what is logged, and how.
 	Log Log `yaml:"log"`
@@ -67,6 +70,9 @@ type Source struct {
 	Parameters map[string]string `yaml:"parameters"`
 	// Jobs are the scrape jobs whose metrics are counted; empty: all, which costs Prometheus some work.
 	Jobs []string `yaml:"jobs"`
+	// Reporters are the namespaces whose pods are believed about requests to Services of any namespace, such as those of gateways; pods of a Service's
+	// own namespace always are. Which namespace a pod is of is what Prometheus says by the label namespace of up. Empty: whoever is scraped is believed.
+	Reporters []string `yaml:"reporters"`
 	// Lag is evidence.lag of this source alone.
 	Lag time.Duration `yaml:"lag"`
 	// ScrapeInterval is evidence.scrapeInterval of this source alone.
@@ -89,18 +95,31 @@ func (s *Source) UnmarshalYAML(unmarshal func(any) error) error {
 type Evidence struct {
 	// Slice is how often is counted.
 	Slice time.Duration `yaml:"slice"`
-	// FastTick is the least length of the evidence ticks that find gross faults soon.
+	// FastTick is the least length of the evidence ticks that find gross faults soon, where the stable's last day shows that no shorter one will do.
 	FastTick time.Duration `yaml:"fastTick"`
-	// SlowTick is the least length of the evidence ticks that find small faults.
+	// SlowTick is the least length of the evidence ticks that find small faults, where the stable's last day shows that no shorter one will do: one of
+	// 5s, 15s and 30s is chosen for a release whose stable has no bursts of bad requests that outlast it.
 	SlowTick time.Duration `yaml:"slowTick"`
 	// Lag is how far behind now is asked; 0: measured.
 	Lag time.Duration `yaml:"lag"`
 	// ScrapeInterval is the longest of the jobs with Istio's metrics; 0: measured.
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"`
-	// Backfill is how far back is counted what was missed.
+	// Backfill is how far back is counted what was missed: 3m to 24h, since the counts of a release are stored each 2m.
 	Backfill time.Duration `yaml:"backfill"`
 	// DurationEdges are the upper edges of the mesh's histogram of durations, rising: what a threshold may be.
 	DurationEdges []time.Duration `yaml:"durationEdges"`
+}
+
+// Direct is about reading the statistics of proxies directly, at port 15090 of pods.
+type Direct struct {
+	// Mode is Auto, where all are read that can be read, or Off.
+	Mode direct.Mode `yaml:"mode"`
+	// Interval is the time between two readings of a proxy, from 500ms to 5s.
+	Interval time.Duration `yaml:"interval"`
+	// GatewayNamespaces are the namespaces whose pods are trusted as gateways: what such a pod says is believed of all that it passes on. None:
+	// istio-system and istio-ingress, of these only those it works in where the operator works in some namespaces only. Such an operator needs the
+	// right to read the pods and Gateways of those that are named here; the chart gives it.
+	GatewayNamespaces []string `yaml:"gatewayNamespaces"`
 }
 
 // Hold is how Deployments are kept from rolling out by themselves.
@@ -178,7 +197,7 @@ const (
 	ServePlain Serving = "Plain"
 )
 
-// API limits calls to the API server.
+// API limits calls to the API server, but for those that take traffic away.
 type API struct {
 	// QPS is how many calls are made in a second.
 	QPS float32 `yaml:"qps"`
@@ -199,11 +218,12 @@ func Default() Options {
 	return Options{
 		Sources:        []Source{{Name: evidence.DefaultSource, Address: "http://prometheus.istio-system.svc:9090", HTTP: config.DefaultHTTPClientConfig}},
 		Evidence:       Evidence{Slice: 5 * time.Second, FastTick: 15 * time.Second, SlowTick: time.Minute, Backfill: time.Hour, DurationEdges: counting.Edges()},
+		Direct:         Direct{Mode: direct.Auto, Interval: direct.DefaultInterval},
 		ClusterDomain:  "cluster.local",
 		PushBound:      12 * time.Second,
 		SettleBound:    45 * time.Second,
 		Hold:           HoldAuto,
-		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 15 * time.Second, Renew: 10 * time.Second, Retry: 2 * time.Second},
+		LeaderElection: LeaderElection{Enabled: true, ID: "stagger", Lease: 10 * time.Second, Renew: 8 * time.Second, Retry: time.Second},
 		Health:         Health{Address: ":8081"},
 		Metrics:        Metrics{Address: ":8443", Serving: ServeAuto, Releases: metrics.AllReleases},
 		API:            API{QPS: 50, Burst: 100},

@@ -14,9 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/config"
+	"k8s.io/client-go/tools/leaderelection"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/prometheus"
 	"github.com/stagger-dev/stagger/operator/prometheus/sigv4"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
 // cached is what a proxy configuration remembers of the environment.
@@ -53,12 +56,14 @@ sources:
 - address: https://prometheus.monitoring.svc:9090
   matchers: {cluster: a}
   jobs: [istio-proxies]
+  reporters: [istio-ingress, web]
   scrapeInterval: 30s
   authorization: {credentials_file: token}
   tls_config: {ca_file: certs/ca.pem, cert_file: /etc/tls/cert.pem, key_file: key.pem}
 - {name: thanos, address: "http://thanos:10902", follow_redirects: false}
 - {name: amazon, address: "https://aps/workspaces/ws-1", sigv4: {region: eu-central-1, role_arn: "arn:aws:iam::1:role/stagger"}}
 evidence: {slice: 2s, lag: 3s}
+direct: {mode: Off, interval: 500ms, gatewayNamespaces: [edge]}
 namespaces: [shop]
 settleBound: 20s
 hold: Always
@@ -72,7 +77,8 @@ log: {level: debug, format: text}
 	want := Default()
 	first := Source{
 		Name: "default", Address: "https://prometheus.monitoring.svc:9090", Matchers: map[string]string{"cluster": "a"}, Jobs: []string{"istio-proxies"},
-		Lag: 3 * time.Second, ScrapeInterval: 30 * time.Second, HTTP: config.DefaultHTTPClientConfig,
+		Reporters: []string{"istio-ingress", "web"},
+		Lag:       3 * time.Second, ScrapeInterval: 30 * time.Second, HTTP: config.DefaultHTTPClientConfig,
 	}
 	first.HTTP.Authorization = &config.Authorization{Type: "Bearer", CredentialsFile: filepath.Join(dir, "token")}
 	first.HTTP.TLSConfig = config.TLSConfig{
@@ -86,12 +92,22 @@ log: {level: debug, format: text}
 	}
 	want.Sources = []Source{first, second, third}
 	want.Evidence.Slice, want.Evidence.Lag = 2*time.Second, 3*time.Second
+	want.Direct = Direct{Mode: direct.Off, Interval: 500 * time.Millisecond, GatewayNamespaces: []string{"edge"}}
 	want.Namespaces, want.SettleBound, want.Hold = []string{"shop"}, 20*time.Second, HoldAlways
 	want.LeaderElection.Enabled = false
 	want.Metrics.Address = "127.0.0.1:8080"
 	want.Log = Log{Level: LevelDebug, Format: FormatText}
 	if diff := cmp.Diff(want, o, cached); diff != "" {
 		t.Errorf("-want +parsed:\n%s", diff)
+	}
+}
+
+// A chart's value Off without quotes arrives as false.
+func TestOffMayBeWrittenInEachWay(t *testing.T) {
+	for _, text := range []string{"Off", `"Off"`, "false"} {
+		if o, _, err := parse(t, "direct: {mode: "+text+"}"); err != nil || o.Direct.Mode != direct.Off {
+			t.Errorf("%s is read as %q, %v", text, o.Direct.Mode, err)
+		}
 	}
 }
 
@@ -139,33 +155,41 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"unknown field of sigv4":   {"sources:\n- address: http://a\n  sigv4: {zone: a}", "field zone not found"},
 		"lag below":                {"sources: [{address: http://a, lag: 1ms}]", "sources[0].lag is 1ms; it must be from 1s to 10m0s"},
 		"interval beyond":          {"evidence: {scrapeInterval: 1h}", "evidence.scrapeInterval is 1h0m0s"},
-		"crooked slice":            {"evidence: {slice: 7s}", "evidence.slice is 7s; it must divide a minute"},
-		"slice of zero":            {"evidence: {slice: 0s}", "evidence.slice is 0s; it must be from 100ms"},
-		"long slice":               {"evidence: {slice: 2m}", "evidence.slice is 2m0s; it must be from 100ms to 1m0s"},
-		"tick below slice":         {"evidence: {fastTick: 1s}", "evidence.fastTick is 1s; it must be from 5s"},
-		"slow below fast":          {"evidence: {slowTick: 10s}", "evidence.slowTick is 10s; it must be from 15s"},
-		"short backfill":           {"evidence: {backfill: 1s}", "evidence.backfill is 1s"},
-		"bad namespace":            {"namespaces: [Shop]", `namespaces[0] is "Shop"`},
-		"namespace twice":          {"namespaces: [shop, shop]", `namespaces[1] is "shop"`},
-		"bad domain":               {"clusterDomain: .local", `clusterDomain is ".local"`},
-		"settleBound below":        {"settleBound: 10ms", "settleBound is 10ms; it must be from 1s to 10m0s"},
-		"unknown hold":             {"hold: auto", `hold is "auto"; it must be one of Auto, OnChange, Always`},
-		"lease below renew":        {"leaderElection: {lease: 5s}", "leaderElection.lease, renew and retry are 5s, 10s and 2s"},
-		"no lease name":            {`leaderElection: {id: ""}`, `leaderElection.id is ""`},
-		"bad lease namespace":      {"leaderElection: {namespace: A}", `leaderElection.namespace is "A"`},
-		"bad health address":       {"health: {address: 8081}", `health.address is "8081"`},
-		"port beyond":              {"metrics: {address: ':70000'}", `metrics.address is ":70000"`},
-		"unknown serving":          {"metrics: {serving: Open}", `metrics.serving is "Open"`},
-		"unknown releases":         {"metrics: {releases: Some}", `metrics.releases is "Some"; it must be one of All, Waiting, None`},
-		"label of no name":         {"metrics: {labels: [{name: My-Team, from: team}]}", `metrics.labels[0].name is "My-Team"`},
-		"label twice":              {"metrics: {labels: [{name: team, from: a}, {name: team, from: b}]}", `metrics.labels[1].name is "team"`},
-		"label of nothing":         {"metrics: {labels: [{name: team}]}", `metrics.labels[0].from is ""`},
-		"labels without end":       {"metrics: {labels: [{}, {}, {}, {}, {}, {}]}", "metrics.labels has 6 labels; it may have at most 5"},
-		"no calls":                 {"api: {qps: 0}", "api.qps and burst are 0 and 100"},
-		"calls without number":     {"api: {qps: .nan}", "api.qps and burst are NaN and 100"},
-		"burst below":              {"api: {burst: 10}", "api.qps and burst are 50 and 10"},
-		"unknown level":            {"log: {level: trace}", `log.level is "trace"; it must be one of error, info, debug`},
-		"unknown format":           {"log: {format: xml}", `log.format is "xml"`},
+		"reporters of no name":     {"sources: [{address: http://a, reporters: [edge, Web]}]", `sources[0].reporters[1] is "Web"; it must be the name of a namespace`},
+		"reporters without end": {"sources: [{address: http://a, reporters: [" + strings.Repeat("edge,", promql.MaxReporters) + "edge]}]",
+			"sources[0].reporters has 101 namespaces; it may have at most 100"},
+		"crooked slice":        {"evidence: {slice: 7s}", "evidence.slice is 7s; it must divide a minute"},
+		"slice of zero":        {"evidence: {slice: 0s}", "evidence.slice is 0s; it must be from 100ms"},
+		"long slice":           {"evidence: {slice: 2m}", "evidence.slice is 2m0s; it must be from 100ms to 1m0s"},
+		"tick below slice":     {"evidence: {fastTick: 1s}", "evidence.fastTick is 1s; it must be from 5s"},
+		"slow below fast":      {"evidence: {slowTick: 10s}", "evidence.slowTick is 10s; it must be from 15s"},
+		"short backfill":       {"evidence: {backfill: 2m}", "evidence.backfill is 2m0s; it must be from 3m0s to 24h: a running release's counts are stored each 2m0s, and"},
+		"long backfill":        {"evidence: {backfill: 25h}", "evidence.backfill is 25h0m0s; it must be from 3m0s to 24h"},
+		"unknown mode":         {"direct: {mode: On}", `direct.mode is "On"; it must be one of Auto, Off`},
+		"gateways nowhere":     {"direct: {gatewayNamespaces: [Edge]}", `direct.gatewayNamespaces[0] is "Edge"`},
+		"read too often":       {"direct: {interval: 100ms}", "direct.interval is 100ms; it must be from 500ms to 5s"},
+		"read too seldom":      {"direct: {interval: 10s}", "direct.interval is 10s; it must be from 500ms to 5s"},
+		"bad namespace":        {"namespaces: [Shop]", `namespaces[0] is "Shop"`},
+		"namespace twice":      {"namespaces: [shop, shop]", `namespaces[1] is "shop"`},
+		"bad domain":           {"clusterDomain: .local", `clusterDomain is ".local"`},
+		"settleBound below":    {"settleBound: 10ms", "settleBound is 10ms; it must be from 1s to 10m0s"},
+		"unknown hold":         {"hold: auto", `hold is "auto"; it must be one of Auto, OnChange, Always`},
+		"lease below renew":    {"leaderElection: {lease: 5s}", "leaderElection.lease, renew and retry are 5s, 8s and 1s"},
+		"no lease name":        {`leaderElection: {id: ""}`, `leaderElection.id is ""`},
+		"bad lease namespace":  {"leaderElection: {namespace: A}", `leaderElection.namespace is "A"`},
+		"bad health address":   {"health: {address: 8081}", `health.address is "8081"`},
+		"port beyond":          {"metrics: {address: ':70000'}", `metrics.address is ":70000"`},
+		"unknown serving":      {"metrics: {serving: Open}", `metrics.serving is "Open"`},
+		"unknown releases":     {"metrics: {releases: Some}", `metrics.releases is "Some"; it must be one of All, Waiting, None`},
+		"label of no name":     {"metrics: {labels: [{name: My-Team, from: team}]}", `metrics.labels[0].name is "My-Team"`},
+		"label twice":          {"metrics: {labels: [{name: team, from: a}, {name: team, from: b}]}", `metrics.labels[1].name is "team"`},
+		"label of nothing":     {"metrics: {labels: [{name: team}]}", `metrics.labels[0].from is ""`},
+		"labels without end":   {"metrics: {labels: [{}, {}, {}, {}, {}, {}]}", "metrics.labels has 6 labels; it may have at most 5"},
+		"no calls":             {"api: {qps: 0}", "api.qps and burst are 0 and 100"},
+		"calls without number": {"api: {qps: .nan}", "api.qps and burst are NaN and 100"},
+		"burst below":          {"api: {burst: 10}", "api.qps and burst are 50 and 10"},
+		"unknown level":        {"log: {level: trace}", `log.level is "trace"; it must be one of error, info, debug`},
+		"unknown format":       {"log: {format: xml}", `log.format is "xml"`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -198,5 +222,15 @@ func TestFlags(t *testing.T) {
 		if !strings.Contains(out.String(), f) {
 			t.Errorf("the help does not mention %s:\n%s", f, out.String())
 		}
+	}
+}
+
+// A replica that waits looks at the Lease at least every retry*(1+jitter), sees the last renewal so late at most, waits for the Lease's duration
+// and looks once more: this is how client-go elects.
+func TestAnotherReplicaTakesOverWithin15Seconds(t *testing.T) {
+	l := Default().LeaderElection
+	look := time.Duration(float64(l.Retry) * (1 + leaderelection.JitterFactor))
+	if most := l.Lease + 2*look; most > 15*time.Second {
+		t.Errorf("it may take %s", most)
 	}
 }

@@ -15,7 +15,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/counting/promql"
 	"github.com/stagger-dev/stagger/pkg/metrics"
 )
 
@@ -26,6 +29,8 @@ func (o Options) Validate() error {
 	return errors.Join(
 		o.validateSources(),
 		o.Evidence.validate(),
+		oneOf("direct.mode", o.Direct.Mode, direct.Auto, direct.Off),
+		within("direct.interval", o.Direct.Interval, direct.MinInterval, direct.MaxInterval),
 		o.validatePlaces(),
 		within("pushBound", o.PushBound, 100*time.Millisecond, 10*time.Minute),
 		within("settleBound", o.SettleBound, time.Second, 10*time.Minute),
@@ -63,11 +68,19 @@ func (o Options) validateSources() error {
 		}
 		errs = append(errs, s.validateSigning(field))
 		errs = append(errs, asked(field, s.Lag, s.ScrapeInterval))
+		errs = append(errs, s.validateReporters(field))
 	}
 	if errors.Join(errs...) == nil && !seen[evidence.DefaultSource] {
 		errs = append(errs, fmt.Errorf("sources has none named %q; name one so, for releases are counted there", evidence.DefaultSource))
 	}
 	return errors.Join(errs...)
+}
+
+func (s Source) validateReporters(field string) error {
+	if len(s.Reporters) > promql.MaxReporters {
+		return fmt.Errorf("%s.reporters has %d namespaces; it may have at most %d", field, len(s.Reporters), promql.MaxReporters)
+	}
+	return errors.Join(namespaces(field+".reporters", s.Reporters)...)
 }
 
 // validateSigning comes after the validation of the HTTP client, which makes one field of the three ways to give a token.
@@ -91,10 +104,13 @@ func (e Evidence) validate() error {
 	if time.Minute%e.Slice != 0 {
 		return fmt.Errorf("evidence.slice is %s; it must divide a minute, such as 5s", e.Slice)
 	}
+	if e.Backfill < evidence.MinBackfill || e.Backfill > 24*time.Hour {
+		return fmt.Errorf("evidence.backfill is %s; it must be from %s to 24h: a running release's counts are stored each %s, and after a restart those since then are counted again",
+			e.Backfill, evidence.MinBackfill, v1alpha1.Heartbeat)
+	}
 	return errors.Join(
 		within("evidence.fastTick", e.FastTick, e.Slice, time.Hour),
 		within("evidence.slowTick", e.SlowTick, e.FastTick, time.Hour),
-		within("evidence.backfill", e.Backfill, time.Minute, 24*time.Hour),
 		asked("evidence", e.Lag, e.ScrapeInterval),
 		rising("evidence.durationEdges", e.DurationEdges),
 	)
@@ -123,13 +139,19 @@ func asked(field string, lag, interval time.Duration) error {
 	return errors.Join(errs...)
 }
 
-func (o Options) validatePlaces() error {
+// namespaces says what is wrong with a list of them.
+func namespaces(field string, names []string) []error {
 	var errs []error
-	for i, n := range o.Namespaces {
-		if problems := validation.IsDNS1123Label(n); len(problems) > 0 || slices.Index(o.Namespaces, n) != i {
-			errs = append(errs, fmt.Errorf("namespaces[%d] is %q; it must be the name of a namespace, each once", i, n))
+	for i, n := range names {
+		if problems := validation.IsDNS1123Label(n); len(problems) > 0 || slices.Index(names, n) != i {
+			errs = append(errs, fmt.Errorf("%s[%d] is %q; it must be the name of a namespace, each once", field, i, n))
 		}
 	}
+	return errs
+}
+
+func (o Options) validatePlaces() error {
+	errs := append(namespaces("namespaces", o.Namespaces), namespaces("direct.gatewayNamespaces", o.Direct.GatewayNamespaces)...)
 	if problems := validation.IsDNS1123Subdomain(o.ClusterDomain); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("clusterDomain is %q; it must be a domain such as cluster.local", o.ClusterDomain))
 	}

@@ -26,6 +26,7 @@ type breaker struct {
 	last    *Unreachable // the last failure
 	at      time.Time    // when it was
 	probing bool         // a question was let through and is under way
+	heard   int          // how many answers there were
 }
 
 // refuse returns the last failure when nothing is to be asked now; nil: ask, and note the outcome.
@@ -36,10 +37,17 @@ func (b *breaker) refuse() error {
 		return nil
 	}
 	if b.probing || b.clock.Since(b.at) < pause {
-		return b.last
+		return spared{b.last}
 	}
 	b.probing = true
 	return nil
+}
+
+// answers is how many there were until now.
+func (b *breaker) answers() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.heard
 }
 
 // note takes the outcome of a question. One that was given up by who asked says nothing about Prometheus.
@@ -51,6 +59,7 @@ func (b *breaker) note(err error, givenUp bool) {
 	switch {
 	case !down || u.refused():
 		b.failed = 0
+		b.heard++
 	case !givenUp:
 		b.failed++
 		b.last, b.at = u, b.clock.Now()

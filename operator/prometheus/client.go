@@ -3,9 +3,11 @@ package prometheus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -81,7 +83,8 @@ func New(c Config) (*Client, error) {
 	return x, nil
 }
 
-// Query evaluates the expression at a time, to the millisecond. The error is an Unreachable or a Partial.
+// Query evaluates the expression at a time, to the millisecond, or at the zero time in the present of who answers: that is the time of the samples
+// then. The error is an Unreachable or a Partial.
 func (c *Client) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
 	return guarded(ctx, c, &c.instant, func(ctx context.Context) (model.Vector, error) {
 		value, warnings, infos, err := c.api.Query(ctx, expr, at, v1.WithTimeout(c.timeout))
@@ -111,10 +114,13 @@ func guarded[T any](ctx context.Context, c *Client, b *breaker, do func(context.
 	if err := b.refuse(); err != nil {
 		return nothing, err
 	}
+	heard := b.answers()
 	limited, stop := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s: %w", c.timeout, context.DeadlineExceeded))
 	defer stop()
 	v, err := do(limited)
-	b.note(err, ctx.Err() != nil)
+	u, down := errors.AsType[*Unreachable](err)
+	alone := down && u.tooLong() && b.answers() > heard // others were answered meanwhile
+	b.note(err, alone || ctx.Err() != nil)
 	if err != nil {
 		return nothing, err
 	}
@@ -125,7 +131,9 @@ func guarded[T any](ctx context.Context, c *Client, b *breaker, do func(context.
 func complete[T model.Value](c *Client, value model.Value, warnings v1.Warnings, infos v1.Infos) (T, error) {
 	var nothing T
 	if reasons := promql.Partial(warnings, infos); len(reasons) > 0 {
-		return nothing, newPartial(reasons...)
+		p := newPartial(reasons...)
+		p.ofQuestion = !slices.ContainsFunc(reasons, func(reason string) bool { return !promql.OfSeries(reason) })
+		return nothing, p
 	}
 	v, ok := value.(T)
 	if !ok {
@@ -149,9 +157,9 @@ func check(v model.Vector, at time.Time) error {
 			return newPartial("a series of it is null")
 		}
 		if s.Histogram != nil {
-			return newPartial(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
+			return newOfQuestion(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
 		}
-		if off := s.Timestamp.Time().Sub(at).Abs(); off > time.Millisecond {
+		if off := s.Timestamp.Time().Sub(at).Abs(); !at.IsZero() && off > time.Millisecond {
 			return newPartial(fmt.Sprintf("the answer is about a time %s away from the one that was asked for", off.Round(time.Millisecond)))
 		}
 	}
@@ -164,7 +172,7 @@ func checkRange(m model.Matrix) error {
 			return newPartial("a series of it is null")
 		}
 		if len(s.Histograms) > 0 {
-			return newPartial(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
+			return newOfQuestion(fmt.Sprintf("the series %s is a histogram where a number was asked for", s.Metric))
 		}
 	}
 	return nil

@@ -245,6 +245,18 @@ func TestTheQuestionIsSentAsConfigured(t *testing.T) {
 	}
 }
 
+// A question without a time is about the present of who answers, whatever it is there, which the samples say.
+func TestAQuestionWithoutATimeIsAboutTheirs(t *testing.T) {
+	s := newServer(t, says(http.StatusOK, vector(number("1"))))
+	v, err := source(t, Config{Address: s.URL}).Query(t.Context(), "vector(1)", time.Time{})
+	if err != nil || len(v) != 1 || !v[0].Timestamp.Time().Equal(noon) {
+		t.Errorf("got %v, %v", v, err)
+	}
+	if diff := cmp.Diff(url.Values{"query": {"vector(1)"}, "timeout": {"10s"}}, s.form); diff != "" {
+		t.Errorf("form (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatCannotBeConfiguredIsNamed(t *testing.T) {
 	cases := map[string]struct {
 		config Config

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
 	"github.com/stagger-dev/stagger/pkg/text"
 )
 
@@ -46,11 +48,34 @@ func (u *Unreachable) Unwrap() error { return u.Err }
 
 // refused tells whether Prometheus is well and does not like the question: it cannot be read, or costs too much.
 func (u *Unreachable) refused() bool {
-	return u.Status == http.StatusBadRequest || u.Status == http.StatusUnprocessableEntity
+	return u.Status == http.StatusBadRequest || u.Status == http.StatusUnprocessableEntity || u.Status == http.StatusRequestEntityTooLarge
 }
 
+// OfQuestion tells whether another question may be answered now: this one was refused, or took too long.
+func (u *Unreachable) OfQuestion() bool {
+	return u.refused() || u.tooLong()
+}
+
+// tooLong tells whether no answer came in time: we gave up, or Prometheus or what is before it did.
+func (u *Unreachable) tooLong() bool {
+	said, ok := errors.AsType[*explained](u.Err)
+	return errors.Is(u.Err, context.DeadlineExceeded) || u.Status == http.StatusGatewayTimeout || ok && said.kind == v1.ErrTimeout
+}
+
+// spared is the last failure of a Prometheus that is asked nothing now.
+type spared struct{ *Unreachable }
+
+// Unwrap returns the failure.
+func (s spared) Unwrap() error { return s.Unreachable }
+
+// OfQuestion is false: nothing was asked.
+func (spared) OfQuestion() bool { return false }
+
 // Partial says that an answer may lack something, or is not what it should be, and would be the same if it were asked for again.
-type Partial struct{ reasons []string }
+type Partial struct {
+	reasons    []string
+	ofQuestion bool
+}
 
 // newPartial keeps the reasons in an order that is always the same; Prometheus sends them in any.
 func newPartial(reasons ...string) *Partial {
@@ -63,7 +88,7 @@ func newPartial(reasons ...string) *Partial {
 	if more := len(sorted) - mostReasons; more > 0 {
 		sorted = append(sorted[:mostReasons], fmt.Sprintf("and %d more", more))
 	}
-	return &Partial{sorted}
+	return &Partial{reasons: sorted}
 }
 
 // Error is one sentence.
@@ -74,13 +99,23 @@ func (p *Partial) Error() string {
 // Incomplete returns why the answer is no evidence: warnings of Prometheus, or what was found wrong with it.
 func (p *Partial) Incomplete() []string { return slices.Clone(p.reasons) }
 
+// OfQuestion tells whether the answer to another question may be whole: this one is too large, or has samples that cannot be added up.
+func (p *Partial) OfQuestion() bool { return p.ofQuestion }
+
+// newOfQuestion is newPartial for what only some series are to blame for.
+func newOfQuestion(reason string) *Partial {
+	p := newPartial(reason)
+	p.ofQuestion = true
+	return p
+}
+
 // typed makes one of the package's two errors of every error.
 func (c *Client) typed(ctx context.Context, err error) error {
 	if p, ok := errors.AsType[*Partial](err); ok {
 		return p
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return newPartial(fmt.Sprintf("it has more than %d bytes", large.Limit))
+		return newOfQuestion(fmt.Sprintf("it has more than %d bytes", large.Limit))
 	}
 	u, ok := errors.AsType[*Unreachable](err)
 	if !ok {

@@ -261,3 +261,72 @@ func TestQuestionsThatAreRefusedAreNoTroubleOfTheSource(t *testing.T) {
 		}
 	}
 }
+
+// A question that takes long says nothing about Prometheus while others are answered.
+func TestASlowQuestionAmongOthersSparesNobody(t *testing.T) {
+	begun, answered := make(chan struct{}, tolerated), make(chan struct{})
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.PostForm.Get("query") == "quick" {
+			says(http.StatusOK, vector())(w, r)
+			return
+		}
+		begun <- struct{}{}
+		<-answered
+		says(http.StatusGatewayTimeout, "")(w, r)
+	})
+	from := source(t, Config{Address: s.URL})
+	slow := make(chan error)
+	for range tolerated {
+		go func() {
+			_, err := from.Query(t.Context(), "slow", noon)
+			slow <- err
+		}()
+	}
+	for range tolerated {
+		<-begun
+	}
+	if _, err := from.Query(t.Context(), "quick", noon); err != nil {
+		t.Fatal(err)
+	}
+	close(answered)
+	for range tolerated {
+		if q, ok := errors.AsType[*Unreachable](<-slow); !ok || !q.OfQuestion() {
+			t.Errorf("got %v; want the question to be blamed", q)
+		}
+	}
+	if _, err := from.Query(t.Context(), "quick", noon); err != nil {
+		t.Errorf("nothing is asked any more: %v", err)
+	}
+}
+
+func TestWhatIsTheQuestionsFaultIsTold(t *testing.T) {
+	cases := map[string]struct {
+		status int
+		body   string
+		want   bool
+	}{
+		"a query that cannot be read":        {400, "", true},
+		"a query that cannot be executed":    {422, "", true},
+		"a query that takes Prometheus long": {503, `{"status":"error","errorType":"timeout","error":"query timed out"}`, true},
+		"a query that takes a gateway long":  {504, "", true},
+		"a huge answer":                      {200, vector(strings.Repeat(number("7")+",", 200) + number("7")), true},
+		"samples that cannot be added":       {200, noted("warnings", `"PromQL warning: encountered a mix of histograms and floats"`), true},
+		"a store that is away":               {200, noted("warnings", `"PromQL warning: a mix","a store did not answer"`), false},
+		"a server that is down":              {503, "", false},
+		"wrong credentials":                  {401, "", false},
+		"too many questions":                 {429, "", false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, says(c.status, c.body))
+			_, err := source(t, Config{Address: s.URL, MaxAnswer: 6000}).Query(t.Context(), "up", noon)
+			q, ok := errors.AsType[interface {
+				error
+				OfQuestion() bool
+			}](err)
+			if !ok || q.OfQuestion() != c.want {
+				t.Errorf("%v is the question's: %t, want %t", err, !c.want, c.want)
+			}
+		})
+	}
+}

@@ -3,11 +3,11 @@ package prometheus
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 )
 
 // mostRedirects is how often a redirect is followed.
@@ -82,13 +82,23 @@ func explanation(resp *http.Response, body []byte) error {
 		return fmt.Errorf("a redirect to %q, which is not followed; set the address to where Prometheus is", to)
 	}
 	var answer struct {
-		Error string `json:"error"`
+		ErrorType v1.ErrorType `json:"errorType"`
+		Error     string       `json:"error"`
 	}
 	if json.Unmarshal(body, &answer) == nil && answer.Error != "" {
-		return errors.New(answer.Error)
+		return &explained{answer.ErrorType, answer.Error}
 	}
 	return nil
 }
+
+// explained is what Prometheus says of an error.
+type explained struct {
+	kind v1.ErrorType
+	text string
+}
+
+// Error is in the words of Prometheus.
+func (e *explained) Error() string { return e.text }
 
 // limited ends answers that are too large, and stops waiting for transports that do not heed the context, as that of OAuth 2
 // while it fetches a token.

@@ -60,22 +60,33 @@ type Weight struct {
 	// AwayFrom and AwayUntil bound the last time in which no pod of the canary could answer: slices that overlap it say nothing. A zero
 	// AwayFrom: there was none; a zero AwayUntil: it lasts.
 	AwayFrom, AwayUntil time.Time
+	// Braked says that the weight is one that a brake has lowered.
+	Braked bool
 	// Move counts the weights of a release: when it changes, the tests begin a new step at WrittenAt.
 	Move int32
+	// Excused counts how often one pod of the canary was excused, and that it was no more: when it changes, the evidence begins anew.
+	Excused int32
 }
 
-// Suspicion is a canary that was taken back for its counts. Whether one of its pods alone is to blame is asked once, when its traffic is
-// gone: nothing waits for the answer.
+// Suspicion is a canary that was taken back for its counts, or may be. Of one that was, whether one of its pods alone is to blame is asked once, when
+// its traffic is gone: nothing waits for the answer. Of one that may be it is asked for each slice.
 type Suspicion struct {
+	// Stable and Canary are the arms.
+	Stable, Canary counting.Service
+	// Objective is the index of the one whose bad requests are asked about.
+	Objective int
 	// ReplicaSet is the canary's, in the namespace of the TrafficShift.
 	ReplicaSet string
 	// Indicator says which requests are bad.
 	Indicator counting.Indicator
 	// Since is when the release got traffic.
 	Since time.Time
+	// Running says that it was not taken back: only the last evidence.PodSpan counts.
+	Running bool
 }
 
-// Reading is what is known of a release.
+// Reading is what is known of a release. Its times are the operator's clock's, whatever that of the source of the counts says; but for those in the
+// Checkpoint, which are the source's.
 type Reading struct {
 	// Verdict answers the question.
 	Verdict evidence.Verdict
@@ -112,8 +123,8 @@ type Reading struct {
 	Past *Past
 	// Seen says that this process has taken a fresh slice of this release.
 	Seen bool
-	// Pods are what each pod of a suspected canary was asked, in the order of their names; nil while that is not known, or cannot be.
-	Pods []evidence.PodCounts
+	// Pods are what each pod of a suspected canary was asked, in the order of their names.
+	Pods evidence.ByPod
 }
 
 // Past is what the time before a release says about it.
@@ -123,6 +134,8 @@ type Past struct {
 	// Rate is the traffic of the busiest of the last five minutes, or of the busiest interval between two reports in the last one when that is
 	// more, in requests per second of both arms.
 	Rate float64
+	// Tick is the length of the evidence ticks that was chosen by it; 0: none was, and they are as long as they are configured.
+	Tick time.Duration
 	// Objectives say how the stable's bad requests came, for each objective of the Config.
 	Objectives []evidence.Dispersion
 }

@@ -69,14 +69,20 @@ func baselineOf(rec *v1alpha1.Release, past *Past) *v1alpha1.Baseline {
 		return nil
 	}
 	b := &v1alpha1.Baseline{RequestsPerSecond: release.Short(past.Rate), History: v1alpha1.DurationOf(past.Span)}
+	if past.Tick > 0 {
+		b.Tick = v1alpha1.DurationOf(past.Tick)
+	}
 	for i, o := range rec.Plan.Objectives[:min(len(rec.Plan.Objectives), len(past.Objectives))] {
 		b.Objectives = append(b.Objectives, past.Objectives[i].Of(o.Name))
 	}
 	return b
 }
 
-// Ticks are the lengths of the evidence ticks.
-type Ticks struct{ Fast, Slow time.Duration }
+// Ticks are the lengths of the evidence ticks. Urgent says that the proxies are read too, by whose urgent lanes a release may be aborted.
+type Ticks struct {
+	Fast, Slow time.Duration
+	Urgent     bool
+}
 
 // Follow is what a record wants counted: the requests of a release until the last that met its canary is counted, the pods of one that was
 // taken back for its counts, or nothing. The record is the one that was written.
@@ -85,8 +91,8 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 		return Following{}
 	}
 	f := Following{Release: rec.Number}
+	f.Suspect = suspicion(v, rec)
 	if rec.State.Ended() || rec.Outcome != nil {
-		f.Suspect = suspicion(v, rec)
 		if rec.Counted.Until == nil || rec.Counted.Final {
 			return f
 		}
@@ -98,13 +104,28 @@ func Follow(v *View, rec *v1alpha1.Release, t Ticks) Following {
 	return f
 }
 
-// suspicion asks whether one pod is to blame for an abort; nil when nobody can tell.
+// CountedUntil is up to when the requests of a running release are counted by its record; false where no evidence is waited for: it has no traffic yet,
+// or is judged.
+func CountedUntil(rec *v1alpha1.Release) (time.Time, bool) {
+	switch {
+	case !rec.Running() || rec.Outcome != nil || rec.StepStartedAt == nil:
+		return time.Time{}, false
+	case rec.Counted.Until != nil:
+		return rec.Counted.Until.Time, true
+	}
+	return rec.StepStartedAt.Time, true
+}
+
+// suspicion asks whether one pod is to blame for an abort, or for what may come to one; nil when nobody can tell.
 func suspicion(v *View, rec *v1alpha1.Release) *Suspicion {
-	objective, ok := release.Suspected(rec)
+	objective, ok := release.Suspected(rec, v.Facts.Evidence.Verdict)
 	if !ok || v.Canary == nil || rec.Plan.Objectives[objective].Indicator == v1alpha1.IndicatorCustom {
 		return nil
 	}
-	return &Suspicion{ReplicaSet: v.Canary.Name, Since: rec.StartedAt.Time, Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective])}
+	return &Suspicion{
+		Stable: v.Arms[0], Canary: v.Arms[1], ReplicaSet: v.Canary.Name, Objective: objective, Indicator: counting.IndicatorOf(rec.Plan.Objectives[objective]),
+		Since: rec.StartedAt.Time, Running: rec.Outcome == nil,
+	}
 }
 
 // weightOf is the weight of the record.
@@ -114,7 +135,7 @@ func weightOf(rec *v1alpha1.Release) Weight {
 		weight = rec.Weights[n-1].Weight // the canary's pods are away: what is still to be counted came before that
 	}
 	w := Weight{
-		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves,
+		WrittenAt: rec.StepStartedAt.Time, Move: rec.Moves, Excused: rec.Excused.Turns(), Braked: release.Braked(rec),
 		Alone: weight.Millionths() >= v1alpha1.Whole || rec.State == v1alpha1.StateHandover,
 	}
 	if rec.SettledAt != nil {
@@ -135,7 +156,10 @@ func target(v *View, rec *v1alpha1.Release, ticks Ticks) *Target {
 		Stable: v.Arms[0], Canary: v.Arms[1],
 		Config: evidence.ConfigOf(rec.Plan, rec.Baseline), PastKnown: rec.Baseline != nil, Checkpoint: rec.Evidence,
 	}
-	t.Config.Fast, t.Config.Slow = ticks.Fast, ticks.Slow
+	t.Config.Fast, t.Config.Slow, t.Config.Urgent = ticks.Fast, ticks.Slow, ticks.Urgent
+	if rec.Baseline != nil {
+		t.Config = t.Config.WithTick(rec.Baseline.Tick.Duration())
+	}
 	if rec.Plan.ClientErrors != v1alpha1.ClientErrorsIgnore {
 		t.ClientErrors = evidence.ClientErrors(rec.Plan)
 		// It only holds, so it may be quick: a raise must not come before it.

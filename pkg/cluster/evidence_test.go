@@ -43,6 +43,11 @@ func TestWhatARecordWantsCounted(t *testing.T) {
 	if f := cluster.Follow(v, ignoring, ticks); len(f.Count.ClientErrors.Objectives) > 0 {
 		t.Errorf("the policy ignores client errors: %+v", f.Count.ClientErrors)
 	}
+	chosen := rec.DeepCopy()
+	chosen.Baseline.Tick = "5s"
+	if c := cluster.Follow(v, chosen, ticks).Count.Config; c.Fast != 5*time.Second || c.Slow != 5*time.Second {
+		t.Errorf("the ticks that were chosen are %s and %s long", c.Fast, c.Slow)
+	}
 	taken := rec.DeepCopy()
 	taken.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted, Reason: v1alpha1.ReasonCanaryWorseThanStable}
 	taken.Objectives = []v1alpha1.ObjectiveStatus{{Name: "availability", Against: "250"}}
@@ -52,6 +57,40 @@ func TestWhatARecordWantsCounted(t *testing.T) {
 	taken.Outcome.Reason = v1alpha1.ReasonCommanded
 	if f := cluster.Follow(v, taken, ticks); f.Count != nil || f.Suspect != nil {
 		t.Errorf("of one that a person takes back: %+v", f)
+	}
+}
+
+func TestThePodsOfARunningCanaryAreSuspectedBeforeItIsTakenBack(t *testing.T) {
+	p := inTheMiddle("shop")
+	v, rec := cluster.Observe(p.objects(), settings(), noon), p.shift.Status.Release
+	of := func(change func(*evidence.ObjectiveVerdict), excused *v1alpha1.Excused) *cluster.Suspicion {
+		o := evidence.ObjectiveVerdict{Name: "availability", Against: 0.5}
+		change(&o)
+		v.Facts.Evidence.Verdict = evidence.Verdict{Objectives: []evidence.ObjectiveVerdict{o}, Suspicious: o.Against >= 10}
+		rec := rec.DeepCopy()
+		rec.Excused = excused
+		f := cluster.Follow(v, rec, cluster.Ticks{})
+		if f.Weight.Excused != excused.Turns() {
+			t.Errorf("excused %d times, the loop is told %d", excused.Turns(), f.Weight.Excused)
+		}
+		return f.Suspect
+	}
+	well := func(*evidence.ObjectiveVerdict) {}
+	want := cluster.Suspicion{Stable: v.Arms[0], Canary: v.Arms[1], ReplicaSet: p.canary.Name, Since: rec.StartedAt.Time, Running: true}
+	until := metav1.NewTime(noon)
+	for name, x := range map[string]struct {
+		suspect *cluster.Suspicion
+		want    bool
+	}{
+		"well":           {of(well, nil), false},
+		"alarming":       {of(func(o *evidence.ObjectiveVerdict) { o.Alarm = true }, nil), true},
+		"suspicious":     {of(func(o *evidence.ObjectiveVerdict) { o.Against = 20 }, nil), true},
+		"excused":        {of(well, &v1alpha1.Excused{Objective: "availability", Times: 1}), true},
+		"excused before": {of(well, &v1alpha1.Excused{Objective: "availability", Times: 1, Until: &until}), false},
+	} {
+		if (x.suspect != nil) != x.want || x.want && *x.suspect != want {
+			t.Errorf("%s: %+v", name, x.suspect)
+		}
 	}
 }
 

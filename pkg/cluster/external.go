@@ -114,10 +114,17 @@ func (v *View) revisions() {
 	}
 }
 
-// armOf is a destination as its requests are counted. One that they cannot be told apart by is refused.
+// armOf is a destination as its requests are counted. One that they cannot be told apart by is refused, and so is a Service of another namespace,
+// whose numbers are not for everybody who writes its name: nothing is counted of it.
 func (v *View) armOf(d routing.Destination, rules []*unstructured.Unstructured) counting.Service {
 	name, namespace := v.target.ServiceOf(d)
-	arm := counting.Service{Namespace: namespace, Name: name}
+	arm := counting.Service{Namespace: v.Shift.Namespace, Name: name}
+	if namespace != v.Shift.Namespace {
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("destination %s is a Service of namespace %s: make a TrafficShift there, or name Services of namespace %s",
+			d, namespace, v.Shift.Namespace))
+		arm.Name = d.Host // as no Service here is named
+		return arm
+	}
 	if d.Subset == "" {
 		return arm
 	}

@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -43,8 +44,18 @@ type Objects struct {
 	// Rules are the DestinationRules for the hosts of the TrafficShift, by name or by a wildcard for a part of it, of all namespaces, those
 	// with its mark, and those that have the name of a copy; between destinations, those of its namespace.
 	Rules []*unstructured.Unstructured
+	// Gateways are those that the Routes which the release may write are bound to. They are read while a release runs.
+	Gateways []Gateway
 	// Hold says how the Deployment's template changes are held, as far as it was proven.
 	Hold release.HoldMode
+}
+
+// Gateway is a Gateway of Istio.
+type Gateway struct {
+	Name types.NamespacedName
+	// Pods are those that it selects, in namespaces whose pods are trusted as gateways. Whole says that there are no others.
+	Pods  []*corev1.Pod
+	Whole bool
 }
 
 // Rival is another TrafficShift, and the Service that it names; nil where that is not there.

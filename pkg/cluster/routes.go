@@ -74,9 +74,6 @@ func (v *View) route(o Objects) {
 	v.rules(o.Rules)
 }
 
-// written says whether an object is one that the release writes, or has written.
-func written(r routing.Reading) bool { return r.Allowed && r.Found || r.Mark != nil }
-
 // unrouted says what to do about a Service whose host is covered by routes none of which could be written.
 func (v *View) unrouted() string {
 	t := v.target
@@ -95,13 +92,24 @@ func (v *View) makeable(taken *unstructured.Unstructured) {
 	}
 }
 
-// see notes that an object is there, and takes what it says where the release writes it.
+// see notes that an object is there, and takes what it says where the release writes it, or has written it by the record while its owner allowed
+// that. A mark elsewhere may be anybody's.
 func (v *View) see(r route, reading routing.Reading) {
-	if reading.Found || reading.Mark != nil {
-		v.there = append(v.there, idOf(r).String())
+	if !reading.Found && reading.Mark == nil {
+		return
 	}
-	if written(reading) {
+	name := idOf(r).String()
+	v.there = append(v.there, name)
+	switch {
+	case reading.Allowed:
 		v.readRoute(r, reading)
+	case reading.Mark == nil:
+	case v.Facts.Release != nil && slices.Contains(v.Facts.Release.Routes, name):
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s has weights of this release, and its owner does not allow that any more: "+
+			"annotate it with %s: %s, or abort the release", r.GetKind(), name, v1alpha1.AllowAnnotation, v.Shift.Namespace))
+		v.readRoute(r, reading)
+	default:
+		v.Facts.Routes.Strays = append(v.Facts.Routes.Strays, name)
 	}
 }
 
@@ -114,16 +122,13 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 		}
 		o.Highest = max(o.Highest, reading.Highest)
 	}
-	r.found = reading.Found
+	r.found, r.allowed = reading.Found, reading.Allowed
 	v.routes = append(v.routes, r)
 	o.Names = append(o.Names, idOf(r).String())
 	if r.Unstructured != v.made {
 		o.Others = append(o.Others, idOf(r).String())
 	}
-	if mark := reading.Mark; mark != nil {
-		o.Marked = true
-		o.AbortOpen = o.AbortOpen || v.running() && !(mark.Aborted && mark.Number >= v.Facts.Release.Number)
-	}
+	v.marked(r, reading.Mark)
 	if v.beforeTraffic() {
 		v.splittable(r, reading)
 	}
@@ -131,6 +136,17 @@ func (v *View) readRoute(r route, reading routing.Reading) {
 		o.Foreign = &release.Foreign{Route: r.GetKind() + " " + r.GetName(), Kind: string(e.Kind), Made: v.unwritten(r, *e),
 			Writer: release.Writer{Manager: e.Manager, At: e.Time}}
 	}
+}
+
+// marked adds what a mark of the TrafficShift on an object says; nil where there is none.
+func (v *View) marked(r route, mark *routing.Mark) {
+	if mark == nil {
+		return
+	}
+	o := &v.Facts.Routes
+	aborted := v.running() && mark.Aborted && mark.Number >= v.Facts.Release.Number
+	o.Marked, o.AbortOpen = true, o.AbortOpen || v.running() && !aborted
+	o.AbortFound = o.AbortFound || aborted && r.GetNamespace() == v.Shift.Namespace
 }
 
 // missed finds out which VirtualServices of the record are not among those that are there.

@@ -12,7 +12,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// StatusOf is the whole status after a decision; rec is the record to be written, nil to keep the one there is.
+// StatusOf is the whole status after a decision, within the limits of the settings; rec is the record to be written, nil to keep the one there is.
 func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.TrafficShiftStatus {
 	s := v.Shift.Status.DeepCopy()
 	s.ObservedGeneration = v.Shift.Generation
@@ -38,6 +38,7 @@ func StatusOf(v *View, d release.Decision, rec *v1alpha1.Release) v1alpha1.Traff
 		s.History = s.History[:min(len(s.History), historyLength)]
 	}
 	v.correct(s)
+	v.settings.Limits.Keep(s)
 	return *s
 }
 
@@ -59,6 +60,9 @@ func (v *View) tally(r *v1alpha1.Release, d release.Decision) {
 	}
 	r.Routes = release.Carrying(v.Facts.Release, r, v.Facts.Routes.Others)
 	release.Count(r, v.Facts.Evidence, d.Message)
+	if direct := v.Facts.Direct; direct.Read && r.Outcome == nil {
+		r.Direct = direct.Checkpoint
+	}
 	release.NoteDenial(r, d, v.now)
 	r.NextAt = release.NextAt(v.Facts, d, v.now)
 }
@@ -77,6 +81,8 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	was, is := v.Facts.Release, s.Release
 	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number && was.Counting() {
 		last := was.DeepCopy()
+		release.CountOn(last, v.Facts.Evidence) // what is counted may not be written yet
+		release.Settle(last, v.Facts, v.left, v.now)
 		release.GiveUp(&last.Counted)
 		s.History[0] = PastOf(last)
 	}
@@ -117,7 +123,7 @@ func (v *View) observedDeployment() v1alpha1.ObservedDeployment {
 
 // conditionsOf are the conditions after a decision. The time of one is when its status changed.
 func conditionsOf(v *View, d release.Decision) []metav1.Condition {
-	all := v.Shift.Status.DeepCopy().Conditions
+	all := slices.Clone(v.Shift.Status.Conditions)
 	now := release.Conditions(v.Facts, d)
 	for _, c := range now {
 		c.ObservedGeneration, c.LastTransitionTime = v.Shift.Generation, metav1.NewTime(v.now)
@@ -162,42 +168,11 @@ func timeAbort(v *View, rec *v1alpha1.Release) {
 	}
 	o.DecidedAt = ptr.To(metav1.NewMicroTime(v.now))
 	byCounts := o.Reason == v1alpha1.ReasonCanaryWorseThanStable || o.Reason == v1alpha1.ReasonCanaryBreachesSLO
-	if byCounts && !v.Counted.IsZero() {
-		o.CountedUntil = ptr.To(metav1.NewMicroTime(v.Counted))
+	counted := v.Counted
+	if v.Facts.Direct.Breach != nil {
+		counted = v.Facts.Direct.At
 	}
-}
-
-// SameButNumbers says whether two statuses differ only in what changes with every slice of counts. What is said of pods and of other
-// Services does not.
-func SameButNumbers(a, b v1alpha1.TrafficShiftStatus) bool {
-	return equality.Semantic.DeepEqual(withoutNumbers(a), withoutNumbers(b))
-}
-
-func withoutNumbers(s v1alpha1.TrafficShiftStatus) v1alpha1.TrafficShiftStatus {
-	out := *s.DeepCopy()
-	out.ObservedAt, out.Deployment.Generation = nil, 0
-	for i := range out.Conditions {
-		c := &out.Conditions[i]
-		c.LastTransitionTime = metav1.Time{}
-		if c.Type != v1alpha1.ConditionWorkloadReady && c.Type != v1alpha1.ConditionIsolated && c.Type != v1alpha1.ConditionReachable {
-			c.Message = ""
-		}
+	if byCounts && !counted.IsZero() {
+		o.CountedUntil = ptr.To(metav1.NewMicroTime(counted))
 	}
-	if r := out.Release; r != nil {
-		r.Evidence, r.LiveWeight, r.LiveWeightError, r.Next, r.Exposed, r.Failed, r.Counted.Until = "", "", "", "", 0, 0, nil
-		r.NextAt = nil
-		r.Objectives = withoutCounts(r.Objectives)
-	}
-	if r := out.Release; r != nil && len(out.History) > 0 && out.History[0].Number == r.Number {
-		out.History[0] = v1alpha1.PastRelease{Number: r.Number} // it says what the release says
-	}
-	return out
-}
-
-// withoutCounts leaves of objectives what does not change with every slice of counts.
-func withoutCounts(all []v1alpha1.ObjectiveStatus) []v1alpha1.ObjectiveStatus {
-	for i, o := range all {
-		all[i] = v1alpha1.ObjectiveStatus{Name: o.Name, Verdict: o.Verdict}
-	}
-	return all
 }

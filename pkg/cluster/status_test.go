@@ -1,12 +1,18 @@
 package cluster_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
+	"github.com/stagger-dev/stagger/manifests/crd"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -160,5 +166,50 @@ func TestWhatIsNotCountedInTheEndIsAGap(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// A Deployment may have more containers, and images with longer names, than a status may name: they are named as far as it may, and what was read
+// is not cut for that.
+func TestAStatusKeepsToItsLimits(t *testing.T) {
+	schema, err := crd.SchemaOf(crd.TrafficShifts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings()
+	s.Limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
+	p := inTheMiddle("shop")
+	long := "registry/" + strings.Repeat("x", 1016)
+	for _, template := range []*corev1.PodTemplateSpec{&p.deploy.Spec.Template, &p.stable.Spec.Template} {
+		for len(template.Spec.Containers) < 33 {
+			template.Spec.Containers = append(template.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", len(template.Spec.Containers)), Image: long})
+		}
+	}
+	v := cluster.Observe(p.objects(), s, noon)
+	status := cluster.StatusOf(v, release.Decision{}, nil)
+	if got := status.Deployment.Images; len(got) != 32 || got[1] != long[:1024] {
+		t.Errorf("%d images, one of %d bytes", len(got), len(got[1]))
+	}
+	if got := v.Facts.Workload.Images; len(got) != 33 || got[1] != long || p.deploy.Spec.Template.Spec.Containers[1].Image != long {
+		t.Errorf("what was read has %d images, one of %d bytes", len(got), len(got[1]))
+	}
+}
+
+// A release that another one follows is given what is counted of it by then, whatever of that was written.
+func TestWhatIsCountedIsInTheRecordWhenTheNextReleaseBegins(t *testing.T) {
+	began := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	until, end := metav1.NewMicroTime(began), metav1.NewMicroTime(began.Add(time.Minute))
+	shift := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	shift.Status.Release = &v1alpha1.Release{Number: 7, State: v1alpha1.StateAborted, Counted: v1alpha1.Counted{Until: &until, End: &end},
+		Exposed: 100, Weights: []v1alpha1.WrittenWeight{{Weight: "1%"}}, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StateAborted}}
+	shift.Status.History = []v1alpha1.PastRelease{{Number: 7, Exposed: 100}}
+	v := cluster.Observe(cluster.Objects{Shift: shift}, cluster.Settings{}, began.Add(2*time.Minute))
+	met := evidence.Counts{Requests: 300, Bad: 80}
+	v.Weigh(release.Evidence{Counted: began.Add(40 * time.Second), Met: &evidence.Verdict{Exposed: met,
+		Objectives: []evidence.ObjectiveVerdict{{Name: "availability", Release: evidence.Arms{Canary: met}}}}})
+	next := &v1alpha1.Release{Number: 8, State: v1alpha1.StatePreparing}
+	got := cluster.StatusOf(v, release.Decision{Release: next}, next).History[0]
+	if gaps := got.Counted.Gaps; got.Exposed != 300 || got.Failed != 80 || len(gaps) != 1 || !gaps[0].From.Time.Equal(began.Add(40*time.Second)) || !gaps[0].To.Equal(&end) {
+		t.Errorf("%d met, %d failed, %+v", got.Exposed, got.Failed, got.Counted)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/counting"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
@@ -26,6 +27,10 @@ type Settings struct {
 	Bounds release.Bounds
 	// Manager is the field manager of Stagger's own writes.
 	Manager string
+	// Limits are the bounds of a status.
+	Limits bounds.Of[v1alpha1.TrafficShiftStatus]
+	// Nameless says that nobody keeps the names true that a TrafficShift gives of those who command and pause: they count for nothing.
+	Nameless bool
 }
 
 // View is what the objects mean to their TrafficShift: the facts that decide, and which object plays which part.
@@ -43,7 +48,10 @@ type View struct {
 	// Arms are stable and canary as requests to them are counted.
 	Arms [2]counting.Service
 
-	// left says that a pod of the release's canary is there, be it one that ends.
+	// pods are those that Services of the release lead to, of both arms among them, and gate those that callers come through.
+	pods []*corev1.Pod
+	gate gate
+	// left says that a pod of the release's canary may answer still, be it one that ends.
 	left     bool
 	now      time.Time
 	settings Settings
@@ -69,7 +77,8 @@ type View struct {
 type route struct {
 	*unstructured.Unstructured
 	routing.Carrier
-	found bool // a route of it names the Service
+	found   bool // a route of it names the Service
+	allowed bool // its owner lets the release write it
 }
 
 // Observe says what the objects mean at a moment. It depends on nothing else, not even on the order of the lists.
@@ -95,6 +104,7 @@ func Observe(o Objects, s Settings, now time.Time) *View {
 		v.workload(o, now)
 		v.route(o)
 	}
+	v.gateways(o)
 	v.wanted(o)
 	return v
 }

@@ -14,9 +14,15 @@ import (
 func (v *View) wanted(o Objects) {
 	w := &v.Facts.Wanted
 	w.Command = release.CommandOn(v.Shift)
+	if v.settings.Nameless {
+		w.Command = w.Command.Unnamed()
+	}
 	w.Policy = v.Shift.Spec.PolicyRef.Name
 	if w.Paused {
-		w.PausedBy, w.PausedWhy = v.Shift.Annotations[v1alpha1.ControlledByAnnotation], v.Shift.Annotations[v1alpha1.PausedAnnotation]
+		w.PausedWhy = v.Shift.Annotations[v1alpha1.PausedAnnotation]
+		if !v.settings.Nameless {
+			w.PausedBy = v.Shift.Annotations[v1alpha1.ControlledByAnnotation]
+		}
 	}
 	p := o.Policy
 	if p == nil {

@@ -33,7 +33,19 @@ func (v *View) workload(o Objects, now time.Time) {
 		v.found(o)
 	}
 	v.tellApart()
-	v.health(o.Pods, now)
+	v.pods = workload.Behind(o.Pods, v.selectors()...)
+	v.health(now)
+}
+
+// selectors are those of the Services that lead to the pods of both arms, whichever version they are narrowed to; none where there is no Service.
+func (v *View) selectors() []map[string]string {
+	var all []map[string]string
+	for _, svc := range []*corev1.Service{v.Service, v.canaryService} {
+		if svc != nil {
+			all = append(all, workload.Selector(svc, Hashes(v.Shift)...))
+		}
+	}
+	return all
 }
 
 // found takes what the Service's selector leads to. While a release runs, two ReplicaSets with pods are nothing strange.
@@ -218,18 +230,20 @@ func setOf(rs *appsv1.ReplicaSet) release.Set {
 }
 
 // health looks at the pods of both arms. What fails on both is not the version's fault, and what fails on few of its pods is theirs.
-func (v *View) health(pods []*corev1.Pod, now time.Time) {
+func (v *View) health(now time.Time) {
 	w, rec := &v.Facts.Workload, v.Facts.Release
-	v.left = rec != nil && len(ofHash(pods, rec.Revision)) > 0
+	v.left = rec != nil && slices.ContainsFunc(ofHash(v.pods, rec.Revision), func(p *corev1.Pod) bool { return workload.Lingers(p, now) })
 	if !v.running() {
 		if v.Canary == nil {
 			return
 		}
 		rec = &v1alpha1.Release{Revision: w.Canary.Hash, Stable: w.Stable.Hash}
 	}
-	canary, stable := ofHash(pods, rec.Revision), ofHash(pods, rec.Stable)
-	w.Canary.Pods, w.Stable.Pods = count(canary, workload.Present), count(stable, workload.Present)
+	canary, stable := ofHash(v.pods, rec.Revision), ofHash(v.pods, rec.Stable)
+	w.Canary.Pods, w.Canary.Pod = there(canary)
+	w.Stable.Pods, w.Stable.Pod = there(stable)
 	w.Canary.Serving, w.Stable.Serving = count(canary, workload.Serving), count(stable, workload.Serving)
+	w.Nodes = workload.Nodes(canary)
 	w.CanaryRan, w.StableRan = workload.ImageIDs(canary, v.Canary), workload.ImageIDs(stable, v.stable)
 	if v.stable != nil && v.Canary != nil {
 		w.Unequal = workload.Unequal(stable, canary, &v.stable.Spec.Template, &v.Canary.Spec.Template)
@@ -282,6 +296,14 @@ func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {
 		}
 	}
 	return out
+}
+
+// there is how many of the pods can be endpoints, and the name of one of them.
+func there(pods []*corev1.Pod) (n int32, name string) {
+	if at := slices.IndexFunc(pods, workload.Present); at >= 0 {
+		name = pods[at].Name
+	}
+	return count(pods, workload.Present), name
 }
 
 // count is how many of the pods are so.

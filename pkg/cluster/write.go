@@ -94,13 +94,32 @@ func Plan(view *View, d release.Decision) []Write {
 		needs := len(all)
 		for _, w := range v.plan(d, a) {
 			w.Action, w.Lever = a, i < len(d.Levers)
-			if !w.Lever && !(len(d.Levers) > 0 && w.Kind == Status) {
+			if w.Lever {
+				w.Patch = fenced(w)
+			} else if len(d.Levers) == 0 || w.Kind != Status {
 				w.Needs = needs
 			}
 			all = append(all, w)
 		}
 	}
 	return all
+}
+
+// fenced is the patch of a lever, which is refused where the object is not that of the release which was decided on any more: whoever decided may
+// have slept since, and another have released the next version. A mark names the release and outlasts edits of others. What bears none must be as it
+// was read; but for a pause, which only holds back.
+func fenced(w Write) patch.Patch {
+	if len(w.Patch) == 0 || w.Action.Verb == release.Pause {
+		return w.Patch
+	}
+	test := patch.Version(w.Object.GetResourceVersion())
+	switch w.Action.Verb {
+	case release.AbortService, release.AbortRoutes, release.Lower:
+		if mark, found := w.Object.GetAnnotations()[v1alpha1.ReleaseAnnotation]; found {
+			test = patch.Test("/metadata/annotations"+patch.Pointer(v1alpha1.ReleaseAnnotation), mark)
+		}
+	}
+	return append(patch.Patch{test}, w.Patch...)
 }
 
 // plan returns the writes of one action. An object that is gone needs none.

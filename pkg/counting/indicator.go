@@ -2,7 +2,6 @@ package counting
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +21,6 @@ const (
 
 // Placeholder is what stands for the arm's labels in the selectors of a Custom indicator.
 const Placeholder = "{{selector}}"
-
-const maxSelector = 1024
 
 // Indicator says which requests of an arm are counted and which of them are bad. The zero Indicator is that of Requests with
 // the default Rules. Indicators can be compared: equal ones are asked about in one question.
@@ -86,33 +83,6 @@ func (i Indicator) String() string {
 	default:
 		return "istio_requests_total"
 	}
-}
-
-// The grammar of a Custom selector: a metric's name and matchers, one of which is the placeholder. No functions, no ranges,
-// no offsets: differences are taken by us, and exactly.
-var (
-	matcherForm  = `[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\\n]|\\.)*"`
-	selectorForm = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*\{\s*(?:` + matcherForm + `\s*,\s*)*` + regexp.QuoteMeta(Placeholder) +
-		`\s*(?:,\s*` + matcherForm + `\s*)*,?\s*\}$`)
-	ourLabels = regexp.MustCompile(`(?:^|[{,\s])(destination_service_name|destination_service_namespace|__name__)\s*[=!]`)
-)
-
-func checkSelector(field, s string) error {
-	switch {
-	case s == "":
-		return fmt.Errorf("%s is empty; give the selector of a counter, such as orders_total{%s}", field, Placeholder)
-	case len(s) > maxSelector:
-		return fmt.Errorf("%s has %d bytes; at most %d are allowed", field, len(s), maxSelector)
-	case !strings.Contains(s, Placeholder):
-		return fmt.Errorf("%s lacks %s, which stands for the labels of an arm; write metric{%s,label=\"value\"}", field, Placeholder, Placeholder)
-	case !selectorForm.MatchString(s):
-		return fmt.Errorf("%s must be a counter's name and matchers in braces, without functions, ranges or offsets: metric{%s,label=\"value\"}",
-			field, Placeholder)
-	}
-	if own := ourLabels.FindStringSubmatch(strings.ReplaceAll(s, Placeholder, "")); own != nil {
-		return fmt.Errorf("%s has a matcher of %s, which %s sets; remove it", field, own[1], Placeholder)
-	}
-	return nil
 }
 
 // Edges are the upper edges of Istio's histogram of durations as the mesh is installed.

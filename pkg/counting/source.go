@@ -45,6 +45,12 @@ type Timing struct {
 	Lag time.Duration
 	// Interval is the time between two reports about the same arm.
 	Interval time.Duration
+	// Ahead is by how much the clock of who asks is ahead of the source's; negative: behind. The times of questions and answers are the source's.
+	// Dated says that it is known: else no moment can be found there, and nothing can be asked about it.
+	Ahead time.Duration
+	Dated bool
+	// Skew says why the clocks are so far from each other, or so uncertain, that nothing is raised by what is counted; nil: they agree.
+	Skew *Trouble
 }
 
 // Trouble is why there is no evidence: the reason of the condition EvidenceCurrent, and a sentence for people.

@@ -3,6 +3,8 @@ package evidence
 import (
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 type yardstick uint8
@@ -32,11 +34,10 @@ func fastBettors() []bettor {
 func slowCeilingBettors() []bettor { return []bettor{{ceiling, 0.5, 0.5}, {ceiling, 5, 0.5}} }
 
 const (
-	cashPart    = 0.2  // of the bankroll is not bet: what is left after a long healthy time
-	hazard      = 60   // ticks; the part spread again before tick t is 1/(t+hazard)
-	stepRefresh = 0.2  // the part spread again after a change of weight
-	shockMargin = 2    // times the stable's bad share: what the ceiling expects of the canary in an outage of both
-	maxStake    = 1e15 // far above any threshold
+	cashPart    = 0.2 // of the bankroll is not bet: what is left after a long healthy time
+	hazard      = 60  // ticks; the part spread again before tick t is 1/(t+hazard)
+	stepRefresh = 0.2 // the part spread again after a change of weight
+	shockMargin = 2   // times the stable's bad share: what the ceiling expects of the canary in an outage of both
 )
 
 // arms are the counts of both arms in one interval: requests n and bad requests k of the stable (s) and the canary (c).
@@ -93,9 +94,9 @@ type bankroll struct {
 }
 
 func newBankroll(bettors []bettor) bankroll {
-	b := bankroll{bettors: bettors, cash: down(cashPart), stakes: make([]float64, len(bettors))}
+	b := bankroll{bettors: bettors, cash: exact.Down(cashPart), stakes: make([]float64, len(bettors))}
 	for i, x := range bettors {
-		b.stakes[i] = down((1 - cashPart) * x.part)
+		b.stakes[i] = exact.Down((1 - cashPart) * x.part)
 	}
 	return b
 }
@@ -118,13 +119,13 @@ func (b *bankroll) tick(t tolerances, a arms) {
 	b.boost = false
 	b.ticks = min(b.ticks+1, math.MaxInt32)
 	w := b.wealth()
-	b.cash = down(float64((1-h)*b.cash) + float64(h*cashPart*w))
+	b.cash = exact.Down(float64((1-h)*b.cash) + float64(h*cashPart*w))
 	for i, x := range b.bettors {
 		s := float64((1-h)*b.stakes[i]) + float64(h*(1-cashPart)*x.part*w)
 		if mu, ok := x.yardstick.expected(t, a); ok {
 			s *= (a.kc + x.kappa) / (mu + x.kappa)
 		}
-		b.stakes[i] = down(s)
+		b.stakes[i] = exact.Down(s)
 	}
 }
 
@@ -145,16 +146,6 @@ func (b *bankroll) byShare() bool {
 		sums[x.yardstick] += b.stakes[i]
 	}
 	return sums[share] > sums[ceiling]
-}
-
-// down rounds towards 0 to the precision of a float32, which is nine digits in a checkpoint instead of seventeen, and caps.
-// Taking money away can only make a false abort less likely.
-func down(x float64) float64 {
-	const lost = 52 - 23 // bits of the two mantissas
-	if x < 1e-37 {
-		return 0
-	}
-	return math.Float64frombits(math.Float64bits(min(x, maxStake)) &^ (1<<lost - 1))
 }
 
 const memorySpan = 240.0 // seconds after which the stable's counts have faded to 1/e

@@ -133,15 +133,3 @@ func binomial(n, k int, p float64) float64 {
 	c, _ := math.Lgamma(float64(n - k + 1))
 	return math.Exp(a - b - c + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
 }
-
-func TestDownNeverRoundsUpAndFitsAFloat32(t *testing.T) {
-	for _, x := range []float64{0, 1e-300, 1e-38, 1e-37, 0.1, 1.0 / 3, 1, 1.9999999999, 12345678.9, 1e14, 1e300, math.Inf(1)} {
-		got := down(x)
-		if got > x || got > maxStake || float64(float32(got)) != got {
-			t.Errorf("down(%v) = %v", x, got)
-		}
-		if x > 1e-37 && x < maxStake && got < x*(1-1e-6) {
-			t.Errorf("down(%v) = %v loses too much", x, got)
-		}
-	}
-}

@@ -1,28 +1,17 @@
 package evidence
 
 import (
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
-	"strconv"
 	"strings"
 	"time"
-)
 
-const (
-	checkpointVersion = "1"
-	maxCheckpoint     = 1 << 16 // bytes
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Checkpoint is the whole state as one line of text, for the release's status: version, numbers, and a checksum over them and
 // the objectives' names and limits. It is about 300 bytes for each objective, 400 while the canary is alone.
-func (t *Tests) Checkpoint() string {
-	e := encoder{words: []string{checkpointVersion}}
-	t.walk(&e)
-	body := strings.Join(e.words, " ")
-	return body + " " + t.checksum(body)
-}
+func (t *Tests) Checkpoint() string { return t.format().Write(t.walk) }
 
 // Restore goes on where Checkpoint left off, to the last bit. It refuses text of an unknown version, text that was altered
 // or cut, and that of a release with other objectives; the tests then have to begin again with New.
@@ -31,67 +20,45 @@ func Restore(c Config, checkpoint string) (*Tests, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(checkpoint) > maxCheckpoint {
-		return nil, fmt.Errorf("evidence: checkpoint of %d bytes is too long, at most %d are read", len(checkpoint), maxCheckpoint)
+	if err := t.format().Read(checkpoint, t.walk); err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	version, _, _ := strings.Cut(checkpoint, " ")
-	if version != checkpointVersion {
-		return nil, fmt.Errorf("evidence: checkpoint has version %.20q, only %q is known", version, checkpointVersion)
-	}
-	end := strings.LastIndexByte(checkpoint, ' ')
-	if end < 0 || checkpoint[end+1:] != t.checksum(checkpoint[:end]) {
-		return nil, errors.New("evidence: checkpoint was altered or is of other objectives")
-	}
-	d := decoder{words: strings.Split(checkpoint[:end], " ")[1:]}
-	t.walk(&d)
-	if d.err == nil && len(d.words) > 0 {
-		d.err = fmt.Errorf("%d numbers too many", len(d.words))
-	}
-	if d.err == nil && t.accused > int64(len(t.objectives)) {
-		d.err = fmt.Errorf("objective %d is unknown", t.accused)
-	}
-	if d.err != nil {
-		return nil, fmt.Errorf("evidence: checkpoint is corrupt: %w", d.err)
+	if t.accused > int64(len(t.objectives)) {
+		return nil, fmt.Errorf("evidence: checkpoint is corrupt: objective %d is unknown", t.accused)
 	}
 	return t, nil
 }
 
-func (t *Tests) checksum(body string) string {
-	h := fnv.New32a()
+// format makes text that only tests of the same objectives read.
+func (t *Tests) format() exact.Format {
+	var objectives strings.Builder
 	for _, o := range t.c.Objectives {
-		fmt.Fprintf(h, "%q %v ", o.Name, o.Limit) // a hash's Write never fails
+		fmt.Fprintf(&objectives, "%q %v ", o.Name, o.Limit)
 	}
-	fmt.Fprint(h, body)
-	return fmt.Sprintf("%08x", h.Sum32())
+	return exact.Format{Version: "1", Salt: objectives.String()}
 }
 
-// codec reads or writes one number after the other; walk is the format.
-type codec interface {
-	float(x *float64, bits int, most float64)
-	whole(x *int64, most int64)
-	yes(x *bool)
-}
-
-func (t *Tests) walk(c codec) {
-	c.whole(&t.through, math.MaxInt64)
-	c.whole(&t.stepped, math.MaxInt64)
+// walk is the format: one number after the other.
+func (t *Tests) walk(c exact.Codec) {
+	c.Whole(&t.through, math.MaxInt64)
+	c.Whole(&t.stepped, math.MaxInt64)
 	for _, d := range []*time.Duration{&t.warmup, &t.covered, &t.fast, &t.slow, &t.sums} {
-		c.whole((*int64)(d), math.MaxInt64/2)
+		c.Whole((*int64)(d), math.MaxInt64/2)
 	}
 	for _, b := range []*bool{&t.warming, &t.settling, &t.alone, &t.stepsBack, &t.byShare} {
-		c.yes(b)
+		c.Yes(b)
 	}
-	c.whole(&t.accused, maxObjectives)
+	c.Whole(&t.accused, maxObjectives)
 	for i := range t.objectives {
 		t.objectives[i].walk(c)
 	}
 }
 
-func (o *objective) walk(c codec) {
+func (o *objective) walk(c exact.Codec) {
 	o.beside.fast.walk(c)
 	o.beside.slow.walk(c)
 	solo := o.solo != nil
-	c.yes(&solo)
+	c.Yes(&solo)
 	if solo {
 		if o.solo == nil {
 			o.solo = withoutStable()
@@ -107,79 +74,15 @@ func (o *objective) walk(c codec) {
 		sums = append(sums, &n.Requests, &n.Bad)
 	}
 	for _, x := range sums {
-		c.float(x, 64, maxSum)
+		c.Float(x, 64, maxSum)
 	}
 }
 
-func (b *bankroll) walk(c codec) {
-	c.float(&b.cash, 32, maxStake)
+func (b *bankroll) walk(c exact.Codec) {
+	c.Float(&b.cash, 32, exact.MaxStake)
 	for i := range b.stakes {
-		c.float(&b.stakes[i], 32, maxStake)
+		c.Float(&b.stakes[i], 32, exact.MaxStake)
 	}
-	c.whole(&b.ticks, math.MaxInt32)
-	c.yes(&b.boost)
-}
-
-type encoder struct{ words []string }
-
-func (e *encoder) float(x *float64, bits int, _ float64) {
-	e.words = append(e.words, strconv.FormatFloat(*x, 'g', -1, bits))
-}
-
-func (e *encoder) whole(x *int64, _ int64) { e.words = append(e.words, strconv.FormatInt(*x, 10)) }
-
-func (e *encoder) yes(x *bool) {
-	n := int64(0)
-	if *x {
-		n = 1
-	}
-	e.whole(&n, 1)
-}
-
-// decoder keeps its first error and leaves what it could not read as it was.
-type decoder struct {
-	words []string
-	err   error
-}
-
-func (d *decoder) next() string {
-	if len(d.words) == 0 {
-		if d.err == nil {
-			d.err = errors.New("it ends too early")
-		}
-		return "0"
-	}
-	word := d.words[0]
-	d.words = d.words[1:]
-	return word
-}
-
-func (d *decoder) float(x *float64, bits int, most float64) {
-	word := d.next()
-	y, err := strconv.ParseFloat(word, bits)
-	switch {
-	case d.err != nil:
-	case err != nil || !within(y, 0, most):
-		d.err = fmt.Errorf("%.40q is no number from 0 to %v", word, most)
-	default:
-		*x = y
-	}
-}
-
-func (d *decoder) whole(x *int64, most int64) {
-	word := d.next()
-	y, err := strconv.ParseInt(word, 10, 64)
-	switch {
-	case d.err != nil:
-	case err != nil || y < 0 || y > most:
-		d.err = fmt.Errorf("%.40q is no whole number from 0 to %d", word, most)
-	default:
-		*x = y
-	}
-}
-
-func (d *decoder) yes(x *bool) {
-	var n int64
-	d.whole(&n, 1)
-	*x = n == 1
+	c.Whole(&b.ticks, math.MaxInt32)
+	c.Yes(&b.boost)
 }

@@ -87,5 +87,54 @@ func TestForeignTextIsNoCheckpoint(t *testing.T) {
 // sealed gives any text the checksum it would need.
 func sealed(t testing.TB, body string) string {
 	t.Helper()
-	return body + " " + begin(t, twoObjectives()).checksum(body)
+	return begin(t, twoObjectives()).format().Seal(body)
+}
+
+// FuzzRestore reads any numbers, under a checksum that is right: what is taken goes on, is written as it was read, and says nothing impossible.
+func FuzzRestore(f *testing.F) {
+	tr := randomTraffic(rand.New(rand.NewPCG(7, 7)), 2, 60)
+	tests, i := begin(f, twoObjectives()), 0
+	tr.run(tests, func(int) {
+		if i++; i%10 == 0 {
+			text := tests.Checkpoint()
+			f.Add(text[:len(text)-9])
+		}
+	})
+	f.Fuzz(func(t *testing.T, body string) {
+		if _, err := Restore(twoObjectives(), body); err == nil && sealed(t, body[:max(0, len(body)-9)]) != body {
+			t.Fatalf("%q has no checksum", body)
+		}
+		tests, err := Restore(twoObjectives(), sealed(t, body))
+		if err != nil {
+			return
+		}
+		text := tests.Checkpoint()
+		again, err := Restore(twoObjectives(), text)
+		if err != nil || again.Checkpoint() != text {
+			t.Fatalf("%q is written as %q, and that as %v, %v", body, text, again, err)
+		}
+		for _, s := range tr.slices[:20] {
+			tests.Add(s)
+			again.Add(s)
+		}
+		if diff := cmp.Diff(tests.Verdict(Question{}), again.Verdict(Question{})); diff != "" {
+			t.Fatalf("%q and what is written of it go on differently:\n%s", body, diff)
+		}
+	})
+}
+
+// FuzzMoves reads moves that say anything: what is taken is written as it was read.
+func FuzzMoves(f *testing.F) {
+	for _, s := range []string{"", "-", "3/true/false", "3/true/false+2", "3/true/false+0", "-3/t/f", "3/true/falsex", "3 /true/false", "9223372036854775808/true/true", "3/true/false+9999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseMoves(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseMoves(m.String()); err != nil || again != m {
+			t.Errorf("%q is read as %+v, and what is written of it as %+v, %v", text, m, again, err)
+		}
+	})
 }

@@ -1,6 +1,10 @@
 package evidence
 
-import "math"
+import (
+	"math"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
+)
 
 // Counts are requests and how many of them were bad.
 type Counts struct{ Requests, Bad float64 }
@@ -32,7 +36,7 @@ func odds() (q, logs [4]float64) {
 //
 // What is no count clears nothing: the result is 0 for NaN, negative or absurd arguments and for a phi below 1.
 func Clearance(c Counts, limit, phi float64) float64 {
-	if !countable(c) || !within(limit, 0, 1) || !within(phi, 1, math.MaxFloat64) {
+	if !countable(c) || !exact.Within(limit, 0, 1) || !exact.Within(phi, 1, math.MaxFloat64) {
 		return 0
 	}
 	q, logs := odds()
@@ -95,4 +99,6 @@ const (
 	maxSum   = 1e18
 )
 
-func countable(c Counts) bool { return within(c.Requests, 0, maxSum) && within(c.Bad, 0, maxSum) }
+func countable(c Counts) bool {
+	return exact.Within(c.Requests, 0, maxSum) && exact.Within(c.Bad, 0, maxSum)
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Defaults of a Config; see its fields.
@@ -46,6 +48,9 @@ type Config struct {
 	// FalseAbort (alpha) bounds the probability that a release within its limits is ever aborted, all objectives together;
 	// from 1e-6 to 0.5. 0 means DefaultFalseAbort.
 	FalseAbort float64
+	// Urgent says that urgent lanes (see the package urgent) watch the release as well. They have a fifth of FalseAbort, so the two lanes
+	// of these tests abort at 2.5/alpha instead of 2/alpha. A release keeps what it was begun with.
+	Urgent bool
 	// FalsePromote (beta) bounds the probability that one move is made by a canary beyond its limit; from 1e-6 to 0.5.
 	// 0 means DefaultFalsePromote.
 	FalsePromote float64
@@ -60,6 +65,25 @@ type Config struct {
 	Warmup time.Duration
 }
 
+// urgentPart is the part of the false-abort probability that the urgent lanes have, where there are any.
+const urgentPart = 0.2
+
+// ordinary is the false-abort probability that the fast and the slow lane share.
+func (c Config) ordinary() float64 {
+	if c.Urgent {
+		return (1 - urgentPart) * c.FalseAbort
+	}
+	return c.FalseAbort
+}
+
+// UrgentThreshold is the wealth at which either purse of one of so many urgent lanes of the release, one for each objective that is read
+// directly, aborts: 10/alpha times their number, since all purses share a fifth of alpha by a union bound. Without a lane it is that of
+// one.
+func (c Config) UrgentThreshold(lanes int) float64 {
+	const purses = 2
+	return purses * float64(max(lanes, 1)) / (urgentPart * or(c.FalseAbort, DefaultFalseAbort))
+}
+
 // normal returns c with every default filled in, weights that add up to 1 and one phi for each objective.
 func (c Config) normal() (Config, error) {
 	c.Ratio = or(c.Ratio, DefaultRatio)
@@ -68,11 +92,11 @@ func (c Config) normal() (Config, error) {
 	c.Fast = or(c.Fast, DefaultFast)
 	c.Slow = or(c.Slow, DefaultSlow)
 	switch {
-	case !within(c.Ratio, 1, 100):
+	case !exact.Within(c.Ratio, 1, 100):
 		return c, fmt.Errorf("field Ratio must be from 1 to 100, not %v", c.Ratio)
-	case !within(c.FalseAbort, 1e-6, 0.5):
+	case !exact.Within(c.FalseAbort, 1e-6, 0.5):
 		return c, fmt.Errorf("field FalseAbort must be from 1e-6 to 0.5, not %v", c.FalseAbort)
-	case !within(c.FalsePromote, 1e-6, 0.5):
+	case !exact.Within(c.FalsePromote, 1e-6, 0.5):
 		return c, fmt.Errorf("field FalsePromote must be from 1e-6 to 0.5, not %v", c.FalsePromote)
 	case c.Fast < 0 || c.Fast > maxTick:
 		return c, fmt.Errorf("field Fast must be above 0 and at most %v, not %v", maxTick, c.Fast)
@@ -123,11 +147,11 @@ func (o Objective) check() error {
 	switch {
 	case o.Name == "":
 		return errors.New("field Name must not be empty")
-	case !within(o.Limit, 1e-9, 0.5):
+	case !exact.Within(o.Limit, 1e-9, 0.5):
 		return fmt.Errorf("field Limit must be a fraction from 1e-9 to 0.5, not %v", o.Limit)
-	case !within(o.Weight, 1e-9, 1e9):
+	case !exact.Within(o.Weight, 1e-9, 1e9):
 		return fmt.Errorf("field Weight must be from 1e-9 to 1e9, not %v", o.Weight)
-	case !within(o.Floor, 0, o.Limit):
+	case !exact.Within(o.Floor, 0, o.Limit):
 		return fmt.Errorf("field Floor must be from 0 to Limit (%v), not %v", o.Limit, o.Floor)
 	}
 	return nil
@@ -147,7 +171,7 @@ func normalPhi(given []float64, objectives int) ([]float64, error) {
 		default:
 			phi[i] = given[i]
 		}
-		if !within(phi[i], 1, 1e6) {
+		if !exact.Within(phi[i], 1, 1e6) {
 			return nil, fmt.Errorf("field Phi must be from 1 to 1e6, not %v", phi[i])
 		}
 	}
@@ -161,6 +185,3 @@ func or[T float64 | time.Duration](x, other T) T {
 	}
 	return x
 }
-
-// within is false for NaN.
-func within(x, least, most float64) bool { return x >= least && x <= most }

@@ -54,3 +54,41 @@ func TestDefaultsAreFilledInWithoutTouchingTheCallersConfig(t *testing.T) {
 		t.Errorf("the caller's objectives became %+v", c.Objectives)
 	}
 }
+
+func TestUrgentLanesTakeTheirPartFromTheOthers(t *testing.T) {
+	for _, alpha := range []float64{0, 0.001, 0.2} {
+		for _, lanes := range []int{1, 2, 5} {
+			c := oneObjective()
+			c.FalseAbort, c.Urgent = alpha, true
+			tests := begin(t, c)
+			threshold := 100 / tests.scale(1) // of the fast and of the slow lane
+			spent := 2/threshold + float64(2*lanes)/c.UrgentThreshold(lanes)
+			if want := tests.c.FalseAbort; math.Abs(spent/want-1) > 1e-12 {
+				t.Errorf("with %d urgent lanes, falseAbort %v allows %v", lanes, want, spent)
+			}
+		}
+	}
+	if got := (Config{}).UrgentThreshold(0); math.Abs(got-1000) > 1e-9 {
+		t.Errorf("by default a purse aborts at %v", got)
+	}
+	plain, urgent := oneObjective(), oneObjective()
+	urgent.Urgent = true
+	a, b := begin(t, plain), begin(t, urgent)
+	newFlow().feed(a, 3, Counts{500, 0}, Counts{5, 5})
+	newFlow().feed(b, 3, Counts{500, 0}, Counts{5, 5})
+	if x, y := a.Verdict(Question{}).Against, b.Verdict(Question{}).Against; math.Abs(y/x-0.8) > 1e-12 {
+		t.Errorf("the same slices speak %v against the canary, and %v beside urgent lanes", x, y)
+	}
+	at := Traffic{Rate: 100, Bad: []float64{0.001}}
+	x, err := plain.Forecast(at, 0.25, Question{NextWeight: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := urgent.Forecast(at, 0.25, Question{NextWeight: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y.Twofold <= x.Twofold || y.Clear != x.Clear {
+		t.Errorf("the forecast is %+v, and beside urgent lanes %+v", x, y)
+	}
+}

@@ -9,6 +9,7 @@
 //	                             └─► sums of this step ─► E_ok >= 1/beta for every objective:   Healthy
 //	                                    settled slices only                       neither:   Undetermined
 //
+//	urgent lanes beside them (Config.Urgent, package urgent) have a fifth of alpha: then 2.5/alpha
 //	no stable beside the canary: both ticks go to a second pair of ceiling bankrolls, which can ask to step back but never blames
 //
 // # Against the canary

@@ -3,6 +3,8 @@ package evidence
 import (
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // unknownBad is the share of its limit that a stable of which nothing is known is taken to fail.
@@ -67,7 +69,7 @@ func (c Config) Forecast(at Traffic, weight float64, q Question) (Forecast, erro
 
 func (t *Tests) expectedBad(at Traffic, i int) float64 {
 	bad := unknownBad * t.c.Objectives[i].Limit
-	if i < len(at.Bad) && within(at.Bad[i], 0, 1) {
+	if i < len(at.Bad) && exact.Within(at.Bad[i], 0, 1) {
 		bad = at.Bad[i]
 	}
 	return max(bad, 1e-9)
@@ -75,7 +77,7 @@ func (t *Tests) expectedBad(at Traffic, i int) float64 {
 
 // lasting is a time in seconds, rounded up to whole ones.
 func lasting(seconds float64) time.Duration {
-	if !within(seconds, 0, longest.Seconds()) {
+	if !exact.Within(seconds, 0, longest.Seconds()) {
 		return Never
 	}
 	return time.Duration(math.Ceil(seconds)) * time.Second
@@ -110,7 +112,7 @@ func (t *Tests) toClear(i int, bad float64, q Question) float64 {
 func (t *Tests) toNotice(i int, rate, weight, bad, factor float64) time.Duration {
 	worse := min(1, bad*factor)
 	// The threshold 2/alpha, of this objective's part of the money.
-	threshold := math.Log(2 / (t.c.FalseAbort * t.c.Objectives[i].Weight))
+	threshold := math.Log(2 / (t.c.ordinary() * t.c.Objectives[i].Weight))
 	least := Never
 	for _, tick := range []time.Duration{t.c.Fast, t.c.Slow} {
 		d := t.ceilingSeconds(i, rate, weight, bad, worse, threshold, tick)

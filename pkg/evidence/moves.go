@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,6 +14,7 @@ type Moves struct {
 	alone    bool
 	wasAlone bool // at the move before
 	begun    bool
+	excused  int32
 }
 
 // Move takes the weight of a number. It tells whether a new step of the tests begins with it: the first weight is none.
@@ -24,6 +27,13 @@ func (m *Moves) Move(number int32, alone bool) bool {
 	return next
 }
 
+// Excuse takes how often one pod of the canary was excused, or that excuse ended. It tells whether the evidence begins anew with it.
+func (m *Moves) Excuse(times int32) bool {
+	anew := m.excused != times
+	m.excused = times
+	return anew
+}
+
 // Place says what a slice from a time is, when the present weight was written at written and is settled since settled; nil: not yet.
 func (m Moves) Place(s *Slice, written time.Time, settled *time.Time) {
 	before := s.From.Before(written)
@@ -34,9 +44,16 @@ func (m Moves) Place(s *Slice, written time.Time, settled *time.Time) {
 	}
 }
 
-// A Moves as text: the last move, or a dash before the first.
+// CutShort says whether a slice was cut short by a brake that was written at a time: it has the bad requests for which the weight was lowered, and
+// lacks the good ones that would have come with them, for as long as reports tell of the time before. It would look worse than the version is.
+func CutShort(from, to, written time.Time, reports time.Duration) bool {
+	return to.After(written) && from.Before(written.Add(reports))
+}
+
+// A Moves as text: the last move, or a dash before the first, and how often a pod was excused, when one was.
 const (
 	movesFormat = "%d/%t/%t"
+	excusedSign = "+"
 	unmoved     = "-"
 )
 
@@ -45,7 +62,11 @@ func (m Moves) String() string {
 	if !m.begun {
 		return unmoved
 	}
-	return fmt.Sprintf(movesFormat, m.number, m.alone, m.wasAlone)
+	moves := fmt.Sprintf(movesFormat, m.number, m.alone, m.wasAlone)
+	if m.excused > 0 {
+		moves += excusedSign + strconv.Itoa(int(m.excused))
+	}
+	return moves
 }
 
 // ParseMoves reads a String, so that a restart neither misses a step nor takes it twice.
@@ -54,7 +75,15 @@ func ParseMoves(s string) (Moves, error) {
 		return Moves{}, nil
 	}
 	m := Moves{begun: true}
-	if _, err := fmt.Sscanf(s, movesFormat, &m.number, &m.alone, &m.wasAlone); err != nil {
+	moves, excused, found := strings.Cut(s, excusedSign)
+	if found {
+		n, err := strconv.ParseInt(excused, 10, 32)
+		if err != nil || n <= 0 {
+			return Moves{}, fmt.Errorf("reading the move %.20q: %.20q is not how often a pod was excused", s, excused)
+		}
+		m.excused = int32(n)
+	}
+	if _, err := fmt.Sscanf(moves, movesFormat, &m.number, &m.alone, &m.wasAlone); err != nil {
 		return Moves{}, fmt.Errorf("reading the move %.20q: %w", s, err)
 	}
 	return m, nil

@@ -20,6 +20,14 @@ func TestMovesPlaceSlices(t *testing.T) {
 			t.Errorf("move %d begins a step: %t", x.number, next)
 		}
 	}
+	for _, x := range []struct {
+		times int32
+		anew  bool
+	}{{0, false}, {1, true}, {1, false}, {2, true}} {
+		if anew := m.Excuse(x.times); anew != x.anew {
+			t.Errorf("excused %d times: the evidence begins anew: %t", x.times, anew)
+		}
+	}
 	again, err := ParseMoves(m.String())
 	if err != nil || again != m {
 		t.Errorf("%v was read as %v, %v", m, again, err)
@@ -27,8 +35,10 @@ func TestMovesPlaceSlices(t *testing.T) {
 	if begun, err := ParseMoves(Moves{}.String()); err != nil || begun != (Moves{}) {
 		t.Errorf("before the first move: %v, %v", begun, err)
 	}
-	if _, err := ParseMoves("rubbish"); err == nil {
-		t.Error("rubbish was read")
+	for _, rubbish := range []string{"rubbish", "1/true/false+", "1/true/false+0", "1/true/false+x"} {
+		if m, err := ParseMoves(rubbish); err == nil {
+			t.Errorf("%q was read as %+v", rubbish, m)
+		}
 	}
 	place := func(from time.Time, settled *time.Time) [2]bool {
 		s := Slice{From: from}

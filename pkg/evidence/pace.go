@@ -3,6 +3,8 @@ package evidence
 import (
 	"math"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Pace bounds what a raise may cost. At the next weight w, the requests that fail in one reaction time shall not exceed the
@@ -35,7 +37,7 @@ const (
 // lies between least and 5 %; with no traffic known it is least.
 func FirstWeight(rate, failures, least float64) float64 {
 	w := 0.008 * failures / rate
-	if !within(w, 0, math.MaxFloat64) {
+	if !exact.Within(w, 0, math.MaxFloat64) {
 		w = 0
 	}
 	return min(0.05, max(least, w))
@@ -43,7 +45,7 @@ func FirstWeight(rate, failures, least float64) float64 {
 
 func (p Pace) phi(phi float64) float64 {
 	hit := 1 + p.Rate*p.Weight*burstSpan
-	if !within(hit, 1, math.MaxFloat64) {
+	if !exact.Within(hit, 1, math.MaxFloat64) {
 		return phi
 	}
 	return min(phi, hit)
@@ -55,7 +57,7 @@ func (p Pace) limit(limit, weight float64, phis []float64) float64 {
 		least = min(least, p.phi(phi))
 	}
 	spend := p.Failures * least / (p.Rate * or(p.Reaction, defaultReaction).Seconds())
-	if !within(spend, 0, math.Inf(1)) || p.Failures <= 0 {
+	if !exact.Within(spend, 0, math.Inf(1)) || p.Failures <= 0 {
 		return limit // no budget: the canary has to meet its objective
 	}
 	return min(0.5, max(limit, min(limit, spend)/weight))

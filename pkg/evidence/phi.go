@@ -46,8 +46,19 @@ type Dispersion struct {
 // fraction. Rare outages are left out: they hit everybody at once, while phi is about how bad requests come in the rest of the time.
 // When outages are too many to be rare, they are how this stable fails, and phi is the larger one of those with and without them.
 func Disperse(history []Counts, limit float64) Dispersion {
-	all := outages(history, limit)
-	d := without(history, all)
+	_, d, rare := leaveOut(history, limit)
+	if rare {
+		return d
+	}
+	whole := disperse(history)
+	whole.Phi = max(whole.Phi, d.Phi)
+	return whole
+}
+
+// leaveOut are the outages of a history that none of the bursts of the rest of the time is, its dispersion without them, and whether they are rare.
+func leaveOut(history []Counts, limit float64) (all []outage, d Dispersion, rare bool) {
+	all = outages(history, limit)
+	d = without(history, all)
 	for {
 		unexplained := slices.DeleteFunc(slices.Clone(all), d.explains)
 		if len(unexplained) == len(all) {
@@ -55,12 +66,7 @@ func Disperse(history []Counts, limit float64) Dispersion {
 		}
 		all, d = unexplained, without(history, unexplained)
 	}
-	if len(all) <= max(1, len(history)/rareTicks) && int(d.Outages/DefaultSlow)*outageShare <= len(history) {
-		return d
-	}
-	whole := disperse(history)
-	whole.Phi = max(whole.Phi, d.Phi)
-	return whole
+	return all, d, len(all) <= max(1, len(history)/rareTicks) && int(d.Outages/DefaultSlow)*outageShare <= len(history)
 }
 
 // without is the dispersion of a history without some outages.
@@ -83,21 +89,36 @@ func (d Dispersion) explains(o outage) bool {
 	return max(1, d.Counts.Bad/d.Phi)*math.Exp(-o.bad/d.Phi) > explained
 }
 
-// disperse takes every tick of the history, but those without requests.
-//
-// Two neighbouring ticks share one rate, so with q = n1/(n1+n2) and K = k1+k2 the square of k1 - q K has the mean
-// phi q (1-q) K. The squares of all pairs are divided by the sum of these, a prior of 2 with the weight of five bad requests
-// is mixed in, and a quarter is added to be on the safe side. Nothing to learn from gives 2.5.
+// disperse takes every tick of the history, but those without requests. A prior of 2 with the weight of five bad requests is mixed in, and a quarter is
+// added to be on the safe side. Nothing to learn from gives 2.5.
 func disperse(history []Counts) Dispersion {
-	var d Dispersion
-	num, den := 0.0, 0.0
-	var first Counts
+	x := squaresOf(history)
+	phi := phiSafety * (x.num + phiPrior*phiWeight) / (x.den + phiWeight)
+	return Dispersion{Counts: Counts{x.requests, x.bad}, Phi: math.Max(1, min(phiMost, phi))}
+}
+
+// squares are what a dispersion is estimated from: phi is num/den.
+type squares struct{ requests, bad, num, den float64 }
+
+// phi is 0 when there is nothing to learn from.
+func (x squares) phi() float64 {
+	if x.den <= 0 {
+		return 0
+	}
+	return x.num / x.den
+}
+
+// squaresOf takes the ticks by pairs. Two neighbouring ones share one rate, so with q = n1/(n1+n2) and K = k1+k2 the square of k1 - q K has the mean
+// phi q (1-q) K. The squares of all pairs are divided by the sum of these.
+func squaresOf(history []Counts) squares {
+	var x squares
+	var all, first Counts
 	for _, c := range history {
 		if !countable(c) || c.Requests == 0 {
 			first = Counts{}
 			continue
 		}
-		d.Counts.add(c.Requests, c.Bad)
+		all.add(c.Requests, c.Bad)
 		c.Bad = min(c.Bad, c.Requests)
 		if first.Requests == 0 {
 			first = c
@@ -106,10 +127,10 @@ func disperse(history []Counts) Dispersion {
 		q := first.Requests / (first.Requests + c.Requests)
 		sum := first.Bad + c.Bad
 		off := first.Bad - float64(q*sum)
-		num += float64(off * off)
-		den += float64(q * (1 - q) * sum)
+		x.num += float64(off * off)
+		x.den += float64(q * (1 - q) * sum)
 		first = Counts{}
 	}
-	d.Phi = math.Max(1, min(phiMost, phiSafety*(num+phiPrior*phiWeight)/(den+phiWeight)))
-	return d
+	x.requests, x.bad = all.Requests, all.Bad
+	return x
 }

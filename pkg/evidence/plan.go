@@ -7,7 +7,7 @@ import (
 )
 
 // ConfigOf is what the tests of a release by a plan tolerate. Baseline is what the stable's past says; nil when it is not
-// known. The ticks' lengths are left to the defaults.
+// known. The ticks' lengths are left to the defaults, or to what was chosen by the past.
 func ConfigOf(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) Config {
 	c := Config{
 		FalseAbort: plan.Confidence.FalseAbort.Fraction(), FalsePromote: plan.Confidence.FalsePromote.Fraction(),
@@ -18,6 +18,7 @@ func ConfigOf(plan v1alpha1.ShiftPolicySpec, baseline *v1alpha1.Baseline) Config
 	}
 	known := map[string]float64{}
 	if baseline != nil {
+		c = c.WithTick(baseline.Tick.Duration())
 		for _, o := range baseline.Objectives {
 			known[o.Name] = o.Dispersion()
 		}

@@ -24,6 +24,12 @@ func TestAPlanBecomesTheConfigOfItsTests(t *testing.T) {
 	if diff := cmp.Diff(want, ConfigOf(plan, baseline)); diff != "" {
 		t.Error(diff)
 	}
+	for tick, ticks := range map[v1alpha1.Duration][2]time.Duration{"5s": {5 * time.Second, 5 * time.Second}, "30s": {DefaultFast, 30 * time.Second}, "1m": {DefaultFast, DefaultSlow}} {
+		baseline.Tick = tick
+		if c := ConfigOf(plan, baseline); c.Fast != ticks[0] || c.Slow != ticks[1] {
+			t.Errorf("by a tick of %s they are %s and %s long", tick, c.Fast, c.Slow)
+		}
+	}
 	if _, err := New(ConfigOf(plan, nil)); err != nil {
 		t.Error(err)
 	}

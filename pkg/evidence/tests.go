@@ -3,6 +3,8 @@ package evidence
 import (
 	"fmt"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // Slice is one closed, contiguous interval of counts, taken at a constant weight.
@@ -15,8 +17,8 @@ type Slice struct {
 	Settled bool
 	// Alone says that no stable stands beside the canary: all traffic is routed to it, or being routed. Stable is not read then.
 	Alone bool
-	// Away says that no pod of the canary could answer for a part of the interval: its requests were met by users, and say nothing about the
-	// version.
+	// Away says that the requests were met by users, and say nothing about the version: no pod of the canary could answer for a part of the
+	// interval, or it was cut short by a brake; see CutShort.
 	Away bool
 }
 
@@ -168,6 +170,21 @@ func (t *Tests) NextStep(at time.Time) {
 	}
 }
 
+// Excuse forgets what speaks against the canary and for it in this step, because one of its pods alone is to blame for it: the bankrolls begin again
+// at 1, sums and hold at 0. The weight is as live as it was, and the stable's past stays. A canary that is no worse than allowed is accused once more
+// with probability FalseAbort at most.
+func (t *Tests) Excuse() {
+	t.dropFast()
+	t.accused, t.byShare, t.stepsBack = 0, false, false
+	t.covered, t.slow, t.sums = 0, 0, 0
+	for i := range t.objectives {
+		o := &t.objectives[i]
+		o.slow, o.sums = arms{}, arms{}
+		o.all, o.kept, o.control = Counts{}, Counts{}, Counts{}
+		o.beside, o.solo = besideStable(), nil
+	}
+}
+
 // refuse says what is wrong with the counts of a slice, empty if nothing is.
 func (t *Tests) refuse(s Slice) string {
 	if len(s.Canary) != len(t.objectives) {
@@ -190,7 +207,9 @@ func (t *Tests) refuse(s Slice) string {
 	return ""
 }
 
-func sensible(c Counts) bool { return within(c.Requests, 0, maxCount) && within(c.Bad, 0, maxCount) }
+func sensible(c Counts) bool {
+	return exact.Within(c.Requests, 0, maxCount) && exact.Within(c.Bad, 0, maxCount)
+}
 
 // counts are both arms' counts for one objective of the slice.
 func (s Slice) counts(i int) arms {

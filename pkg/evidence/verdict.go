@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/stagger-dev/stagger/pkg/evidence/internal/exact"
 )
 
 // State is what the evidence says.
@@ -57,7 +59,7 @@ type Question struct {
 
 // asked is the question about the smallest move, and the largest that may be.
 func (q Question) asked() (Question, float64) {
-	if !within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
+	if !exact.Within(q.NextWeight, math.SmallestNonzeroFloat64, 1) {
 		q.NextWeight = 1
 	}
 	most := q.NextWeight
@@ -108,6 +110,9 @@ type ObjectiveVerdict struct {
 	// most 1e9; Missing is how many more clean canary requests it takes.
 	Against, For float64
 	Missing      int64
+	// Alarm says that the tick of the fast lane that is being filled has more bad requests, two at least, than the objective allows or the stable's
+	// explain: what becomes of it shows when it ends. It is no evidence yet.
+	Alarm bool
 }
 
 // Verdict says what the evidence of all slices taken so far says about a move. It changes nothing.
@@ -144,6 +149,9 @@ func (t *Tests) Verdict(q Question) Verdict {
 	v.State, v.Reason = t.conclude(v)
 	return v
 }
+
+// Breached says whether the State of a Verdict would be Breach, whatever the question.
+func (t *Tests) Breached() bool { return t.accused > 0 }
 
 func (t *Tests) conclude(v Verdict) (State, Reason) {
 	switch {
@@ -187,6 +195,8 @@ func (t *Tests) judge(i int, q Question, fast bool) ObjectiveVerdict {
 		Release: Arms{Stable: Counts{o.release.ns, o.release.ks}, Canary: Counts{o.release.nc, o.release.kc}},
 	}
 	v.Step.Canary.add(o.sums.nc, o.sums.kc)
+	expected, _ := ceiling.expected(t.tolerances(i), o.fast.capped())
+	v.Alarm = o.fast.kc >= 2 && o.fast.kc > expected
 	switch {
 	case t.accused == int64(i)+1:
 		v.State = Breach
@@ -251,8 +261,8 @@ func (t *Tests) against(alone bool) (fast, slow float64) {
 	return t.scale(fast), t.scale(slow)
 }
 
-// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes.
-func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.FalseAbort * 50 }
+// scale makes 100 of the threshold 2/alpha, the 2 being the number of lanes and alpha what they share.
+func (t *Tests) scale(wealth float64) float64 { return wealth * t.c.ordinary() * 50 }
 
 // convict records that a threshold has been reached, at the tick in which it is: the guarantee is about ever reaching it.
 func (t *Tests) convict() {

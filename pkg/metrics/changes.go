@@ -29,6 +29,9 @@ func Changes(namespace string, before, after v1alpha1.TrafficShiftStatus, comman
 		was = &v1alpha1.Release{}
 	}
 	edits(was.Contested, is.Contested, emit)
+	if n := is.Brakes - was.Brakes; n > 0 {
+		emit(Brakes, float64(n), is.Policy)
+	}
 	steps(was, is, now, emit)
 	latency(was, is, now, emit)
 	if len(after.History) > 0 && (len(before.History) == 0 || before.History[0].Number != after.History[0].Number) {

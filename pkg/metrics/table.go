@@ -78,6 +78,7 @@ const (
 	RetriedReleases         = "stagger_retried_releases_total"
 	Commands                = "stagger_commands_total"
 	ForeignEdits            = "stagger_foreign_edits_total"
+	Brakes                  = "stagger_brakes_total"
 	ReleaseDuration         = "stagger_release_duration_seconds"
 	StepDuration            = "stagger_step_duration_seconds"
 	AbortLatency            = "stagger_abort_latency_seconds"
@@ -87,8 +88,13 @@ const (
 	EvidenceQueryDuration = "stagger_evidence_query_duration_seconds"
 	EvidenceAge           = "stagger_evidence_age_seconds"
 	EvidenceLag           = "stagger_evidence_lag_seconds"
+	EvidenceClockAhead    = "stagger_evidence_clock_ahead_seconds"
 	EvidenceSourceUp      = "stagger_evidence_source_up"
 	EvidenceVoidSlices    = "stagger_evidence_void_slices_total"
+
+	DirectReadings        = "stagger_direct_readings_total"
+	DirectReadingDuration = "stagger_direct_reading_duration_seconds"
+	DirectPutOff          = "stagger_direct_readings_put_off_total"
 )
 
 // Values of labels. They are part of what users rely on.
@@ -135,6 +141,20 @@ const (
 	Partial = "partial"
 	// Error is the result of what failed otherwise.
 	Error = "error"
+	// ReadingRefused is the result of a reading whose connection was refused.
+	ReadingRefused = "refused"
+	// ReadingTimedOut is the result of one that took too long.
+	ReadingTimedOut = "timed_out"
+	// ReadingStatus is the result of one that was answered by another HTTP status than 200.
+	ReadingStatus = "status"
+	// ReadingNothing is the result of one whose answer has nothing that every proxy of Istio counts.
+	ReadingNothing = "no_statistics"
+	// ReadingLarge is the result of one whose answer is too large.
+	ReadingLarge = "too_large"
+	// ReadingUnreadable is the result of one whose answer cannot be read.
+	ReadingUnreadable = "unreadable"
+	// ReadingOther is the result of one that failed otherwise.
+	ReadingOther = "other"
 	// Accepted is the result of a command that was carried out.
 	Accepted = "accepted"
 	// Refused is the result of one that was not.
@@ -169,7 +189,9 @@ const (
 const mostSteps = 20
 
 // Table returns every metric, in the order of the reference.
-func Table() []Metric { return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics()) }
+func Table() []Metric {
+	return slices.Concat(stateMetrics(), changeMetrics(), evidenceMetrics(), directMetrics())
+}
 
 var (
 	namespaceLabel = Label{Name: LabelNamespace, Means: "the namespace of the Service"}
@@ -249,6 +271,8 @@ func changeMetrics() []Metric {
 		{Name: RetriedReleases, Type: Counter, Stability: Beta, Help: "Releases that ended, of a template that the release before had been aborted with. One that is promoted " +
 			"may have been aborted for nothing.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel)},
 		{Name: Commands, Type: Counter, Stability: Stable, Help: "Commands of people that were answered.", Labels: []Label{command, answer}, Born: combinations(command, answer)},
+		{Name: Brakes, Type: Counter, Stability: Beta, Help: "Weights that were lowered to the first one within a second or two of failures, before anything was proven.",
+			Labels: []Label{policyLabel}},
 		{Name: ForeignEdits, Type: Counter, Stability: Stable, Help: "Edits by others, of a running release, that were put back: of weights in routes, of the Service's selector, " +
 			"and of a paused Deployment that was let loose.", Labels: []Label{edit}, Born: combinations(edit)},
 		{Name: ReleaseDuration, Type: Histogram, Stability: Stable, Help: "From the start of a release to its end.", Labels: []Label{outcomeLabel}, Born: combinations(outcomeLabel),
@@ -273,12 +297,26 @@ func evidenceMetrics() []Metric {
 			Labels: and(by, kind, outcome)},
 		{Name: EvidenceQueryDuration, Type: Histogram, Stability: Beta, Help: "How long the source took to answer a query, or to fail.",
 			Labels: and(by, kind), Buckets: []float64{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}},
-		{Name: EvidenceAge, Type: Gauge, Stability: Stable, Help: "Age of the newest counts of the running release that was counted least; 0 while no release has traffic.", Labels: by},
+		{Name: EvidenceAge, Type: Gauge, Stability: Stable, Help: "Time since the last counts that were evidence, of the running release that has waited longest for some; 0 while no release has a weight.", Labels: by},
 		{Name: EvidenceLag, Type: Gauge, Stability: Stable, Help: "How far behind now the newest reports are that the source shows of all running releases; while none runs, how far behind now it would be asked.",
 			Labels: by},
+		{Name: EvidenceClockAhead, Type: Gauge, Stability: Beta, Help: "By how much the operator's clock is ahead of that of the source; negative: behind. Beyond 5 s nothing is raised (ClockSkew). " +
+			"Left out before the first answer.", Labels: by},
 		{Name: EvidenceSourceUp, Type: Gauge, Stability: Stable, Help: "Whether the source answered the last question; it is asked at least each half minute, while no release runs too. Left out before the first.",
 			Labels: by},
 		{Name: EvidenceVoidSlices, Type: Counter, Stability: Stable, Help: "Slices of a release that prove nothing, by the reason of the condition EvidenceCurrent.", Labels: and(by, void)},
+	}
+}
+
+func directMetrics() []Metric {
+	result := Label{Name: LabelResult, Values: []string{OK, ReadingRefused, ReadingTimedOut, ReadingStatus, ReadingNothing, ReadingLarge, ReadingUnreadable, ReadingOther}}
+	return []Metric{
+		{Name: DirectReadings, Type: Counter, Stability: Beta, Help: "Readings of the statistics of proxies, each second while a release gives its canary traffic. What could not be " +
+			"read is tried again, ever less often; meanwhile aborts by the counts of Prometheus take up to 45 s.", Labels: []Label{result}, Born: combinations(result)},
+		{Name: DirectReadingDuration, Type: Histogram, Stability: Beta, Help: "How long a proxy took to give its statistics, or to fail; at most 0.3 s.", Born: [][]string{nil},
+			Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3}},
+		{Name: DirectPutOff, Type: Counter, Stability: Beta, Help: "Readings that were put off, because more proxies were to be read than the operator reads in a second. Releases are read in turn then, " +
+			"the heaviest more often.", Born: [][]string{nil}},
 	}
 }
 

@@ -56,6 +56,8 @@ func TestContradictions(t *testing.T) {
 		"a threshold beside every edge":    {func(s *spec) { s.Objectives[0] = latency("300ms") }, "spec.objectives[0]: threshold 300ms is no edge of the mesh's histogram, so that nobody counted it; the nearest are 250ms and 500ms"},
 		"a threshold on an edge":           {func(s *spec) { s.Objectives[0] = latency("500ms") }, ""},
 		"counters with a function":         {func(s *spec) { s.Objectives[0] = orders("rate(orders_total{{{selector}}}[5m])") }, "spec.objectives[0]: total must be a counter's name and matchers in braces"},
+		"counters with a broken regex":     {func(s *spec) { s.Objectives[0] = orders(`orders_total{{{selector}},a=~"("}`) }, "spec.objectives[0]: total has a matcher of a whose regular expression"},
+		"counters with a broken escape":    {func(s *spec) { s.Objectives[0] = orders(`orders_total{{{selector}},a="\d"}`) }, "spec.objectives[0]: total has a matcher of a whose value"},
 		"counters of one's own":            {func(s *spec) { s.Objectives[0] = orders("orders_total{{{selector}}}") }, ""},
 		"pods without any time":            {func(s *spec) { s.Workload.ReadyWithin = "0s" }, `spec.workload.readyWithin is "0s"`},
 	}

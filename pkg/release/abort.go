@@ -65,7 +65,7 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	r := o.Release.DeepCopy()
-	blamePod(r, o.Evidence.Pods)
+	blamePod(r, o)
 	qualifyCounts(r, o)
 	d := Decision{Release: r, Refused: o.Refused, Reason: r.Outcome.Reason, Message: r.Outcome.Message}
 	if open := levers(o); len(open) > 0 {
@@ -111,7 +111,7 @@ func emptied(o Observation, d *Decision, now time.Time) bool {
 	case o.Workload.Canary.There():
 		d.Levers = []Action{{Verb: RemoveSet}} // where the Service cannot be narrowed, this takes the canary from its callers
 	case o.Workload.Canary.Pods > 0:
-		d.Message += "; the canary's pods are ending"
+		d.Message += "; the canary's pods are ending" + o.Workload.Canary.stay()
 	default:
 		return true
 	}
@@ -148,7 +148,7 @@ func abortFound(o Observation) string {
 		return ""
 	case o.Canary.Aborted && o.Canary.Number == o.Release.Number:
 		return "its canary Service"
-	case o.Routes.Marked && !o.Routes.AbortOpen:
+	case o.Routes.AbortFound && !o.Routes.AbortOpen:
 		return "the routes"
 	}
 	return ""

@@ -34,6 +34,7 @@ func whenCanaryAway(o Observation, now time.Time) (Decision, bool) {
 	}
 	r.State, r.Step, r.Weight, r.Away, r.PodsAwaitedSince = v1alpha1.StatePreparing, 0, v1alpha1.PercentageOf(0), &away, stamp(now)
 	r.SettledAt, r.SharedBreachSince, r.HandoverSince = nil, nil, nil
+	endExcuse(r, now)
 	return d, true
 }
 

@@ -8,9 +8,10 @@ import (
 	"github.com/stagger-dev/stagger/pkg/evidence"
 )
 
+// whenBreach takes the release back, unless one pod of the canary is known to be all that is wrong with it.
 func whenBreach(o Observation, _ time.Time) (Decision, bool) {
 	v := o.Evidence.Verdict
-	if !o.running() || v.State != evidence.Breach {
+	if !o.running() || v.State != evidence.Breach || o.excused() {
 		return Decision{}, false
 	}
 	return abort(o, v1alpha1.Reason(v.Reason), v1alpha1.RefuseTemplate, blame(v))

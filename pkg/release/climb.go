@@ -17,7 +17,7 @@ func whenNotSettled(o Observation, now time.Time) (Decision, bool) {
 	if at := o.Release.StepStartedAt; at != nil {
 		left -= now.Sub(at.Time)
 	}
-	if o.Evidence.Agreement != AgreementYes && left > 0 {
+	if o.Evidence.Agreement != AgreementYes && o.Direct.Agreement != AgreementYes && left > 0 {
 		d := wait(o, v1alpha1.ReasonSettling, string(o.Release.Weight)+" is written; waiting until the traffic shows it")
 		d.After = left
 		return d, true
@@ -100,6 +100,8 @@ func whenNotCleared(o Observation, now time.Time) (Decision, bool) {
 	}
 	v, plan := o.Evidence.Verdict, o.Release.Plan
 	switch {
+	case o.Direct.Alarm:
+		return wait(o, v1alpha1.ReasonSuspicious, "the last seconds look bad, by the proxies themselves: nothing is raised while they do"), true
 	case v.Suspicious:
 		return wait(o, v1alpha1.ReasonSuspicious, fmt.Sprintf("the evidence against the canary is %.0f of 100: too much to raise, too little to abort", v.Against)), true
 	case o.Release.Step == 0, o.proven(), o.leaving(), o.affordable() > 0:

@@ -63,11 +63,11 @@ func ParseCommand(text, by string) *Command {
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
-	if c.Number, err = strconv.ParseInt(number, 10, 64); err != nil {
+	if c.Number, err = natural(number, 18); err != nil {
 		c.bad = fmt.Sprintf("release number %q is not a number", truncate(number, mostToken))
 	}
 	if c.guarded {
-		if c.moves, err = strconv.ParseInt(moves, 10, 32); err != nil || c.moves < 0 {
+		if c.moves, err = natural(moves, 9); err != nil {
 			c.bad = fmt.Sprintf("count of moves %q is not a number from 0", truncate(moves, mostToken))
 		}
 	}
@@ -77,6 +77,26 @@ func ParseCommand(text, by string) *Command {
 		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", truncate(words[0], mostToken))
 	}
 	return c
+}
+
+// natural reads a number from 0 of at most so many digits. The admission policy stagger-author reads the same ones: what is a command for one of the
+// two is one for the other.
+func natural(text string, digits int) (int64, error) {
+	text = strings.TrimPrefix(text, "+")
+	if len(text) > digits || strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// Unnamed is the same command, and the one that it replaced, of nobody knows whom; nil for none.
+func (c *Command) Unnamed() *Command {
+	if c == nil {
+		return nil
+	}
+	unnamed := *c
+	unnamed.By, unnamed.Replaced = "", c.Replaced.Unnamed()
+	return &unnamed
 }
 
 // tokenIn is the token among the words of a command, "-" where there is none. The admission policy stagger-author writes it beside the user.

@@ -80,6 +80,16 @@ func InTheWay(s *v1alpha1.TrafficShift, with string) *Command {
 	return c
 }
 
+// TakenBack says whether the running release of a TrafficShift is being taken back, or a command waits that takes it back.
+func TakenBack(s *v1alpha1.TrafficShift) bool {
+	r := s.Status.Release
+	if !r.Running() || r.Aborting() {
+		return r.Running()
+	}
+	c := CommandOn(s)
+	return c != nil && c.bad == "" && c.Number == r.Number && c.verb.takesBack()
+}
+
 // takesBack says whether the verb takes a running release back.
 func (v verb) takesBack() bool { return v == abortNow || v == undo }
 

@@ -18,6 +18,32 @@ func waiting(command, answered string) *v1alpha1.TrafficShift {
 	return s
 }
 
+func TestWhatTakesARunningReleaseBack(t *testing.T) {
+	t.Parallel()
+	ended, aborting := waiting("abort 7 t1", ""), waiting("", "")
+	ended.Status.Release.State = v1alpha1.StatePromoted
+	aborting.Status.Release.Outcome = &v1alpha1.Outcome{Result: v1alpha1.StateAborted}
+	for name, c := range map[string]struct {
+		s    *v1alpha1.TrafficShift
+		want bool
+	}{
+		"no release":             {&v1alpha1.TrafficShift{}, false},
+		"no command":             {waiting("", ""), false},
+		"an abort":               {waiting("abort 7 t1 why", ""), true},
+		"an undo":                {waiting("undo 7 t1", ""), true},
+		"an abort that was done": {waiting("abort 7 t1", "t1"), false},
+		"of another release":     {waiting("abort 6 t1", ""), false},
+		"that cannot be read":    {waiting("abort 7", ""), false},
+		"a promotion":            {waiting("promote 7 t1 why", ""), false},
+		"of one that is over":    {ended, false},
+		"one that is aborted":    {aborting, true},
+	} {
+		if got := TakenBack(c.s); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+}
+
 func TestEveryPairOfCommands(t *testing.T) {
 	t.Parallel()
 	verbs := []verb{abortNow, undo, retry, replan, promote, promoteFull}

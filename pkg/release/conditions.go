@@ -22,7 +22,7 @@ func Conditions(o Observation, d Decision) []metav1.Condition {
 		}
 		all = append(all, condition(kind, metav1.ConditionTrue, d.Reason, d.Message))
 	}
-	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), reachable(o), evidenceCurrent(o))
+	return append(all, workloadReady(o), trafficShifted(o, d), isolated(o), reachable(o), evidenceCurrent(o), proxiesRead(o))
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason v1alpha1.Reason, message string) metav1.Condition {
@@ -85,6 +85,18 @@ func workloadReady(o Observation) metav1.Condition {
 }
 
 func trafficShifted(o Observation, d Decision) metav1.Condition {
+	c := shifted(o, d)
+	if n := len(o.Routes.Strays); n > 0 {
+		said := fmt.Sprintf("the mark on %s counts for nothing, because its owner does not allow this namespace to write it", o.Routes.Strays[0])
+		if n > 1 {
+			said = fmt.Sprintf("the marks on %s and %d more count for nothing, because their owners do not allow this namespace to write them", o.Routes.Strays[0], n-1)
+		}
+		c.Message = truncate(c.Message+"; "+said, mostMessage)
+	}
+	return c
+}
+
+func shifted(o Observation, d Decision) metav1.Condition {
 	kind, r := v1alpha1.ConditionTrafficShifted, record(o, d)
 	yes, no, unknown := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	missed := o.routesMissed()
@@ -109,6 +121,8 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 		return condition(kind, unknown, v1alpha1.ReasonSettling, live)
 	case o.Evidence.Agreement == AgreementNo:
 		return condition(kind, no, v1alpha1.ReasonNotShifted, live+"; "+o.doubts())
+	case o.Direct.Agreement == AgreementYes: // counts come seconds later
+		return condition(kind, yes, v1alpha1.ReasonShifted, live+"; by the proxies of the last seconds it is so")
 	}
 	return condition(kind, unknown, v1alpha1.ReasonNoTraffic, live)
 }
@@ -181,4 +195,19 @@ func evidenceCurrent(o Observation) metav1.Condition {
 		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing was counted yet")
 	}
 	return condition(kind, metav1.ConditionFalse, o.Evidence.Reason, cmp.Or(o.Evidence.Message, "the newest counts are too old"))
+}
+
+func proxiesRead(o Observation) metav1.Condition {
+	kind, x := v1alpha1.ConditionProxiesRead, o.Direct
+	switch {
+	case x.Off:
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonDirectOff, "aborts take up to 45s: the operator's configuration says that proxies are not read (direct.mode)")
+	case !o.running() || o.aborting() || o.Release.Step == 0:
+		return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "nothing is to be read: no traffic is shifted")
+	case x.Read:
+		return condition(kind, metav1.ConditionTrue, v1alpha1.ReasonRead, "the proxies are read each second")
+	case x.Trouble != "":
+		return condition(kind, metav1.ConditionFalse, v1alpha1.ReasonNotRead, x.Trouble)
+	}
+	return condition(kind, metav1.ConditionUnknown, v1alpha1.ReasonPending, "no proxy was read yet")
 }

@@ -90,6 +90,23 @@ func TestWhatCountsDoNotShowIsInTheCondition(t *testing.T) {
 	}
 }
 
+// The proxies show within a second that requests meet the canary. That no counts have come yet is no lack of traffic.
+func TestTrafficThatTheProxiesSeeIsNotMissing(t *testing.T) {
+	o := Observation{Release: &v1alpha1.Release{State: v1alpha1.StateShifting, Step: 1, Weight: "10%", SettledAt: &metav1.Time{}},
+		Evidence: Evidence{Share: -1}, Direct: Direct{Agreement: AgreementYes}}
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonShifted) || !strings.Contains(c.Message, "10% is wanted, nothing was measured; by the proxies") {
+		t.Errorf("the proxies see it: %+v", c)
+	}
+	o.Direct.Agreement = AgreementUnknown
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonNoTraffic) {
+		t.Errorf("nobody sees any: %+v", c)
+	}
+	o.Evidence.Share, o.Evidence.Agreement, o.Direct.Agreement = 0, AgreementNo, AgreementYes
+	if c := trafficShifted(o, Decision{}); c.Reason != string(v1alpha1.ReasonNotShifted) {
+		t.Errorf("the counts disagree: %+v", c)
+	}
+}
+
 // A version that waits for the end of a pause is no fault: tools that know kstatus see work in progress, not a failure.
 // Requests of a VirtualService that is gone meet neither version by the weights, whatever the counts of the others say.
 func TestARouteThatIsGoneIsInTheCondition(t *testing.T) {
@@ -120,6 +137,17 @@ func TestARouteThatIsGoneIsInTheCondition(t *testing.T) {
 	}
 }
 
+func TestMarksThatCountForNothingAreNamed(t *testing.T) {
+	for strays, says := range map[string]string{
+		"bank/x": "no traffic is shifted; the mark on bank/x counts for nothing", "bank/x bank/y bank/z": "the marks on bank/x and 2 more count for nothing",
+	} {
+		o := Observation{Routes: Routes{Strays: strings.Fields(strays)}}
+		if is := trafficShifted(o, Decision{}); is.Status != metav1.ConditionTrue || !strings.Contains(is.Message, says) {
+			t.Errorf("of %s: %s %s: %s", strays, is.Status, is.Reason, is.Message)
+		}
+	}
+}
+
 func TestAPauseAtRestIsNoFault(t *testing.T) {
 	o := Observation{Workload: Workload{Deployment: "web", Replicas: 4, Waits: true, Template: "v2", Images: []string{"web:2"}}}
 	o.Wanted.Managed, o.Wanted.Paused = true, true
@@ -136,5 +164,20 @@ func TestAPauseAtRestIsNoFault(t *testing.T) {
 	o.Refused = "v2"
 	if d, paused := whenPaused(o, time.Time{}); paused {
 		t.Errorf("a template that was taken back waits for a resume, says %s", d)
+	}
+}
+
+// Proxies that go by a weight say so before the counts can; where the counts say otherwise, those are believed.
+func TestTrafficIsShiftedWhereTheProxiesGoByTheWeight(t *testing.T) {
+	t.Parallel()
+	for counts, want := range map[Agreement]v1alpha1.Reason{
+		AgreementUnknown: v1alpha1.ReasonShifted, AgreementYes: v1alpha1.ReasonShifted, AgreementNo: v1alpha1.ReasonNotShifted,
+	} {
+		o := Observation{Release: &v1alpha1.Release{State: v1alpha1.StateShifting, Step: 1, Weight: "5%", SettledAt: &metav1.Time{Time: time.Unix(1, 0)}}}
+		o.Evidence.Share, o.Evidence.Agreement, o.Direct.Agreement = -1, counts, AgreementYes
+		c := trafficShifted(o, Decision{Reason: v1alpha1.ReasonHolding})
+		if c.Reason != string(want) || (c.Status == metav1.ConditionTrue) != (want == v1alpha1.ReasonShifted) {
+			t.Errorf("counts say %q: %s %s", counts, c.Status, c.Reason)
+		}
 	}
 }

@@ -13,14 +13,16 @@ import (
 )
 
 // evidence is what the scripted counts say of a release.
-func (w *world) evidence(o release.Observation) release.Evidence {
-	e := release.Evidence{Share: -1}
+func (w *world) evidence(o release.Observation) (e release.Evidence) {
+	e = release.Evidence{Share: -1}
 	if key := stepKey(o.Release); key != w.memory.step {
 		w.memory.step, w.memory.covered = key, 0
 	}
-	if _, suspected := release.Suspected(o.Release); suspected {
-		e.Pods = w.ofPods
-	}
+	defer func() {
+		if _, suspected := release.Suspected(o.Release, e.Verdict); suspected {
+			e.Pods = w.ofPods
+		}
+	}()
 	e.Counted, e.Gaps = w.counted.Until.Time, w.counted.Gaps
 	if !o.Running() || o.Release.Outcome != nil {
 		if r := o.Release; r != nil && len(r.Weights) > 0 {
@@ -60,6 +62,29 @@ func (w *world) evidence(o release.Observation) release.Evidence {
 	return e
 }
 
+// direct is what the scripted proxies say of a release.
+func (w *world) direct(o release.Observation) release.Direct {
+	d := release.Direct{Told: w.told, Read: w.proxies != "" && w.proxies != "unread"}
+	seconds := &release.Seconds{Objective: "availability", Of: 1, Arms: evidence.Arms{
+		Stable: evidence.Counts{Requests: 50}, Canary: evidence.Counts{Requests: 48, Bad: 24},
+	}}
+	switch {
+	case w.proxies == "unread":
+		d.Trouble = "aborts take up to 45s: proxies of web cannot be read: connection refused"
+	case !o.Running() || o.Release.Step == 0:
+	case w.proxies == "brake":
+		d.Brake, d.Alarm = seconds, true
+	case w.proxies == "alarm":
+		d.Alarm = true
+	case w.proxies == "fail":
+		d.Breach, d.Alarm = seconds, true
+		d.Breach.Canary.Bad, d.Breach.Of = d.Breach.Canary.Requests, 5
+	case w.proxies == "show the weight" && o.Routes.Lowest == o.Release.Weight.Millionths() && w.store.Now.After(o.Release.StepStartedAt.Time):
+		d.Agreement = release.AgreementYes
+	}
+	return d
+}
+
 // verdict is what the scripted counts say of the present step.
 func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
 	v := evidence.Verdict{State: evidence.Undetermined, Reason: evidence.NotCleared, Covered: w.memory.covered, Missing: 100}
@@ -71,6 +96,7 @@ func (w *world) verdict(r *v1alpha1.Release) evidence.Verdict {
 			Release: evidence.Arms{Stable: evidence.Counts{Requests: 9000, Bad: 9}, Canary: evidence.Counts{Requests: 100, Bad: 30}}}}
 	case w.counts == "bad", w.counts == "suspicious":
 		v.Reason, v.Suspicious, v.Against = evidence.Suspicious, true, 20
+		v.Objectives = []evidence.ObjectiveVerdict{{Name: "availability", State: evidence.Undetermined, Against: 20}}
 	case w.counts == "alone" && alone && w.memory.covered >= 2*tick:
 		v.Reason, v.AloneBreach, v.Suspicious = evidence.NoConcurrentControl, true, true
 	case w.counts == "shared":
@@ -93,7 +119,7 @@ func stepKey(r *v1alpha1.Release) string {
 	if r == nil {
 		return ""
 	}
-	return fmt.Sprint(r.Number, r.Moves)
+	return fmt.Sprint(r.Number, r.Moves, r.Excused.Turns())
 }
 
 // advance lets time pass: the counts go on, pods start and end.

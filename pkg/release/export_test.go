@@ -23,6 +23,15 @@ func (o Observation) Commanded(v string) bool { return o.commanded(verb(v)) }
 // Leaving says whether a person wants the present weight left.
 func (o Observation) Leaving() bool { return o.leaving() }
 
+// Suspicious says whether too much speaks against the canary to raise it.
+func (o Observation) Suspicious() bool { return o.suspicious() }
+
+// FirstShare is the weight that a brake lowers to.
+func (o Observation) FirstShare() int64 { return o.firstShare() }
+
+// Excused says whether one pod of the canary is known to be all that is wrong with it.
+func (o Observation) Excused() bool { return o.excused() }
+
 // Size is how many pods of the canary a share needs.
 func (o Observation) Size(share int64) int32 { return o.size(share) }
 

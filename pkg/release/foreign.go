@@ -93,7 +93,7 @@ func whenTooLow(o Observation, now time.Time) (Decision, bool) {
 	if o.Routes.Foreign == nil && !o.routesGone() { // the write of a pass before was not made, or not in every route
 		d.Reason, rest = v1alpha1.ReasonSettling, "; it stays so until fresh counts speak for more"
 	}
-	if !o.Evidence.Fresh || !o.Evidence.Seen || o.Evidence.Verdict.Suspicious || contested(o.Release, now).Routes >= contestable {
+	if !o.Evidence.Fresh || !o.Evidence.Seen || o.suspicious() || contested(o.Release, now).Routes >= contestable {
 		d.Message += rest
 		return d, true
 	}

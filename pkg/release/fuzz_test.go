@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -52,19 +53,33 @@ func (d *dice) observation() release.Observation {
 	o.Canary = release.Canary{Service: "web-canary", Exists: d.N(6) > 0, Selects: chance.Pick(d, "v2", "v1", ""), Aborted: d.N(6) == 1, Number: int64(d.N(3)),
 		RulesDue: d.yes(), RuleExists: d.yes()}
 	shares := []int64{0, 10_000, 10_000, 500_000, v1alpha1.Whole}
-	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0}
+	o.Routes = release.Routes{MakeOne: d.yes(), OneMade: d.yes(), Lowest: chance.Pick(d, shares...), Highest: chance.Pick(d, shares...), Marked: d.yes(), AbortOpen: d.N(3) > 0, AbortFound: d.yes()}
 	o.Routes.Foreign = chance.Pick(d, nil, &release.Foreign{Route: "VirtualService web", Kind: "raised"})
 	o.Evidence = release.Evidence{Fresh: d.N(4) > 0, Reason: chance.Pick(d, v1alpha1.ReasonCurrent, "", v1alpha1.ReasonStale), Seen: d.N(4) > 0,
 		Agreement: chance.Pick(d, release.AgreementYes, release.AgreementUnknown, release.AgreementNo), Share: chance.Pick(d, shares...)}
 	o.Evidence.Verdict = evidence.Verdict{State: chance.Pick(d, evidence.Undetermined, evidence.Healthy, evidence.Undetermined, evidence.Breach),
 		Reason:     chance.Pick(d, evidence.CanaryBreachesSLO, evidence.CanaryWorseThanStable),
 		Suspicious: d.N(5) == 1, Shared: d.N(5) == 1, Cleared: d.yes(), NextWeight: chance.Pick(d, 0, 0.0001, 0.03, 1.0), AloneBreach: d.N(8) == 1, Covered: time.Duration(d.N(100)) * time.Minute}
+	o.Evidence.Pods = d.pods()
 	o.Evidence.Rate = chance.Pick(d, 0, 2.0, 1e4)
 	o.Evidence.Baseline = chance.Pick(d, nil, &v1alpha1.Baseline{RequestsPerSecond: "100"})
+	seconds := release.Seconds{Objective: "availability", Of: 1 + d.N(5)}
+	o.Direct = release.Direct{Off: d.N(8) == 1, Read: d.yes(), Trouble: chance.Pick(d, "", "refused"), Alarm: d.N(6) == 1, Told: d.yes(),
+		Breach: chance.Pick(d, nil, nil, nil, nil, nil, nil, nil, &seconds), Brake: chance.Pick(d, nil, nil, nil, nil, &seconds),
+		Agreement: chance.Pick(d, release.AgreementUnknown, release.AgreementYes, release.AgreementNo)}
 	if d.N(8) > 0 {
 		o.Release = d.release()
 	}
 	return o
+}
+
+// pods are what pods of the canary may report.
+func (d *dice) pods() evidence.ByPod {
+	p := evidence.ByPod{Known: d.yes(), Objective: d.N(4) / 3, Arms: evidence.Arms{Stable: evidence.Counts{Requests: 1000, Bad: float64(d.N(5))}}}
+	for i := range d.N(4) {
+		p.Pods = append(p.Pods, evidence.PodCounts{Pod: fmt.Sprint("pod-", i), Node: chance.Pick(d, "", "x", "y"), Counts: evidence.Counts{Requests: 100, Bad: chance.Pick(d, 0, 0, 1, 90.0)}})
+	}
+	return p
 }
 
 func (d *dice) release() *v1alpha1.Release {
@@ -76,9 +91,12 @@ func (d *dice) release() *v1alpha1.Release {
 		State: chance.Pick(d, v1alpha1.StateShifting, v1alpha1.StateShifting, v1alpha1.StatePreparing, v1alpha1.StateHandover, v1alpha1.StateAborting, v1alpha1.StateDraining,
 			v1alpha1.StateRestoring, v1alpha1.StatePromoted, v1alpha1.StateAborted),
 		StepStartedAt: d.time(), SettledAt: d.time(), PodsAwaitedSince: d.time(), SharedBreachSince: d.time(), HandoverSince: d.time(),
-		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)),
+		RestoringSince: d.time(), DrainUntil: d.time(), StepsBack: int32(d.N(7)), Brakes: int32(d.N(4)),
 		Contested: v1alpha1.Contested{Routes: int32(d.N(8)), Selector: int32(d.N(8)), Since: d.time()},
 		Workload:  v1alpha1.ReleaseWorkload{Deployment: "web", Base: int32(d.N(6))},
+	}
+	if since := d.time(); since != nil {
+		r.Excused = &v1alpha1.Excused{Objective: p.Objectives[0].Name, Pod: "pod-1", Since: *since, Until: d.time(), Times: int32(1 + d.N(6))}
 	}
 	r.Weight = v1alpha1.PercentageOf(0)
 	if r.Step > 0 {
@@ -151,7 +169,7 @@ func checkDecision(t *testing.T, o release.Observation, d release.Decision) {
 		t.Fatalf("raises without a running release: %s", d)
 	case !o.Wanted.Managed || o.Wanted.Paused || o.Wanted.Problem != nil:
 		t.Fatalf("raises against people's will: %s", d)
-	case e.Verdict.State == evidence.Breach || e.Verdict.Suspicious || e.Verdict.AloneBreach && d.Release.Weight == "100%" || o.Workload.Crashing != "":
+	case e.Verdict.State == evidence.Breach || o.Suspicious() || e.Verdict.AloneBreach && d.Release.Weight == "100%" || o.Workload.Crashing != "":
 		t.Fatalf("raises a suspect: %s", d)
 	case !said && (!e.Fresh || !e.Seen && !first):
 		t.Fatalf("raises without fresh counts: %s", d)

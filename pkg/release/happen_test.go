@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -160,6 +161,17 @@ func (w *world) deleteSet(of string) {
 	}
 }
 
+// orphan takes the owner from all ReplicaSets that it has, as deleting it with --cascade=orphan does.
+func (w *world) orphan(owner string) {
+	for _, s := range w.sets() {
+		if s.owner == owner {
+			left := s.DeepCopy()
+			left.OwnerReferences = nil
+			w.store.Put(left)
+		}
+	}
+}
+
 func (w *world) pointCanaryService(at string) {
 	c := w.canaryService()
 	if c == nil {
@@ -279,6 +291,40 @@ func (w *world) hurt(of, fault string) error {
 		return fmt.Errorf("pods crash, crash one, stumble, are unready, meet a quota, fail or heal; not %q", fault)
 	}
 	return nil
+}
+
+// podOf is a pod of a version that can be an endpoint.
+func (w *world) podOf(version string) (*corev1.Pod, error) {
+	for _, p := range inmemory.List[*corev1.Pod](w.store) {
+		if p.Spec.Containers[0].Image == image(version) && workload.Present(p) {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("no pod of %s is there", version)
+}
+
+// evict ends a pod as a kubelet does that is short of memory: its object stays, and its ReplicaSet makes another.
+func (w *world) evict(of string) error {
+	p, err := w.podOf(of)
+	if err == nil {
+		edit(w, p, func(p *corev1.Pod) {
+			p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
+			p.Status.Conditions[0].Status = corev1.ConditionFalse
+		})
+	}
+	return err
+}
+
+// relabel takes a label from a pod, as somebody does who wants to look at it: its ReplicaSet lets it go then, and makes another.
+func (w *world) relabel(label, of string) error {
+	p, err := w.podOf(of)
+	if err == nil {
+		edit(w, p, func(p *corev1.Pod) {
+			p.Labels, p.OwnerReferences = maps.Clone(p.Labels), nil
+			delete(p.Labels, label)
+		})
+	}
+	return err
 }
 
 // give lets a VerticalPodAutoscaler give the pods of a template so much memory.

@@ -44,7 +44,7 @@ func (x *watch) native(w *world, started *appsv1.ReplicaSet) {
 // cause says whether the facts ask for an abort, so that the next write has to take traffic away.
 func cause(o release.Observation) bool {
 	r, p := o.Release, o.Wanted.Problem
-	return o.Running() && !o.Aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach || o.Workload.Crashing != "" ||
+	return o.Running() && !o.Aborting() && !o.Workload.HandedOver && (o.Evidence.Verdict.State == evidence.Breach && !o.Excused() || o.Direct.Breach != nil || o.Workload.Crashing != "" ||
 		o.Commanded("abort") || o.Commanded("undo") || o.Canary.Aborted && o.Canary.Number == r.Number ||
 		o.Workload.Template != "" && o.Workload.Template != r.Revision || !o.Wanted.Managed || p != nil && p.Gone ||
 		o.Workload.Deployment != "" && (o.Workload.Replicas == 0 || !o.Workload.Stable.There()))
@@ -63,6 +63,10 @@ func (x *watch) decided(t *testing.T, w *world, o release.Observation, d release
 		if reached && len(d.Levers) == 0 {
 			x.fail(t, w, "the first write of an abort has to be a lever, not %v", d.Writes())
 		}
+	}
+	if braked := o.Running() && !aborts && o.Direct.Brake != nil && o.Release.Step > 0 && o.Release.Brakes < release.MostBrakes && !o.Workload.HandedOver; braked &&
+		o.Routes.Highest >= o.Release.Weight.Millionths() && o.Release.Weight.Millionths() > o.FirstShare() && (len(d.Levers) == 0 || d.Levers[0].Who.Share > o.FirstShare()) {
+		x.fail(t, w, "the proxies ask for a brake, and rule %q writes %v first", d.Rule, d.Writes())
 	}
 	if aborts && slices.ContainsFunc(d.Writes(), release.Action.Raises) {
 		x.fail(t, w, "an abort raises: %v", d.Writes())
@@ -103,7 +107,7 @@ func (x *watch) follow(t *testing.T, w *world, o release.Observation, d release.
 	switch {
 	case !o.Running():
 		return
-	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack:
+	case r.Step < o.Release.Step || r.StepsBack > o.Release.StepsBack || r.Brakes > o.Release.Brakes:
 		x.proven = share
 		return
 	case share <= o.Release.Weight.Millionths() || o.Commanded("promote-full"):
@@ -205,7 +209,7 @@ func (x *watch) raises(t *testing.T, w *world, o release.Observation, d release.
 		x.fail(t, w, "raises after a lever was pulled")
 	case o.Wanted.Paused || o.Wanted.Problem != nil:
 		x.fail(t, w, "raises while paused or with a problem: %v", o.Wanted)
-	case o.Workload.Crashing != "" || o.Evidence.Verdict.Suspicious || o.Evidence.Verdict.State == evidence.Breach:
+	case o.Workload.Crashing != "" || o.Suspicious() || o.Evidence.Verdict.State == evidence.Breach:
 		x.fail(t, w, "raises while pods fail or the canary is suspected")
 	case !said && (!o.Evidence.Fresh || !o.Evidence.Seen && o.Release.Step > 0):
 		x.fail(t, w, "raises without fresh counts of this process")
@@ -254,6 +258,7 @@ func (x *watch) written(t *testing.T, w *world, a release.Action) {
 		x.fail(t, w, "%s makes the Service select %s, which has no pods", a, narrowed)
 	}
 	x.served(t, w)
+	x.owned(t, w)
 }
 
 // reached says whether the Service selects pods, if there are any.

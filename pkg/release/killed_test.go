@@ -16,28 +16,28 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		least  int // writes that the release makes at least, so that the test cannot become empty
 	}{
 		"promoted": {
-			script: []string{"destination rule", "second route", "empty set of v2", "wait 5s", "push v2", "wait 15m"}, least: 25,
+			script: []string{"destination rule", "second route", "empty set of v2", "wait 5s", "push v2", "wait for the end 15m"}, least: 25,
 		},
 		"promoted without a route of the user": {
-			script: []string{"no routes", "wait 5s", "push v2", "wait 15m"}, least: 20,
+			script: []string{"no routes", "wait 5s", "push v2", "wait for the end 15m"}, least: 20,
 		},
 		"promoted after a step back": {
-			script: []string{"policy 1%/30s 5%/30s 100%/1m", "push v2", "wait 2m30s", "counts alone", "wait 30s", "counts good", "wait 15m"}, least: 25,
+			script: []string{"policy 1%/30s 5%/30s 100%/1m", "push v2", "wait 2m30s", "counts alone", "wait 30s", "counts good", "wait for the end 15m"}, least: 25,
 		},
 		"aborted by a breach": {
-			script: []string{"destination rule", "second route", "wait 5s", "push v2", "wait 1m", "counts bad", "wait 10m"}, least: 15,
+			script: []string{"destination rule", "second route", "wait 5s", "push v2", "wait 1m", "counts bad", "wait for the end 10m"}, least: 15,
 		},
 		"aborted in the handover": {
-			script: []string{"wait 5s", "push v2", "wait 3m30s", "pods of v2 crash", "wait 15m"}, least: 15,
+			script: []string{"wait 5s", "push v2", "wait 3m30s", "pods of v2 crash", "wait for the end 15m"}, least: 15,
 		},
 		"reverted": {
-			script: []string{"wait 5s", "push v2", "wait 2m", "push v1", "wait 5m"}, least: 15,
+			script: []string{"wait 5s", "push v2", "wait 2m", "push v1", "wait for the end 5m"}, least: 15,
 		},
 		"superseded": {
-			script: []string{"wait 5s", "push v2", "wait 2m", "push v3", "wait 15m"}, least: 30,
+			script: []string{"wait 5s", "push v2", "wait 2m", "push v3", "wait for the end 15m"}, least: 30,
 		},
 		"let go": {
-			script: []string{"hold mode Always", "wait 5s", "push v2", "wait 2m", "let go", "wait 5m"}, least: 15,
+			script: []string{"hold mode Always", "wait 5s", "push v2", "wait 2m", "let go", "wait for the end 5m"}, least: 15,
 		},
 	}
 	for name, c := range cases {

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -21,6 +22,7 @@ type Observation struct {
 	Canary   Canary
 	Routes   Routes
 	Evidence Evidence
+	Direct   Direct
 	// Release is the record of the running release or of the last one; nil before the first.
 	Release *v1alpha1.Release
 	// Refused is the hash of the template that is not to be released again.
@@ -110,6 +112,8 @@ type Workload struct {
 	Twin string
 	// Crashing says which container of the canary fails, and how; empty when none does.
 	Crashing string
+	// Nodes are where the canary's pods run, by their names.
+	Nodes map[string]string
 	// Unequal says what pods of the stable were given beyond their template that the canary's were not; empty when nothing.
 	Unequal string
 	// Obstacle says what keeps pods of the canary from starting; it blames nobody.
@@ -121,13 +125,24 @@ type Set struct {
 	Name string
 	// Hash is the pod-template-hash of its pods.
 	Hash string
-	// Replicas are wanted, Available are those that the ReplicaSet takes for ready, Pods exist and are not being deleted, and Serving of
-	// these can answer now.
+	// Replicas are wanted, Available are those that the ReplicaSet takes for ready, Pods can be endpoints, now or later, and Serving of these
+	// can answer now.
 	Replicas, Available, Pods, Serving int32
+	// Pod is the name of one of the Pods; empty where there is none.
+	Pod string
 }
 
 // There says whether the ReplicaSet exists.
 func (s Set) There() bool { return s.Name != "" }
+
+// stay names one of the pods that are still there, to be appended: one that nobody ends, because its ReplicaSet does not have it any more, is a
+// person's to delete.
+func (s Set) stay() string {
+	if s.Pod == "" {
+		return ""
+	}
+	return fmt.Sprintf(": pod %s is there, %d in all", s.Pod, s.Pods)
+}
 
 // Service is the user's Service.
 type Service struct {
@@ -177,8 +192,12 @@ type Routes struct {
 	MakeOne, OneMade bool
 	// Lowest and Highest are the canary's shares as written now, in millionths.
 	Lowest, Highest int64
-	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort.
-	Marked, AbortOpen bool
+	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort. AbortFound: one of the
+	// TrafficShift's own namespace does.
+	Marked, AbortOpen, AbortFound bool
+	// Strays are the objects of other namespaces, as namespace/name, that bear a mark of the TrafficShift though nobody allowed it to write them:
+	// the mark is somebody else's, and counts for nothing.
+	Strays []string
 	// Foreign says who changed the canary's share, and how; nil when nobody did.
 	Foreign *Foreign
 	// Doubts are sentences about what may keep callers from the weights that are written.
@@ -259,8 +278,49 @@ type Evidence struct {
 	Baseline *v1alpha1.Baseline
 	// Checkpoint is the state of the tests behind the Verdict, or Met.
 	Checkpoint string
-	// Pods are what each pod of the canary reported of the objective that Suspected names; nil while that is not known.
-	Pods []evidence.PodCounts
+	// Pods are what each pod of the canary reported of the objective that Suspected names.
+	Pods evidence.ByPod
+}
+
+// Direct is what the proxies say that are read themselves. It takes traffic away, and never gives any. The zero value says that nothing is read.
+type Direct struct {
+	// Off: the operator's configuration says that no proxies are read.
+	Off bool
+	// Read: proxies of the release are read. Trouble is a sentence that says why they are not; empty while nothing is to be read.
+	Read    bool
+	Trouble string
+	// Breach is what proves that the version fails nearly everything, Brake what is so bad that nobody waits for proof; nil: nothing is. Alarm says
+	// that the last seconds looked so bad that nothing may be raised now.
+	Breach, Brake *Seconds
+	Alarm         bool
+	// At is when the last second ended that was taken; zero: none was.
+	At time.Time
+	// Agreement compares the share of the last seconds with the wanted one.
+	Agreement Agreement
+	// Told: every gateway that carries the release has been told of the canary's Service since it was made.
+	Told bool
+	// Checkpoint is the state of the urgent lanes.
+	Checkpoint string
+}
+
+// Seconds are the requests of a few seconds, as the proxies counted them.
+type Seconds struct {
+	// Objective is the name of the objective that was broken.
+	Objective string
+	// Arms are the requests of the pods that were read.
+	evidence.Arms
+	// Of is how many seconds they are from, at least 1.
+	Of int
+}
+
+// String says it in a phrase.
+func (s Seconds) String() string {
+	within := "in one second"
+	if s.Of > 1 {
+		within = fmt.Sprintf("within %d seconds", s.Of)
+	}
+	return fmt.Sprintf("%s: %.0f of %.0f requests to the canary failed %s, %.0f of %.0f to the stable, by the proxies themselves",
+		s.Objective, s.Canary.Bad, s.Canary.Requests, within, s.Stable.Bad, s.Stable.Requests)
 }
 
 // Bounds are times that depend on the mesh.

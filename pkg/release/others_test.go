@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -55,14 +56,18 @@ func (w *world) rolloutAnnotates() {
 	edit(w, w.service(), func(s *corev1.Service) { s.Annotations = with(s.Annotations, managedBy, web) })
 }
 
-// rolloutPods are those of a Rollout that moves no traffic, and refers to the Deployment for its template. The Rollout itself is not there:
-// their ReplicaSet names none, so that it is not collected.
+// rolloutPods are those of a Rollout that moves no traffic, and refers to the Deployment for its template.
 func (w *world) rolloutPods() {
 	w.resize(0)
+	rollout := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}}
+	rollout.SetNamespace(namespace)
+	rollout.SetName(web)
+	w.store.Put(rollout)
 	labels := map[string]string{"app": web, rolloutHash: "79d8"}
 	rs := &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: web + "-79d8", Labels: labels},
-		Spec:       appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: w.template("v1")},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: web + "-79d8", Labels: labels,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(rollout, rollout.GroupVersionKind())}},
+		Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: w.template("v1")},
 	}
 	rs.Spec.Template.Labels = labels
 	w.store.Put(rs)

@@ -243,7 +243,7 @@ func (o Observation) silent() bool { return o.Evidence.Rate*o.Evidence.Silence.S
 func NextAt(o Observation, d Decision, now time.Time) *metav1.Time {
 	v := o.Evidence.Verdict
 	switch {
-	case d.Reason != v1alpha1.ReasonHolding && d.Reason != v1alpha1.ReasonNotCleared, v.Suspicious, v.Shared:
+	case d.Reason != v1alpha1.ReasonHolding && d.Reason != v1alpha1.ReasonNotCleared, o.suspicious(), v.Shared:
 		return nil
 	case !o.running(), o.Release.Step == 0, o.Release.SettledAt == nil, o.silent():
 		return nil

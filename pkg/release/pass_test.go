@@ -49,6 +49,7 @@ func (w *world) observe() *cluster.View {
 	v := cluster.Observe(objects, cluster.Settings{Bounds: w.bounds, Manager: operator}, w.store.Now)
 	v.Facts.Denied = w.denied
 	v.Weigh(w.evidence(v.Facts))
+	v.Facts.Direct = w.direct(v.Facts)
 	return v
 }
 
@@ -175,13 +176,15 @@ func (w *world) write(t *testing.T, v *cluster.View, d release.Decision, write *
 	if write.Kind == cluster.Status {
 		stored, err := w.store.PatchStatus(v.Shift, *write.Status)
 		if err == nil {
-			v.Shift, w.saved = stored, w.memory
+			v.Shift = stored
+			w.wroteStatus()
 		}
 		return err
 	}
 	if err := w.store.Send(write, operator); err != nil {
 		return err
 	}
+	w.written.objects++
 	switch verb {
 	case release.GiveSet:
 		if s, found := w.handedOver(v); found {
@@ -245,7 +248,7 @@ func (w *world) report(t *testing.T, v *cluster.View, d release.Decision, failur
 		d, rec = failure.After(v, d)
 	}
 	status := cluster.StatusOf(v, d, rec)
-	if cluster.SameButNumbers(v.Shift.Status, status) {
+	if left, changed := w.memory.told.Due(v.Shift.Status, status, w.store.Now); !changed || left > 0 {
 		return false
 	}
 	before := v.Shift.Status
@@ -256,12 +259,19 @@ func (w *world) report(t *testing.T, v *cluster.View, d release.Decision, failur
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.saved = w.memory
+	w.wroteStatus()
 	if sameRecord(before, stored.Status) {
 		return false // only what is told has changed
 	}
 	w.death.made++
 	return true
+}
+
+// wroteStatus notes that a status was written, and what it remembers.
+func (w *world) wroteStatus() {
+	w.memory.told.Wrote(w.store.Now)
+	w.saved = w.memory
+	w.written.statuses++
 }
 
 func sameRecord(a, b v1alpha1.TrafficShiftStatus) bool {

@@ -30,7 +30,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 		return Decision{Release: r, Refused: o.Refused, Reason: v1alpha1.ReasonSettling, After: o.Bounds.Push,
 			Message: "the canary's pods are available; the proxies are being told of them"}, true
 	}
-	if left := o.Release.SettledAt.Add(o.Bounds.Push).Sub(now); left > 0 {
+	if left := o.Release.SettledAt.Add(o.Bounds.Push).Sub(now); left > 0 && !o.Direct.Told {
 		d := wait(o, v1alpha1.ReasonSettling, "the canary's pods are available; the proxies are being told of them")
 		d.After = left
 		return d, true

@@ -73,7 +73,7 @@ func tidyUp(o Observation, d *Decision, now time.Time) {
 	case o.Workload.Stable.Replicas > 0:
 		d.Actions = append(d.Actions, Action{Verb: ScaleStable})
 	case o.Workload.Stable.Pods > 0:
-		d.Message = "waiting for the former stable pods to end"
+		d.Message = "waiting for the former stable pods to end" + o.Workload.Stable.stay()
 	case r.State == v1alpha1.StateRestoring && (o.Service.Marked || o.Service.Narrowed != ""):
 		r.RestoringSince = stamp(now)
 		d.Actions = append(d.Actions, Action{Verb: Widen})

@@ -17,6 +17,7 @@ func rules() []rule {
 		{"user abort", whenToldToAbort},         // undo.go
 		{"let go", whenNoLongerWanted},          // letgo.go
 		{"breach", whenBreach},                  // causes.go
+		{"failing now", whenFailingNow},         // brake.go
 		{"pods failing", whenCanaryFailing},     // causes.go
 		{"gone", whenGone},                      // causes.go
 		{"reverted", whenTemplateIsStableAgain}, // causes.go
@@ -24,6 +25,8 @@ func rules() []rule {
 		{"contested", whenSelectorContested},    // foreign.go
 		{"denied", whenDenied},                  // denied.go
 		{"abort found", whenAbortFound},         // abort.go
+		{"brake", whenBraking},                  // brake.go
+		{"excuse", whenOnePodBreaches},          // outlier.go
 		{"away", whenCanaryAway},                // away.go
 		{"alone", whenAlone},                    // stepback.go
 		{"too high", whenTooHigh},               // foreign.go
@@ -39,6 +42,7 @@ func rules() []rule {
 		{"prepare", whenArmsNotReady},           // prepare.go
 		{"settle", whenNotSettled},              // climb.go
 		{"no data", whenEvidenceStale},          // climb.go
+		{"one pod", whenExcused},                // outlier.go
 		{"more than wanted", whenDrifted},       // climb.go
 		{"client errors", whenClientErrors},     // climb.go
 		{"hold", whenHoldNotOver},               // climb.go

@@ -3,6 +3,7 @@ package release_test
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ type event struct {
 func events() []event {
 	return []event{
 		{"wait DURATION", func(t *testing.T, w *world, a []string) error { return w.wait(t, a[0]) }},
+		{"wait for the end DURATION", func(t *testing.T, w *world, a []string) error { return w.waitForTheEnd(t, a[0]) }},
 		{"repeat TIMES EVENTS", repeatEvents},
 		{"policy STEPS", text(func(w *world, s string) { w.setPolicy(strings.Fields(s)...) })},
 		{"pace by proof", do(func(w *world) { w.pace(v1alpha1.Pace{Type: v1alpha1.PaceProof}) })},
@@ -143,6 +145,8 @@ func events() []event {
 		{"sibling service NAME", text((*world).sibling)},
 		{"confirm siblings NAMES", text((*world).confirm)},
 		{"evidence stale REASON", text(func(w *world, s string) { w.stale = s })},
+		{"proxies STATE", text(func(w *world, s string) { w.proxies = s })},
+		{"gateways told", do(func(w *world) { w.told = true })},
 		{"evidence fresh", do(func(w *world) { w.stale = "" })},
 		{"manage", do((*world).manage)},
 		{"let go", do((*world).letGo)},
@@ -184,6 +188,12 @@ func events() []event {
 		{"unpause deployment", do(func(w *world) { w.editDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }) })},
 		{"pause deployment", do((*world).pauseDeployment)},
 		{"delete deployment", do(func(w *world) { w.store.Remove(w.deployment()) })},
+		{"delete deployment and leave its sets", do(func(w *world) { w.orphan("deployment"); w.store.Remove(w.deployment()) })},
+		{"delete canary service and leave its set", do(func(w *world) {
+			w.watch.rogue = true // the Deployment takes the set, by people's doing
+			w.orphan("release")
+			w.store.Remove(w.canaryService())
+		})},
 		{"delete service", do(func(w *world) { w.store.Remove(w.service()) })},
 		{"delete canary service", do(func(w *world) { w.store.Remove(w.canaryService()) })},
 		{"delete set TEMPLATE", text((*world).deleteSet)},
@@ -206,6 +216,8 @@ func events() []event {
 		{"destination rule of NAMESPACE allowed", text((*world).allowCopy)},
 		{"no destination rule of NAMESPACE", text(func(w *world, s string) { w.store.Remove(w.store.FindKind("DestinationRule", s, web)) })},
 		{"pods of TEMPLATE FAULT", func(_ *testing.T, w *world, a []string) error { return w.hurt(a[0], a[1]) }},
+		{"evict pod of TEMPLATE", func(_ *testing.T, w *world, a []string) error { return w.evict(a[0]) }},
+		{"take label LABEL from pod of TEMPLATE", func(_ *testing.T, w *world, a []string) error { return w.relabel(a[0], a[1]) }},
 		{"pods of TEMPLATE are given MEMORY", func(_ *testing.T, w *world, a []string) error { return w.give(a[0], a[1]) }},
 		{"rollout of Argo Rollouts at WEIGHT", text((*world).rollout)},
 		{"service annotated by Argo Rollouts", do((*world).rolloutAnnotates)},
@@ -227,15 +239,19 @@ func events() []event {
 	}
 }
 
-// reported lets pods of a canary that is taken back report so many bad requests each, of 100.
+// reported lets the pods of a suspected canary report so many bad requests each, of 100; none is that they cannot be asked.
 func (w *world) reported(bad []string) error {
-	w.ofPods = nil
+	w.ofPods = evidence.ByPod{Known: true, Arms: evidence.Arms{Stable: evidence.Counts{Requests: 9000, Bad: 9}}}
+	if slices.Equal(bad, []string{"none"}) {
+		return nil
+	}
 	for i, s := range bad {
-		n, err := strconv.ParseFloat(s, 64)
+		count, node, _ := strings.Cut(s, "@")
+		n, err := strconv.ParseFloat(count, 64)
 		if err != nil {
 			return err
 		}
-		w.ofPods = append(w.ofPods, evidence.PodCounts{Pod: fmt.Sprintf("web-v2-%d", i+1), Counts: evidence.Counts{Requests: 100, Bad: n}})
+		w.ofPods.Pods = append(w.ofPods.Pods, evidence.PodCounts{Pod: fmt.Sprintf("web-v2-%d", i+1), Node: node, Counts: evidence.Counts{Requests: 100, Bad: n}})
 	}
 	return nil
 }
@@ -303,6 +319,23 @@ func (w *world) wait(t *testing.T, length string) error {
 	for ; d > 0; d -= tick {
 		w.advance(min(d, tick))
 		w.settle(t)
+	}
+	return err
+}
+
+// calmAtTheEnd is longer than a release that is over keeps the next one waiting.
+const calmAtTheEnd = 90 * time.Second
+
+// waitForTheEnd lets time pass until no release runs, nothing of the last is counted any more, and nothing has come after it; at most so long.
+func (w *world) waitForTheEnd(t *testing.T, length string) error {
+	d, err := time.ParseDuration(length)
+	for calm := time.Duration(0); d > 0 && calm < calmAtTheEnd; d -= tick {
+		w.advance(min(d, tick))
+		w.settle(t)
+		calm += tick
+		if !w.forgotten() && !w.record().Settled() {
+			calm = 0
+		}
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-var shuffles = flag.Uint64("shuffles", 250, "how many random orders of events are played")
+var shuffles = flag.Uint64("shuffles", 60, "how many random orders of events are played")
 
 // happenings are what a shuffle picks from: lines of the scenario language.
 var happenings = []string{
@@ -20,13 +20,14 @@ var happenings = []string{
 	"push v1", "push v2", "push v2", "push v3", "push v2 in the instant of the handover", "push v3 in the instant of the handover",
 	"replicas 0", "replicas 3", "replicas 4", "replicas 4", "replicas 6", "replicas 6 in the instant of the handover",
 	"counts good", "counts good", "counts good", "counts bad", "counts suspicious", "counts alone", "counts shared", "counts unproven", "counts none",
+	"proxies are read", "proxies are read", "proxies brake", "proxies brake", "proxies alarm", "proxies fail", "proxies unread", "proxies show the weight", "gateways told",
 	"evidence stale Stale", "evidence stale PrometheusUnreachable", "evidence fresh", "evidence fresh", "evidence fresh",
 	"pause", "resume", "resume", "let go", "manage", "manage",
 	"command abort 1 aN", "command abort 2 aN", "command retry 1 rN", "command retry 2 rN", "command promote 1 pN", "command promote 1 pN why not",
 	"command promote 2 pN why not", "command nonsense", "command undo 1 uN", "command undo 2 uN",
 	"command promote-full 1 fN why not", "command promote-full 2 fN why not", "command replan 1 nN", "command replan 2 nN", "fail 1 put template back",
 	"routes 0%", "routes 1%", "routes 60%", "revert selector", "unpause deployment", "pause deployment",
-	"delete canary service", "delete set v1", "delete deployment", "delete service", "point canary service at v1", "problem waypoint", "problem passes", "problem passes",
+	"delete canary service", "delete set v1", "delete deployment", "delete service", "delete deployment and leave its sets", "delete canary service and leave its set", "point canary service at v1", "problem waypoint", "problem passes", "problem passes",
 	"destination rule", "destination rule for app a", "destination rule of istio-system", "destination rule of istio-system allowed", "no destination rule of istio-system", "no destination rule of shop",
 	"policy missing", "policy 1%/30s 25%/30s 100%/30s", "policy 50%/30s 100%/1m", "policy 100%/30s",
 	"pace by proof", "pace by proof", "budget of 100 failed requests", "traffic 0 per second", "traffic 100 per second", "traffic 3 per second", "past unknown", "past known",
@@ -89,7 +90,7 @@ func playShuffled(t *testing.T, w *world, r *rand.Rand, calm string) {
 func (w *world) heal() {
 	clear(w.faults)
 	w.death = death{made: w.death.made}
-	w.stale, w.counts = "", "good"
+	w.stale, w.counts, w.proxies = "", "good", "are read"
 	w.passes()
 }
 

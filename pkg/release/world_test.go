@@ -53,13 +53,15 @@ type world struct {
 	stopped     bool // no process of the operator runs
 
 	counts, stale string
+	proxies       string // what the proxies say that are read; empty: none is read
+	told          bool   // the gateways have been told of the canary
 	clientErrors  release.ClientErrors
-	ofPods        []evidence.PodCounts // what the pods of a canary that is taken back report
-	met           evidence.Counts      // the requests that the canary met and that can be counted
-	known         evidence.Counts      // those of them that are counted
-	counted       v1alpha1.Counted     // up to when they are counted
-	rate          float64              // requests per second
-	drift         int64                // the measured share, when it is not the wanted one; 0: it is
+	ofPods        evidence.ByPod   // what the pods of a suspected canary report
+	met           evidence.Counts  // the requests that the canary met and that can be counted
+	known         evidence.Counts  // those of them that are counted
+	counted       v1alpha1.Counted // up to when they are counted
+	rate          float64          // requests per second
+	drift         int64            // the measured share, when it is not the wanted one; 0: it is
 	pastUnknown   bool
 	phi           string // how the stable's bad requests came; empty: nobody has looked
 	memory, saved memory // of the process, and what of it the status remembers
@@ -67,6 +69,7 @@ type world struct {
 	order    *rand.Rand // in which lists are read
 	compared int64      // the version of the store at which two passes were compared last
 
+	written    writes
 	failed     bool                 // a write of the last pass was refused
 	faults     map[release.Verb]int // how many writes of a verb are going to be refused
 	deny       error                // with what; nil: by an error of the server
@@ -85,6 +88,7 @@ type memory struct {
 	seen    bool
 	covered time.Duration
 	step    string
+	told    cluster.Told
 }
 
 // death says after which write the operator is killed.
@@ -341,7 +345,7 @@ func (w *world) ours() (set, bool) {
 func (w *world) serving(hash string) int32 {
 	var n int32
 	for _, p := range inmemory.List[*corev1.Pod](w.store) {
-		if p.Labels[workload.HashLabel] == hash && p.DeletionTimestamp == nil {
+		if p.Labels[workload.HashLabel] == hash && p.Labels["app"] == web && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodFailed {
 			n++
 		}
 	}

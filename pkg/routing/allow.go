@@ -21,3 +21,15 @@ func Allows(o *unstructured.Unstructured, namespace string) bool {
 	}
 	return false
 }
+
+// MayWrite reports whether releases of the Target may move weights in the object. Whoever allows them that in another namespace gives them what
+// goes to Services of theirs, and not the destinations of third parties that the same routes name.
+func (t Target) MayWrite(o *unstructured.Unstructured) bool {
+	return Allows(o, t.Namespace) && (o.GetNamespace() == t.Namespace || t.Arms == nil || t.owns(t.Arms.Stable) && t.owns(t.Arms.Canary))
+}
+
+// owns reports whether a destination is a Service of the Target's namespace.
+func (t Target) owns(d Destination) bool {
+	name, here := strings.CutSuffix(t.canonical(d.Host, t.Namespace), "."+t.Namespace)
+	return here && !strings.Contains(name, ".")
+}

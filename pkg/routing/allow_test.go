@@ -19,3 +19,40 @@ func TestAllows(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Whoever allows a namespace to write his routes gives it no power over what goes to others.
+func TestInAnotherNamespaceWeightsMoveBetweenOnesOwnServicesAlone(t *testing.T) {
+	const own, theirs = "checkout.shop.svc.cluster.local", "ledger.bank.svc.cluster.local"
+	cases := map[string]struct {
+		namespace, stable, canary string
+		want                      bool
+	}{
+		"one's own":                            {"edge", own, "checkout", true},
+		"one's own in part":                    {"edge", own, "checkout-2.shop", true},
+		"a third party's canary":               {"edge", own, theirs, false},
+		"a third party's stable":               {"edge", "ledger.bank.svc", own, false},
+		"both of a third party":                {"edge", "ledger.bank", "books.bank", false},
+		"hosts of no Service":                  {"edge", "blue.example.com", "green.example.com", false},
+		"a host that ends like one's own":      {"edge", "a.b.shop", own, false},
+		"where nobody allows it":               {"pay", own, "checkout", false},
+		"hosts of no Service in one's own":     {"shop", "blue.example.com", "green.example.com", true},
+		"a third party's in one's own routing": {"shop", own, theirs, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			vs := parse(t, `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, namespace: `+c.namespace+`}, spec: {http: [{route: [
+				{destination: {host: `+c.stable+`}, weight: 100}, {destination: {host: `+c.canary+`}, weight: 0}]}]}}`)
+			if c.namespace == "edge" {
+				vs.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "shop"})
+			}
+			target := Target{Namespace: "shop", Arms: &Arms{Stable: Destination{Host: c.stable}, Canary: Destination{Host: c.canary}}}
+			carrier, known := CarrierOf(vs)
+			if got := known && carrier.Read(target, Reader{Shift: shift, Written: -1}).Allowed; got != c.want {
+				t.Errorf("may write it: %t, want %t", got, c.want)
+			}
+		})
+	}
+	if vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: edge, annotations: {stagger.dev/allow: shop}}}`); !checkout().MayWrite(vs) {
+		t.Error("the weights of a Service and its canary may not be moved")
+	}
+}

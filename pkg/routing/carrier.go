@@ -56,9 +56,9 @@ type Reading struct {
 	// Found says that a route names the Service; Lowest and Highest are the shares that its routes give the canary, in millionths.
 	Found           bool
 	Lowest, Highest int64
-	// Allowed says that its owner lets the Target's namespace write it. Covers says that callers in the mesh find the Service by it.
+	// Allowed says that releases of the Target may write it: see Target.MayWrite. Covers says that callers in the mesh find the Service by it.
 	Allowed, Covers bool
-	// Mark is the reader's mark; nil when there is none.
+	// Mark is the reader's mark; nil when there is none. Anybody may write one on an object of his own: where it is not Allowed it proves nothing.
 	Mark *Mark
 	// Unsupported is one sentence that says why it cannot be split, and what to do; empty when it can.
 	Unsupported string
@@ -71,7 +71,7 @@ type virtualService struct{ *unstructured.Unstructured }
 
 // Read implements Carrier.
 func (vs virtualService) Read(t Target, as Reader) Reading {
-	r := Reading{Allowed: Allows(vs.Unstructured, t.Namespace), Mark: markOf(vs.Unstructured, as.Shift)}
+	r := Reading{Allowed: t.MayWrite(vs.Unstructured), Mark: markOf(vs.Unstructured, as.Shift)}
 	r.Lowest, r.Highest, r.Found = Share(vs.Unstructured, t)
 	r.Covers = t.Arms == nil && Covers([]*unstructured.Unstructured{vs.Unstructured}, t)
 	if !r.Found && r.Mark == nil {

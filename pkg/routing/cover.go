@@ -1,10 +1,12 @@
 package routing
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -14,11 +16,11 @@ const (
 
 // Covers reports whether a VirtualService of the mesh (bound to no gateway, or to "mesh" among others) has the Service's
 // host among its hosts, by itself or by a wildcard; routes that it delegates are covered with it. It decides whether one
-// has to be made (see Make): two of the mesh for one host would fight, so one that is exported to a few namespaces only, or
-// has no route to the Service, counts too.
+// has to be made (see Make): two of the mesh for one host would fight, so one that has no route to the Service counts too. One of
+// another namespace that is not exported to the Service's steers none of its callers there, and does not count.
 func Covers(vss []*unstructured.Unstructured, t Target) bool {
 	for _, vs := range vss {
-		if !ofMesh(vs) {
+		if !ofMesh(vs) || !seenIn(vs, t.Namespace) {
 			continue
 		}
 		hosts, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "hosts") // malformed: no host
@@ -31,14 +33,52 @@ func Covers(vss []*unstructured.Unstructured, t Target) bool {
 	return false
 }
 
-func ofMesh(vs *unstructured.Unstructured) bool {
-	gateways, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "gateways") // malformed: none
-	for _, gateway := range gateways {
-		if gateway == meshGateway {
-			return true
+// exportsOf returns the namespaces in which a VirtualService is seen, sorted; everywhere without any.
+func exportsOf(vs *unstructured.Unstructured) (namespaces []string, everywhere bool) {
+	to, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "exportTo") // malformed: everywhere
+	if len(to) == 0 || slices.Contains(to, "*") {
+		return nil, true
+	}
+	for _, name := range to {
+		switch name {
+		case ".":
+			namespaces = append(namespaces, vs.GetNamespace())
+		case "~": // nowhere
+		default:
+			namespaces = append(namespaces, name)
 		}
 	}
-	return len(gateways) == 0
+	return distinct(namespaces), false
+}
+
+// seenIn reports whether callers in a namespace go by a VirtualService. Its own namespace always counts: its owner is asked.
+func seenIn(vs *unstructured.Unstructured, namespace string) bool {
+	namespaces, everywhere := exportsOf(vs)
+	return everywhere || vs.GetNamespace() == namespace || slices.Contains(namespaces, namespace)
+}
+
+func ofMesh(vs *unstructured.Unstructured) bool {
+	_, mesh := GatewaysOf(vs)
+	return mesh
+}
+
+// GatewaysOf returns the Gateways that a VirtualService is bound to, sorted, and whether the callers of the mesh go by it too: those of a
+// VirtualService without any Gateway do.
+func GatewaysOf(vs *unstructured.Unstructured) (gateways []types.NamespacedName, mesh bool) {
+	names, _, _ := unstructured.NestedStringSlice(vs.Object, "spec", "gateways") // malformed: none
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == meshGateway {
+			mesh = true
+			continue
+		}
+		namespace, short, qualified := strings.Cut(name, "/")
+		if !qualified {
+			namespace, short = vs.GetNamespace(), name
+		}
+		gateways = append(gateways, types.NamespacedName{Namespace: namespace, Name: short})
+	}
+	return gateways, mesh || len(names) == 0
 }
 
 func wildcard(pattern, host string) bool {

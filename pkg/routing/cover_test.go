@@ -39,6 +39,17 @@ func TestCovers(t *testing.T) {
 		"that delegates":               {namespace: "shop", spec: `{hosts: [checkout], http: [{delegate: {name: routes}}]}`, want: true},
 		"a delegate has no hosts":      {namespace: "shop", spec: `{http: [{route: [{destination: {host: checkout}}]}]}`},
 		"malformed":                    {namespace: "shop", spec: `{hosts: {a: b}}`},
+
+		"of another namespace, for itself":       {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local], exportTo: ["."]}`},
+		"of another namespace, for nobody":       {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local], exportTo: ["~"]}`},
+		"of another namespace, for some":         {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local], exportTo: [".", pay]}`},
+		"of another namespace, for this one too": {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local], exportTo: [".", shop]}`, want: true},
+		"of another namespace, for all":          {namespace: "team", spec: `{hosts: [checkout.shop.svc.cluster.local], exportTo: [".", "*"]}`, want: true},
+		"a wildcard for itself":                  {namespace: "team", spec: `{hosts: ["*"], exportTo: ["."]}`},
+		"a wildcard for this one too":            {namespace: "team", spec: `{hosts: ["*.local"], exportTo: [shop]}`, want: true},
+		"its own, for itself":                    {namespace: "shop", spec: `{hosts: [checkout], exportTo: ["."]}`, want: true},
+		"its own, for others":                    {namespace: "shop", spec: `{hosts: ["*"], exportTo: [pay]}`, want: true},
+		"exported in a malformed way":            {namespace: "team", spec: `{hosts: ["*"], exportTo: 3}`, want: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

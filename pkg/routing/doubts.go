@@ -18,14 +18,19 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 	for _, vs := range vss {
 		name := vs.GetNamespace() + "/" + vs.GetName()
 		routed := len(Routes(vs, t)) > 0
-		if routed && !Allows(vs, t.Namespace) {
+		switch {
+		case !routed:
+		case !Allows(vs, t.Namespace):
 			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: annotate it with %s: %s, or its callers stay on the stable",
 				name, t, v1alpha1.AllowAnnotation, t.Namespace))
+		case !t.MayWrite(vs):
+			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: in another namespace weights are moved between Services of %s alone",
+				name, t, t.Namespace))
 		}
-		if exported, limited := exports(vs); routed && limited {
+		if exported, limited := exports(vs); routed && limited && t.MayWrite(vs) {
 			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", name, exported))
 		}
-		if ofMesh(vs) && t.hosted(vs) {
+		if ofMesh(vs) && t.hosted(vs) && seenIn(vs, t.Namespace) {
 			ofHost = append(ofHost, vs)
 		}
 	}

@@ -29,8 +29,19 @@ func TestDoubts(t *testing.T) {
 		"of another, for two arms": {target: subsets(), vss: []*unstructured.Unstructured{one("pay", "a", early, "{}",
 			`{hosts: [pay], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local, subset: v1}}, {destination: {host: checkout.shop.svc.cluster.local, subset: v2}}]}]}`)},
 			want: []string{"VirtualService pay/a routes to checkout subset v1 and checkout.shop.svc.cluster.local subset v2 as well"}},
+		"that allows, between others": {
+			target: Target{Namespace: "shop", Arms: &Arms{Stable: Destination{Host: "ledger.bank"}, Canary: Destination{Host: "books.bank"}}},
+			vss: []*unstructured.Unstructured{one("pay", "a", early, `{stagger.dev/allow: shop}`,
+				`{hosts: [pay], http: [{route: [{destination: {host: ledger.bank.svc.cluster.local}, weight: 1}, {destination: {host: books.bank}}]}]}`)},
+			want: []string{"in another namespace weights are moved between Services of shop alone"},
+		},
 		"exported to few": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: [".", team], `+routed+`}`)}, want: []string{"exported to ., team only"}},
 		"exported to all": {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], exportTo: ["*"], `+routed+`}`)}},
+		"of another, for itself": {vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], exportTo: ["."], `+routed+`}`)},
+			want: []string{"annotate it with stagger.dev/allow: shop"}},
+		"one of the host beside another's for itself": {vss: []*unstructured.Unstructured{
+			one("pay", "a", early, "{}", `{hosts: [checkout.shop.svc.cluster.local], exportTo: ["."]}`), one("shop", "b", late, "{}", `{hosts: [checkout], `+routed+`}`),
+		}},
 		"two of one host": {vss: []*unstructured.Unstructured{
 			one("shop", "b", late, "{}", `{hosts: [checkout], `+routed+`}`),
 			one("shop", "c", early, "{}", `{hosts: [checkout.shop.svc.cluster.local], gateways: [mesh]}`),

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -135,49 +134,4 @@ func compare(t *testing.T, file, got string) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
-}
-
-// apply does what the API server does with a JSON patch.
-func apply(t testing.TB, vs *unstructured.Unstructured, text []byte) *unstructured.Unstructured {
-	t.Helper()
-	out, err := tryApply(vs, text)
-	if err != nil {
-		t.Fatalf("applying %s: %v", text, err)
-	}
-	return out
-}
-
-func tryApply(vs *unstructured.Unstructured, text []byte) (*unstructured.Unstructured, error) {
-	p, err := jsonpatch.DecodePatch(text)
-	if err != nil {
-		return nil, err
-	}
-	before, err := vs.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	after, err := p.Apply(before)
-	if err != nil {
-		return nil, err
-	}
-	out := &unstructured.Unstructured{}
-	return out, out.UnmarshalJSON(after)
-}
-
-func decode(t testing.TB, text []byte) *unstructured.Unstructured {
-	t.Helper()
-	out := &unstructured.Unstructured{}
-	if err := out.UnmarshalJSON(text); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func mustJSON(t testing.TB, value any) []byte {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

@@ -48,6 +48,26 @@ func Marks(vs *unstructured.Unstructured) []Mark {
 	return out
 }
 
+// credible are the annotations of an object without what a mark there cannot say truly. Releases are counted in the record, so that one after this
+// release is not there yet; in the Target's own namespace whoever claims it harms himself alone, and a record may be lost.
+func (m Mark) credible(o *unstructured.Unstructured, t Target) map[string]string {
+	annotations := o.GetAnnotations()
+	if o.GetNamespace() == t.Namespace || newest(o, m.Shift) <= m.Number {
+		return annotations
+	}
+	out := maps.Clone(annotations)
+	unmark(out, m.Shift)
+	return out
+}
+
+// newest is the number of the newest release of a shift by its marks on an object; 0 where there is none.
+func newest(o *unstructured.Unstructured, shift string) int64 {
+	if m := markOf(o, shift); m != nil {
+		return m.Number
+	}
+	return 0
+}
+
 // refuse returns the reason why the mark may not raise what the annotations say is over.
 func (m Mark) refuse(annotations map[string]string) error {
 	if number, found := parseMarks(annotations[v1alpha1.AbortedAnnotation])[m.Shift]; found && number >= m.Number {

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -226,6 +227,35 @@ func TestRoutesWithoutDestinationsAreLeftAlone(t *testing.T) {
 			if problem := Unsupported(vs, checkout()); problem != "" {
 				t.Error(problem)
 			}
+		})
+	}
+}
+
+// VirtualServices may delegate to one another in a circle, and to themselves: nobody follows them, each is written by its own destinations.
+func TestDelegatesInACircle(t *testing.T) {
+	specs := map[string]string{
+		"the first":  `{hosts: [checkout], http: [{match: [{uri: {prefix: /a}}], delegate: {name: second}}, {route: [{destination: {host: checkout}}]}]}`,
+		"the second": `{http: [{match: [{uri: {prefix: /a/b}}], delegate: {name: first, namespace: shop}}, {route: [{destination: {host: checkout}}]}]}`,
+		"its own":    `{hosts: [checkout], http: [{delegate: {name: own}}, {route: [{destination: {host: checkout}}]}]}`,
+	}
+	for name, spec := range specs {
+		t.Run(name, func(t *testing.T) {
+			user := withSpec(t, spec)
+			if hosts := RefsOf(user, "").Hosts; len(hosts) != 1 || hosts[0] != "checkout.shop" {
+				t.Errorf("is looked up by %v", hosts)
+			}
+			live := raised(t, user, checkout(), 10_000, seven())
+			if lowest, highest, found := Share(live, checkout()); !found || lowest != 10_000 || highest != 10_000 {
+				t.Errorf("wanted 10000, written %d to %d", lowest, highest)
+			}
+			if was, is := list(user, kindHTTP)[0], list(live, kindHTTP)[0]; !reflect.DeepEqual(was, is) {
+				t.Errorf("the delegate was %v and is %v", was, is)
+			}
+			p, err := Restore(live, checkout(), shift)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, "restored", user, apply(t, live, mustJSON(t, p)))
 		})
 	}
 }

@@ -3,43 +3,44 @@ package routing
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/chance"
 )
 
-// TestSplitThenRestoreIsIdentity walks generated VirtualServices through releases.
+// TestSplitThenRestoreIsIdentity walks made-up VirtualServices through releases.
 func TestSplitThenRestoreIsIdentity(t *testing.T) {
-	for seed := range uint64(500) {
-		walk(t, generate(rand.New(rand.NewPCG(seed, 1))), rand.New(rand.NewPCG(seed, 2)))
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
+	chance.Throws(150, 300, func(bytes []byte) { walk(t, bytes, both) })
 }
 
 func FuzzSplitThenRestoreIsIdentity(f *testing.F) {
-	f.Add(uint64(1), uint64(2))
-	f.Fuzz(func(t *testing.T, object, shares uint64) {
-		walk(t, generate(rand.New(rand.NewPCG(object, 1))), rand.New(rand.NewPCG(shares, 2)))
-	})
+	for _, seed := range chance.Seeds(48) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, bytes []byte) { walk(t, bytes, inPlace) })
 }
 
-func walk(t *testing.T, user *unstructured.Unstructured, rnd *rand.Rand) {
+// walk takes a VirtualService, made of bytes, through a release: raised and lowered up to three times, and restored.
+func walk(t *testing.T, bytes []byte, apply applier) {
 	t.Helper()
+	d := chance.Dice(bytes)
+	again := chance.Dice(bytes)
+	times := 1 + d.N(3)
+	_ = again.N(3)
+	user, untouched := generate(&d), generate(&again)
 	live := user
-	for range 1 + rnd.IntN(4) {
-		share := shares[rnd.IntN(len(shares))]
-		before := live.DeepCopy()
-		raised(t, live, checkout(), share, seven())
-		if diff := cmp.Diff(before.Object, live.Object); diff != "" {
-			t.Errorf("Split changed what it was given:\n%s", diff)
+	for range times {
+		share, lower := chance.Pick(&d, shares...), chance.Pick(&d, shares...)
+		p, err := Split(live, checkout(), share, seven(), Raise{ResourceVersion: live.GetResourceVersion()})
+		if err != nil {
+			t.Fatal(err)
 		}
-		live = raised(t, live, checkout(), share, seven())
+		live = apply(t, live, p)
 		if lowest, highest, found := Share(live, checkout()); found && (lowest != share || highest != share) {
 			t.Errorf("wanted %d, written %d to %d", share, lowest, highest)
 		}
@@ -47,12 +48,13 @@ func walk(t *testing.T, user *unstructured.Unstructured, rnd *rand.Rand) {
 		if again, err := Split(live, checkout(), share, seven(), Raise{ResourceVersion: "41"}); len(again) > 0 || err != nil {
 			t.Errorf("a second time writes %v, %v", again, err)
 		}
-		lower := shares[rnd.IntN(len(shares))]
-		p, err := Split(live, checkout(), lower, seven(), Raise{})
+		before := live.DeepCopy()
+		p, err = Split(live, checkout(), lower, seven(), Raise{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		live = apply(t, live, mustJSON(t, p))
+		same(t, "Split changed what it was given", before, live)
+		live = apply(t, live, p)
 		if _, highest, _ := Share(live, checkout()); highest > min(share, lower) {
 			t.Errorf("lowering from %d to %d wrote %d", share, lower, highest)
 		}
@@ -60,16 +62,23 @@ func walk(t *testing.T, user *unstructured.Unstructured, rnd *rand.Rand) {
 			t.Error("our own write is taken for somebody else's")
 		}
 	}
+	same(t, "Split changed what the user has", untouched, user)
 	p, err := Restore(live, checkout(), shift)
 	if err != nil {
 		t.Fatal(err)
 	}
-	restored := apply(t, live, mustJSON(t, p))
-	if diff := cmp.Diff(user.Object, restored.Object); diff != "" {
-		t.Errorf("restored (-want +got):\n%s", diff)
-	}
+	restored := apply(t, live, p)
+	same(t, "restored", user, restored)
 	if p, err := Restore(restored, checkout(), shift); len(p) > 0 || err != nil {
 		t.Errorf("restoring again writes %v, %v", p, err)
+	}
+}
+
+// same fails with the difference of two objects, which is only looked for where there is one.
+func same(t *testing.T, what string, want, got *unstructured.Unstructured) {
+	t.Helper()
+	if !reflect.DeepEqual(want.Object, got.Object) {
+		t.Errorf("%s (-want +got):\n%s", what, cmp.Diff(want.Object, got.Object))
 	}
 }
 
@@ -91,12 +100,12 @@ func sameProportion(t *testing.T, user, live *unstructured.Unstructured) {
 }
 
 // generate makes a VirtualService that Istio would take, with whatever may stand in one.
-func generate(rnd *rand.Rand) *unstructured.Unstructured {
+func generate(d *chance.Dice) *unstructured.Unstructured {
 	spec := map[string]any{"hosts": []any{"checkout"}}
 	for _, kind := range kinds() {
 		var routes []any
-		for i := range rnd.IntN(5) {
-			routes = append(routes, generateRoute(rnd, kind, int64(i)))
+		for i := range d.N(5) {
+			routes = append(routes, generateRoute(d, kind, int64(i)))
 		}
 		if len(routes) > 0 {
 			spec[kind] = routes
@@ -107,62 +116,62 @@ func generate(rnd *rand.Rand) *unstructured.Unstructured {
 		"metadata": map[string]any{"name": "checkout", "namespace": "shop", "resourceVersion": "41"},
 		"spec":     spec,
 	}}
-	if rnd.IntN(2) == 0 {
+	if d.N(2) == 0 {
 		vs.SetAnnotations(map[string]string{"team": "payments"})
 	}
 	return vs
 }
 
 // generateRoute makes a route of the kind; routes of one VirtualService may match the same.
-func generateRoute(rnd *rand.Rand, kind string, port int64) map[string]any {
-	letter := string(rune('a' + rnd.IntN(3)))
+func generateRoute(d *chance.Dice, kind string, port int64) map[string]any {
+	letter := string(rune('a' + d.N(3)))
 	matches := map[string]map[string]any{
 		kindHTTP: {"uri": map[string]any{"prefix": letter}, "port": port},
 		kindTLS:  {"sniHosts": []any{letter + ".example.com", "*.shop"}},
 		kindTCP:  {"port": port % 2, "destinationSubnets": []any{"10.0.0.0/8"}},
 	}
 	r := map[string]any{}
-	if kind == kindHTTP && rnd.IntN(2) == 0 {
-		r["name"] = []string{"a", "b", "c"}[rnd.IntN(3)]
+	if kind == kindHTTP && d.N(2) == 0 {
+		r["name"] = chance.Pick(d, "a", "b", "c")
 	}
-	if kind == kindTLS || rnd.IntN(3) > 0 {
+	if kind == kindTLS || d.N(3) > 0 {
 		r["match"] = []any{matches[kind]}
 	}
-	if rnd.IntN(3) == 0 {
+	if d.N(3) == 0 {
 		r["future"] = map[string]any{"x": 0.5, "list": []any{int64(1), false, "<&>"}}
 	}
-	if kind == kindHTTP && rnd.IntN(6) == 0 {
+	if kind == kindHTTP && d.N(6) == 0 {
 		r["redirect"] = map[string]any{"uri": "/"}
 		return r
 	}
-	r["route"] = destinations(rnd, kind)
+	r["route"] = destinations(d, kind)
 	return r
 }
 
-func destinations(rnd *rand.Rand, kind string) []any {
+func destinations(d *chance.Dice, kind string) []any {
 	hosts := []string{"checkout", "checkout.shop", "checkout.shop.svc", "checkout.shop.svc.cluster.local", "pay", "checkout.other", "legacy"}
-	scale := []int64{1, 5, 100, 100_000}[rnd.IntN(4)]
+	scale := chance.Pick(d, int64(1), 5, 100, 100_000)
 	var out []any
-	for range 1 + rnd.IntN(4) {
-		destination := map[string]any{"host": hosts[rnd.IntN(len(hosts))]}
-		if rnd.IntN(3) == 0 {
-			destination["subset"] = []string{"v1", "v2"}[rnd.IntN(2)]
+	for range 1 + d.N(4) {
+		destination := map[string]any{"host": chance.Pick(d, hosts...)}
+		if d.N(3) == 0 {
+			destination["subset"] = chance.Pick(d, "v1", "v2")
 		}
-		if rnd.IntN(4) == 0 {
+		if d.N(4) == 0 {
 			destination["port"] = map[string]any{"number": int64(8080)}
 		}
 		e := map[string]any{"destination": destination}
-		if rnd.IntN(4) > 0 {
-			e["weight"] = scale * int64(rnd.IntN(100))
+		if d.N(4) > 0 {
+			e["weight"] = scale * int64(d.N(100))
 		}
-		if kind == kindHTTP && rnd.IntN(4) == 0 {
+		if kind == kindHTTP && d.N(4) == 0 {
 			e["headers"] = map[string]any{"request": map[string]any{"set": map[string]any{"x": "<&>"}}}
 		}
 		out = append(out, e)
 	}
 	if len(out) > 1 { // Istio refuses a sum of 0
 		if first, ok := out[0].(map[string]any); ok {
-			first["weight"] = scale * int64(1+rnd.IntN(100))
+			first["weight"] = scale * int64(1+d.N(100))
 		}
 	}
 	return out

@@ -12,13 +12,15 @@ import (
 type Refs struct {
 	// Hosts, as Canonical writes them, are those that the object has in the mesh and those that its routes send requests to.
 	Hosts []string
-	// Wildcards are those of its hosts in the mesh that begin with "*".
-	Wildcards []string
-	// Shifts are the TrafficShifts, "<namespace>/<name>", whose releases hold the object.
+	// Wildcards are those of its hosts in the mesh that begin with "*". Only are the namespaces whose callers go by them; none: all.
+	Wildcards, Only []string
+	// Shifts are the TrafficShifts, "<namespace>/<name>", whose releases hold the object. A VirtualService is held by those that its owner allows
+	// to write it.
 	Shifts []string
 }
 
-// RefsOf returns the names by which a VirtualService is found. Hosts at a gateway alone cover no Service (see Covers), so they are none.
+// RefsOf returns the names by which a VirtualService is found. Hosts at a gateway alone, and those that are not exported to the namespace of the
+// Service, cover no Service (see Covers), so they are none.
 func RefsOf(vs *unstructured.Unstructured, domain string) Refs {
 	var r Refs
 	if ofMesh(vs) {
@@ -26,8 +28,10 @@ func RefsOf(vs *unstructured.Unstructured, domain string) Refs {
 		for _, host := range hosts {
 			if strings.HasPrefix(host, "*") {
 				r.Wildcards = append(r.Wildcards, host)
-			} else {
-				r.Hosts = append(r.Hosts, Canonical(host, vs.GetNamespace(), domain))
+				continue
+			}
+			if host = Canonical(host, vs.GetNamespace(), domain); seenIn(vs, namespaceOf(host)) {
+				r.Hosts = append(r.Hosts, host)
 			}
 		}
 	}
@@ -39,10 +43,21 @@ func RefsOf(vs *unstructured.Unstructured, domain string) Refs {
 		}
 	}
 	for _, m := range Marks(vs) {
-		r.Shifts = append(r.Shifts, m.Shift)
+		if namespace, _, _ := strings.Cut(m.Shift, "/"); Allows(vs, namespace) {
+			r.Shifts = append(r.Shifts, m.Shift)
+		}
 	}
 	r.Hosts, r.Wildcards = distinct(r.Hosts), distinct(r.Wildcards)
+	if only, everywhere := exportsOf(vs); !everywhere && len(r.Wildcards) > 0 {
+		r.Only = distinct(append(only, vs.GetNamespace()))
+	}
 	return r
+}
+
+// namespaceOf returns the namespace of a Service's host, as Canonical writes it.
+func namespaceOf(host string) string {
+	_, namespace, _ := strings.Cut(host, ".")
+	return namespace
 }
 
 // destinationsOf returns the hosts that a route sends requests to. What is malformed sends none.

@@ -40,10 +40,23 @@ func TestAVirtualServiceIsFoundByItsHostsRoutesAndMarks(t *testing.T) {
 			spec: map[string]any{"hosts": []any{"*", "web"}, "gateways": []any{"ingress"}, "http": []any{to("b")}},
 			want: Refs{Hosts: []string{"b.shop"}},
 		},
+		"a wildcard that some namespaces see": {
+			spec: map[string]any{"hosts": []any{"*"}, "exportTo": []any{"team", "~", "bank"}},
+			want: Refs{Wildcards: []string{"*"}, Only: []string{"bank", "shop", "team"}},
+		},
+		"hosts that their Services' namespace does not see": {
+			spec: map[string]any{"hosts": []any{"web", "pay.bank.svc.cluster.local", "cart.team.svc.cluster.local"}, "exportTo": []any{".", "team"}},
+			want: Refs{Hosts: []string{"cart.team", "web.shop"}},
+		},
 		"marks, of aborts too": {
 			spec:        map[string]any{},
 			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AbortedAnnotation: "shop/pay 2"},
 			want:        Refs{Shifts: []string{"shop/pay", "shop/web"}},
+		},
+		"marks of those that it allows": {
+			spec:        map[string]any{},
+			annotations: map[string]any{v1alpha1.ReleaseAnnotation: "bank/web 3, edge/web 3, shop/web 3", v1alpha1.AllowAnnotation: "edge"},
+			want:        Refs{Shifts: []string{"edge/web", "shop/web"}},
 		},
 		"what is malformed": {
 			spec: map[string]any{"hosts": "web", "http": []any{"x", map[string]any{"route": []any{7, map[string]any{"destination": 1}}}}, "tcp": 3},

@@ -85,7 +85,10 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 	items, _ := raw["route"].([]any)
 	for _, item := range items {
 		e := entry{}
-		e.raw, _ = item.(map[string]any)
+		var ok bool
+		if e.raw, ok = item.(map[string]any); !ok {
+			return route{raw: raw} // malformed: it would not be given back as it was
+		}
 		destination, _ := e.raw["destination"].(map[string]any)
 		e.host, _ = destination["host"].(string)
 		e.arm = t.arm(destination, vs.GetNamespace())
@@ -100,17 +103,22 @@ func readRoute(vs *unstructured.Unstructured, t Target, raw map[string]any) rout
 		r.concerned = r.concerned || e.arm == canary || e.arm == stable && (e.weight > 0 || len(items) == 1)
 	}
 	if t.Arms != nil {
-		named := map[arm]bool{}
-		for _, e := range r.entries {
-			named[e.arm] = true
-		}
-		r.concerned, r.split = named[stable] && named[canary], named[canary]
-		r.between = r.concerned
+		r.ofArms()
 	}
 	if r.split {
 		r.pair()
 	}
 	return r
+}
+
+// ofArms says of a route between two destinations of the user's own whether it has both.
+func (r *route) ofArms() {
+	named := map[arm]bool{}
+	for _, e := range r.entries {
+		named[e.arm] = true
+	}
+	r.concerned, r.split = named[stable] && named[canary], named[canary]
+	r.between = r.concerned
 }
 
 // pair gives each canary entry to the stable entry it was split from: the one before it if that is like it in everything but

@@ -23,6 +23,8 @@ func (r Raise) allowed() bool { return r.ResourceVersion != "" }
 // Split returns the patch that gives the canary share millionths (0 to Whole) of the Service's part in each of its
 // routes, and writes the mark. It returns an empty patch when all is so already.
 //
+// A mark of a later release on an object of another namespace is not ours, whoever wrote it: it is overwritten.
+//
 // With permission to raise, every such route gets exactly that share, and the patch is refused with 409 Conflict when the
 // VirtualService is not the one that was read. It errors with ErrOwned, ErrAborted, ErrBroken or ErrWeights.
 //
@@ -34,6 +36,7 @@ func Split(vs *unstructured.Unstructured, t Target, share int64, m Mark, r Raise
 		return nil, fmt.Errorf("share %d: give a number of millionths from 0 to %d", share, Whole)
 	}
 	s := read(vs, t, m.Shift)
+	s.annotations = m.credible(vs, t)
 	if r.allowed() {
 		if m.Aborted {
 			return nil, fmt.Errorf("raising release %d of %s: %w", m.Number, m.Shift, ErrAborted)

@@ -39,6 +39,22 @@ func raised(t testing.TB, vs *unstructured.Unstructured, target Target, share in
 	return apply(t, vs, mustJSON(t, p))
 }
 
+// Releases are counted in the record, so that a mark of a later one is somebody else's. On an object of another namespace it must not be in the way.
+func TestAForgedMarkOfAnotherNamespaceIsOverwritten(t *testing.T) {
+	for _, key := range []string{v1alpha1.AbortedAnnotation, v1alpha1.ReleaseAnnotation} {
+		vs := withRoutes(t, `[{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]`)
+		vs.SetNamespace("edge")
+		vs.SetAnnotations(map[string]string{key: "other/x 9, " + shift + " 999999", v1alpha1.AllowAnnotation: "shop"})
+		live := raised(t, vs, checkout(), 10_000, seven())
+		if got := markOf(live, shift); got == nil || *got != seven() {
+			t.Errorf("%s: the mark is %+v", key, got)
+		}
+		if got := markOf(live, "other/x"); got == nil || got.Number != 9 {
+			t.Errorf("%s: the mark of another shift is %+v", key, got)
+		}
+	}
+}
+
 func TestSplitRefusesToRaise(t *testing.T) {
 	cases := map[string]struct {
 		routes      string

@@ -55,7 +55,20 @@ func bursts(r *rand.Rand, n, p, mean float64) float64 {
 	}
 	k := 0.0
 	for range int(poisson(r, n*p/mean)) {
-		k += 1 + math.Floor(math.Log(1-r.Float64())/math.Log(1-1/mean))
+		k += geometric(r, mean)
 	}
 	return k
+}
+
+// geometric draws a whole number from 1 on with the given mean, which is above 1.
+func geometric(r *rand.Rand, mean float64) float64 {
+	return 1 + math.Floor(math.Log(1-r.Float64())/math.Log(1-1/mean))
+}
+
+// drawn draws how many of k bad ones among n are among m that are taken, by the binomial of the same mean, within what is possible.
+func drawn(r *rand.Rand, n, k, m float64) float64 {
+	if m >= n {
+		return k
+	}
+	return min(k, m, max(k-(n-m), binomial(r, k, m/n)))
 }

@@ -145,8 +145,7 @@ func past(s Setup) *v1alpha1.Baseline {
 		for m := len(history[0]); m < int(span/time.Minute); m++ {
 			sum := newArm(len(history))
 			for sec := range 60 {
-				stable, _ := source.second(time.Duration(m*60+sec)*second, 0, 1)
-				sum.add(stable)
+				sum.add(source.make(moment{at: time.Duration(m*60+sec) * second, length: second, callers: 1}).stable)
 			}
 			for i := range history {
 				history[i] = append(history[i], evidence.Counts{Requests: sum.requests, Bad: min(sum.bad[i], sum.requests)})

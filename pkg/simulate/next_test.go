@@ -55,7 +55,7 @@ func TestTheNextMoveComesWhenItIsSaidTo(t *testing.T) {
 		{v1alpha1.PaceProof, 20, false}, {v1alpha1.PaceProof, 200, false}, {v1alpha1.PaceProof, 1000, false},
 	}
 	for _, c := range cases {
-		for seed := range uint64(5) {
+		for seed := range 1 + *times {
 			t.Run(fmt.Sprintf("%s %v %d", c.pace, c.rate, seed), func(t *testing.T) {
 				t.Parallel()
 				said, came := estimates(t, Setup{Plan: standard(c.pace), Traffic: Traffic{Rate: c.rate, Stable: []float64{0}}, Seed: seed})

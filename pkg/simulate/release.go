@@ -24,6 +24,8 @@ type Setup struct {
 	Traffic Traffic
 	Canary  Canary
 	Mesh    Mesh
+	// Direct says how proxies are read.
+	Direct Direct
 	// Seed chooses one of all the releases there could be.
 	Seed uint64
 	// Limit is when a release that is neither promoted nor aborted is left alone; 0 is 4 h.
@@ -56,13 +58,15 @@ type Outcome struct {
 	Message string
 	// Took is from the first weight to the write that promotes or aborts, or to the limit.
 	Took time.Duration
-	// Noticed is from the canary's first bad request to the abort; negative without one.
-	Noticed time.Duration
+	// Noticed is from the first request that failed because of the version to the abort, Braked to the first brake; negative without one.
+	Noticed, Braked time.Duration
 	// Exposed are the requests that met the canary, Failed those of them that were bad in the objective with most of them, Excess
 	// how many of those there were above the stable's share.
 	Exposed, Failed, Excess float64
 	// StepsBack is how often it stepped back from full traffic.
 	StepsBack int
+	// Brakes is how often it was lowered at once, without blame.
+	Brakes int
 	// Moves are the weights in their order.
 	Moves []Move
 }
@@ -85,6 +89,7 @@ const (
 	spread      = 500 * time.Millisecond // as in the operator: what is counted before shows the old weight
 	most        = 4 * time.Hour
 	passes      = 10
+	thinking    = 50 * time.Millisecond // from a reading to the decision by it
 )
 
 // Run runs one release. The error names what in the setup cannot be used.
@@ -99,8 +104,8 @@ func Run(s Setup) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	for r.now = 0; r.now < cmp.Or(s.Limit, most) && !r.done(); r.now += slice {
-		if err := r.slice(); err != nil {
+	for r.now = 0; r.now < cmp.Or(s.Limit, most) && !r.done(); r.now += second {
+		if err := r.second(); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -110,11 +115,15 @@ func Run(s Setup) (Outcome, error) {
 // run is a release under way.
 type run struct {
 	Setup
-	now    time.Duration // the beginning of the slice
-	users  *users
-	routes weights
-	tests  *evidence.Tests
-	moves  evidence.Moves
+	now     time.Duration // the beginning of the second
+	users   *users
+	proxies *proxies // nil: none are read
+	reports *reports
+	routes  weights
+	counts  []sliced      // what scrapes have shown, and the operator has not counted yet
+	counted time.Duration // up to where it has
+	tests   *evidence.Tests
+	moves   evidence.Moves
 	world
 	since struct { // of the present weight
 		move             int32
@@ -125,9 +134,21 @@ type run struct {
 	out   Outcome
 }
 
-// done says whether there is nothing more to simulate: what nobody follows is over when it is decided.
+// sliced are the counts of the slice that ends at a time.
+type sliced struct {
+	end            time.Duration
+	stable, canary []evidence.Counts
+}
+
+// done says whether there is nothing more to simulate: what nobody follows is over when it is decided, and no request meets an aborted canary.
 func (r *run) done() bool {
-	return r.out.Result != "" && (r.Follow == nil || r.record().State.Ended())
+	switch {
+	case r.out.Result == "":
+		return false
+	case r.Follow != nil:
+		return r.record().State.Ended()
+	}
+	return r.out.Result == v1alpha1.StatePromoted || r.now >= r.routes[len(r.routes)-1].from
 }
 
 func newRun(s Setup) (*run, error) {
@@ -135,26 +156,98 @@ func newRun(s Setup) (*run, error) {
 	if s.Begin.IsZero() {
 		s.Begin = epoch
 	}
-	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape)}
+	r := &run{Setup: s, users: newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape), counted: -s.Mesh.Lag}
+	r.out.Noticed, r.out.Braked = -1, -1
+	r.reports = newReports(s, len(r.users.waiting))
+	if !s.Direct.Off {
+		r.proxies = newProxies(s)
+	}
 	baseline := past(s)
+	config := evidence.ConfigOf(s.Plan, baseline)
+	config.Urgent = !s.Direct.Off
 	var err error
-	if r.tests, err = evidence.New(evidence.ConfigOf(s.Plan, baseline)); err != nil {
+	if r.tests, err = evidence.New(config); err != nil {
 		return nil, err
 	}
 	r.world = newWorld(s.Plan, baseline, s.Begin)
+	r.before()
 	return r, r.decide(0)
 }
 
-// slice lets five seconds pass: requests are made, scraped and judged.
-func (r *run) slice() error {
-	for at := r.now; at < r.now+slice; at += second {
-		r.users.live(at, r.routes.at(at))
+// before are the last seconds before the first weight, of which the first scrapes tell too.
+func (r *run) before() {
+	for at := -4 * r.Mesh.Scrape.Truncate(slice); at < 0; at += second {
+		if at%slice == 0 {
+			x := r.scrape(at)
+			r.rated(x.stable[0], x.canary[0])
+		}
+		r.meet(at)
 	}
-	end := r.now + slice
+	r.rates = r.rates[len(r.rates)/2:]
+}
+
+// meet has users make the requests of a second.
+func (r *run) meet(at time.Duration) {
+	r.users.second(r.routes.within(at))
+	r.reports.made.add(r.users.last)
+}
+
+// scrape ends a slice.
+func (r *run) scrape(end time.Duration) sliced {
 	stable, canary := r.users.scraped(end)
-	r.shown.Stable, r.shown.Canary = stable, canary
-	r.take(end, stable, canary)
-	return r.decide(end + r.Mesh.Lag)
+	x := sliced{end, stable, canary}
+	r.reports.scrape(x, r.users.source.pods, r.Canary.Deaths.Pods)
+	return x
+}
+
+// rated notes the traffic of a slice.
+func (r *run) rated(stable, canary evidence.Counts) {
+	r.rates = append(r.rates, (canary.Requests+stable.Requests)/slice.Seconds())
+	r.rates = r.rates[max(0, len(r.rates)-24):]
+}
+
+// second lets a second pass: what came up to now is read and scraped, the operator decides what is due in it, and requests are made.
+func (r *run) second() error {
+	if r.now > 0 && r.now%slice == 0 {
+		r.counts = append(r.counts, r.scrape(r.now))
+	}
+	if r.out.Result == "" || r.Follow != nil {
+		if err := r.react(); err != nil {
+			return err
+		}
+	}
+	r.meet(r.now)
+	return nil
+}
+
+// react has the operator decide by what it reads of proxies now, and by what it counts within the second, in the order in which it learns of it.
+func (r *run) react() error {
+	read := r.proxies.read(r.users.last, r.Canary.Deaths.Pods, r.Begin.Add(r.now))
+	for len(r.counts) > 0 && r.counts[0].end+r.Mesh.Lag < r.now+second {
+		next := r.counts[0]
+		if read && next.end+r.Mesh.Lag >= r.now+thinking {
+			if err := r.decide(r.now + thinking); err != nil {
+				return err
+			}
+			read = false
+		}
+		r.counts, r.counted = r.counts[1:], next.end
+		r.shown.Stable, r.shown.Canary = next.stable, next.canary
+		r.take(next.end, next.stable, next.canary)
+		of := r.reports.of
+		if err := r.decide(next.end + r.Mesh.Lag); err != nil {
+			return err
+		}
+		if r.reports.ask(of, next.end, r.Begin) {
+			if err := r.decide(next.end + r.Mesh.Lag + thinking); err != nil {
+				return err
+			}
+		}
+	}
+	if !read {
+		return nil
+	}
+	return r.decide(r.now + thinking)
 }
 
 // take gives one slice to the tests, as the operator's loop does.
@@ -171,24 +264,30 @@ func (r *run) take(end time.Duration, stable, canary []evidence.Counts) {
 		settled = &rec.SettledAt.Time
 	}
 	r.moves.Place(&s, written, settled)
+	s.Away = release.Braked(rec) && evidence.CutShort(from, to, written, r.Mesh.Scrape)
 	r.tests.Add(s)
 	if !from.Before(written.Add(spread)) {
 		r.since.canary += canary[0].Requests
 		r.since.requests += canary[0].Requests + stable[0].Requests
 	}
-	r.rates = append(r.rates, (canary[0].Requests+stable[0].Requests)/slice.Seconds())
-	r.rates = r.rates[max(0, len(r.rates)-24):]
+	r.rated(stable[0], canary[0])
 }
 
-// follow tells the tests of a weight that was written, as the operator does after each pass: what was counted before says nothing about it.
+// follow tells the tests of a weight that was written and of a pod that is excused, as the operator does after each pass: what was counted before says
+// nothing about it.
 func (r *run) follow() {
 	rec := r.record()
-	if rec == nil || rec.StepStartedAt == nil || rec.Moves == r.since.move {
+	if rec == nil || rec.StepStartedAt == nil {
 		return
 	}
-	r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
-	if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
-		r.tests.NextStep(rec.StepStartedAt.Time)
+	if rec.Moves != r.since.move {
+		r.since.move, r.since.canary, r.since.requests = rec.Moves, 0, 0
+		if r.moves.Move(rec.Moves, rec.Weight.Millionths() >= v1alpha1.Whole) {
+			r.tests.NextStep(rec.StepStartedAt.Time)
+		}
+	}
+	if r.moves.Excuse(rec.Excused.Turns()) {
+		r.tests.Excuse()
 	}
 }
 
@@ -201,7 +300,8 @@ func (r *run) decide(at time.Duration) error {
 	}
 	for range passes {
 		v := r.observe(r.evidence(), now)
-		v.Counted = now.Add(-r.Mesh.Lag)
+		v.Counted = r.Begin.Add(r.counted)
+		v.Facts.Direct = r.proxies.hear(v)
 		d := release.Decide(v.Facts, now)
 		r.out.Reason, r.out.Message = d.Reason, d.Message
 		changed, err := r.write(v, d)
@@ -209,6 +309,11 @@ func (r *run) decide(at time.Duration) error {
 			return err
 		}
 		r.follow()
+		r.reports.suspect(r.record(), v.Facts.Evidence.Verdict)
+		of, reads := cluster.DirectOf(v, r.record())
+		of.PodsOf.Canary = cmp.Or(r.Canary.Pods, of.PodsOf.Canary, somePods)
+		r.users.source.pods = of.PodsOf.Canary
+		r.proxies.follow(of, reads, now)
 		r.tell(v, d, now)
 		if !changed && len(d.Writes()) == 0 {
 			return nil
@@ -216,10 +321,13 @@ func (r *run) decide(at time.Duration) error {
 		if share := float64(r.share()) / v1alpha1.Whole; share != r.routes.at(at+r.Mesh.Push) {
 			r.routes = append(r.routes, written{at + r.Mesh.Push, share})
 			r.out.Moves = append(r.out.Moves, Move{At: at, Share: share, Why: d.Message})
+			if d.Reason == v1alpha1.ReasonBraked && r.out.Braked < 0 && r.users.failing >= 0 {
+				r.out.Braked = at - r.users.failing
+			}
 		}
 		if r.over != "" && r.out.Result == "" {
 			r.end(at)
-			if r.done() {
+			if r.Follow == nil {
 				return nil
 			}
 		}
@@ -241,32 +349,26 @@ func (r *run) tell(v *cluster.View, d release.Decision, now time.Time) {
 	r.version = -1 // a status has the time of its view in it, so the next one is of a view of its own
 }
 
-// end notes how it ended, and lets the requests go on that still meet an aborted canary.
+// end notes how it ended.
 func (r *run) end(at time.Duration) {
-	r.out.Result, r.out.Took, r.out.Noticed = r.over, at, -1
-	if r.over != v1alpha1.StateAborted {
-		return
-	}
-	if r.users.failing >= 0 {
-		r.out.Noticed = at - r.users.failing
-	}
-	for t := r.now + slice; t < at+r.Mesh.Push; t += second {
-		r.users.live(t, r.routes.at(t))
+	r.out.Result, r.out.Took = r.over, at
+	if r.over == v1alpha1.StateAborted {
+		r.out.abort(r.users, at)
 	}
 }
 
 func (r *run) outcome() Outcome {
 	at := r.out.Took
 	if r.out.Result == "" {
-		at, r.out.Noticed = r.now, -1
+		at = r.now
 	}
-	r.out.StepsBack = int(r.record().StepsBack)
+	r.out.StepsBack, r.out.Brakes = int(r.record().StepsBack), int(r.record().Brakes)
 	return finished(r.out, r.users, at)
 }
 
 // evidence is what the counts say, as the operator's loop would say it.
 func (r *run) evidence() release.Evidence {
-	e := release.Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Seen: true, Share: -1, Baseline: r.baseline}
+	e := release.Evidence{Fresh: true, Reason: v1alpha1.ReasonCurrent, Seen: true, Share: -1, Baseline: r.baseline, Pods: r.reports.pods}
 	for _, x := range r.rates {
 		e.Rate += x / float64(len(r.rates))
 	}
@@ -276,7 +378,7 @@ func (r *run) evidence() release.Evidence {
 		return e
 	case !rec.Running() || rec.Outcome != nil: // what is decided is counted for the record alone
 		met := r.tests.Verdict(evidence.Question{})
-		return release.Evidence{Share: -1, Met: &met, AllIn: true}
+		return release.Evidence{Share: -1, Met: &met, AllIn: true, Pods: r.reports.pods}
 	}
 	q := release.Ask(rec)
 	if q.Pace != nil {

@@ -60,7 +60,7 @@ func Watch(t Traffic, c Canary, weight float64, length, reaction time.Duration, 
 	}
 	for end := slice; end <= length; end += slice {
 		for at := end - slice; at < end; at += second {
-			u.live(at, weight)
+			u.second([]moment{{at: at, length: second, weight: weight}})
 		}
 		stable, canary := u.scraped(end)
 		open := false
@@ -84,29 +84,40 @@ func Watch(t Traffic, c Canary, weight float64, length, reaction time.Duration, 
 	return sights
 }
 
-// Timed runs a release as tools do that go on by the clock: each step of the plan for its hold, until the Judge takes it back.
+// Timed runs a release as tools do that go on by the clock: each step of the plan for its hold, until the Judge takes it back. It is shown
+// what scrapes have brought as soon as a slice is over, and acts at once.
 func Timed(s Setup, judge Judge) Outcome {
 	s.Mesh = s.Mesh.normal()
 	u := newUsers(newSource(s.Traffic, s.Canary, s.Seed), s.Mesh.Scrape)
-	out := Outcome{Result: v1alpha1.StatePromoted, Noticed: -1}
+	out := Outcome{Result: v1alpha1.StatePromoted, Noticed: -1, Braked: -1}
 	end := time.Duration(0)
 	for _, step := range s.Plan.Steps {
+		always := weights{{0, step.Weight.Fraction()}}
 		out.Moves = append(out.Moves, Move{At: end, Share: step.Weight.Fraction(), Why: "the time has come"})
 		for until := end + step.Hold.Duration(); end < until; end += slice {
 			for at := end; at < end+slice; at += second {
-				u.live(at, step.Weight.Fraction())
+				u.second(always.within(at))
 			}
 			if stable, canary := u.scraped(end + slice); judge.Slice(stable, canary) {
 				end += slice
-				out.Result, out.Noticed = v1alpha1.StateAborted, end-max(0, u.failing)
-				for at := end; at < end+s.Mesh.Lag+s.Mesh.Push; at += second {
-					u.live(at, step.Weight.Fraction())
+				out.abort(u, end)
+				gone := end + s.Mesh.Push
+				for at := end; at < gone; at += second {
+					u.second(append(always, written{gone, 0}).within(at))
 				}
 				return finished(out, u, end)
 			}
 		}
 	}
 	return finished(out, u, end)
+}
+
+// abort notes that the canary was taken back.
+func (o *Outcome) abort(u *users, at time.Duration) {
+	o.Result = v1alpha1.StateAborted
+	if u.failing >= 0 {
+		o.Noticed = at - u.failing
+	}
 }
 
 func finished(out Outcome, u *users, at time.Duration) Outcome {

@@ -2,7 +2,8 @@
 //
 //	CutBytes   for what the API or an object bounds in bytes
 //	CutRunes   for what a message bounds in characters
-//	Clean      for what somebody else wrote
+//	Clean      for what somebody else wrote, in one line
+//	Shown      for what is laid out already
 //	Nearest    for "did you mean"
 package text
 
@@ -30,9 +31,15 @@ func CutRunes(s string, n int) string {
 
 // Clean makes a text that somebody else wrote safe to show: one line, valid UTF-8, nothing that moves a cursor or turns the writing
 // direction, one blank where there was space.
-func Clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+func Clean(s string) string { return strings.Join(strings.Fields(Shown(s)), " ") }
+
+// Shown makes a text safe to show as it is laid out, in lines and with its blanks: what is no UTF-8 is left out, and what a terminal would not
+// print but obey, such as what moves its cursor, sets colours or turns the writing direction.
+func Shown(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
+		case r == '\n':
+			return r
 		case unicode.IsSpace(r):
 			return ' '
 		case r == utf8.RuneError || !unicode.IsPrint(r):
@@ -40,7 +47,6 @@ func Clean(s string) string {
 		}
 		return r
 	}, s)
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // Nearest is the name that is the fewest edits away from what was written, at most so many; the first in the alphabet among equals, ""

@@ -14,12 +14,14 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// silence is how long nothing may be heard of the operator while a release runs: it tells every 15 s that it has looked, and another leader
-// takes over within 15 s.
-const silence = 45 * time.Second
-
-// lateLook is how old a look may be that still stands for the present: one of the looks that are told each 15 s was not told.
-const lateLook = 30 * time.Second
+const (
+	// silence is how long nothing may be heard of the operators: another leader takes over within 15 s, and its Lease is renewed every 2 s.
+	silence = 45 * time.Second
+	// unheard is how long a running release may not tell that it was looked at: it does by the Heartbeat, and a new leader at once.
+	unheard = v1alpha1.Heartbeat + time.Minute
+	// lateLook is how old a look may be that still stands for the present: the Heartbeat is late.
+	lateLook = v1alpha1.Heartbeat + 30*time.Second
+)
 
 // observedAgo is how old what the status says of a running release is; negative where none runs, or the operator does not tell.
 func observedAgo(shift *v1alpha1.TrafficShift, now time.Time) time.Duration {
@@ -49,10 +51,10 @@ func (s Screen) tone() Tone {
 }
 
 // unattendedNote says that nobody looks after a release, and since when.
-func unattendedNote(shift *v1alpha1.TrafficShift, observed time.Duration) Note {
-	return Note{Label: unattendedLabel, Reason: "Unattended", For: observed,
+func unattendedNote(shift *v1alpha1.TrafficShift, ago time.Duration, now time.Time) Note {
+	return Note{Label: unattendedLabel, Reason: "Unattended", For: ago,
 		Message: fmt.Sprintf("no operator has looked since %s: no weight is raised, and a bad version is not taken back; %s",
-			shift.Status.ObservedAt.UTC().Format("15:04:05 UTC"), findOut(shift))}
+			now.Add(-ago).UTC().Format("15:04:05 UTC"), findOut(shift))}
 }
 
 // findOut says how to see why nobody looks.

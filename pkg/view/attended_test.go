@@ -10,7 +10,7 @@ import (
 )
 
 // unattended is a release whose operator died a while ago.
-func unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(65 * time.Second) }
+func unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(200 * time.Second) }
 
 func TestAReleaseThatNobodyLooksAfterIsToldSo(t *testing.T) {
 	cases := map[string]struct {
@@ -43,7 +43,7 @@ func TestNothingIsWrongIsSaidOnlyWhereItIsSo(t *testing.T) {
 		"why nothing is known yet": with(shifting(), func(s *v1alpha1.TrafficShift) {
 			s.Status.Release.Objectives[1].Canary, s.Status.Release.NextAt = v1alpha1.ArmCounts{}, nil
 		}),
-		"why the last look is late":  with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(34 * time.Second) }),
+		"why the last look is late":  with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(160 * time.Second) }),
 		"why nobody tells who looks": with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = nil }),
 	}
 	for name, s := range cases {
@@ -58,11 +58,33 @@ func TestNothingIsWrongIsSaidOnlyWhereItIsSo(t *testing.T) {
 }
 
 // A heartbeat that is late is no end of the operator, and a clock that is behind no future.
-func TestNobodyLooksOnlyAfterThreeHeartbeats(t *testing.T) {
-	for observed, want := range map[time.Duration]bool{-time.Minute: false, 0: false, 45 * time.Second: false, 46 * time.Second: true} {
+func TestNobodyLooksOnlyWhenAHeartbeatIsLate(t *testing.T) {
+	for observed, want := range map[time.Duration]bool{-time.Minute: false, 0: false, 3 * time.Minute: false, 3*time.Minute + time.Second: true} {
 		s := view.Release(with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(observed) }), now)
 		if s.Unattended != want || s.Observed < 0 {
 			t.Errorf("looked at %s ago: unattended %t, seen %s ago", observed, s.Unattended, s.Observed)
+		}
+	}
+}
+
+// Where the Lease is known it tells sooner than a heartbeat that no operator works; one that is renewed vouches for no release.
+func TestTheLeaseTellsSoonerThatNobodyLooks(t *testing.T) {
+	for name, c := range map[string]struct {
+		observed, renewed time.Duration
+		want              bool
+		since             time.Duration
+	}{
+		"an operator works, and tells when it is time": {100 * time.Second, 3 * time.Second, false, 100 * time.Second},
+		"no operator works since it told":              {65 * time.Second, 65 * time.Second, true, 65 * time.Second},
+		"no operator works, the last one told earlier": {100 * time.Second, 50 * time.Second, true, 50 * time.Second},
+		"another leader may take over yet":             {100 * time.Second, 45 * time.Second, false, 100 * time.Second},
+		"one has told that holds no Lease":             {4 * time.Second, 3 * time.Minute, false, 4 * time.Second},
+		"an operator works, and looks at others":       {200 * time.Second, 3 * time.Second, true, 200 * time.Second},
+	} {
+		b := view.Beside{Leader: &view.Leader{Holder: "stagger-7d9f-x2x", Renewed: now.Add(-c.renewed)}}
+		s := b.Release(with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = ago(c.observed) }), now)
+		if s.Unattended != c.want || s.Observed != c.since || c.want && s.Notes[0].For != c.since {
+			t.Errorf("%s: unattended %t, seen %s ago, %+v", name, s.Unattended, s.Observed, s.Notes)
 		}
 	}
 }

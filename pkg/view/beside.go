@@ -45,13 +45,17 @@ func (l *Leader) text(now time.Time) string {
 	return clean(l.Holder) + " leads; it renewed its Lease " + span(max(now.Sub(l.Renewed), 0)) + " ago"
 }
 
-// attend says on a screen whether nobody looks after what it shows: while a release runs by what the operator itself tells, at rest by its
-// Lease, and by a change of the Deployment that it has not seen.
+// attend says on a screen whether nobody looks after what it shows: while a release runs by what its status tells, and sooner where the Lease is
+// known; at rest by the Lease, and by a change of the Deployment that no operator has seen.
 func (b Beside) attend(shift *v1alpha1.TrafficShift, s *Screen, now time.Time) {
 	s.Operator = b.Leader.text(now)
 	if shift.Status.Release.Running() {
-		if s.Unattended = s.Observed > silence; s.Unattended {
-			s.Notes = slices.Insert(s.Notes, 0, unattendedNote(shift, s.Observed))
+		s.Unattended = s.Observed > unheard
+		if silent := b.Leader.silent(now); silent > 0 && s.Observed > silence {
+			s.Unattended, s.Observed = true, min(s.Observed, silent)
+		}
+		if s.Unattended {
+			s.Notes = slices.Insert(s.Notes, 0, unattendedNote(shift, s.Observed, now))
 			s.ByHand = byHandOf(shift)
 		}
 		return

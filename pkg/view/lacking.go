@@ -7,9 +7,9 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// lateCount is how old the last count may be that still stands for the present: a minute, in which reports of proxies are scraped and told, and the
-// usual time that a report looks back.
-const lateCount = time.Minute + 15*time.Second
+// lateCount is how old the last count may be that still stands for the present: a minute, in which reports of proxies are scraped, the usual time
+// that a report looks back, and the time until it is told.
+const lateCount = time.Minute + 15*time.Second + v1alpha1.Heartbeat
 
 // lacking says which requests that met the canary of the newest release are not counted, "" when all are; unattended says that the caller knows
 // of no operator that works.

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // Layout says how lines are laid out: for a terminal of some width, with or without colours.
@@ -56,14 +58,14 @@ func (l line) width() int {
 
 var colours = map[Tone]string{ToneFaint: "2", ToneBusy: "36", ToneGood: "32", ToneCareful: "33", ToneBad: "31"}
 
-// write joins lines to text, cutting what is wider than the layout, without blanks at the ends of lines.
+// write joins lines to text that is safe to show, cutting what is wider than the layout, without blanks at the ends of lines.
 func (p Layout) write(lines []line) string {
 	var b strings.Builder
 	for _, l := range lines {
 		room := p.width()
 		var out strings.Builder
 		for _, part := range l {
-			shown := part.text
+			shown := text.Shown(part.text) // here all that stands on a screen goes through
 			if !part.whole {
 				shown = ansi.Truncate(shown, room, "")
 			}

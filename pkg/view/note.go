@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/release"
 )
 
 // Note is one fact that a person should know beside the numbers.
@@ -32,6 +33,7 @@ var notedConditions = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionWorkloadReady, "PODS"},
 	{v1alpha1.ConditionIsolated, "ISOLATION"},
 	{v1alpha1.ConditionReachable, "REACH"},
+	{v1alpha1.ConditionProxiesRead, "PROXIES"},
 	// What these say of the same cause in general comes after what those say in detail.
 	{v1alpha1.ConditionReconciling, "HELD"},
 	{v1alpha1.ConditionReady, "WAITING"},
@@ -61,7 +63,7 @@ func notesOf(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 
 // noteOf is what a condition says, or what its reason means where it came without a message.
 func noteOf(c *metav1.Condition) Note {
-	return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meaning(v1alpha1.Reason(c.Reason)))}
+	return Note{Reason: clean(c.Reason), Message: cmp.Or(clean(c.Message), meanings[v1alpha1.Reason(c.Reason)])}
 }
 
 // faultSince is since when a condition is the fault that it is; zero where that is not known. Stalled may have been so before, for another reason.
@@ -99,15 +101,18 @@ func worthNoting(shift *v1alpha1.TrafficShift, c *metav1.Condition) bool {
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionReady:
 		return readinessWorthNoting(shift, c, runs)
 	case v1alpha1.ConditionTrafficShifted, v1alpha1.ConditionWorkloadReady:
-		if c.Reason == string(v1alpha1.ReasonRoutesGone) {
-			return true
-		}
-		waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
-		return runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
+		return workWorthNoting(r, c, runs)
 	case v1alpha1.ConditionEvidenceCurrent:
 		return evidenceWorthNoting(r, c, runs)
+	case v1alpha1.ConditionProxiesRead:
+		return runs && c.Reason == string(v1alpha1.ReasonNotRead)
 	}
 	return runs && (c.Status == metav1.ConditionFalse || c.Reason == string(v1alpha1.ReasonRulesRelaxed))
+}
+
+func workWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {
+	waits := c.Reason == string(v1alpha1.ReasonNoTraffic) && r != nil && r.Outcome == nil // nothing waits for traffic when all is decided
+	return c.Reason == string(v1alpha1.ReasonRoutesGone) || runs && (c.Status == metav1.ConditionFalse || waits || c.Reason == string(v1alpha1.ReasonPodsUnequal))
 }
 
 func evidenceWorthNoting(r *v1alpha1.Release, c *metav1.Condition, runs bool) bool {
@@ -138,6 +143,9 @@ func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 	if runs && r.Contested.Selector > 0 {
 		notes = append(notes, Note{Label: "SELECTOR", Message: clean(fmt.Sprintf("%s wrote the Service's selector; put back %s in the last two minutes", cmp.Or(r.Contested.SelectorBy, "somebody else"), times(r.Contested.Selector)))})
 	}
+	if message := braked(r, now); message != "" {
+		notes = append(notes, Note{Label: "BRAKED", Reason: string(v1alpha1.ReasonBraked), Message: message})
+	}
 	if runs && r.Step > 0 && len(r.Objectives) == 0 && !stale(shift) {
 		notes = append(notes, Note{Label: "UNKNOWN", Message: "the operator does not tell the counts of the objectives; it may be older than this plugin (kubectl stagger version)"})
 	}
@@ -145,6 +153,19 @@ func otherNotes(shift *v1alpha1.TrafficShift, now time.Time) []Note {
 		notes = append(notes, Note{Label: "CONTROL", Reason: "Paused", Message: message})
 	}
 	return notes
+}
+
+// braked says of a running release at a weight that it braked to from where, when and why; "" of others.
+func braked(r *v1alpha1.Release, now time.Time) string {
+	if !r.Running() || r.Outcome != nil || !release.Braked(r) {
+		return ""
+	}
+	n := len(r.Weights) - 1
+	from := "a larger weight"
+	if n > 0 {
+		from = percent(r.Weights[n-1].Weight)
+	}
+	return clean(fmt.Sprintf("lowered from %s to %s %s ago, before anything is proven: %s", from, percent(r.Weight), span(now.Sub(r.Weights[n].At.Time)), r.Weights[n].Message))
 }
 
 // stale says whether the operator itself says that it has no counts.
@@ -185,37 +206,21 @@ func times(n int32) string {
 	return count(int64(n)) + " times"
 }
 
-// meaning is the sentence of a reason that came without a message.
-func meaning(reason v1alpha1.Reason) string {
-	switch reason {
-	case v1alpha1.ReasonPrometheusUnreachable:
-		return "Prometheus does not answer"
-	case v1alpha1.ReasonNoData:
-		return "Prometheus has no series of the Service's callers"
-	case v1alpha1.ReasonStale:
-		return "the newest counts are too old"
-	case v1alpha1.ReasonNoTraffic:
-		return "no request reaches the Service"
-	case v1alpha1.ReasonRoutesGone:
-		return "a VirtualService that carried its weights is gone"
-	case v1alpha1.ReasonNotShifted:
-		return "the measured share disagrees with the wanted one"
-	case v1alpha1.ReasonForeignEdit:
-		return "somebody else writes the weights"
-	case v1alpha1.ReasonNotCleared:
-		return "the counts do not clear the next weight yet"
-	case v1alpha1.ReasonSuspicious:
-		return "the evidence against the canary forbids a raise and does not suffice for an abort"
-	case v1alpha1.ReasonClientErrors:
-		return "the canary answers with redirects or client errors more often than the stable does"
-	case v1alpha1.ReasonSharedBreach:
-		return "both versions break the objective, so the canary is not to blame"
-	case v1alpha1.ReasonWorkloadUnsupported:
-		return "behind the Service is not exactly one Deployment; nothing was touched"
-	case v1alpha1.ReasonPolicyNotFound:
-		return "no ShiftPolicy has the name"
-	case v1alpha1.ReasonRulesChanged:
-		return "a DestinationRule of the Service was changed"
-	}
-	return ""
+// meanings are the sentences of reasons that came without a message.
+var meanings = map[v1alpha1.Reason]string{
+	v1alpha1.ReasonPrometheusUnreachable: "Prometheus does not answer",
+	v1alpha1.ReasonClockSkew:             "the operator's clock and Prometheus's are too far apart",
+	v1alpha1.ReasonNoData:                "Prometheus has no series of the Service's callers",
+	v1alpha1.ReasonStale:                 "the newest counts are too old",
+	v1alpha1.ReasonNoTraffic:             "no request reaches the Service",
+	v1alpha1.ReasonRoutesGone:            "a VirtualService that carried its weights is gone",
+	v1alpha1.ReasonNotShifted:            "the measured share disagrees with the wanted one",
+	v1alpha1.ReasonForeignEdit:           "somebody else writes the weights",
+	v1alpha1.ReasonNotCleared:            "the counts do not clear the next weight yet",
+	v1alpha1.ReasonSuspicious:            "the evidence against the canary forbids a raise and does not suffice for an abort",
+	v1alpha1.ReasonClientErrors:          "the canary answers with redirects or client errors more often than the stable does",
+	v1alpha1.ReasonSharedBreach:          "both versions break the objective, so the canary is not to blame",
+	v1alpha1.ReasonWorkloadUnsupported:   "behind the Service is not exactly one Deployment; nothing was touched",
+	v1alpha1.ReasonPolicyNotFound:        "no ShiftPolicy has the name",
+	v1alpha1.ReasonRulesChanged:          "a DestinationRule of the Service was changed",
 }

@@ -19,6 +19,8 @@ type Plan struct {
 	Steps []v1alpha1.Detection `json:"steps"`
 	// Holds are the least times at the plan's steps, by weight.
 	Holds map[v1alpha1.Percentage]v1alpha1.Duration `json:"-"`
+	// Dead is what a version costs that fails every request at much traffic; nil when that is not known.
+	Dead *Dead `json:"dead,omitempty"`
 	// Warning is said when there is too little traffic; "" when there is enough.
 	Warning string `json:"warning,omitempty"`
 }
@@ -49,6 +51,7 @@ func (p Plan) Text(layout Layout) string {
 	w.lines = append(w.lines, lines...)
 	w.field("READ", TonePlain, "how long a version as good as the stable takes to be cleared for more traffic, and how long one goes unnoticed that fails every"+
 		" request, or 10, 3, 2 times as often as the stable; in the mean, in the objective that is slowest; - is not within a day")
+	w.dead(p.Dead)
 	if p.Warning != "" {
 		w.field("WARNING", ToneCareful, clean(p.Warning))
 	}

@@ -60,6 +60,8 @@ type Report struct {
 	Pauses []ReportPause `json:"pauses,omitempty"`
 	// Away is when no pod of the canary could answer, as after an eviction: the last time, and how often.
 	Away *ReportAway `json:"away,omitempty"`
+	// Excused is when one pod of the canary, or those on one node, made its counts bad and the others did not: the last time, and how often.
+	Excused *ReportExcused `json:"excused,omitempty"`
 	// Weights are the last that were written, oldest first, Moves is how many there were.
 	Weights    []ReportWeight    `json:"weights,omitempty"`
 	Moves      int32             `json:"moves,omitempty"`
@@ -135,6 +137,15 @@ type ReportPause struct {
 
 // ReportAway is when no pod of the canary could answer; Until is nil while it is so.
 type ReportAway struct {
+	Since time.Time  `json:"since"`
+	Until *time.Time `json:"until,omitempty"`
+	Times int32      `json:"times"`
+}
+
+// ReportExcused is when one pod of the canary was to blame, or, where Pod is empty, those on one node; Until is nil while it is so.
+type ReportExcused struct {
+	Pod   string     `json:"pod,omitempty"`
+	Node  string     `json:"node,omitempty"`
 	Since time.Time  `json:"since"`
 	Until *time.Time `json:"until,omitempty"`
 	Times int32      `json:"times"`

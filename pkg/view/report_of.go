@@ -41,7 +41,7 @@ func ReportsOf(shift *v1alpha1.TrafficShift, now time.Time) []Report {
 // newestReport is the record of the release that runs, or was the last.
 func newestReport(shift *v1alpha1.TrafficShift, newest *v1alpha1.Release, now time.Time) Report {
 	r := reportOf(shift, newest)
-	r.Lacking, r.Unattended = lacking(shift, newest, false, now), observedAgo(shift, now) > silence
+	r.Lacking, r.Unattended = lacking(shift, newest, false, now), observedAgo(shift, now) > unheard
 	return r
 }
 
@@ -96,6 +96,9 @@ func (r *Report) happened(release *v1alpha1.Release) {
 	}
 	if a := release.Away; a != nil {
 		r.Away = &ReportAway{Since: a.Since.UTC(), Until: known(a.Until), Times: a.Times}
+	}
+	if e := release.Excused; e != nil {
+		r.Excused = &ReportExcused{Pod: clean(e.Pod), Node: clean(e.Node), Since: e.Since.UTC(), Until: known(e.Until), Times: e.Times}
 	}
 	for _, w := range release.Weights {
 		var hold string

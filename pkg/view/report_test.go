@@ -53,6 +53,9 @@ func TestReports(t *testing.T) {
 					Message: "raise to 5%: patch VirtualService shop/checkout: denied: ValidatingAdmissionPolicy 'frozen' with binding 'frozen' denied request: no changes on Fridays"},
 				{Kind: v1alpha1.OverrideDenied, From: *ago(60 * time.Second), Times: 1, Message: "widen service: patch Service shop/checkout: denied: services is forbidden"}}
 		}),
+		"report of an excused pod": with(recorded(v1alpha1.StatePromoted, v1alpha1.ReasonPromoted, "every step was proven"), func(s *v1alpha1.TrafficShift) {
+			s.Status.Release.Excused = &v1alpha1.Excused{Objective: "availability", Pod: "checkout-6f9c-x2k4q", Node: "node-b", Since: *ago(3 * time.Minute), Until: ago(time.Minute), Times: 2}
+		}),
 		"report with a gap": with(recorded(v1alpha1.StateAborted, v1alpha1.ReasonCanaryBreachesSLO, "availability: 31 of 212 requests failed"), func(s *v1alpha1.TrafficShift) {
 			at := func(d time.Duration) metav1.MicroTime { return metav1.NewMicroTime(now.Add(-d)) }
 			until := at(20 * time.Second)

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +16,10 @@ const unknown = "not known"
 // Markdown writes the record as a page of its own.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Release %d of %s in %s: %s\n\n| | |\n|---|---|\n", r.Number, r.Service, r.Namespace, strings.ToLower(string(r.State)))
+	fmt.Fprintf(&b, "# Release %d of %s in %s: %s\n\n| | |\n|---|---|\n", r.Number, markdown(r.Service), markdown(r.Namespace), markdown(strings.ToLower(string(r.State))))
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(value))
+			fmt.Fprintf(&b, "| %s | %s |\n", name, markdown(value))
 		}
 	}
 	row("cluster", r.Cluster.String())
@@ -40,10 +41,11 @@ func (r Report) Markdown() string {
 	row("failed", atLeast(r.Lacking)+counted(r.Failed, "request"))
 	row("of these", r.Lacking)
 	row("away", r.Away.String())
+	row("excused", r.Excused.String())
 	row("reason", r.Reason)
 	row("pod to look at", r.Pod)
 	if r.Message != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Message)
+		fmt.Fprintf(&b, "\n%s\n", paragraph(r.Message))
 	}
 	r.tables(&b)
 	return b.String()
@@ -183,6 +185,21 @@ func (a *ReportAway) String() string {
 	return fmt.Sprintf("no pod could answer %s, the last time from %s to %s", times(a.Times), stamp(&a.Since), cmp.Or(stamp(a.Until), "now"))
 }
 
+// String is when one pod was to blame, "" when none ever was.
+func (e *ReportExcused) String() string {
+	if e == nil {
+		return ""
+	}
+	who := "pod " + e.Pod
+	switch {
+	case e.Pod == "":
+		who = "the pods on node " + e.Node
+	case e.Node != "":
+		who += " on node " + e.Node
+	}
+	return fmt.Sprintf("one pod or node alone was to blame %s, the last time %s from %s to %s", times(e.Times), who, stamp(&e.Since), cmp.Or(stamp(e.Until), "now"))
+}
+
 // numbered is a name with the generation of the object, where it is known.
 func numbered(name string, generation int64) string {
 	if generation == 0 {
@@ -200,7 +217,7 @@ func section(b *strings.Builder, title string, head []string, rows [][]string, l
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", title)
 	for _, item := range list {
-		fmt.Fprintf(b, "* %s\n", item)
+		fmt.Fprintf(b, "* %s\n", paragraph(item))
 	}
 	if len(head) == 0 {
 		return
@@ -208,14 +225,35 @@ func section(b *strings.Builder, title string, head []string, rows [][]string, l
 	fmt.Fprintf(b, "| %s |\n%s|\n", strings.Join(head, " | "), strings.Repeat("|---", len(head)))
 	for _, row := range rows {
 		for i := range row {
-			row[i] = cell(row[i])
+			row[i] = markdown(row[i])
 		}
 		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
 	}
 }
 
-// cell keeps a text within its cell.
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+// special is what Markdown takes for more than text within a line, opening what it does at the beginning of one, and numbering what begins a list.
+// An underscore emphasises where it does not join letters.
+var (
+	special     = regexp.MustCompile("[\\\\`*\\[\\]|~]|<[A-Za-z/!?]|&[A-Za-z#]")
+	opening     = regexp.MustCompile(`^(?:#|>|[-+][-+\s])`)
+	numbering   = regexp.MustCompile(`^(\d+)([.)]\s)`)
+	underscores = regexp.MustCompile(`[\pL\d]_[\pL\d]|_`)
+)
+
+// markdown writes a text of others so that Markdown shows it as it is: no markup, no HTML, no cell of its own.
+func markdown(s string) string {
+	return underscores.ReplaceAllStringFunc(special.ReplaceAllString(clean(s), `\$0`), func(found string) string {
+		if found == "_" {
+			return `\_`
+		}
+		return found
+	})
+}
+
+// paragraph is markdown at the beginning of a line.
+func paragraph(s string) string {
+	return numbering.ReplaceAllString(opening.ReplaceAllString(markdown(s), `\$0`), `$1\$2`)
+}
 
 func stamp(t *time.Time) string {
 	if t == nil {

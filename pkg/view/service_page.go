@@ -301,6 +301,7 @@ var checked = [...]struct{ condition, label string }{
 	{v1alpha1.ConditionIsolated, "Isolation"},
 	{v1alpha1.ConditionReachable, "Reach"},
 	{v1alpha1.ConditionEvidenceCurrent, "Evidence"},
+	{v1alpha1.ConditionProxiesRead, "Proxies"},
 }
 
 func checksOf(shift *v1alpha1.TrafficShift, now time.Time) []Check {

@@ -16,6 +16,8 @@ type Simulation struct {
 	Runs int
 	// Rows are versions.
 	Rows []Simulated
+	// Dead is what a version costs that fails every request at much traffic; nil when that is not known.
+	Dead *Dead
 	// Version is what the moves are of: one release of the last row, weight by weight.
 	Version string
 	Moves   []SimulatedMove
@@ -29,7 +31,7 @@ type Simulated struct {
 	Promoted, Aborted, Held float64
 	// Took is the median time to the commoner end.
 	Took time.Duration
-	// Noticed and Failed are medians and 95th percentiles: from its first bad request to the abort, and of the requests that
+	// Noticed and Failed are medians and 95th percentiles: from the first request that failed because of it to the abort, and of the requests that
 	// failed because of it.
 	Noticed [2]time.Duration
 	Failed  [2]float64
@@ -49,6 +51,7 @@ type SimulationRecord struct {
 	Traffic  string             `json:"traffic"`
 	Releases int                `json:"releases"`
 	Versions []SimulatedVersion `json:"versions"`
+	Dead     *Dead              `json:"dead,omitempty"`
 }
 
 // SimulatedVersion is what became of the releases of one version.
@@ -66,7 +69,7 @@ type SimulatedVersion struct {
 
 // Record is the simulation for other programs.
 func (s Simulation) Record() SimulationRecord {
-	r := SimulationRecord{Service: clean(s.Name), Policy: clean(s.Policy), Traffic: clean(s.Traffic), Releases: s.Runs}
+	r := SimulationRecord{Service: clean(s.Name), Policy: clean(s.Policy), Traffic: clean(s.Traffic), Releases: s.Runs, Dead: s.Dead}
 	for _, row := range s.Rows {
 		r.Versions = append(r.Versions, SimulatedVersion{Version: clean(row.Version), Promoted: row.Promoted, Aborted: row.Aborted, Held: row.Held,
 			Took: row.Took.Seconds(), NoticedMedian: row.Noticed[0].Seconds(), Noticed95: row.Noticed[1].Seconds(), FailedMedian: row.Failed[0], Failed95: row.Failed[1]})
@@ -96,6 +99,7 @@ func (s Simulation) Text(p Layout) string {
 	}
 	lines, _ := table(columns, indent, p.width())
 	w.lines = append(w.lines, lines...)
+	w.dead(s.Dead)
 	if len(s.Moves) > 0 {
 		w.field("ONE OF", TonePlain, clean(s.Version))
 		w.moves(s.Moves)

@@ -66,7 +66,7 @@ func troubles() map[string]func(*v1alpha1.TrafficShift) {
 			}
 		}
 	}
-	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotCleared, v1alpha1.ReasonSuspicious, v1alpha1.ReasonClientErrors, v1alpha1.ReasonPaused,
+	for _, reason := range []v1alpha1.Reason{v1alpha1.ReasonNotCleared, v1alpha1.ReasonSuspicious, v1alpha1.ReasonClientErrors, v1alpha1.ReasonPodOutlier, v1alpha1.ReasonPaused,
 		v1alpha1.ReasonSettling, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit, v1alpha1.ReasonNoTraffic, v1alpha1.ReasonNoData, v1alpha1.ReasonStale,
 		v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonStableNotReady, v1alpha1.ReasonCanaryNotReady, v1alpha1.ReasonCanaryAway, v1alpha1.ReasonSharedBreach,
 		v1alpha1.ReasonNoConcurrentControl, v1alpha1.ReasonSelectorReverted, v1alpha1.ReasonSiblingServices, v1alpha1.ReasonWaiting, v1alpha1.ReasonWriteFailed,

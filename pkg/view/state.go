@@ -175,10 +175,10 @@ func waitingFor(shift *v1alpha1.TrafficShift) (v1alpha1.Reason, bool) {
 		switch reason := v1alpha1.Reason(c.Reason); reason {
 		case v1alpha1.ReasonNotCleared, v1alpha1.ReasonSuspicious, v1alpha1.ReasonUndetermined, v1alpha1.ReasonSharedBreach,
 			v1alpha1.ReasonNoConcurrentControl, v1alpha1.ReasonNoData, v1alpha1.ReasonStale, v1alpha1.ReasonNoTraffic,
-			v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit,
+			v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonClockSkew, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit,
 			v1alpha1.ReasonRouteConflict, v1alpha1.ReasonRouteWriteDenied, v1alpha1.ReasonWriteDenied, v1alpha1.ReasonWriteFailed,
 			v1alpha1.ReasonInvalid, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonWaiting,
-			v1alpha1.ReasonClientErrors, v1alpha1.ReasonSiblingServices:
+			v1alpha1.ReasonClientErrors, v1alpha1.ReasonPodOutlier, v1alpha1.ReasonSiblingServices:
 			return reason, true
 		}
 	}

@@ -39,10 +39,10 @@ func weightOf(shift *v1alpha1.TrafficShift, state State, now time.Time) *Weight 
 		w.Hold = r.Plan.Steps[i].Hold
 	}
 	w.Settling = r.SettledAt == nil
-	if !w.Settling && !stale(shift) && observedAgo(shift, now) <= silence { // time without counts does not count
+	if !w.Settling && !stale(shift) && observedAgo(shift, now) <= unheard { // time without counts does not count
 		w.Held = max(now.Sub(r.SettledAt.Time), 0)
 	}
-	if r.NextAt != nil && state == StateShifting && observedAgo(shift, now) <= silence && onlyHolds(shift) {
+	if r.NextAt != nil && state == StateShifting && observedAgo(shift, now) <= unheard && onlyHolds(shift) {
 		w.Next, w.In = nextWeight(r), max(r.NextAt.Sub(now), 0)
 	}
 	return w

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/routing"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // Why is the story of a verdict or of a wait.
@@ -19,6 +20,8 @@ type Why struct {
 	Screen
 	// NotShown is what the counts of a healthy Service of plain HTTP cannot show, "" where they can. It is no fault, and for who asks.
 	NotShown string
+	// Tick is how often the evidence of the running release is looked at, where the stable's last day chose that, "" elsewhere.
+	Tick string
 	// Query is the PromQL that shows what was counted, to paste.
 	Query string
 	// Try are commands that make sense now, each behind what it is for.
@@ -36,6 +39,9 @@ func (b Beside) Why(shift *v1alpha1.TrafficShift, now time.Time) Why {
 	if shift.Status.Release != nil && y.Waiting == "" {
 		y.Query = queryOf(shift)
 	}
+	if r := shift.Status.Release; r.Running() && r.Outcome == nil && r.Baseline != nil && r.Baseline.Tick != "" {
+		y.Tick = span(r.Baseline.Tick.Duration())
+	}
 	y.Try, y.doubt = tryOf(y.Screen), doubtOf(shift)
 	return y
 }
@@ -49,6 +55,9 @@ func doubtOf(shift *v1alpha1.TrafficShift) string {
 	for _, k := range checked {
 		c := condition(shift, k.condition)
 		theirs := c != nil && shift.Spec.Destinations != nil && c.Reason == string(v1alpha1.ReasonPending)
+		if k.condition == v1alpha1.ConditionProxiesRead { // without it aborts take longer, which is no fault of the release
+			continue
+		}
 		if c != nil && c.Status != metav1.ConditionTrue && (k.condition == v1alpha1.ConditionEvidenceCurrent || !theirs) {
 			return noteOf(c).text()
 		}
@@ -76,12 +85,14 @@ type WhyRecord struct {
 	Try     []string `json:"try,omitempty"`
 	// NotShown is what the counts of a healthy Service of plain HTTP cannot show.
 	NotShown string `json:"notShown,omitempty"`
-	Query    string `json:"query,omitempty"`
+	// Tick is how often the evidence is looked at, where the stable's last day chose that.
+	Tick  string `json:"tick,omitempty"`
+	Query string `json:"query,omitempty"`
 }
 
 // Record is the story of the TrafficShift that it was made of, for other programs, as of the same now.
 func (y Why) Record(shift *v1alpha1.TrafficShift, now time.Time) WhyRecord {
-	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, NotShown: y.NotShown, Unattended: y.Unattended, ByHand: y.ByHand}
+	r := WhyRecord{State: y.State, Notes: y.Notes, Next: cmp.Or(y.Next, y.moves()), Try: y.Try, Query: y.Query, NotShown: y.NotShown, Tick: y.Tick, Unattended: y.Unattended, ByHand: y.ByHand}
 	if report, known := ReportOf(shift, 0, now); known {
 		r.Release = &report
 	}
@@ -116,6 +127,9 @@ func (y Why) Text(p Layout) string {
 	for _, o := range y.Objectives {
 		w.field("NUMBERS", o.Tone(), y.numbers(o))
 	}
+	if y.Tick != "" {
+		w.field("EVIDENCE", TonePlain, "it is looked at each "+y.Tick+": the stable's bursts of bad requests were shorter in the day before the release")
+	}
 	if y.NotShown != "" {
 		w.field("EVIDENCE", TonePlain, y.NotShown)
 	}
@@ -132,7 +146,7 @@ func (y Why) Text(p Layout) string {
 	}
 	w.field("LOOK", TonePlain, "in Prometheus at what was counted:")
 	// The query is not wrapped: it is there to be pasted.
-	return p.write(w.lines) + indent + y.Query + "\n"
+	return p.write(w.lines) + indent + text.Shown(y.Query) + "\n"
 }
 
 // progress says of a running release that nothing else is said of whether it does well. Nothing is wrong only where requests were counted, the

@@ -65,3 +65,20 @@ func TestWhatTheCountsDoNotShowAndWhatAPersonDecidesAreToldInWhy(t *testing.T) {
 		})
 	}
 }
+
+func TestWhyTellsOfATickThatTheStableChose(t *testing.T) {
+	chosen := with(shifting(), func(s *v1alpha1.TrafficShift) { s.Status.Release.Baseline = &v1alpha1.Baseline{Tick: "5s"} })
+	ended := with(recorded(v1alpha1.StatePromoted, v1alpha1.ReasonPromoted, "every step was proven"), func(s *v1alpha1.TrafficShift) {
+		s.Status.Release.Baseline = &v1alpha1.Baseline{Tick: "5s"}
+	})
+	for name, x := range map[string]struct {
+		shift *v1alpha1.TrafficShift
+		want  string
+	}{"chosen": {chosen, "5s"}, "not chosen": {shifting(), ""}, "over": {ended, ""}} {
+		y := alone.Why(x.shift, now)
+		said := strings.Contains(y.Text(view.Layout{Width: 400}), "it is looked at each 5s")
+		if y.Tick != x.want || y.Record(x.shift, now).Tick != x.want || said != (x.want != "") {
+			t.Errorf("%s: tick %q, told %t", name, y.Tick, said)
+		}
+	}
+}

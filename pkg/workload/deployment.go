@@ -127,10 +127,11 @@ func Explained(d *appsv1.Deployment) patch.Patch {
 
 // Refused is the hash of the Deployment's template if it was refused before the Deployment was let go; empty when not.
 func Refused(d *appsv1.Deployment) string {
-	if hash := d.Annotations[v1alpha1.RefusedAnnotation]; hash == Hash(&d.Spec.Template) {
-		return hash
+	hash := d.Annotations[v1alpha1.RefusedAnnotation]
+	if hash == "" || hash != Hash(&d.Spec.Template) {
+		return ""
 	}
-	return ""
+	return hash
 }
 
 // Probe is a change of the template that unpauses, for a server-side dry run only: where the admission policy guards the

@@ -148,7 +148,7 @@ func Strangers(w Workload, pods []*corev1.Pod) []string {
 	for _, p := range pods {
 		owner := metav1.GetControllerOfNoCopy(p)
 		alien := owner == nil || !known[string(owner.UID)]
-		if alien && !gone(p) && p.Namespace == w.Deployment.Namespace && covers(w.Selector, p.Labels) {
+		if alien && Present(p) && p.Namespace == w.Deployment.Namespace && covers(w.Selector, p.Labels) {
 			names = append(names, p.Name)
 		}
 	}
@@ -201,10 +201,6 @@ func join[T metav1.Object](objects []T) string {
 		names[o.GetName()] = true
 	}
 	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
-}
-
-func gone(p *corev1.Pod) bool {
-	return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded
 }
 
 func problem(r Reason, format string, args ...any) *Problem {

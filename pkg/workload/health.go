@@ -98,7 +98,7 @@ func (o Obstacle) String() string {
 func HealthOf(pods []*corev1.Pod, now time.Time, norm Norm) Health {
 	var h Health
 	for _, p := range pods {
-		if gone(p) {
+		if !Present(p) {
 			continue
 		}
 		failures := norm.failing(p, now)
@@ -117,13 +117,19 @@ func HealthOf(pods []*corev1.Pod, now time.Time, norm Norm) Health {
 	return h
 }
 
-// Present says whether a pod can be an endpoint: it is not being deleted.
-func Present(p *corev1.Pod) bool { return p.DeletionTimestamp == nil }
-
-// Serving says whether a pod can answer now: it is present, and ready.
-func Serving(p *corev1.Pod) bool {
-	c := condition(p, corev1.PodReady)
-	return Present(p) && c != nil && c.Status == corev1.ConditionTrue
+// Nodes are where pods run, by their names; those that are not placed yet are left out. nil where none is.
+func Nodes(pods []*corev1.Pod) map[string]string {
+	var nodes map[string]string
+	for _, p := range pods {
+		if p.Spec.NodeName == "" {
+			continue
+		}
+		if nodes == nil {
+			nodes = map[string]string{}
+		}
+		nodes[p.Name] = p.Spec.NodeName
+	}
+	return nodes
 }
 
 // Blocked is what keeps a ReplicaSet from making its pods: a quota, a limit range, a PodSecurity denial, another admission. False when nothing does.

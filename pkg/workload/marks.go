@@ -29,12 +29,13 @@ type Mark struct {
 // String is the value of v1alpha1.ReleaseAnnotation: "<namespace>/<shift> <number>".
 func (m Mark) String() string { return fmt.Sprintf("%s/%s %d", m.Namespace, m.Shift, m.Number) }
 
-// MarkOf reads the mark of an object; false when the object bears none or a malformed one, which is then not ours.
+// MarkOf reads the mark of an object; false when the object bears none, a malformed one, or that of a release of another namespace, which is then
+// not ours: what a release makes is in its own, and whoever can write an object can mark it.
 func MarkOf(o metav1.Object) (Mark, bool) {
 	shift, number, _ := strings.Cut(o.GetAnnotations()[v1alpha1.ReleaseAnnotation], " ")
 	namespace, name, found := strings.Cut(shift, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
-	if !found || err != nil || n < 1 || namespace == "" || name == "" {
+	if !found || err != nil || n < 1 || namespace == "" || name == "" || namespace != o.GetNamespace() {
 		return Mark{}, false
 	}
 	return Mark{Namespace: namespace, Shift: name, Number: n}, true

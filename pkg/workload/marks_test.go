@@ -24,10 +24,11 @@ func TestAMarkIsReadAsItWasWritten(t *testing.T) {
 		"without namespace":  {"checkout 7", Mark{}, false},
 		"an empty namespace": {"/checkout 7", Mark{}, false},
 		"an empty name":      {"shop/ 7", Mark{}, false},
+		"of another's":       {"bank/checkout 7", Mark{}, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.ReleaseAnnotation: c.value}}}
+			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Annotations: map[string]string{v1alpha1.ReleaseAnnotation: c.value}}}
 			if got, found := MarkOf(o); got != c.want || found != c.found {
 				t.Errorf("MarkOf(%q) = %v, %t; want %v, %t", c.value, got, found, c.want, c.found)
 			}

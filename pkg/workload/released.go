@@ -48,7 +48,7 @@ func RolloutBehind(svc *corev1.Service, pods []*corev1.Pod) string {
 	selector := Selector(svc)
 	for _, p := range pods {
 		hash, of := p.Labels[rolloutHashLabel]
-		if !of || gone(p) || p.Namespace != svc.Namespace || !covers(selector, p.Labels) {
+		if !of || !Present(p) || p.Namespace != svc.Namespace || !covers(selector, p.Labels) {
 			continue
 		}
 		name := "a Rollout"

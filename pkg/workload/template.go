@@ -53,6 +53,9 @@ func Images(t *corev1.PodTemplateSpec) []string {
 
 // withoutHash is the same template without the label of its hash; it shares everything else with it.
 func withoutHash(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
+	if _, labelled := t.Labels[HashLabel]; !labelled {
+		return t
+	}
 	c := *t
 	c.Labels = maps.Clone(t.Labels)
 	delete(c.Labels, HashLabel)

@@ -19,8 +19,12 @@ const VPAAnnotation = "vpaUpdates"
 // say.
 func Unequal(stable, canary []*corev1.Pod, was, is *corev1.PodTemplateSpec) string {
 	for _, s := range stable {
+		given := beyond(&s.Spec, &was.Spec)
+		if len(given) == 0 {
+			continue
+		}
 		for _, c := range canary {
-			less := lacks(&s.Spec, &c.Spec, &was.Spec, &is.Spec)
+			less := lacks(given, &c.Spec, &is.Spec)
 			if len(less) == 0 {
 				continue
 			}
@@ -35,17 +39,36 @@ func Unequal(stable, canary []*corev1.Pod, was, is *corev1.PodTemplateSpec) stri
 	return ""
 }
 
-// lacks are the requests and limits that a pod of the stable was given and one of the canary was not.
-func lacks(stable, canary, was, is *corev1.PodSpec) []string {
-	var out []string
-	for _, c := range slices.Concat(stable.InitContainers, stable.Containers) {
-		given, said, has, asked := amounts(stable, c.Name), amounts(was, c.Name), amounts(canary, c.Name), amounts(is, c.Name)
-		for _, what := range slices.Sorted(maps.Keys(given)) {
-			g, s, h, a := given[what], said[what], has[what], asked[what]
-			unlimited := strings.HasPrefix(what, "limits.") && h.IsZero()
-			if g.Cmp(s) != 0 && h.Cmp(a) == 0 && g.Cmp(h) > 0 && !unlimited {
-				out = append(out, fmt.Sprintf("container %s has %s %s, the canary's %s", c.Name, what, g.String(), h.String()))
+// given is a request or a limit that a container was given.
+type given struct {
+	container, what string
+	amount          resource.Quantity
+}
+
+// beyond are the requests and limits of a pod that are not those of its template.
+func beyond(pod, template *corev1.PodSpec) []given {
+	var out []given
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for _, c := range containers {
+			has, said := amounts(pod, c.Name), amounts(template, c.Name)
+			for _, what := range slices.Sorted(maps.Keys(has)) {
+				if h, s := has[what], said[what]; h.Cmp(s) != 0 {
+					out = append(out, given{c.Name, what, h})
+				}
 			}
+		}
+	}
+	return out
+}
+
+// lacks are the requests and limits that a pod of the stable was given and one of the canary was not.
+func lacks(all []given, canary, is *corev1.PodSpec) []string {
+	var out []string
+	for _, g := range all {
+		has, asked := amounts(canary, g.container)[g.what], amounts(is, g.container)[g.what]
+		unlimited := strings.HasPrefix(g.what, "limits.") && has.IsZero()
+		if has.Cmp(asked) == 0 && g.amount.Cmp(has) > 0 && !unlimited {
+			out = append(out, fmt.Sprintf("container %s has %s %s, the canary's %s", g.container, g.what, g.amount.String(), has.String()))
 		}
 	}
 	return out
@@ -53,16 +76,21 @@ func lacks(stable, canary, was, is *corev1.PodSpec) []string {
 
 // amounts are what a container asks for and may have, as "requests.memory".
 func amounts(spec *corev1.PodSpec, container string) map[string]resource.Quantity {
-	out := map[string]resource.Quantity{}
-	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
-		if c.Name != container {
-			continue
-		}
-		for name, q := range c.Resources.Requests {
-			out["requests."+string(name)] = q
-		}
-		for name, q := range c.Resources.Limits {
-			out["limits."+string(name)] = q
+	var out map[string]resource.Quantity
+	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for _, c := range containers {
+			if c.Name != container || len(c.Resources.Requests)+len(c.Resources.Limits) == 0 {
+				continue
+			}
+			if out == nil {
+				out = map[string]resource.Quantity{}
+			}
+			for name, q := range c.Resources.Requests {
+				out["requests."+string(name)] = q
+			}
+			for name, q := range c.Resources.Limits {
+				out["limits."+string(name)] = q
+			}
 		}
 	}
 	return out

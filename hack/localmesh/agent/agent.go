@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,13 +29,17 @@ const (
 
 const workers = 16
 
-// Agent is the node.
+// Agent is all nodes of the mesh.
 type Agent struct {
-	client kubernetes.Interface
-	node   string
-	lister listers.PodLister
-	queue  workqueue.TypedRateLimitingInterface[string]
-	ips    addresses
+	client     kubernetes.Interface
+	nodes      []string
+	lister     listers.PodLister
+	nodeLister listers.NodeLister
+	queue      workqueue.TypedRateLimitingInterface[string]
+	ips        addresses
+
+	binding sync.Mutex
+	bound   map[types.UID]string // The nodes of pods that do not show theirs yet. Guarded by binding.
 
 	mu   sync.Mutex
 	pods map[types.UID]*pod
@@ -44,20 +49,22 @@ type Agent struct {
 	envoy   string
 }
 
-// New returns a node of that name, which keeps a file of its pods' metrics for Prometheus; an empty path: none. The program envoy is the
+// New returns nodes of these names, which keep a file of their pods' metrics for Prometheus; an empty path: none. The program envoy is the
 // sidecar of pods that ask for one; empty: none has one.
-func New(client kubernetes.Interface, node, targetsPath, envoy string) *Agent {
+func New(client kubernetes.Interface, targetsPath, envoy string, nodes ...string) *Agent {
 	return &Agent{
 		targets: targets{path: targetsPath, pods: map[string]target{}}, envoy: envoy,
-		client: client, node: node, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
+		client: client, nodes: nodes, pods: map[types.UID]*pod{}, ips: addresses{taken: map[string]string{}},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
 	}
 }
 
-// Run registers the node and runs its pods until ctx ends.
+// Run registers the nodes and runs their pods until ctx ends.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := register(ctx, a.client, a.node); err != nil {
-		return err
+	for _, node := range a.nodes {
+		if err := register(ctx, a.client, node); err != nil {
+			return err
+		}
 	}
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 	informer := factory.Core().V1().Pods()
@@ -67,9 +74,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("watching pods: %w", err)
 	}
+	nodes := factory.Core().V1().Nodes()
+	a.nodeLister = nodes.Lister()
+	if _, err := nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, o any) { a.uncordoned(o) }}); err != nil {
+		return fmt.Errorf("watching nodes: %w", err)
+	}
 	factory.StartWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), informer.Informer().HasSynced) {
-		return errors.New("the pods could not be listed")
+	if !cache.WaitForCacheSync(ctx.Done(), informer.Informer().HasSynced, nodes.Informer().HasSynced) {
+		return errors.New("the pods and nodes could not be listed")
 	}
 	all, err := a.lister.List(labels.Everything())
 	if err != nil {
@@ -83,7 +95,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	for range workers {
 		a.wg.Go(func() { a.work(ctx) })
 	}
-	log.Printf("Node %s runs", a.node)
+	log.Printf("Nodes %v run", a.nodes)
 	err = a.serveMetrics(ctx)
 	a.queue.ShutDown()
 	a.wg.Wait()
@@ -145,7 +157,7 @@ func (a *Agent) sync(ctx context.Context, key string) error {
 	if object.Spec.NodeName == "" {
 		return a.bind(ctx, object)
 	}
-	if object.Spec.NodeName != a.node || object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
+	if !slices.Contains(a.nodes, object.Spec.NodeName) || object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
 		return a.finish(ctx, object)
 	}
 	a.mu.Lock()
@@ -169,28 +181,13 @@ func (a *Agent) finish(ctx context.Context, object *corev1.Pod) error {
 		p.update(object)
 		return nil
 	}
-	if object.DeletionTimestamp == nil || object.Spec.NodeName != a.node {
+	if object.DeletionTimestamp == nil || !slices.Contains(a.nodes, object.Spec.NodeName) {
 		return nil
 	}
 	zero := int64(0)
 	err := a.client.CoreV1().Pods(object.Namespace).Delete(ctx, object.Name,
 		metav1.DeleteOptions{GracePeriodSeconds: &zero, Preconditions: metav1.NewUIDPreconditions(string(object.UID))})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	return err
-}
-
-// bind is all the scheduling there is. Pods with scheduling gates wait.
-func (a *Agent) bind(ctx context.Context, object *corev1.Pod) error {
-	if object.DeletionTimestamp != nil || len(object.Spec.SchedulingGates) > 0 {
-		return nil
-	}
-	err := a.client.CoreV1().Pods(object.Namespace).Bind(ctx, &corev1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name, UID: object.UID},
-		Target:     corev1.ObjectReference{Kind: "Node", Name: a.node},
-	}, metav1.CreateOptions{})
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err

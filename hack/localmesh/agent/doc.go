@@ -1,4 +1,5 @@
-// Package agent is the mesh's only node: it binds pods, gives each an address, and is their containers.
+// Package agent is the mesh's nodes: it binds pods, gives each an address, and is their containers. All are bound to the first node that is
+// not cordoned, but for those with a topologySpreadConstraint over kubernetes.io/hostname.
 //
 // Every image is the sample app, served by this process on the pod's address. What it does comes from its arguments, its
 // environment (APP_ERROR_RATE for --error-rate, and so on) or, so that one `kubectl set image` can ship a bad version, from the

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -39,8 +42,45 @@ func TestAPodReportsWhatItWasAsked(t *testing.T) {
 	}
 }
 
+// The answer to a filter is what Envoy's would be: see the tests of package stats.
+func TestAPodGivesWhatTheFilterChooses(t *testing.T) {
+	p := newProxy("checkout-7d9c", "shop", "2")
+	p.counted(&app{}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	ask := func(query string) (int, []string) {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/stats/prometheus?"+query, nil))
+		var names []string
+		for line := range strings.Lines(w.Body.String()) {
+			if name, _, ok := strings.Cut(line, "{"); ok || !strings.HasPrefix(line, "#") {
+				names = append(names, strings.Fields(name)[0])
+			}
+		}
+		return w.Code, slices.Compact(names)
+	}
+	const requests, added = "istio_requests_total", "envoy_cluster_manager_cluster_added"
+	cases := map[string][]string{
+		"usedonly&filter=istio_requests_total":                                                          {requests},
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total|cluster_manager.cluster_added"):      {added, requests},
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*response_code[.]200"):               {requests},
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*reporter[.]destination[.]"):         {requests},
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*response_code[.]503"):               nil,
+		"usedonly&filter=" + url.QueryEscape("istio_requests_total.*destination_service_name[.](a)[.]"): nil,
+	}
+	for query, want := range cases {
+		if code, got := ask(query); code != http.StatusOK || !slices.Equal(got, want) {
+			t.Errorf("%s: %d %q, want %q", query, code, got, want)
+		}
+	}
+	if code, _ := ask("filter=("); code != http.StatusBadRequest {
+		t.Errorf("status %d for what is no regular expression", code)
+	}
+	if _, got := ask(""); !slices.Contains(got, "istio_request_duration_milliseconds_count") {
+		t.Errorf("without a filter %q", got)
+	}
+}
+
 func TestPrometheusFindsThePodsThatServe(t *testing.T) {
-	a := New(nil, "node-1", filepath.Join(t.TempDir(), "pods.json"), "")
+	a := New(nil, filepath.Join(t.TempDir(), "pods.json"), "")
 	one := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout-1", UID: "1"}}
 	address := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "client", UID: "2", Annotations: map[string]string{serveAnnotation: "false"}}}
 	for _, p := range []*corev1.Pod{one, address} {

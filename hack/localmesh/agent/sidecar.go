@@ -22,6 +22,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/hack/localmesh/stats"
 )
 
 //go:embed inbound.json.tmpl
@@ -41,8 +43,8 @@ type sidecar struct {
 type inbound struct {
 	Pod, Namespace, IP, AppIP, Workload, App, Version, CanonicalService, CanonicalRevision string
 
-	Ports       []int
-	MetricsPort int
+	Ports []int
+	Stats string // The listener that gives statistics.
 }
 
 // wantsSidecar says whether the pod asks for a proxy of its own.
@@ -55,7 +57,7 @@ func newSidecar(envoy string, object *corev1.Pod, ip string) *sidecar {
 	workload := workloadOf(object)
 	l := object.Labels
 	s := &sidecar{envoy: envoy, ip: ip, about: inbound{
-		Pod: object.Name, Namespace: object.Namespace, IP: ip, AppIP: behind(ip), Workload: workload, MetricsPort: metricsPort,
+		Pod: object.Name, Namespace: object.Namespace, IP: ip, AppIP: behind(ip), Workload: workload,
 		App: cmp.Or(l["app"], "unknown"), Version: cmp.Or(l["version"], "unknown"),
 		CanonicalService:  cmp.Or(l["service.istio.io/canonical-name"], l["app.kubernetes.io/name"], l["app"], workload),
 		CanonicalRevision: canonicalRevision(object),
@@ -91,6 +93,12 @@ func behind(ip string) string {
 
 // configuration is the Envoy's, as JSON.
 func (s *sidecar) configuration() (string, error) {
+	listener, err := stats.Listener(s.ip)
+	if err != nil {
+		return "", err
+	}
+	about := s.about
+	about.Stats = listener
 	t, err := template.New("inbound").Funcs(template.FuncMap{"quote": func(text string) (string, error) {
 		data, err := json.Marshal(text)
 		return string(data), err
@@ -99,7 +107,7 @@ func (s *sidecar) configuration() (string, error) {
 		return "", fmt.Errorf("parsing a sidecar's configuration: %w", err)
 	}
 	var out bytes.Buffer
-	if err := t.Execute(&out, s.about); err != nil {
+	if err := t.Execute(&out, about); err != nil {
 		return "", fmt.Errorf("filling in a sidecar's configuration: %w", err)
 	}
 	return out.String(), nil
@@ -136,7 +144,7 @@ func (s *sidecar) once(ctx context.Context, config string) error {
 
 // await returns when the Envoy gives its metrics, and so listens, or when ctx has ended.
 func (s *sidecar) await(ctx context.Context) {
-	address := "http://" + net.JoinHostPort(s.ip, strconv.Itoa(metricsPort)) + "/stats/prometheus"
+	address := "http://" + net.JoinHostPort(s.ip, strconv.Itoa(stats.Port)) + "/stats/prometheus"
 	for ctx.Err() == nil {
 		if req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil); err == nil {
 			if resp, err := probing.Do(req); err == nil {

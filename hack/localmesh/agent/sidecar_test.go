@@ -43,7 +43,7 @@ func TestASidecarListensInPlaceOfItsContainers(t *testing.T) {
 	s := newSidecar("envoy", object, "10.244.1.2")
 	want := inbound{
 		Pod: "checkout-7d9c-x", Namespace: "shop", IP: "10.244.1.2", AppIP: "127.244.1.2", Workload: "checkout", App: `check"out`, Version: "v2",
-		CanonicalService: `check"out`, CanonicalRevision: "v2", Ports: []int{8080, 9000}, MetricsPort: 15090,
+		CanonicalService: `check"out`, CanonicalRevision: "v2", Ports: []int{8080, 9000},
 	}
 	if diff := cmp.Diff(want, s.about); diff != "" {
 		t.Errorf("configured with (-want +got):\n%s", diff)

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stagger-dev/stagger/hack/localmesh/stats"
 )
 
 // targets is the file by which Prometheus finds the pods' metrics.
@@ -30,7 +32,7 @@ func (t *targets) add(object *corev1.Pod, ip string) error {
 		return nil
 	}
 	t.pods[string(object.UID)] = target{
-		Targets: []string{net.JoinHostPort(ip, strconv.Itoa(metricsPort))},
+		Targets: []string{net.JoinHostPort(ip, strconv.Itoa(stats.Port))},
 		Labels:  map[string]string{"namespace": object.Namespace, "pod": object.Name},
 	}
 	return t.write()

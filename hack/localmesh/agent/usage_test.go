@@ -41,7 +41,7 @@ func TestTheCPUUsedIsThatOfTheRequestsAnsweredLately(t *testing.T) {
 }
 
 func TestTheMetricsAPIListsThePodsThatRun(t *testing.T) {
-	a := New(nil, "node-1", "", "")
+	a := New(nil, "", "")
 	for name, running := range map[string]bool{"checkout-1": true, "checkout-2": true, "checkout-3": false, "cart-1": true} {
 		object := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Labels: map[string]string{"app": name[:len(name)-2]}},

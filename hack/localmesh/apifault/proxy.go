@@ -18,8 +18,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// breakKey is the context key of a request whose answer shall be cut.
-type breakKey struct{}
+// breakKey is the context key of a request whose answer shall be cut, watchKey that of what a watch asks for.
+type (
+	breakKey struct{}
+	watchKey struct{}
+)
 
 var errBroken = errors.New("the answer is cut")
 
@@ -33,6 +36,9 @@ func Handler(server *url.URL, transport http.RoundTripper, rules *Rules) http.Ha
 			if r.Request.Context().Value(breakKey{}) != nil {
 				return errBroken
 			}
+			if q, ok := r.Request.Context().Value(watchKey{}).(request); ok {
+				r.Body = &events{ReadCloser: r.Body, left: r.Request.Context().Done(), stall: func() *entry { return rules.stall(q) }}
+			}
 			return nil
 		},
 		// A server that is not there gives no answer, so neither does this.
@@ -43,6 +49,9 @@ func Handler(server *url.URL, transport http.RoundTripper, rules *Rules) http.Ha
 		if !ok {
 			proxy.ServeHTTP(w, r)
 			return
+		}
+		if q.verb == "watch" {
+			r = r.WithContext(context.WithValue(r.Context(), watchKey{}, q))
 		}
 		e := rules.strike(q)
 		if e == nil {
@@ -63,6 +72,26 @@ func Handler(server *url.URL, transport http.RoundTripper, rules *Rules) http.Ha
 			proxy.ServeHTTP(w, r)
 		}
 	})
+}
+
+// events are those of a watch, which wait while a rule stalls it.
+type events struct {
+	io.ReadCloser
+
+	left  <-chan struct{}
+	stall func() *entry
+}
+
+func (e *events) Read(p []byte) (int, error) {
+	n, err := e.ReadCloser.Read(p)
+	for rule := e.stall(); rule != nil; rule = e.stall() {
+		select {
+		case <-rule.gone:
+		case <-e.left:
+			return n, err
+		}
+	}
+	return n, err
 }
 
 // hold waits for the delay, or where the request hangs for ever, until the client has gone or the rule is.

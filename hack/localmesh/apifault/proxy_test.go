@@ -260,6 +260,58 @@ func TestAWatchStreamsThrough(t *testing.T) {
 	}
 }
 
+// A stall is met by a watch that was there before it; what it held back arrives in order, and nothing is lost.
+func TestAStalledWatchGetsItsEventsLate(t *testing.T) {
+	next := make(chan string)
+	s := newStand(t, func(w http.ResponseWriter, r *http.Request) {
+		for {
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case event := <-next:
+				_, _ = io.WriteString(w, event)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.proxy.URL+"/api/v1/services?watch=true", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.proxy.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	lines := make(chan string)
+	go func() {
+		for all := bufio.NewScanner(resp.Body); all.Scan(); {
+			lines <- all.Text()
+		}
+	}()
+	next <- "one\n"
+	if got := <-lines; got != "one" {
+		t.Fatalf("the first event is %q", got)
+	}
+	s.rule(t, Rule{Verbs: []string{"watch"}, Resources: []string{"services"}, Stall: true})
+	next <- "two\n"
+	s.struck()
+	next <- "three\n"
+	select {
+	case got := <-lines:
+		t.Fatalf("%q arrived in a stall", got)
+	default:
+	}
+	if err := s.rules.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"two", "three"} {
+		if got := <-lines; got != want {
+			t.Errorf("the event is %q, want %q", got, want)
+		}
+	}
+}
+
 func TestAServerThatIsGoneGivesNoAnswer(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	to, err := url.Parse(gone.URL)

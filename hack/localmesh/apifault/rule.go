@@ -33,7 +33,12 @@ type Rule struct {
 	Hang bool `json:"hang,omitempty"`
 	// Break lets the server do as it is asked, and cuts its answer.
 	Break bool `json:"break,omitempty"`
+	// Stall holds back the events of watches until the rule is over, also of those that were there before it; then they arrive. Requests of
+	// other verbs pass.
+	Stall bool `json:"stall,omitempty"`
 
+	// Skip lets so many of the requests pass first.
+	Skip int `json:"skip,omitempty"`
 	// For and Count end the rule after a time and after so many requests. Without either it holds until it is cleared.
 	For   time.Duration `json:"for,omitempty"`
 	Count int           `json:"count,omitempty"`
@@ -46,22 +51,18 @@ func (r Rule) validate() error {
 			return fmt.Errorf("there is no verb %q; the verbs are %v", v, verbs)
 		}
 	}
-	ends := 0
-	for _, set := range []bool{r.Status != 0, r.Hang, r.Break} {
-		if set {
-			ends++
-		}
-	}
+	ends := r.ends()
 	refusal := r.Reason != "" || r.Message != "" || r.RetryAfter != 0
 	for _, c := range []struct {
 		wrong bool
 		why   string
 	}{
-		{ends == 0 && r.Delay == 0, "say what shall become of the requests: a status, a delay, hang or break"},
-		{ends > 1, "a request has one end: a status, hang or break"},
+		{ends == 0 && r.Delay == 0, "say what shall become of the requests: a status, a delay, hang, break or stall"},
+		{ends > 1, "a request has one end: a status, hang, break or stall"},
 		{r.Status != 0 && (r.Status < 400 || r.Status > 599), "a status that refuses is from 400 to 599"},
 		{r.Status == 0 && refusal, "a reason, a message and a time to retry after are parts of a refusal; say its status"},
-		{min(r.Delay, r.For, r.RetryAfter) < 0 || r.Count < 0, "a time and a count cannot be negative"},
+		{r.Stall && (r.Delay != 0 || r.numbered()), "a stall is about watches that go on: it knows no delay, and no number of requests"},
+		{min(r.Delay, r.For, r.RetryAfter) < 0 || min(r.Skip, r.Count) < 0, "a time and a count cannot be negative"},
 		{r.RetryAfter%time.Second != 0, "the time to retry after is in whole seconds"},
 	} {
 		if c.wrong {
@@ -70,6 +71,20 @@ func (r Rule) validate() error {
 	}
 	return nil
 }
+
+// ends is how many ends a request that it strikes has.
+func (r Rule) ends() int {
+	n := 0
+	for _, set := range []bool{r.Status != 0, r.Hang, r.Break, r.Stall} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+// numbered is whether the rule is about some of the requests by their number.
+func (r Rule) numbered() bool { return r.Skip != 0 || r.Count != 0 }
 
 func (r Rule) matches(q request) bool {
 	return among(r.Verbs, q.verb) && among(r.Namespaces, q.namespace) && among(r.Names, q.name) &&
@@ -99,6 +114,8 @@ func (r Rule) Fault() string {
 		words = append(words, "hang")
 	case r.Break:
 		words = append(words, "break")
+	case r.Stall:
+		words = append(words, "stall")
 	}
 	return strings.Join(words, ", ")
 }

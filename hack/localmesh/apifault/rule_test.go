@@ -1,6 +1,7 @@
 package apifault
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,10 @@ func TestARuleThatCannotBeMeantIsRefused(t *testing.T) {
 		"a negative time":        {Hang: true, For: -1},
 		"a part of a second":     {Status: 429, RetryAfter: time.Millisecond},
 		"an order without a sum": {Status: 409, Count: -1},
+		"a stall of so many":     {Stall: true, Count: 1},
+		"a stall that is late":   {Stall: true, Delay: time.Second},
+		"a stall that refuses":   {Stall: true, Status: 409},
+		"a negative skip":        {Status: 409, Skip: -1},
 	} {
 		if _, err := (&Rules{}).Add(r); err == nil {
 			t.Errorf("%s is taken", name)
@@ -100,4 +105,20 @@ func TestARuleIsOverAfterItsTime(t *testing.T) {
 			t.Errorf("the rules are %+v", all)
 		}
 	})
+}
+
+func TestARuleLetsTheFirstRequestsPass(t *testing.T) {
+	var s Rules
+	for _, r := range []Rule{{Verbs: []string{"patch"}, Status: 409, Skip: 2, Count: 1}, {Status: 500}} {
+		if _, err := s.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var met []int
+	for _, verb := range []string{"patch", "get", "patch", "patch", "patch"} {
+		met = append(met, s.strike(request{verb: verb}).Status)
+	}
+	if want := []int{500, 500, 500, 409, 500}; !slices.Equal(met, want) {
+		t.Errorf("the requests met %v, want %v", met, want)
+	}
 }

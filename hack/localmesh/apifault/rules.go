@@ -28,8 +28,9 @@ type Rules struct {
 type entry struct {
 	Known
 
-	gone chan struct{} // Closed when it is cleared or its time is over.
-	once sync.Once
+	skipped int           // How many requests it has let pass.
+	gone    chan struct{} // Closed when it is cleared or its time is over.
+	once    sync.Once
 }
 
 func (e *entry) end() { e.once.Do(func() { close(e.gone) }) }
@@ -90,11 +91,20 @@ func (s *Rules) Clear(ids ...int) error {
 }
 
 // strike returns the rule that a request meets, or nil, and counts it.
-func (s *Rules) strike(q request) *entry {
+func (s *Rules) strike(q request) *entry { return s.meet(q, false) }
+
+// stall returns the rule that holds back the events of a watch, or nil, and counts it.
+func (s *Rules) stall(q request) *entry { return s.meet(q, true) }
+
+func (s *Rules) meet(q request, stalls bool) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.all {
-		if e.Over || !e.matches(q) {
+		if e.Over || e.Stall != stalls || !e.matches(q) {
+			continue
+		}
+		if e.skipped < e.Skip {
+			e.skipped++
 			continue
 		}
 		e.Struck++

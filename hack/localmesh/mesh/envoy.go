@@ -8,6 +8,7 @@ import (
 	"text/template"
 
 	"github.com/stagger-dev/stagger/hack/localmesh/state"
+	"github.com/stagger-dev/stagger/hack/localmesh/stats"
 )
 
 //go:embed manifests
@@ -16,6 +17,8 @@ var manifests embed.FS
 // proxy is one Envoy and the pod that it is the proxy of.
 type proxy struct {
 	Component, Kind, Pod, Namespace, IP, Workload, Labels string
+
+	Stats string // The listener that gives statistics.
 }
 
 var (
@@ -55,6 +58,10 @@ func render(name string, data any, path string) error {
 // writeConfiguration writes what the components read from files.
 func writeConfiguration(dir state.Dir, o Options) error {
 	for _, p := range []proxy{gateway, sidecar} {
+		var err error
+		if p.Stats, err = stats.Listener(p.IP); err != nil {
+			return err
+		}
 		if err := render("envoy.json", p, dir.Path("components", p.Component+".json")); err != nil {
 			return err
 		}

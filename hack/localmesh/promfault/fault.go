@@ -3,6 +3,7 @@ package promfault
 import (
 	"cmp"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -19,6 +20,9 @@ type Fault struct {
 	// Behind answers what is asked about the last so long as of so long ago, and puts the time that was asked for into the answer, as
 	// VictoriaMetrics does.
 	Behind time.Duration `json:"behind,omitempty"`
+	// Ahead is how much Prometheus's clock is ahead of everybody else's; negative: behind. What is asked about a time is answered as of that time
+	// by its clock, with times by its clock, and time() and timestamp() are so too.
+	Ahead time.Duration `json:"ahead,omitempty"`
 	// Omit leaves every n-th series out of the answer.
 	Omit int `json:"omit,omitempty"`
 	// Warnings and Infos are added to the answer.
@@ -35,11 +39,16 @@ func (f Fault) validate() error {
 	if f.Delay < 0 || f.Ago < 0 || f.Behind < 0 || f.For < 0 {
 		return errors.New("delay, ago, behind and for must not be negative")
 	}
+	if f.Ahead != 0 && (f.Ago != 0 || f.Behind != 0) {
+		return errors.New("a clock that is ahead, and answers as of another time, cannot be told apart; choose one of ahead, ago and behind")
+	}
 	if f.Omit < 0 || f.Omit == 1 {
 		return errors.New("omit must be 2 or more: every n-th series is left out")
 	}
-	if f.Delay == 0 && f.Ago == 0 && f.Behind == 0 && f.Omit == 0 && len(f.Warnings) == 0 && len(f.Infos) == 0 && !f.Replicas {
-		return errors.New("name what becomes of answers: delay, ago, behind, omit, warning, info, partial or replicas")
+	idle := f
+	idle.Query, idle.For = "", 0
+	if reflect.DeepEqual(idle, Fault{}) {
+		return errors.New("name what becomes of answers: delay, ago, behind, ahead, omit, warning, info, partial or replicas")
 	}
 	return nil
 }

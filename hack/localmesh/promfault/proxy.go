@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,6 +105,9 @@ func question(w http.ResponseWriter, r *http.Request, s *Switch) (*http.Request,
 		if e.fault.Ago > 0 {
 			body = e.fault.earlier(out, query, form, body)
 		}
+		if e.fault.Ahead != 0 {
+			body = e.fault.ahead(out, query, form, body)
+		}
 		if e.fault.Behind > 0 && r.URL.Path == instant {
 			out, body = e.fault.behind(out, query, form, body)
 		}
@@ -118,18 +120,38 @@ func question(w http.ResponseWriter, r *http.Request, s *Switch) (*http.Request,
 // earlier moves the times of a question, and returns its body. An instant question without a time is about now. Where Prometheus finds a
 // parameter in the body and in the query, the body's holds; both are moved.
 func (f Fault) earlier(r *http.Request, query, form url.Values, body []byte) []byte {
-	moved := false
+	if !move(f.Ago, query, form) && r.URL.Path == instant {
+		query.Set("time", formatTime(time.Now().Add(-f.Ago)))
+	}
+	return written(r, query, form, body)
+}
+
+// ahead asks a Prometheus as one whose clock is ahead understands it. What names no time is about its own present.
+func (f Fault) ahead(r *http.Request, query, form url.Values, body []byte) []byte {
+	move(f.Ahead, query, form)
 	for _, values := range []url.Values{query, form} {
+		if values.Has("query") {
+			values.Set("query", byItsClock(values.Get("query"), f.Ahead))
+		}
+	}
+	return written(r, query, form, body)
+}
+
+// move makes the times of a question earlier, and says whether it names any.
+func move(by time.Duration, all ...url.Values) (moved bool) {
+	for _, values := range all {
 		for _, name := range []string{"time", "start", "end"} {
 			if t, ok := parseTime(values.Get(name)); ok {
-				values.Set(name, formatTime(t.Add(-f.Ago)))
+				values.Set(name, formatTime(t.Add(-by)))
 				moved = true
 			}
 		}
 	}
-	if !moved && r.URL.Path == instant {
-		query.Set("time", formatTime(time.Now().Add(-f.Ago)))
-	}
+	return moved
+}
+
+// written puts the parameters into a question, and returns its body.
+func written(r *http.Request, query, form url.Values, body []byte) []byte {
 	r.URL.RawQuery = query.Encode()
 	if len(form) == 0 {
 		return body
@@ -161,35 +183,6 @@ func (f Fault) behind(r *http.Request, query, form url.Values, body []byte) (*ht
 	return r, []byte(form.Encode())
 }
 
-// dated puts the time that was asked for into the samples of an answer to an instant question; another answer stays as it is.
-func dated(data []byte, asked time.Time) ([]byte, error) {
-	var answer, result map[string]json.RawMessage
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, fmt.Errorf("reading Prometheus's answer: %w", err)
-	}
-	if err := json.Unmarshal(answer["data"], &result); err != nil {
-		return nil, fmt.Errorf("reading Prometheus's answer: %w", err)
-	}
-	if string(result["resultType"]) != `"vector"` {
-		return data, nil
-	}
-	err := change(result, "result", func(all []map[string]json.RawMessage) []map[string]json.RawMessage {
-		for _, series := range all {
-			if before, value, found := bytes.Cut(series["value"], []byte(",")); found && len(before) > 0 {
-				series["value"] = slices.Concat([]byte("["+formatTime(asked)+","), value)
-			}
-		}
-		return all
-	})
-	if err != nil {
-		return nil, err
-	}
-	if answer["data"], err = json.Marshal(result); err != nil {
-		return nil, fmt.Errorf("writing the answer: %w", err)
-	}
-	return json.Marshal(answer)
-}
-
 // parseTime reads a time as Prometheus does: seconds since 1970, or RFC 3339.
 func parseTime(text string) (time.Time, bool) {
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
@@ -218,11 +211,17 @@ func (e *entry) spoil(r *http.Response) error {
 			return err
 		}
 		if asked, ok := r.Request.Context().Value(askedKey{}).(time.Time); ok {
-			if data, err = dated(data, asked); err != nil {
+			if data, err = timed(data, func(time.Time) time.Time { return asked }); err != nil {
+				return err
+			}
+		}
+		if e.fault.Ahead != 0 {
+			if data, err = timed(data, func(t time.Time) time.Time { return t.Add(e.fault.Ahead) }); err != nil {
 				return err
 			}
 		}
 	}
+	dateOff(r.Header, e.fault.Ahead)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 	r.Header.Set("Content-Length", strconv.Itoa(len(data)))
 	if e.fault.Delay == 0 {

@@ -331,7 +331,7 @@ func TestOneOfTwoReplicasAnswers(t *testing.T) {
 }
 
 func TestAFaultThatCanDoNothingIsRefused(t *testing.T) {
-	for _, f := range []Fault{{}, {For: time.Second}, {Delay: -1}, {Omit: 1}, {Omit: -2}, {Query: "up"}} {
+	for _, f := range []Fault{{}, {For: time.Second}, {Delay: -1}, {Omit: 1}, {Omit: -2}, {Query: "up"}, {Ahead: 1, Ago: 1}, {Ahead: 1, Behind: 1}} {
 		var s Switches
 		if err := s.Of("").Set(f); err == nil {
 			t.Errorf("%+v was taken", f)

@@ -35,7 +35,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" (dig (index . 1) "address" (index . 2) (index . 0))) }}
 {{- end }}
 
-{{/* The ports by which the sources, their proxies and their token servers are reached, as a YAML list without doubles. */}}
+{{/* The ports by which the sources, their proxies and token servers, and the proxies of pods are reached, as a YAML list without doubles. */}}
 {{- define "stagger.ports" -}}
 {{- $ports := list }}
 {{- range $source := .Values.config.sources | default list }}
@@ -47,6 +47,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if not (has (dig "direct" "mode" "Auto" .Values.config) (list "Off" false)) }}{{ $ports = append $ports 15090 }}{{ end }}
 {{- range .Values.networkPolicy.extraPorts }}{{ $ports = append $ports (int .) }}{{ end }}
 {{- uniq $ports | toJson }}
 {{- end }}

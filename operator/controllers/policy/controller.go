@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -31,6 +32,9 @@ import (
 
 // longestNote is the most bytes of an event's note that are written; an API server takes 1024 bytes.
 const longestNote = 1000
+
+// again is when a policy is looked at again that changed while it was looked at.
+const again = time.Second
 
 // reconciler carries out passes.
 type reconciler struct {
@@ -87,6 +91,9 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(p, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) { // the cache is behind; operators of other namespaces write here as well
+		return reconcile.Result{RequeueAfter: again}, nil
+	}
 	if r.metrics.Write(after, cluster.Status, err); err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the status of ShiftPolicy %s: %w", p.Name, err)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,7 +41,7 @@ func sound(changes ...func(*v1alpha1.ShiftPolicySpec)) v1alpha1.ShiftPolicySpec 
 }
 
 type world struct {
-	client   client.Client
+	client   client.WithWatch
 	recorder *events.FakeRecorder
 	writes   int
 	status   metav1.ConditionStatus // whether the source answers, and what is said of it
@@ -151,6 +153,25 @@ func TestStatusFollowsTheSource(t *testing.T) {
 	}
 	if len(w.recorder.Events) != 1 {
 		t.Errorf("%d events of one contradiction, want 1", len(w.recorder.Events))
+	}
+}
+
+// Operators of other namespaces write to the same policies.
+func TestAPolicyThatChangesMeanwhileIsLookedAtAgain(t *testing.T) {
+	p := &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "mine", Generation: 1}, Spec: sound()}
+	w := newWorld(t, p)
+	behind := w.client
+	w.client = interceptor.NewClient(w.client, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("shiftpolicies").GroupResource(), "mine", errors.New("it has changed"))
+		},
+	})
+	if result, err := w.reconciler().Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Name: "mine"}}); err != nil || result.RequeueAfter == 0 {
+		t.Errorf("a pass over a policy that changed meanwhile: %+v, %v", result, err)
+	}
+	w.client = behind
+	if got := w.pass(t, "mine"); got.Status.ObservedGeneration != 1 {
+		t.Errorf("the pass after it left generation %d", got.Status.ObservedGeneration)
 	}
 }
 

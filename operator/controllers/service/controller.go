@@ -30,6 +30,12 @@ const (
 	retryLast  = 30 * time.Second
 )
 
+// A pass makes one write, which a tenant's webhook may keep waiting: it is given up after passLimit, and others have workers meanwhile.
+const (
+	passLimit = 10 * time.Second
+	workers   = 16
+)
+
 // reconciler carries out passes.
 type reconciler struct {
 	client   client.Client
@@ -40,7 +46,11 @@ type reconciler struct {
 // Setup adds the controller to the manager. The Set is told of its writes.
 func Setup(m manager.Manager, set *metrics.Set) error {
 	err := builder.ControllerManagedBy(m).Named("service").
-		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast)}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			ReconciliationTimeout:   passLimit,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
+		}).
 		For(&corev1.Service{}, builder.WithPredicates(managementChanged)).
 		Watches(&v1alpha1.TrafficShift{}, &handler.EnqueueRequestForObject{},
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).

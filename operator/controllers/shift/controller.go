@@ -26,17 +26,18 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stagger-dev/stagger/manifests/crd"
+	"github.com/stagger-dev/stagger/operator/direct"
 	"github.com/stagger-dev/stagger/operator/evidence"
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/operator/metrics"
 	"github.com/stagger-dev/stagger/operator/options"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/bounds"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
 	"github.com/stagger-dev/stagger/pkg/routing"
 )
-
-// workers is how many Services are looked at side by side: some may wait for webhooks that hang, each for a call's time limit.
-const workers = 16
 
 // A pass that failed is tried again after retryFirst, then ever later up to retryLast: an abort must not wait for minutes.
 const (
@@ -44,21 +45,24 @@ const (
 	retryLast  = 3 * time.Second
 )
 
-// urgent is the priority in the queue of a release that is being taken back; others have none.
-const urgent = 100
-
 // Settings are what the controller needs besides the manager.
 type Settings struct {
-	// Loop counts requests.
-	Loop *evidence.Loop
-	// Domain is the cluster's domain.
-	Domain string
+	// Loop counts requests, and Direct reads proxies; nil: none are read.
+	Loop   *evidence.Loop
+	Direct *direct.Reader
+	// Domain is the cluster's domain. Namespaces are those that the operator works in; none: all. GatewayNamespaces are those whose pods are
+	// trusted as gateways; their pods and Gateways are in the caches too.
+	Domain            string
+	Namespaces        []string
+	GatewayNamespaces []string
 	// Bounds are the mesh's delays.
 	Bounds release.Bounds
 	// Hold is Auto, OnChange or Always.
 	Hold string
 	// FastTick and SlowTick are the lengths of the evidence ticks.
 	FastTick, SlowTick time.Duration
+	// Lease says whether this operator is the one that works; nil: it is alone.
+	Lease *lease.Lease
 	// Metrics is told what happens; nil: nobody is.
 	Metrics *metrics.Set
 }
@@ -67,15 +71,19 @@ type Settings struct {
 type reconciler struct {
 	Settings
 	client   client.Client
+	levering client.Client // for levers
 	reader   client.Reader // past the caches
 	loader   *loader
+	stirs    *stirs
 	written  *written
 	guard    *guard
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
-	live     *throttle
+	told     *told
 	refusals *refusals
+	limits   bounds.Of[v1alpha1.TrafficShiftStatus]
 	failures workqueue.TypedRateLimiter[types.NamespacedName]
+	lanes    *lanes
 }
 
 // Setup adds the controller to the manager.
@@ -88,15 +96,20 @@ func Setup(m manager.Manager, s Settings) error {
 	if err := AddIndices(context.Background(), m.GetFieldIndexer(), s.Domain); err != nil {
 		return err
 	}
-	r := newReconciler(m, s, guarded)
+	schema, err := crd.SchemaOf(crd.TrafficShifts)
+	if err != nil {
+		return fmt.Errorf("reading the CRD of TrafficShifts: %w", err)
+	}
+	levering, err := newLevering(m)
+	if err != nil {
+		return err
+	}
+	r := newReconciler(m, levering, s, guarded)
+	r.limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
 	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
 	b := builder.ControllerManagedBy(m).Named("shift").For(&v1alpha1.TrafficShift{}).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
-			ReconciliationTimeout:   passLimit,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
-		}).
+		WithOptions(r.lanes.options(false)).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
@@ -106,6 +119,12 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).
 		WatchesRawSource(source.Channel(s.Loop.Events(), &handler.EnqueueRequestForObject{}))
+	if r.reads() {
+		b = b.WatchesRawSource(source.Channel(s.Direct.Changed(), &handler.EnqueueRequestForObject{}))
+		if err := r.stirs.watch(context.Background(), m.GetCache()); err != nil {
+			return err
+		}
+	}
 	for _, kind := range routing.Kinds() {
 		b = b.Watches(ofKind(kind), handler.EnqueueRequestsFromMapFunc(enqueue.route))
 	}
@@ -113,21 +132,48 @@ func Setup(m manager.Manager, s Settings) error {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)).
 			Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, handler.EnqueueRequestsFromMapFunc(enqueue.everyone))
 	}
-	if err := b.Complete(r); err != nil {
+	if r.guard.proves {
+		p, err := newPulse(m, r.guard)
+		if err != nil {
+			return fmt.Errorf("watching whether Deployments are held: %w", err)
+		}
+		b = b.WatchesRawSource(source.Channel(p.doubt, handler.EnqueueRequestsFromMapFunc(enqueue.everyone)))
+	}
+	if err := b.Complete(r.lanes.reconciler(false, r.Reconcile)); err != nil {
 		return fmt.Errorf("setting up the shift controller: %w", err)
 	}
-	return nil
+	aborts := r.lanes.options(true)
+	aborts.Reconciler = r.lanes.reconciler(true, r.Reconcile)
+	if _, err := controller.New("abort", m, aborts); err != nil { // it watches nothing: what it is to do is sent to it
+		return fmt.Errorf("setting up the abort controller: %w", err)
+	}
+	return m.Add(manager.RunnableFunc(r.resume))
 }
 
 // newReconciler is one with nothing in its memory. Guarded says that the cluster knows mutating admission policies.
-func newReconciler(m manager.Manager, s Settings, guarded bool) *reconciler {
-	c, direct, k := m.GetClient(), m.GetAPIReader(), clock.RealClock{}
+func newReconciler(m manager.Manager, levering client.Client, s Settings, guarded bool) *reconciler {
+	c, k := m.GetClient(), clock.RealClock{}
 	w := newWritten(k)
-	return &reconciler{
-		Settings: s, client: c, reader: direct, written: w, loader: newLoader(c, direct, w, s.Domain), guard: newGuard(c, k, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), clock: k, live: newThrottle(), refusals: newRefusals(),
-		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
+	r := &reconciler{
+		Settings: s, client: c, levering: levering, reader: levering, written: w, loader: newLoader(c, levering, w, s), guard: newGuard(c, k, s.Hold, guarded),
+		recorder: m.GetEventRecorder("stagger"), clock: k, told: newTold(), refusals: newRefusals(),
+		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
+	r.lanes = newLanes(r.judge)
+	return r
+}
+
+// judge says how urgent a pass is, by caches and memory.
+func (r *reconciler) judge(key types.NamespacedName) standing {
+	s, err := get[v1alpha1.TrafficShift](context.Background(), r.loader.finder, key.Namespace, key.Name)
+	if err != nil || s == nil || !s.Status.Release.Running() {
+		return resting // a pass will tell of an error
+	}
+	n := s.Status.Release.Number
+	if release.TakenBack(s) || r.Loop.Breached(key, n) || r.reads() && r.Direct.Alarms(key, n) {
+		return condemned
+	}
+	return running
 }
 
 // Reconcile is one pass over one TrafficShift: load, observe, decide, send, report; and at its end what nothing waits for.
@@ -141,6 +187,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	if w, missing := cluster.Keep(objects.Shift); missing {
+		ctx, stop := context.WithTimeout(ctx, callLimit)
+		defer stop()
 		return reconcile.Result{}, r.patch(ctx, req.NamespacedName, &w)
 	}
 	v := r.observe(ctx, objects)
@@ -153,18 +201,22 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	result, err := r.report(ctx, v, d, failure)
-	r.Loop.Follow(req.NamespacedName, cluster.Follow(v, v.Shift.Status.Release, cluster.Ticks{Fast: r.FastTick, Slow: r.SlowTick}))
+	r.follow(v)
 	if err == nil && failure == nil {
 		result.RequeueAfter = sooner(result.RequeueAfter, r.proveHold(ctx, v, d))
 	}
-	result.Priority = priority(d)
+	result.Priority = ptr.To(0) // that of a lane comes with it
 	return result, err
 }
 
 // observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.
 func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *cluster.View {
 	key, now := client.ObjectKeyFromObject(objects.Shift), r.clock.Now()
-	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner}, now)
+	named, err := r.guard.names(ctx)
+	if err != nil { // then nobody is named
+		log.FromContext(ctx).Error(err, "Reading whether the API server names who commands failed")
+	}
+	v := cluster.Observe(objects, cluster.Settings{Domain: r.Domain, Bounds: r.Bounds, Manager: options.FieldOwner, Nameless: !named, Limits: r.limits}, now)
 	if v.Deployment != nil {
 		mode, err := r.guard.mode(ctx, key, v.Deployment)
 		if err != nil { // then it is unknown, which raises nothing and keeps no abort waiting
@@ -177,6 +229,7 @@ func (r *reconciler) observe(ctx context.Context, objects cluster.Objects) *clus
 		reading, known := r.Loop.Reading(key, rec.Number, release.Ask(rec))
 		v.Weigh(cluster.EvidenceOf(rec, reading, known, now))
 		v.Counted = reading.Through
+		v.Facts.Direct = r.hear(v)
 	}
 	return v
 }
@@ -200,14 +253,6 @@ func (r *reconciler) proveHold(ctx context.Context, v *cluster.View, d release.D
 		return time.Millisecond
 	}
 	return again
-}
-
-// priority is that of the next pass, also after a write that failed: what is being taken back comes before whatever could wait.
-func priority(d release.Decision) *int {
-	if d.Release.Aborting() {
-		return ptr.To(urgent)
-	}
-	return ptr.To(0)
 }
 
 // forgets says whether a decision lets the TrafficShift go.

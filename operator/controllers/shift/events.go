@@ -95,8 +95,8 @@ func (r *reconciler) tellRelease(v *cluster.View, was *v1alpha1.Release, after *
 			r.event(v, corev1.EventTypeNormal, string(v1alpha1.ReasonRulesRelaxed), sentence)
 		}
 	}
-	if is.Step > 0 && is.Weight != was.Weight && is.Outcome == nil {
-		tell(corev1.EventTypeNormal, eventWeight, "%s", is.Next)
+	if kind, reason := moved(was, is); reason != "" {
+		tell(kind, reason, "%s", is.Next)
 	}
 	if message := release.TooLittle(is.Plan, is.Baseline, is.Detects); was.Baseline == nil && is.Baseline != nil && message != "" {
 		r.event(v, corev1.EventTypeWarning, eventTraffic, fmt.Sprintf("release %d: %s", is.Number, message))
@@ -108,6 +108,17 @@ func (r *reconciler) tellRelease(v *cluster.View, was *v1alpha1.Release, after *
 		tell(kind, reason, "%s: %s", is.Outcome.Reason, is.Outcome.Message)
 	}
 	return told
+}
+
+// moved is the event of a weight that was written; the reason is empty where none was.
+func moved(was, is *v1alpha1.Release) (kind, reason string) {
+	switch {
+	case is.Step == 0 || is.Weight == was.Weight || is.Outcome != nil:
+		return "", ""
+	case is.Brakes > was.Brakes:
+		return corev1.EventTypeWarning, string(v1alpha1.ReasonBraked)
+	}
+	return corev1.EventTypeNormal, eventWeight
 }
 
 // ending is the event of a release that is judged; the reason is empty where the state is none that is told.

@@ -19,8 +19,11 @@ import (
 	"github.com/stagger-dev/stagger/pkg/workload"
 )
 
-// holdPolicy names the admission policy of the manifests, and its binding.
-const holdPolicy = "stagger-hold"
+// holdPolicy and authorPolicy name admission policies of the manifests, and their bindings.
+const (
+	holdPolicy   = "stagger-hold"
+	authorPolicy = "stagger-author"
+)
 
 // proveAgain are the ages of a change of the policy at which a proof is made. An API server follows such a change some time after its
 // watchers have seen it, by a look once a second, and of several each by its own: a proof before the first would be of the policy as it was.
@@ -47,6 +50,7 @@ const (
 type guard struct {
 	client client.Client
 	clock  clock.PassiveClock
+	knows  bool // the cluster knows mutating admission policies
 	proves bool // false: Deployments are held by being paused, and there is nothing to prove
 
 	mu     sync.Mutex
@@ -56,9 +60,10 @@ type guard struct {
 	since  time.Time // when it had become so
 }
 
-// proof is what the dry runs of a Deployment showed.
+// proof is what the dry runs of a Deployment, by its name, showed.
 type proof struct {
-	of subject
+	of         subject
+	deployment string
 	// mode is what the last dry run showed that was answered, at that time; empty before the first.
 	mode release.HoldMode
 	at   time.Time
@@ -81,7 +86,7 @@ func (v version) missing() bool { return v.policy == "" || v.binding == "" }
 
 // newGuard takes the setting hold, and whether the cluster knows mutating admission policies.
 func newGuard(c client.Client, k clock.PassiveClock, hold string, knows bool) *guard {
-	return &guard{client: c, clock: k, proves: knows && options.Hold(hold) != options.HoldAlways, proofs: map[types.NamespacedName]proof{}}
+	return &guard{client: c, clock: k, knows: knows, proves: knows && options.Hold(hold) != options.HoldAlways, proofs: map[types.NamespacedName]proof{}}
 }
 
 // mode is how the Deployment of a TrafficShift is held, as far as that is proven by now. It asks nobody: it reads caches and memory.
@@ -121,7 +126,7 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 	before := p.shows(g.clock.Now())
 	mode, err := g.prove(ctx, d)
 	now := g.clock.Now()
-	if p.of = (subject{d.UID, on}); err != nil {
+	if p.of, p.deployment = (subject{d.UID, on}), d.Name; err != nil {
 		p.failures, p.tried = p.failures+1, now
 	} else {
 		p.mode, p.at, p.failures = mode, now, 0
@@ -130,6 +135,56 @@ func (g *guard) renew(ctx context.Context, key types.NamespacedName, d *appsv1.D
 	g.proofs[key] = p
 	g.mu.Unlock()
 	return p.shows(now) != before, p.due(since).Sub(now), err
+}
+
+// ask makes one dry run, of the Deployment that was asked about the longest ago, to know whether the API server still does what all proofs rest on. In
+// doubt it does not: nothing is proven any more then, and all proofs are due. An error is of a dry run that was not answered, which proves nothing
+// and refutes nothing.
+func (g *guard) ask(ctx context.Context) (doubt bool, err error) {
+	key, p, found := g.oldest()
+	if !found {
+		return false, nil
+	}
+	d := &appsv1.Deployment{}
+	if err := g.client.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: p.deployment}, d); err != nil {
+		return false, client.IgnoreNotFound(err) // a pass forgets what is gone
+	}
+	if on, err := g.look(ctx); err != nil || p.of != (subject{d.UID, on}) || !workload.Held(d) {
+		return false, err // a pass proves it anew
+	}
+	mode, err := g.prove(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch now := g.clock.Now(); {
+	case g.proofs[key] != p: // a pass was faster
+		return false, nil
+	case mode == p.mode:
+		p.at, p.failures = now, 0
+		g.proofs[key] = p
+		return false, nil
+	default:
+		g.since = now.Add(-proveAgain[0])
+		clear(g.proofs)
+		return true, nil
+	}
+}
+
+// oldest is the proof that was made the longest ago, of those that were answered; of several the first by the name.
+func (g *guard) oldest() (key types.NamespacedName, oldest proof, found bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, p := range g.proofs {
+		if p.mode == release.HoldUnknown {
+			continue
+		}
+		if earlier := p.at.Compare(oldest.at); !found || earlier < 0 || earlier == 0 && k.String() < key.String() {
+			key, oldest, found = k, p, true
+		}
+	}
+	return key, oldest, found
 }
 
 // known is the proof that there is, and since when the policy is what it is. A proof of anything else than what is there now is dropped,
@@ -174,20 +229,36 @@ func (p proof) due(since time.Time) time.Time {
 	return p.at.Add(proofRenewed)
 }
 
-// look reads from caches what a proof rests on, and notes when that has changed: at the first look when the younger of the two was made.
-func (g *guard) look(ctx context.Context) (version, error) {
+// installed reads from caches what an admission policy and its binding are, and when the younger of the two was made.
+func (g *guard) installed(ctx context.Context, name string) (is version, made time.Time, err error) {
 	var p admissionv1.MutatingAdmissionPolicy
 	var b admissionv1.MutatingAdmissionPolicyBinding
-	var made time.Time
 	for _, o := range []client.Object{&p, &b} {
-		if err := g.client.Get(ctx, types.NamespacedName{Name: holdPolicy}, o); err != nil && !apierrors.IsNotFound(err) {
-			return version{}, fmt.Errorf("reading the admission policy %s: %w", holdPolicy, err)
+		if err := g.client.Get(ctx, types.NamespacedName{Name: name}, o); err != nil && !apierrors.IsNotFound(err) {
+			return version{}, made, fmt.Errorf("reading the admission policy %s: %w", name, err)
 		}
 		if at := o.GetCreationTimestamp(); at.After(made) {
 			made = at.Time
 		}
 	}
-	is := version{p.ResourceVersion, b.ResourceVersion}
+	return version{p.ResourceVersion, b.ResourceVersion}, made, nil
+}
+
+// names says whether the API server writes down who commands and who pauses. Where it does not, whoever does can write any name.
+func (g *guard) names(ctx context.Context) (bool, error) {
+	if !g.knows {
+		return false, nil
+	}
+	is, _, err := g.installed(ctx, authorPolicy)
+	return err == nil && !is.missing(), err
+}
+
+// look reads what a proof rests on, and notes when that has changed: at the first look when the younger of the two was made.
+func (g *guard) look(ctx context.Context) (version, error) {
+	is, made, err := g.installed(ctx, holdPolicy)
+	if err != nil {
+		return version{}, err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {

@@ -36,6 +36,8 @@ type guarded struct {
 	follows bool  // the API server pauses what it is told to pause
 	err     error // it does not answer
 	dryRuns int
+	gone    bool     // the Deployment
+	asked   []string // the Deployments that were read
 }
 
 func newGuarded(t *testing.T) *guarded {
@@ -49,6 +51,14 @@ func newGuarded(t *testing.T) *guarded {
 }
 
 func (g *guarded) get(_ context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
+	if d, ok := o.(*appsv1.Deployment); ok {
+		if g.gone {
+			return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		}
+		g.asked = append(g.asked, key.String())
+		g.d.DeepCopyInto(d)
+		return nil
+	}
 	is := g.policy
 	if _, ok := o.(*admissionv1.MutatingAdmissionPolicyBinding); ok {
 		is = g.binding
@@ -215,6 +225,25 @@ func TestWhereNothingIsToBeProvenNothingIsAsked(t *testing.T) {
 			g.t, g.guard = t, guard
 			g.renew(0, 0, release.HoldAlways, 0)
 		})
+	}
+}
+
+// Whoever commands is named by an admission policy. Where it or its binding is not there, or nobody knows, a name is what anybody writes.
+func TestNamesAreTrueWhereTheAPIServerWritesThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy, binding string
+		knows, want     bool
+	}{
+		"installed":                          {"1", "1", true, true},
+		"no binding":                         {"1", "", true, false},
+		"no policy":                          {"", "1", true, false},
+		"the cluster knows no such policies": {"1", "1", false, false},
+	} {
+		g := newGuarded(t)
+		g.policy, g.binding, g.guard.knows = c.policy, c.binding, c.knows
+		if got, err := g.guard.names(t.Context()); got != c.want || err != nil {
+			t.Errorf("%s: %t, %v; want %t", name, got, err, c.want)
+		}
 	}
 }
 

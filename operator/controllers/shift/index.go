@@ -27,6 +27,9 @@ func policyKey(name string) string       { return "policy " + name }
 func deploymentKey(name string) string   { return "deployment " + name }
 func hostKey(canonical string) string    { return "host " + canonical }
 func wildcardKey(wildcard string) string { return "wildcard " + wildcard }
+func wildcardIn(wildcard, namespace string) string {
+	return "wildcard " + wildcard + " in " + namespace
+}
 func shiftKey(name string) string        { return "shift " + name }
 func hashKey(hash string) string         { return "hash " + hash }
 func ownerKey(uid types.UID) string      { return "owner " + string(uid) }
@@ -89,9 +92,7 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 	}
 	t := cluster.TargetOf(s, domain)
 	out = append(out, serviceKey(t.Service), canaryKey(t.Canary))
-	for _, w := range routing.Wildcards(t.Host()) {
-		out = append(out, wildcardKey(w))
-	}
+	out = append(out, wildcardsOf(t)...)
 	if r := s.Status.Release; r.Running() {
 		if r.Workload.Deployment != "" {
 			out = append(out, deploymentKey(r.Workload.Deployment))
@@ -101,6 +102,15 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 				out = append(out, hashKey(hash))
 			}
 		}
+	}
+	return out
+}
+
+// wildcardsOf are the keys of the wildcards by which callers of a Service may go: those of all namespaces, and those that its own sees.
+func wildcardsOf(t routing.Target) []string {
+	var out []string
+	for _, w := range routing.Wildcards(t.Host()) {
+		out = append(out, wildcardKey(w), wildcardIn(w, t.Namespace))
 	}
 	return out
 }
@@ -156,7 +166,12 @@ func keysOfRefs(r routing.Refs) []string {
 		out = append(out, hostKey(host))
 	}
 	for _, wildcard := range r.Wildcards {
-		out = append(out, wildcardKey(wildcard))
+		if len(r.Only) == 0 {
+			out = append(out, wildcardKey(wildcard))
+		}
+		for _, namespace := range r.Only {
+			out = append(out, wildcardIn(wildcard, namespace))
+		}
 	}
 	for _, shift := range r.Shifts {
 		out = append(out, shiftKey(shift))

@@ -25,10 +25,14 @@ type loader struct {
 	direct  client.Reader // past the caches
 	written *written
 	domain  string
+	// namespaces are those of which the caches hold everything; none: all. Of gateways, those whose pods are trusted as gateways, they hold pods and
+	// Gateways.
+	namespaces []string
+	gateways   []string
 }
 
-func newLoader(cached, direct client.Reader, w *written, domain string) *loader {
-	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: domain}
+func newLoader(cached, direct client.Reader, w *written, s Settings) *loader {
+	return &loader{finder: newFinder(cached), direct: direct, written: w, domain: s.Domain, namespaces: s.Namespaces, gateways: s.GatewayNamespaces}
 }
 
 // load reads what one pass over the TrafficShift needs. False means that there is no such TrafficShift; whatever could not be read is an
@@ -44,9 +48,9 @@ func (l *loader) load(ctx context.Context, key types.NamespacedName) (cluster.Ob
 		return o, false, nil
 	}
 	o.Shift = s
-	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.catchUp}
+	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	if s.Spec.Destinations != nil {
-		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.catchUp}
+		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	}
 	for _, step := range steps {
 		if err := step(ctx, &o); err != nil {
@@ -323,9 +327,7 @@ func (l *loader) routeKeys(s *v1alpha1.TrafficShift) []string {
 		keys = append(keys, hostKey(host))
 	}
 	if s.Spec.Destinations == nil {
-		for _, w := range routing.Wildcards(cluster.TargetOf(s, l.domain).Host()) {
-			keys = append(keys, wildcardKey(w))
-		}
+		keys = append(keys, wildcardsOf(cluster.TargetOf(s, l.domain))...)
 	}
 	return keys
 }

@@ -135,7 +135,7 @@ func connected(t *testing.T) (client.Client, *loader, *silent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, newLoader(c, c, newWritten(clock.RealClock{}), ""), s
+	return c, newLoader(c, c, newWritten(clock.RealClock{}), Settings{}), s
 }
 
 // most is far more than any of this takes: it makes a read that waits for a write fail.

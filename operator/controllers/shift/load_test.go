@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func newLoading(t *testing.T, objects ...client.Object) *loading {
 	t.Helper()
 	l := &loading{t: t, clock: clocktesting.NewFakePassiveClock(time.Unix(1_700_000_000, 0)), cache: newCaches(t, objects...)}
 	l.server = &server{caches: newCaches(t, objects...)}
-	l.loader = newLoader(l.cache, l.server, newWritten(l.clock), "")
+	l.loader = newLoader(l.cache, l.server, newWritten(l.clock), Settings{})
 	return l
 }
 
@@ -98,6 +99,9 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "stranger", Labels: map[string]string{"app": "web-1", "team": "a-team-with-a-name"}}},
 		route("web-1-canary", map[string]any{}), route("wild", map[string]any{"hosts": []any{"*.svc.cluster.local"}}), rule("web-1-canary", "elsewhere"), rule("full", "web-1.shop.svc.cluster.local"),
 		in("cart", rule("callers", "web-1.shop.svc.cluster.local")), in("cart", rule("part", "*-1.shop.svc.cluster.local")), in("cart", rule("all", "*")),
+		in("cart", route("wild-for-itself", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"."}})),
+		in("cart", route("wild-for-shop", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"shop"}})),
+		in("cart", route("for-itself", map[string]any{"hosts": []any{"web-1.shop.svc.cluster.local"}, "exportTo": []any{"."}})),
 		in("cart", rule("theirs", "web-1")), turned, rule("web-1-canary.shop.002", "elsewhere"),
 	)...)
 	o := l.pass(0)
@@ -111,13 +115,67 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	want := map[string][]string{
 		"rivals": {"rival of again"}, "siblings": {"again", "team"}, "deployments": {"web-1"}, "sets": {"web-1-old", "web-1-v1"},
 		"pods": {"canary-pod", "old-pod", "stranger", "web-1-pod"}, "claims": {"web-1-data"},
-		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild"},
+		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild", "wild-for-shop"},
 		"rules":  {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
 		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
+}
+
+// Only pods of namespaces that are trusted tell what a gateway passed on: anybody can give his pod a gateway's labels.
+func TestGatewaysAreReadWhereTheyAreTrusted(t *testing.T) {
+	pod := func(namespace, name string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"istio": "ingressgateway"}}}
+	}
+	gateway := ofKind(gatewayKind)
+	gateway.SetNamespace("shop")
+	gateway.SetName("gw")
+	gateway.Object["spec"] = map[string]any{"selector": map[string]any{"istio": "ingressgateway"}}
+	vs := route("web-1-edge", map[string]any{"hosts": []any{"shop.example.com"}, "gateways": []any{"gw", "elsewhere/gone"},
+		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1"}}}}}})
+	theirs := in("bank", route("bank-edge", map[string]any{"hosts": []any{"bank.example.com"}, "gateways": []any{"bank"},
+		"http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "web-1.shop.svc.cluster.local"}}}}}}))
+	for name, c := range map[string]struct {
+		pods       []client.Object
+		namespaces []string
+		want       []cluster.Gateway
+	}{
+		"all trusted":          {[]client.Object{pod("istio-ingress", "a"), pod("istio-ingress", "b")}, nil, []cluster.Gateway{{Whole: true}}},
+		"one is somebody's":    {[]client.Object{pod("istio-ingress", "a"), pod("evil", "b")}, nil, []cluster.Gateway{{}}},
+		"others may be hidden": {[]client.Object{pod("istio-ingress", "a")}, []string{"shop"}, []cluster.Gateway{{}}},
+		"nobody is one":        {nil, nil, []cluster.Gateway{{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLoading(t, append(append(town(2), gateway, vs, theirs), c.pods...)...)
+			l.namespaces, l.gateways = c.namespaces, []string{"istio-ingress"}
+			if c.namespaces != nil {
+				l.reader = without{l.reader, "elsewhere"}
+			}
+			o := l.pass(0)
+			if len(o.Gateways) != 2 || o.Gateways[0].Name.String() != "elsewhere/gone" || o.Gateways[0].Whole || o.Gateways[1].Name.String() != "shop/gw" {
+				t.Fatalf("gateways %+v", o.Gateways)
+			}
+			got := o.Gateways[1]
+			if got.Whole != c.want[0].Whole || slices.ContainsFunc(got.Pods, func(p *corev1.Pod) bool { return p.Namespace != "istio-ingress" }) {
+				t.Errorf("pods %v, whole %v", namesOf(got.Pods), got.Whole)
+			}
+		})
+	}
+}
+
+// without is a cache that does not hold a namespace: whoever asks for something there gets an error.
+type without struct {
+	client.Reader
+	namespace string
+}
+
+func (w without) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	if key.Namespace == w.namespace {
+		return fmt.Errorf("unable to get: %v because of unknown namespace for the cache", key)
+	}
+	return w.Reader.Get(ctx, key, into, opts...)
 }
 
 func TestAPassBetweenDestinationsReadsRoutesAndRules(t *testing.T) {
@@ -147,7 +205,7 @@ func TestAnErrorIsNotAnAbsence(t *testing.T) {
 	if _, found, err := l.load(t.Context(), shopKey("nobody")); found || err != nil {
 		t.Errorf("one that is not there: found %v, %v", found, err)
 	}
-	l.loader = newLoader(&server{caches: l.cache, err: errors.New("no answer")}, l.server, l.written, "")
+	l.loader = newLoader(&server{caches: l.cache, err: errors.New("no answer")}, l.server, l.written, Settings{})
 	if _, found, err := l.load(t.Context(), shopKey("web-1")); found || err == nil {
 		t.Errorf("one that cannot be read: found %v, %v", found, err)
 	}
@@ -169,7 +227,7 @@ func TestAPassLooksAtNoOthers(t *testing.T) {
 
 func BenchmarkLoad(b *testing.B) {
 	flat(b, func(c *caches) func() {
-		l := newLoader(c, c, newWritten(clocktesting.NewFakePassiveClock(time.Unix(0, 0))), "")
+		l := newLoader(c, c, newWritten(clocktesting.NewFakePassiveClock(time.Unix(0, 0))), Settings{})
 		return func() {
 			if _, found, err := l.load(b.Context(), shopKey("web-3")); err != nil || !found {
 				b.Fatalf("found %v, %v", found, err)

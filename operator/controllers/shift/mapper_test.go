@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,6 +61,12 @@ func TestWhoIsWoken(t *testing.T) {
 		o.SetAnnotations(map[string]string{key: value})
 		return o
 	}
+	allowing := func(namespace string, o client.Object) client.Object {
+		annotations := o.GetAnnotations()
+		annotations[v1alpha1.AllowAnnotation] = namespace
+		o.SetAnnotations(annotations)
+		return o
+	}
 	cases := map[string]struct {
 		event client.Object
 		want  []string
@@ -73,13 +80,26 @@ func TestWhoIsWoken(t *testing.T) {
 		"somebody's Service with the canary's name": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-2-canary"}}, []string{"web-2"}},
 		"a canary's Service": {marked(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}},
 			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
+		"a Service with the mark of another namespace": {marked(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), nil},
+		"a ReplicaSet with the mark of another namespace": {marked(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), nil},
+		"a ReplicaSet of a release": {marked(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}},
+			v1alpha1.ReleaseAnnotation, "shop/web-1 1"), []string{"web-1"}},
 		"a pod of a running release that no Service selects": {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x",
 			Labels: map[string]string{workload.HashLabel: "v2-web-1"}}}, []string{"web-1"}},
 		"a pod of nobody":                 {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "x"}}, nil},
 		"a wildcard":                      {route("x", map[string]any{"hosts": []any{"*.shop.svc.cluster.local"}}), []string{"web-0", "web-1", "web-2"}},
 		"a wildcard at a gateway":         {route("x", map[string]any{"hosts": []any{"*"}, "gateways": []any{"in"}}), nil},
 		"a wildcard of another namespace": {route("x", map[string]any{"hosts": []any{"*.cart.svc.cluster.local"}}), nil},
-		"a mark without a route":          {marked(route("x", map[string]any{}), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), []string{"web-2"}},
+		"a wildcard that others see":      {in("cart", route("x", map[string]any{"hosts": []any{"*"}, "exportTo": []any{".", "pay"}})), nil},
+		"a wildcard for the namespace": {in("cart", route("x", map[string]any{"hosts": []any{"*"}, "exportTo": []any{".", "shop"}})),
+			[]string{"web-0", "web-1", "web-2"}},
+		"a host that others see":      {in("cart", route("x", map[string]any{"hosts": []any{"web-1.shop.svc.cluster.local"}, "exportTo": []any{"."}})), nil},
+		"a mark without a route":      {marked(route("x", map[string]any{}), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), []string{"web-2"}},
+		"a mark in another namespace": {marked(in("cart", route("x", map[string]any{})), v1alpha1.ReleaseAnnotation, "shop/web-2 1"), nil},
+		"a mark in another namespace that allows it": {allowing("shop", marked(in("cart", route("x", map[string]any{})), v1alpha1.ReleaseAnnotation, "shop/web-2 1")),
+			[]string{"web-2"}},
 		"a destination":                   {rule("x", "legacy"), []string{"by-hand"}},
 		"the canary's rule":               {rule("web-1-canary", "elsewhere"), []string{"web-1"}},
 		"a rule of callers elsewhere":     {in("cart", rule("x", "web-1.shop.svc.cluster.local")), []string{"web-1"}},

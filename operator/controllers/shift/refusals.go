@@ -22,6 +22,8 @@ const (
 type refusals struct {
 	mu   sync.Mutex
 	last map[types.NamespacedName]refusal
+	// statuses are those of which the API server took none since.
+	statuses map[types.NamespacedName]refusal
 }
 
 type refusal struct {
@@ -32,7 +34,32 @@ type refusal struct {
 	until   time.Time // when it is tried again
 }
 
-func newRefusals() *refusals { return &refusals{last: map[types.NamespacedName]refusal{}} }
+func newRefusals() *refusals {
+	return &refusals{last: map[types.NamespacedName]refusal{}, statuses: map[types.NamespacedName]refusal{}}
+}
+
+// noteStatus remembers a status that was denied, and says how often in a row that has happened.
+func (r *refusals) noteStatus(key types.NamespacedName, now time.Time) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	times := r.statuses[key].times + 1
+	r.statuses[key] = refusal{times: times, until: now.Add(doubled(refusedFirst, refusedLast, times))}
+	return times
+}
+
+// passStatus forgets that a status was denied.
+func (r *refusals) passStatus(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.statuses, key)
+}
+
+// statusLeft is how long until a status is written again after one that was denied; 0: it may be.
+func (r *refusals) statusLeft(key types.NamespacedName, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, r.statuses[key].until.Sub(now))
+}
 
 // standing is the failure of one of these writes before, while it is too early to try again; nil when all may be sent. Once a pass has no
 // such write any more, its denial is over.
@@ -101,4 +128,5 @@ func (r *refusals) forget(key types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.last, key)
+	delete(r.statuses, key)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,9 +21,6 @@ import (
 	"github.com/stagger-dev/stagger/pkg/metrics"
 	"github.com/stagger-dev/stagger/pkg/release"
 )
-
-// liveInterval is how often numbers alone are written into the status. While a release runs, that it was looked at is one of them.
-const liveInterval = 15 * time.Second
 
 // patchStatus writes the status, provided that the TrafficShift is the one that was read, and tells people what has changed by it.
 func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1alpha1.TrafficShiftStatus) error {
@@ -39,6 +37,8 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	r.refusals.passStatus(client.ObjectKeyFromObject(after))
+	r.told.wrote(client.ObjectKeyFromObject(after), r.clock.Now())
 	cluster.SlimHistory(after)
 	r.written.note(client.ObjectKeyFromObject(after), after)
 	r.tell(v, after)
@@ -90,13 +90,18 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 	}
 	status := cluster.StatusOf(v, told, rec)
 	key := client.ObjectKeyFromObject(v.Shift)
-	left, changed := r.due(key, v.Shift.Status, status)
+	r.Metrics.Looked(key, status.Release)
+	left, changed := r.told.due(key, v.Shift.Status, status, r.clock.Now())
+	if changed {
+		left = max(left, r.refusals.statusLeft(key, r.clock.Now()))
+	}
 	var unwritten error
 	if changed && left == 0 {
 		ctx, stop := context.WithTimeout(ctx, callLimit)
 		defer stop()
-		if unwritten = r.patchStatus(ctx, v, status); unwritten == nil {
-			r.live.wrote(key, r.clock.Now())
+		unwritten = r.patchStatus(ctx, v, status)
+		if refused := asDenied(v, unwritten); refused != nil {
+			left, unwritten = r.tellRefused(ctx, v, refused), nil
 		}
 	}
 	if failure != nil || unwritten != nil {
@@ -108,10 +113,29 @@ func (r *reconciler) report(ctx context.Context, v *cluster.View, d release.Deci
 		after = time.Millisecond
 	}
 	if left == 0 && v.Shift.Status.Release.Running() {
-		left = liveInterval // whatever happens until then, people are told that somebody looks
+		left = v1alpha1.Heartbeat // whatever happens until then, people are told that somebody looks
 	}
 	after = sooner(after, release.GivenUpIn(v.Shift.Status.Release, r.clock.Now()))
 	return reconcile.Result{RequeueAfter: sooner(after, left)}, nil // what is kept back now may be the last that happens for long
+}
+
+// asDenied is the failure of a status that the API server has refused, and would refuse again; nil where it was written, or failed otherwise.
+func asDenied(v *cluster.View, err error) *cluster.Failure {
+	f := &cluster.Failure{Write: cluster.Write{Action: release.Action{Verb: release.Save}, Kind: cluster.Status, Object: v.Shift}, Err: err}
+	if err == nil || !f.Denied() {
+		return nil
+	}
+	return f
+}
+
+// tellRefused tells of a status that was refused where people look who cannot read it in the status, and says when the next one is written.
+func (r *reconciler) tellRefused(ctx context.Context, v *cluster.View, f *cluster.Failure) time.Duration {
+	key := client.ObjectKeyFromObject(v.Shift)
+	log.FromContext(ctx).Error(f, "The status was refused, so that nobody sees what the release does")
+	if r.refusals.noteStatus(key, r.clock.Now()) == 1 {
+		r.event(v, corev1.EventTypeWarning, string(f.Reason()), "the status cannot be written, and nothing is released without it: "+f.Message())
+	}
+	return r.refusals.statusLeft(key, r.clock.Now())
 }
 
 // retry says when to try again what failed. An object that has changed since it was read is no error: the next pass knows better. Both wait
@@ -137,7 +161,7 @@ func (r *reconciler) retry(
 		wait = min(wait, retryLast)
 	}
 	if v.Shift.Status.Release.Running() {
-		wait = min(wait, liveInterval)
+		wait = min(wait, v1alpha1.Heartbeat)
 	}
 	return reconcile.Result{RequeueAfter: wait}, nil
 }
@@ -150,49 +174,43 @@ func asError(f *cluster.Failure) error {
 	return f
 }
 
-// due says whether the status has changed, and how soon it is to be written: at once when anything but numbers is new, numbers every
-// liveInterval.
-func (r *reconciler) due(key types.NamespacedName, before, after v1alpha1.TrafficShiftStatus) (left time.Duration, changed bool) {
-	switch {
-	case equality.Semantic.DeepEqual(before, after):
-		return 0, false
-	case !cluster.SameButNumbers(before, after):
-		return 0, true
-	}
-	return r.live.left(key, r.clock.Now()), true
+// told remembers of each TrafficShift when its status was written.
+type told struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]cluster.Told
 }
 
-// throttle remembers when numbers were last written.
-type throttle struct {
-	mu   sync.Mutex
-	last map[types.NamespacedName]time.Time
-}
+func newTold() *told { return &told{of: map[types.NamespacedName]cluster.Told{}} }
 
-func newThrottle() *throttle { return &throttle{last: map[types.NamespacedName]time.Time{}} }
-
-// left is how long until they may be written again, 0 when they may.
-func (t *throttle) left(key types.NamespacedName, now time.Time) time.Duration {
+// due is cluster.Told.Due.
+func (t *told) due(key types.NamespacedName, stored, is v1alpha1.TrafficShiftStatus, now time.Time) (left time.Duration, changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(0, liveInterval-now.Sub(t.last[key]))
+	of := t.of[key]
+	left, changed = of.Due(stored, is, now)
+	t.of[key] = of
+	return left, changed
 }
 
-func (t *throttle) wrote(key types.NamespacedName, now time.Time) {
+func (t *told) wrote(key types.NamespacedName, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last[key] = now
+	of := t.of[key]
+	of.Wrote(now)
+	t.of[key] = of
 }
 
-func (t *throttle) forget(key types.NamespacedName) {
+func (t *told) forget(key types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.last, key)
+	delete(t.of, key)
 }
 
 // forget drops what is kept in memory of a TrafficShift that is gone.
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.Loop.Follow(key, evidence.Following{})
-	r.live.forget(key)
+	r.told.forget(key)
+	r.Metrics.Looked(key, nil)
 	r.guard.forget(key)
 	r.refusals.forget(key)
 	r.failures.Forget(key)

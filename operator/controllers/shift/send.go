@@ -1,9 +1,11 @@
 package shift
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -14,28 +16,46 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// send carries out the writes of a decision in their order, as far as they are due, and returns the first that failed; nil when none did.
+// send carries out the writes of a decision, and returns the first that failed; nil when none did. Its levers come before all else, side by side:
+// one that hangs keeps no other waiting. The others follow in their order, as far as they are due.
 func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decision) *cluster.Failure {
 	key := client.ObjectKeyFromObject(v.Shift)
 	writes := cluster.Plan(v, d)
-	var failed []int
-	first := r.refusals.standing(key, writes, r.clock.Now())
-	waits := first != nil // of what leads to a write that would be denied again, only levers are sent
+	if len(d.Levers) > 0 {
+		r.lanes.passes.keep(key)
+	}
+	first, failed := r.pull(ctx, v, writes)
+	denied := r.refusals.standing(key, writes, r.clock.Now()) // of what leads to a write that would be denied again, only levers are sent
 	for i := range writes {
 		w := &writes[i]
-		if !w.Due(failed) || waits && !w.Lever {
+		if w.Lever || denied != nil || !w.Due(failed) {
 			continue
 		}
-		failure := r.write(ctx, v, w)
-		if failure == nil {
-			continue
-		}
-		failed = append(failed, i)
-		if first == nil {
-			first = failure
+		if failure := r.write(ctx, v, w); failure != nil {
+			failed = append(failed, i)
+			first = cmp.Or(first, failure)
 		}
 	}
-	return first
+	return cmp.Or(denied, first)
+}
+
+// pull sends the levers among the writes, and returns the first that failed and the indices of all that did.
+func (r *reconciler) pull(ctx context.Context, v *cluster.View, writes []cluster.Write) (first *cluster.Failure, failed []int) {
+	failures := make([]*cluster.Failure, len(writes))
+	var pulled sync.WaitGroup
+	for i := range writes {
+		if writes[i].Lever {
+			pulled.Go(func() { failures[i] = r.write(ctx, v, &writes[i]) })
+		}
+	}
+	pulled.Wait()
+	for i, failure := range failures {
+		if failure != nil {
+			failed = append(failed, i)
+			first = cmp.Or(first, failure)
+		}
+	}
+	return first, failed
 }
 
 // write sends one write, and notes what became of it.
@@ -43,10 +63,15 @@ func (r *reconciler) write(ctx context.Context, v *cluster.View, w *cluster.Writ
 	key := client.ObjectKeyFromObject(v.Shift)
 	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
+	ctx, unguard, err := r.Lease.Guard(ctx)
+	defer unguard()
+	if err != nil {
+		w.Err = err // nothing is sent
+	}
 	if err := r.request(ctx, v, w); err != nil {
 		failure := &cluster.Failure{Write: *w, Err: err}
-		if failure.Unanswered() {
-			r.written.unsure(key, w.Object)
+		if failure.Unanswered() || w.Lever && failure.Stale() {
+			r.written.unsure(key, w.Object) // a lever waits for no cache: what is there now is asked for
 		}
 		r.refusals.note(key, failure, r.clock.Now())
 		return failure
@@ -78,7 +103,7 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	case cluster.Status:
 		return r.patchStatus(ctx, v, *w.Status)
 	case cluster.Create:
-		err := r.client.Create(ctx, w.Object, client.DisableReadYourWritesConsistency)
+		err := r.sender(w).Create(ctx, w.Object, client.DisableReadYourWritesConsistency)
 		if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 			return err
 		}
@@ -90,6 +115,14 @@ func (r *reconciler) request(ctx context.Context, v *cluster.View, w *cluster.Wr
 	return r.patch(ctx, client.ObjectKeyFromObject(v.Shift), w)
 }
 
+// sender is the client that sends a write.
+func (r *reconciler) sender(w *cluster.Write) client.Client {
+	if w.Lever {
+		return r.levering
+	}
+	return r.client
+}
+
 // remove deletes the object that was read, and what it owns in the background.
 func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cluster.Write) error {
 	uid, version := w.Object.GetUID(), w.Object.GetResourceVersion()
@@ -97,7 +130,7 @@ func (r *reconciler) remove(ctx context.Context, key types.NamespacedName, w *cl
 	if w.ExactVersion {
 		only.ResourceVersion = &version
 	}
-	err := r.client.Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency)
+	err := r.sender(w).Delete(ctx, w.Object, client.PropagationPolicy("Background"), only, client.DisableReadYourWritesConsistency)
 	err = client.IgnoreNotFound(err)
 	if r.Metrics.Write(w.Object, w.Kind, err); err != nil {
 		return err
@@ -119,7 +152,7 @@ func (r *reconciler) patch(ctx context.Context, key types.NamespacedName, w *clu
 	if !ok {
 		return fmt.Errorf("copying %s: not an object", w.Object.GetName())
 	}
-	err = r.client.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency)
+	err = r.sender(w).Patch(ctx, sent, client.RawPatch(types.JSONPatchType, body), client.DisableReadYourWritesConsistency)
 	if r.Metrics.Write(sent, w.Kind, err); err != nil {
 		if w.Action.Verb == release.Forget && apierrors.IsNotFound(err) {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
@@ -24,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/stagger-dev/stagger/operator/lease"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
 	"github.com/stagger-dev/stagger/pkg/release"
@@ -37,7 +40,8 @@ var errRefused = errors.New("refused by the API server")
 func reconcilerOf(t *testing.T, k clock.PassiveClock, c client.Client) *reconciler {
 	t.Helper()
 	return &reconciler{
-		client: c, reader: c, written: newWritten(k), recorder: events.NewFakeRecorder(100), clock: k, live: newThrottle(),
+		client: c, levering: c, reader: c, lanes: newLanes(func(types.NamespacedName) standing { return resting }), written: newWritten(k),
+		recorder: events.NewFakeRecorder(100), clock: k, told: newTold(),
 		refusals: newRefusals(), failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 }
@@ -47,7 +51,8 @@ type middle struct {
 	*reconciler
 	clock *testclock.FakePassiveClock
 	view  *cluster.View
-	done  []string // kinds that were patched
+	mu    sync.Mutex
+	done  []string // kinds that were patched, sorted
 	asked int      // patches that were sent
 }
 
@@ -79,11 +84,11 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 			if _, service := o.(*corev1.Service); service {
 				kind = "Service"
 			}
-			m.asked++
+			m.note(func() { m.asked++ })
 			if err := refuse(kind); err != nil {
 				return err
 			}
-			m.done = append(m.done, kind)
+			m.note(func() { m.done = append(m.done, kind); slices.Sort(m.done) })
 			return c.Patch(ctx, o, p, opts...)
 		},
 	}).Build()
@@ -95,6 +100,12 @@ func inTheMiddle(t *testing.T, refuse func(kind string) error) *middle {
 	m.reconciler = reconcilerOf(t, m.clock, c)
 	m.view = cluster.Observe(cluster.Objects{Shift: shift, CanaryService: canary, Routes: []*unstructured.Unstructured{vs}}, cluster.Settings{}, began)
 	return m
+}
+
+func (m *middle) note(what func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	what()
 }
 
 // refusing refuses patches of some kinds.
@@ -137,6 +148,68 @@ func TestEachLeverIsPulledWhateverBecameOfTheOthers(t *testing.T) {
 				t.Errorf("failure = %v, want one of %q", failure, c.failed)
 			}
 		})
+	}
+}
+
+// A lever that hangs is answered only when the other was pulled.
+func TestALeverThatHangsKeepsNoOtherWaiting(t *testing.T) {
+	for hanging, other := range map[string]string{"Service": "VirtualService", "VirtualService": "Service"} {
+		pulled := make(chan struct{})
+		m := inTheMiddle(t, func(kind string) error {
+			if kind == other {
+				close(pulled)
+				return nil
+			}
+			select {
+			case <-pulled:
+				return nil
+			case <-most(t).Done():
+				return errRefused
+			}
+		})
+		if failure := m.send(t.Context(), m.view, abort()); failure != nil {
+			t.Errorf("while the lever on the %s hangs: %v", hanging, failure)
+		}
+	}
+}
+
+// lock is one of leader election that was taken, and whose holder then slept.
+type lock struct{ resourcelock.Interface }
+
+func (lock) Identity() string { return "me" }
+
+func (lock) Update(context.Context, resourcelock.LeaderElectionRecord) error { return nil }
+
+// An operator that was stopped between deciding and pulling may wake when another has worked for long.
+func TestALeverIsPulledOnlyWhileTheLeaseIsHeld(t *testing.T) {
+	for slept, want := range map[time.Duration]int{0: 2, 14 * time.Second: 2, 15 * time.Second: 0, time.Hour: 0} {
+		m := inTheMiddle(t, refusing(nil))
+		m.Lease = lease.New(15*time.Second, m.clock)
+		if err := m.Lease.Watched(lock{}).Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: "me"}); err != nil {
+			t.Fatal(err)
+		}
+		m.clock.SetTime(m.clock.Now().Add(slept))
+		failure := m.send(t.Context(), m.view, abort())
+		if m.asked != want || (want == 0) != errors.Is(asError(failure), lease.ErrNotHeld) {
+			t.Errorf("after a sleep of %s %d levers are pulled, want %d: %v", slept, m.asked, want, failure)
+		}
+		if failure != nil && (failure.Unanswered() || failure.Stale() || failure.Denied()) {
+			t.Errorf("a lever that was not sent: unanswered %t, stale %t, denied %t", failure.Unanswered(), failure.Stale(), failure.Denied())
+		}
+	}
+}
+
+// The caches may lag behind for long: what a lever was refused for is looked at past them.
+func TestALeverThatMetAnotherObjectThanWasReadIsPulledOnWhatIsThere(t *testing.T) {
+	m := inTheMiddle(t, refusing(apierrors.NewConflict(schema.GroupResource{Resource: "virtualservices"}, "web", errRefused), "VirtualService"))
+	if failure := m.send(t.Context(), m.view, abort()); failure == nil || !failure.Stale() {
+		t.Fatalf("failure = %v, want that of an object that has changed", failure)
+	}
+	vs := ofKind(virtualServiceKind)
+	vs.SetNamespace("shop")
+	vs.SetName("web")
+	if a, found := m.written.to(vs); !found || !a.unknown {
+		t.Errorf("what is known of the VirtualService is %+v, want that it is to be read past the caches", a)
 	}
 }
 
@@ -272,24 +345,5 @@ func TestOnlyWhatLetsGoForgets(t *testing.T) {
 	letGo := release.Decision{Actions: []release.Action{{Verb: release.Unhold}, {Verb: release.Forget}}}
 	if !forgets(letGo) || forgets(abort()) || forgets(release.Decision{}) {
 		t.Error("a TrafficShift is forgotten when its finalizer is taken off, and by no other write")
-	}
-}
-
-func TestWhatIsTakenBackComesFirst(t *testing.T) {
-	ended := abort()
-	ended.Release.State = v1alpha1.StateAborted
-	cases := map[string]struct {
-		d    release.Decision
-		want int
-	}{
-		"an abort":        {abort(), urgent},
-		"its end":         {ended, 0},
-		"a raise":         {release.Decision{Release: &v1alpha1.Release{State: v1alpha1.StateShifting}}, 0},
-		"nothing to note": {release.Decision{}, 0},
-	}
-	for name, c := range cases {
-		if got := priority(c.d); got == nil || *got != c.want {
-			t.Errorf("%s: priority = %v, want %d", name, got, c.want)
-		}
 	}
 }

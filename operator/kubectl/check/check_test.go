@@ -247,6 +247,8 @@ func TestWhatIsMissingIsFoundAndSaid(t *testing.T) {
 		"nobody may see policies": {func(w *world) { w.forbidden = "mutatingadmissionpolicies/" }, "admission policies", check.ResultUnknown, "an administrator"},
 		"Prometheus of the cluster": {func(w *world) { w.source = `"False", reason: PrometheusUnreachable, message: no route to host` },
 			"counts, by the operator", check.ResultMissing, "no route to host"},
+		"a Prometheus with another clock": {func(w *world) { w.source = `"False", reason: ClockSkew, message: it is 7s ahead` },
+			"counts, by the operator", check.ResultMissing, "see which node's clock is wrong"},
 		"a source that was not asked": {func(w *world) { w.source = `"Unknown", reason: Pending, message: not asked` },
 			"counts, by the operator", check.ResultUnknown, "look again in a minute"},
 		"counts that are late": {func(w *world) {

@@ -140,6 +140,14 @@ func (k *check) shiftPolicies(ctx context.Context) {
 	}
 }
 
+// mends says what to do about a source of which the operator says this.
+func mends(reason string) string {
+	if reason == string(v1alpha1.ReasonClockSkew) {
+		return "see which node's clock is wrong (manifests/docs/troubleshooting.md, The clocks differ)"
+	}
+	return "mend config.sources of the chart, or let the network policy of the operator's namespace through"
+}
+
 // counts looks at what the operator itself says of its source: the only one who knows whether it can be reached from where it runs. What was
 // said by an operator that does not work any more is no news.
 func (k *check) counts(ctx context.Context, works bool) {
@@ -151,7 +159,7 @@ func (k *check) counts(ctx context.Context, works bool) {
 	for _, p := range k.known {
 		c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionSourceAnswers)
 		if c != nil && c.Status == metav1.ConditionFalse {
-			k.add(ResultMissing, sourceCheck, c.Message, "mend config.sources of the chart, or let the network policy of the operator's namespace through")
+			k.add(ResultMissing, sourceCheck, c.Message, mends(c.Reason))
 			return
 		}
 		said = said || c != nil && c.Status == metav1.ConditionTrue

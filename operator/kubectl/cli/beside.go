@@ -17,15 +17,14 @@ import (
 const few = 10
 
 // Beside reads what is known beside TrafficShifts of this namespace, or of all where it is "": which operator works, and the Deployments that
-// are at rest. What may not be read is left out. Of a running release its status tells both.
+// are at rest: of a running release its status tells all that. What may not be read is left out.
 func (c Cluster) Beside(ctx context.Context, shifts ...*v1alpha1.TrafficShift) (view.Beside, error) {
 	var b view.Beside
-	resting := atRest(shifts)
-	if len(resting) == 0 {
+	if len(shifts) == 0 {
 		return b, nil
 	}
 	var err error
-	if b.Deployments, err = c.deployments(ctx, resting); err != nil {
+	if b.Deployments, err = c.deployments(ctx, atRest(shifts)); err != nil {
 		return b, err
 	}
 	b.Leader, err = c.leader(ctx)
@@ -107,7 +106,7 @@ const (
 func (k *BesideCache) Refresh(ctx context.Context, maxAge time.Duration, shifts ...*v1alpha1.TrafficShift) {
 	now := k.Now()
 	resting := atRest(shifts)
-	if len(resting) == 0 || now.Sub(k.readAt) < maxAge {
+	if len(shifts) == 0 || now.Sub(k.readAt) < maxAge {
 		return
 	}
 	k.readAt = now

@@ -214,7 +214,7 @@ func (c Cluster) missing(ctx context.Context, service string, managed []string) 
 	a := NotManagedError{service: service, namespace: c.Namespace}
 	switch {
 	case err == nil:
-		a.exists, a.Policy = true, s.GetAnnotations()[v1alpha1.PolicyAnnotation]
+		a.Exists, a.Policy = true, s.GetAnnotations()[v1alpha1.PolicyAnnotation]
 		return a
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("getting Service %s: %w", service, err)

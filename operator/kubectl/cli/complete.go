@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // completeWithin is how long a cluster may take to answer what the shell offers to complete: nobody waits longer for it.
@@ -176,8 +177,15 @@ func completions(c *cobra.Command, ask func(context.Context) ([]cobra.Completion
 	defer stop()
 	offered, err := ask(ctx)
 	if err != nil {
-		cobra.CompErrorln(Explain(err).Error())
+		cobra.CompErrorln(text.Clean(Explain(err).Error()))
 		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	for i, o := range offered {
+		if name, said, described := strings.Cut(o, "\t"); described {
+			offered[i] = cobra.CompletionWithDesc(text.Clean(name), text.Clean(said))
+		} else {
+			offered[i] = text.Clean(name)
+		}
 	}
 	return offered, how | cobra.ShellCompDirectiveNoFileComp
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 // Env is what the plugin takes from around it.
@@ -24,7 +26,8 @@ type Env struct {
 	Version string
 }
 
-// Say writes one line for people, to the standard error. When that cannot be written, nobody is left to tell.
+// Say writes a line for people, to the standard error; of what others wrote nothing in it does more to a terminal than be read. When that cannot be
+// written, nobody is left to tell.
 func Say(out io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(out, format+"\n", args...)
+	_, _ = io.WriteString(out, text.Shown(fmt.Sprintf(format, args...))+"\n")
 }

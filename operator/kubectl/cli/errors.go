@@ -17,8 +17,8 @@ import (
 // NotManagedError says that a Service has no TrafficShift, and what to do about it.
 type NotManagedError struct {
 	service, namespace string
-	// exists says that there is such a Service.
-	exists bool
+	// Exists says that there is such a Service.
+	Exists bool
 	// Policy is the one in its annotation, "" when it has none.
 	Policy string
 	// near is a managed Service of a like name, elsewhere a namespace where the name is managed.
@@ -29,7 +29,7 @@ func (a NotManagedError) Error() string {
 	switch {
 	case a.Policy != "":
 		return fmt.Sprintf("Service %s is annotated with policy %s, but Stagger has not looked at it yet; check that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=stagger", a.service, a.Policy)
-	case a.exists:
+	case a.Exists:
 		return fmt.Sprintf("Service %s in namespace %s is not managed; manage it with: kubectl annotate service %s -n %s %s=standard",
 			a.service, a.namespace, a.service, a.namespace, v1alpha1.PolicyAnnotation)
 	}

@@ -75,7 +75,8 @@ func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
 	return f.last
 }
 
-// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, sorted; none where they may not be seen.
+// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift that may write them, or has written them by its record, sorted; none
+// where they may not be seen.
 func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
 	all, _, err := c.ListVisible(ctx, VirtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
@@ -83,9 +84,11 @@ func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift
 	}
 	var names []string
 	for _, vs := range all {
+		name := vs.GetNamespace() + "/" + vs.GetName()
+		ours := routing.Allows(vs, shift.Namespace) || shift.Status.Release != nil && slices.Contains(shift.Status.Release.Routes, name)
 		for _, m := range routing.Marks(vs) {
-			if m.Shift == shift.Namespace+"/"+shift.Name {
-				names = append(names, vs.GetNamespace()+"/"+vs.GetName())
+			if m.Shift == shift.Namespace+"/"+shift.Name && ours {
+				names = append(names, name)
 			}
 		}
 	}
@@ -118,11 +121,10 @@ func (c Cluster) podsOf(ctx context.Context, r *v1alpha1.Release, now time.Time)
 func counted(pods []*corev1.Pod, now time.Time) *view.Pods {
 	p := &view.Pods{}
 	for _, pod := range pods {
-		if pod.DeletionTimestamp != nil {
-			continue
+		if workload.Present(pod) {
+			p.All++
 		}
-		p.All++
-		if slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+		if workload.Serving(pod) {
 			p.Ready++
 		}
 	}

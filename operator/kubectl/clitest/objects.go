@@ -47,8 +47,8 @@ func Ready(s *v1alpha1.TrafficShift, status metav1.ConditionStatus, reason v1alp
 	}
 }
 
-// Unattended is a release that the operator has not looked at for 65 s.
-func Unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = Ago(65 * time.Second) }
+// Unattended is a release that the operator has not looked at for 200 s.
+func Unattended(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = Ago(200 * time.Second) }
 
 // TakeBack begins what an abort does.
 func TakeBack(s *v1alpha1.TrafficShift) {

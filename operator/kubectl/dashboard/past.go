@@ -120,23 +120,15 @@ type question struct {
 	step  time.Duration
 }
 
-// youngInterval asks for the usual interval of a Prometheus that has not scraped for the ten minutes that tell that of the arms.
-const youngInterval = "quantile(0.5, 60 / count_over_time(up[1m]))"
-
 // measure finds the steps: no shorter than the interval in which the arms are reported.
 func (q *question) measure(ctx context.Context, b promql.Batch) error {
-	seconds, known := 0.0, false
-	for _, expr := range []string{b.ScrapeInterval(), youngInterval} {
-		if known {
-			break
-		}
-		answer, err := q.ask.Query(ctx, expr, q.to)
-		if err != nil {
-			return err
-		}
-		if seconds, known, err = promql.Single(answer); err != nil {
-			return err
-		}
+	answer, err := q.ask.Query(ctx, b.ScrapeInterval(), q.to)
+	if err != nil {
+		return err
+	}
+	seconds, _, err := promql.Single(answer)
+	if err != nil {
+		return err
 	}
 	interval := time.Duration(math.Ceil(seconds)) * time.Second
 	q.step = max((q.to.Sub(q.from)/pastSteps).Truncate(time.Second)+time.Second, interval, counting.DefaultStep)
@@ -169,8 +161,12 @@ func (q *question) answer(ctx context.Context, by counting.Indicator) ([]promql.
 	}
 	first := q.from.Truncate(time.Second).Add(q.step)
 	last := first.Add(max(q.to.Sub(first).Truncate(q.step), 0))
+	fresh, err := b.Freshness(q.step)
+	if err != nil {
+		return nil, err
+	}
 	var answers [3]model.Matrix
-	for i, expr := range []string{counts, base, b.Freshness()} {
+	for i, expr := range []string{counts, base, fresh} {
 		if answers[i], err = q.ask.QueryRange(ctx, expr, first, last, q.step); err != nil {
 			return nil, err
 		}

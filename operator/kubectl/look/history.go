@@ -49,7 +49,7 @@ func printHistory(ctx context.Context, c cli.Cluster, service string, env cli.En
 		cli.Say(env.Streams.ErrOut, "%s has had no release yet; see: %s", shift.Name, c.CommandLine("status", shift.Name))
 		return nil
 	}
-	if err := cli.Write(env.Streams.Out, table); err != nil {
+	if err := cli.Paint(env.Streams.Out, table); err != nil {
 		return err
 	}
 	cli.Say(env.Streams.ErrOut, "one of them as a record: kubectl stagger report %s <number> -n %s", shift.Name, c.Namespace)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // lease is the operator's, renewed so long ago.
@@ -44,6 +45,18 @@ func TestAtRestTheLeaseTellsWhetherAnOperatorWorks(t *testing.T) {
 				t.Errorf("why: exit code %d, %q\n%s", code, talk, out)
 			}
 		})
+	}
+}
+
+// TestTheLeaseTellsSoonerThatNobodyLooksAfterARelease than its status does.
+func TestTheLeaseTellsSoonerThatNobodyLooksAfterARelease(t *testing.T) {
+	for ago, code := range map[time.Duration]int{3 * time.Second: cli.ExitOK, 65 * time.Second: cli.ExitUnattended} {
+		s := clitest.NewServer(t, clitest.As(clitest.Shift("shop", "checkout"), func(s *v1alpha1.TrafficShift) { s.Status.ObservedAt = clitest.Ago(100 * time.Second) }))
+		s.Lease = lease(ago)
+		got, out, talk := clitest.Run(t, s.Kubeconfig(), "status", "checkout", "--exit-code")
+		if got != code || strings.Contains(out, "Unattended for 65s: no operator has looked since ") != (code == cli.ExitUnattended) {
+			t.Errorf("renewed %s ago: exit code %d, want %d, %q\n%s", ago, got, code, talk, out)
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (s *status) beside(ctx context.Context, c cli.Cluster, env cli.Env, shifts 
 }
 
 func (s *status) show(screen view.Screen, env cli.Env) error {
-	if err := cli.Write(env.Streams.Out, screen.Text(cli.LayoutOf(env, s.output == cli.OutputWide))); err != nil {
+	if err := cli.Paint(env.Streams.Out, screen.Text(cli.LayoutOf(env, s.output == cli.OutputWide))); err != nil {
 		return err
 	}
 	if tone := screen.State.Tone(); tone == view.ToneBad || tone == view.ToneCareful && screen.Number > 0 || screen.Unattended {
@@ -136,5 +136,5 @@ func (s *status) list(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	}
 	shifts := cli.DecodeList(list, env)
 	rows := s.beside(ctx, c, env, cli.Pointers(shifts)...).Fleet(shifts, env.Now())
-	return cli.Write(env.Streams.Out, view.Table(rows, s.all, cli.LayoutOf(env, s.output == cli.OutputWide)))
+	return cli.Paint(env.Streams.Out, view.Table(rows, s.all, cli.LayoutOf(env, s.output == cli.OutputWide)))
 }

@@ -33,6 +33,7 @@ const halfway = `
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-a, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-b, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-c, labels: {app: checkout, pod-template-hash: old}, deletionTimestamp: "2026-03-04T11:59:59Z"}, status: {phase: Running}}
+- {apiVersion: v1, kind: Pod, metadata: {name: checkout-old-d, labels: {app: checkout, pod-template-hash: old}}, status: {phase: Failed, reason: Evicted}}
 - {apiVersion: v1, kind: Pod, metadata: {name: checkout-new-a, labels: {app: checkout, pod-template-hash: new}}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
 - apiVersion: v1
   kind: Pod
@@ -41,7 +42,8 @@ const halfway = `
   status: {phase: Pending, containerStatuses: [{name: app, image: "", imageID: "", ready: false, restartCount: 0, state: {waiting: {reason: ImagePullBackOff, message: no such image}}}]}
 - {apiVersion: v1, kind: Pod, metadata: {name: cart-a, labels: {app: cart, pod-template-hash: other}}, status: {phase: Running}}
 - {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: shop, annotations: {stagger.dev/release: shop/checkout 7}}, spec: {hosts: [shop]}}
-- {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: edge, namespace: edge, annotations: {stagger.dev/release: shop/checkout 7}}, spec: {hosts: [edge]}}
+- {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: edge, namespace: edge, annotations: {stagger.dev/release: shop/checkout 7, stagger.dev/allow: shop}}, spec: {hosts: [edge]}}
+- {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: evil, namespace: evil, annotations: {stagger.dev/release: shop/checkout 7}}, spec: {hosts: [evil]}}
 - {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: cart, annotations: {stagger.dev/release: shop/cart 2}}, spec: {hosts: [cart]}}
 `
 

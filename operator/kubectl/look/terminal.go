@@ -51,14 +51,14 @@ func (d *display) draw(text string) error {
 		if before != "" {
 			text = "\n" + text
 		}
-		return cli.Write(d.out, text)
+		return cli.Paint(d.out, text)
 	}
 	const up, clearLine, clearBelow = "\x1b[%dA", "\x1b[K\n", "\x1b[J"
 	out := strings.ReplaceAll(text, "\n", clearLine) + clearBelow
 	if n := strings.Count(before, "\n"); n > 0 {
 		out = fmt.Sprintf(up, n) + out
 	}
-	return cli.Write(d.out, out)
+	return cli.Paint(d.out, out)
 }
 
 // crop leaves of a text what a terminal of so many lines can show, and says what is missing. The cursor's line stays empty.

@@ -135,7 +135,7 @@ func TestAWatchTellsWhenNobodyLooksAnyMore(t *testing.T) {
 		s.OnWatch = func() { later.Store(true) }
 		s.Clock = func() time.Time {
 			if later.Load() {
-				return clitest.Now.Add(time.Minute)
+				return clitest.Now.Add(3 * time.Minute)
 			}
 			return clitest.Now
 		}

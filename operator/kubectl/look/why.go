@@ -45,5 +45,5 @@ func why(ctx context.Context, c cli.Cluster, service string, env cli.Env, o cli.
 	}
 	now := env.Now()
 	told := beside.Why(shift, now)
-	return cli.PrintValue(o, env, told.Record(shift, now), func() string { return told.Text(cli.LayoutOf(env, false)) })
+	return cli.PrintScreen(o, env, told.Record(shift, now), told.Text)
 }

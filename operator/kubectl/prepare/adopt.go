@@ -88,7 +88,7 @@ func newAnnotationVerb(c *cobra.Command, env cli.Env, flags *genericclioptions.C
 
 func (a *annotationChange) run(ctx context.Context, c cli.Cluster, env cli.Env, found preview) error {
 	// The preview goes to the standard error: the answer of the verb is what was done.
-	if err := cli.Write(env.Streams.ErrOut, found.screen.Text(cli.LayoutOf(env, false))); err != nil {
+	if err := cli.Paint(env.Streams.ErrOut, found.screen.Text(cli.LayoutOf(env, false))); err != nil {
 		return err
 	}
 	if !a.DryRun {

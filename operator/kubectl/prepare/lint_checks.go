@@ -192,7 +192,7 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 		}
 	}
 	for _, t := range m.managed {
-		if said := routing.Unsupported(o, t); said != "" && routing.Allows(o, t.Namespace) {
+		if said := routing.Unsupported(o, t); said != "" && t.MayWrite(o) {
 			all = append(all, problem{text: said})
 		}
 	}

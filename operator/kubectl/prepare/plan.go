@@ -9,7 +9,9 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/evidence"
 	"github.com/stagger-dev/stagger/pkg/release"
+	"github.com/stagger-dev/stagger/pkg/simulate"
 	"github.com/stagger-dev/stagger/pkg/view"
 )
 
@@ -26,7 +28,8 @@ func newPlan(env cli.Env, flags *genericclioptions.ConfigFlags) *cobra.Command {
 		Use:   "plan <service>",
 		Short: "Show what each step of a release can see in the Service's traffic",
 		Long: "Show, for the first weight and for each step of the policy: the requests to expect, how long a good version takes to be\n" +
-			"cleared, and how long a bad one goes unnoticed. The traffic is that of the last release, that which Prometheus knows\n" +
+			"cleared, and how long a bad one goes unnoticed; and what a version costs that fails every request once it has much of the\n" +
+			"traffic, with and without proxies that are read. The traffic is that of the last release, that which Prometheus knows\n" +
 			"(--prometheus), or what is given (--rate, --bad).",
 		Example:           "  kubectl stagger plan checkout\n  kubectl stagger plan checkout --policy cautious --rate 20 --bad 0.2%",
 		Args:              cli.OneService,
@@ -74,5 +77,11 @@ func (p *plan) run(ctx context.Context, c cli.Cluster, env cli.Env) error {
 	if past.Rate() == 0 {
 		screen.Warning = "no request was seen in that time, so nobody knows how long a version waits; give --rate in requests per second"
 	}
-	return cli.PrintValue(p.output, env, screen, func() string { return screen.Text(cli.LayoutOf(env, false)) })
+	if past.Rate() > 0 {
+		at := evidence.TrafficOf(policy.Spec, past)
+		if screen.Dead, err = dead(ctx, policy.Spec, simulate.Traffic{Rate: past.Rate(), Stable: at.Bad}); err != nil {
+			return err
+		}
+	}
+	return cli.PrintScreen(p.output, env, screen, screen.Text)
 }

@@ -3,6 +3,7 @@ package prepare
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,10 +16,16 @@ import (
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
-// readPlanned reads the TrafficShift of a Service and its policy, or another one. Its own policy that may not be read is that of its last
-// release, and people are told so.
+// readPlanned reads the TrafficShift of a Service and its policy, or another one. Of a Service without a TrafficShift it is the one that would be
+// made of it, by the policy in its annotation or the one that is named. Its own policy that may not be read is that of its last release, and people
+// are told so.
 func readPlanned(ctx context.Context, c cli.Cluster, env cli.Env, service, policy string) (*v1alpha1.TrafficShift, *v1alpha1.ShiftPolicy, error) {
 	shift, err := c.Shift(ctx, service)
+	var missing cli.NotManagedError
+	if errors.As(err, &missing) && missing.Exists && cmp.Or(policy, missing.Policy) != "" {
+		shift, err = &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: service}}, nil
+		shift.Spec.Service.Name, shift.Spec.PolicyRef.Name = service, missing.Policy
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,6 +46,35 @@ func TestErrorsAreOneSentenceWithTheNextStep(t *testing.T) {
 	})
 }
 
+const notMadeYet = `
+- {apiVersion: stagger.dev/v1alpha1, kind: ShiftPolicy, metadata: {name: standard}, spec: {steps: [{weight: 100%, hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}}
+- {apiVersion: stagger.dev/v1alpha1, kind: ShiftPolicy, metadata: {name: cautious}, spec: {steps: [{weight: 1%, hold: 1m}, {weight: 100%, hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: mail, annotations: {stagger.dev/policy: standard}}}
+- {apiVersion: v1, kind: Service, metadata: {name: search}}
+`
+
+// Of a Service that has no TrafficShift yet its annotation is read, or the policy that is named.
+func TestAServiceIsPlannedBeforeItsTrafficShiftIsMade(t *testing.T) {
+	for _, c := range []struct {
+		words []string
+		code  int
+		want  string
+	}{
+		{[]string{"plan", "mail"}, cli.ExitOK, "mail  by policy standard"},
+		{[]string{"plan", "mail", "--policy", "cautious"}, cli.ExitOK, "mail  by policy cautious"},
+		{[]string{"plan", "search", "--policy", "cautious"}, cli.ExitOK, "search  by policy cautious"},
+		{[]string{"simulate", "mail", "--runs", "1", "--fault", "50%"}, cli.ExitOK, "standard"},
+		{[]string{"plan", "search"}, cli.ExitError, "error: Service search in namespace shop is not managed; manage it with: "},
+		{[]string{"plan", "nowhere", "--policy", "cautious"}, cli.ExitError, "error: no Service named nowhere is managed in namespace shop"},
+	} {
+		s := clitest.NewStore(t, notMadeYet)
+		code, out, talk := clitest.Run(t, s.Kubeconfig(), append(c.words, "--rate", "50")...)
+		if code != c.code || !strings.Contains(out+talk, c.want) {
+			t.Errorf("%v: exit code %d, want %d; said %q, want %q in it", c.words, code, c.code, out+talk, c.want)
+		}
+	}
+}
+
 // A role of one namespace shows no policies where they are not given to everybody: that is a warning where the last release has its plan, and
 // names the role that is missing where nothing can be known.
 func TestWithoutRightsToPolicies(t *testing.T) {

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stagger-dev/stagger/manifests/crd"
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -29,7 +28,7 @@ type problem struct{ field, text string }
 // bySchema checks an object of Stagger's own kinds by its CRD, as an API server does before it stores one: fields that are not known, values,
 // and rules. It has no problem with any other kind.
 func bySchema(ctx context.Context, o *unstructured.Unstructured) ([]problem, error) {
-	plural := map[string]string{"ShiftPolicy": "shiftpolicies", "TrafficShift": "trafficshifts"}[o.GetKind()]
+	plural := map[string]string{"ShiftPolicy": crd.ShiftPolicies, "TrafficShift": crd.TrafficShifts}[o.GetKind()]
 	if plural == "" || o.GroupVersionKind().GroupVersion() != v1alpha1.GroupVersion {
 		return nil, nil
 	}
@@ -74,16 +73,12 @@ func problems(errs field.ErrorList) []problem {
 
 // schemaOf is that of a kind in its CRD.
 func schemaOf(plural string) (*apiextensions.JSONSchemaProps, *structuralschema.Structural, error) {
-	text, err := crd.Files.ReadFile(v1alpha1.GroupVersion.Group + "_" + plural + ".yaml")
+	installed, err := crd.SchemaOf(plural)
 	if err != nil {
 		return nil, nil, err
 	}
-	var definition apiextensionsv1.CustomResourceDefinition
-	if err := yaml.Unmarshal(text, &definition); err != nil {
-		return nil, nil, err
-	}
 	schema := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, schema, nil); err != nil {
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(installed, schema, nil); err != nil {
 		return nil, nil, err
 	}
 	structural, err := structuralschema.NewStructural(schema)

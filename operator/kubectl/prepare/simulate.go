@@ -138,7 +138,10 @@ func (s *simulation) run(ctx context.Context, flags *genericclioptions.ConfigFla
 			}
 		}
 	}
-	return cli.PrintValue(s.output, env, screen.Record(), func() string { return screen.Text(cli.LayoutOf(env, false)) })
+	if screen.Dead, err = dead(ctx, policy.Spec, setup.Traffic); err != nil {
+		return err
+	}
+	return cli.PrintScreen(s.output, env, screen.Record(), screen.Text)
 }
 
 // subject is what is simulated: a Service's TrafficShift, nil without one, and a policy.

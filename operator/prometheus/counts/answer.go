@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -19,13 +20,34 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
-// reply is what Prometheus said by one indicator: freshness for carriers only. When unusable is set, nothing else counts.
+// reply is what Prometheus said by one indicator: freshness for carriers only. Of releases in unusable nothing else counts, and those that are
+// left were not asked about.
 type reply struct {
-	unusable  *counting.Trouble
+	unusable  map[release]counting.Trouble
+	left      map[release]bool
 	freshness map[counting.Service]promql.Freshness
 	counts    map[counting.Service]counting.Counts
 	upTo      map[counting.Service]time.Time
 	copies    promql.Copies
+	// impossible are arms with a value that is no count.
+	impossible map[counting.Service]error
+}
+
+// cannot notes why nothing is known of a release.
+func (r *reply) cannot(p counting.Pair, why counting.Trouble) {
+	r.unusable = joined(r.unusable, map[release]counting.Trouble{releaseOf(p): why})
+}
+
+// leave notes that a release is to be asked about another time.
+func (r *reply) leave(p counting.Pair) { r.left = joined(r.left, map[release]bool{releaseOf(p): true}) }
+
+// and returns what both say, of different releases.
+func (r reply) and(o reply) reply {
+	return reply{
+		unusable: joined(r.unusable, o.unusable), left: joined(r.left, o.left), freshness: joined(r.freshness, o.freshness),
+		counts: joined(r.counts, o.counts), upTo: joined(r.upTo, o.upTo), copies: r.copies.And(o.copies),
+		impossible: joined(r.impossible, o.impossible),
+	}
 }
 
 // Counts gives the answers about an interval to take, each as soon as it is there: answers[i] is about of[first+i], by each of its
@@ -43,27 +65,51 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 		if err := cmp.Or(base(), err); err != nil {
 			return err
 		}
-		take(first, answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
-			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i))
-		}))
+		answers := answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
+			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i), c.Scope.Reporters)
+		})
+		for from, to := range known(part, fresh, counted) {
+			take(first+from, answers[from:to])
+		}
 		return nil
 	})
 	if u, ok := errors.AsType[counting.Unusable](base()); ok {
+		c.forget()
 		take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
 		return nil
 	}
 	return c.typed(err)
 }
 
+// known are the pairs that were asked about by all of their indicators, from the first of those that follow each other to behind the last.
+func known(part []counting.Pair, fresh, counted map[counting.Indicator]reply) iter.Seq2[int, int] {
+	left := func(p counting.Pair) bool {
+		return slices.ContainsFunc(p.Indicators, func(i counting.Indicator) bool {
+			return fresh[i.Carrier()].left[releaseOf(p)] || counted[i].left[releaseOf(p)]
+		})
+	}
+	return func(yield func(int, int) bool) {
+		from := 0
+		for n := range len(part) + 1 {
+			if n < len(part) && !left(part[n]) {
+				continue
+			}
+			if from < n && !yield(from, n) {
+				return
+			}
+			from = n + 1
+		}
+	}
+}
+
 // Complete returns up to when the reports about each release can be seen, by all of its indicators: for what is on its way from a remote
 // writer or another store nobody needs to set a delay.
 func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error) {
-	scope, now := c.scopesNow(), c.Clock.Now()
+	scope := c.scopesNow()
 	all := make([]time.Time, len(of))
 	err := inParts(of, func(first int, part []counting.Pair) error {
-		upTo, err := byIndicator(scope, part, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-			read, err := answered(ctx, c, b.Complete(), now, b.CompleteUpTo)
-			to.upTo = joined(to.upTo, read)
+		upTo, err := c.byIndicator(ctx, scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) (err error) {
+			to.upTo, err = answerTo(ctx, c, b.Complete(), time.Time{}, b.CompleteUpTo)
 			return err
 		})
 		for i, p := range part {
@@ -75,10 +121,13 @@ func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time
 }
 
 // completed is the earliest time up to which an arm of the pair is complete by one of its indicators. An arm that nobody reports about is
-// spoken for by the other.
+// spoken for by the other. Who was not asked about is not known to be complete up to any time.
 func completed(p counting.Pair, upTo map[counting.Indicator]reply) time.Time {
 	var earliest time.Time
 	for _, i := range p.Indicators {
+		if upTo[i.Carrier()].left[releaseOf(p)] {
+			return time.Unix(0, 0)
+		}
 		for _, arm := range []counting.Service{p.Stable, p.Canary} {
 			at, known := upTo[i.Carrier()].upTo[arm]
 			if known && (earliest.IsZero() || at.Before(earliest)) {
@@ -93,7 +142,7 @@ func completed(p counting.Pair, upTo map[counting.Indicator]reply) time.Time {
 func (c *Counter) slice(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (fresh, counted map[counting.Indicator]reply, err error) {
 	var asked errgroup.Group
 	asked.Go(func() (err error) {
-		fresh, err = c.freshness(ctx, scope, over.End, of)
+		fresh, err = c.freshness(ctx, scope, over, of)
 		return err
 	})
 	asked.Go(func() (err error) {
@@ -124,45 +173,54 @@ func (c *Counter) base(ctx context.Context, scope scopes, over counting.Interval
 }
 
 // freshness asks how current the scrapes are: one query for each carrier.
-func (c *Counter) freshness(ctx context.Context, scope scopes, at time.Time, of []counting.Pair) (map[counting.Indicator]reply, error) {
-	return byIndicator(scope, of, counting.Indicator.Carrier, func(b promql.Batch, to *reply) error {
-		fresh, err := answered(ctx, c, b.Freshness(), at, b.DecodeFreshness)
-		to.freshness = joined(to.freshness, fresh)
+func (c *Counter) freshness(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
+	return c.byIndicator(ctx, scope, of, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) error {
+		expr, err := b.Freshness(over.Length())
+		if err != nil {
+			return err
+		}
+		to.freshness, err = answerTo(ctx, c, expr, over.End, b.DecodeFreshness)
 		return err
 	})
 }
 
 // counts asks for the counts of an interval: one query for each indicator, about the pairs that have it.
 func (c *Counter) counts(ctx context.Context, scope scopes, over counting.Interval, of []counting.Pair) (map[counting.Indicator]reply, error) {
-	return byIndicator(scope, of, itself, func(b promql.Batch, to *reply) error {
+	return c.byIndicator(ctx, scope, of, itself, func(ctx context.Context, b promql.Batch, to *reply) error {
 		expr, err := b.Increments(over.Length())
 		if err != nil {
 			return err
 		}
-		counts, err := answered(ctx, c, promql.Dated(expr), over.End, func(v model.Vector) (map[counting.Service]counting.Counts, error) {
+		to.counts, err = answerTo(ctx, c, promql.Dated(expr), over.End, func(v model.Vector) (map[counting.Service]counting.Counts, error) {
 			v, err := promql.Undated(v, over.End)
 			if err != nil {
 				return nil, err
 			}
-			return b.Counts(v)
+			counts, err := b.Counts(v)
+			if err == nil {
+				to.impossible = b.Impossible(v)
+			}
+			return counts, err
 		})
-		to.counts = joined(to.counts, counts)
 		return err
 	})
 }
 
 func itself(i counting.Indicator) counting.Indicator { return i }
 
+// asks is one question about a batch.
+type asks func(context.Context, promql.Batch, *reply) error
+
 // byIndicator asks once for each of the pairs' indicators, or for what stands for them, all at once. What cannot be used is unusable for
 // that indicator alone.
-func byIndicator(scope scopes, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask func(promql.Batch, *reply) error) (map[counting.Indicator]reply, error) {
+func (c *Counter) byIndicator(ctx context.Context, scope scopes, of []counting.Pair, stands func(counting.Indicator) counting.Indicator, ask asks) (map[counting.Indicator]reply, error) {
 	var asked errgroup.Group
 	var mu sync.Mutex
 	all := map[counting.Indicator]reply{}
 	for _, i := range indicators(of, stands) {
 		having := schemes(of, func(own counting.Indicator) bool { return stands(own) == i })
 		asked.Go(func() error {
-			to, err := one(scope(i), i, having, ask)
+			to, err := c.one(ctx, scope(i), i, having, ask)
 			mu.Lock()
 			defer mu.Unlock()
 			all[i] = to
@@ -173,20 +231,19 @@ func byIndicator(scope scopes, of []counting.Pair, stands func(counting.Indicato
 }
 
 // one asks about the pairs that have an indicator, by each scheme of labels.
-func one(scope promql.Scope, i counting.Indicator, schemes [][]counting.Pair, ask func(promql.Batch, *reply) error) (to reply, err error) {
+func (c *Counter) one(ctx context.Context, scope promql.Scope, i counting.Indicator, schemes [][]counting.Pair, ask asks) (to reply, err error) {
 	for _, having := range schemes {
-		b, err := batch(scope, i, having)
+		own, err := c.asked(ctx, i, having, func(ctx context.Context, of []counting.Pair) (to reply, err error) {
+			b, err := batch(scope, i, of)
+			if err == nil {
+				err = ask(ctx, b, &to)
+			}
+			return to, err
+		})
 		if err != nil {
 			return to, err
 		}
-		err = ask(b, &to)
-		if u, ok := errors.AsType[counting.Unusable](err); ok {
-			to.unusable = &u.Trouble
-			break
-		}
-		if err != nil {
-			return to, err
-		}
+		to = to.and(own)
 	}
 	return to, nil
 }
@@ -220,7 +277,7 @@ func schemes(of []counting.Pair, has func(counting.Indicator) bool) [][]counting
 }
 
 // joined adds what was said of some arms to what was said of others.
-func joined[T any](all, more map[counting.Service]T) map[counting.Service]T {
+func joined[K comparable, V any](all, more map[K]V) map[K]V {
 	if all == nil {
 		return more
 	}
@@ -240,13 +297,14 @@ func answersOf(of []counting.Pair, one func(counting.Pair, counting.Indicator) c
 }
 
 // answer is what is known of a pair by an indicator.
-func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once promql.Once) counting.Answer {
-	a := reports(p, i, fresh)
+func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once promql.Once, reporters []string) counting.Answer {
+	a := reports(p, i, fresh, reporters)
+	why, unusable := counted.unusable[releaseOf(p)]
 	switch {
 	case a.Unusable != nil:
 		return a
-	case counted.unusable != nil:
-		return counting.Answer{Unusable: counted.unusable}
+	case unusable:
+		return counting.Answer{Unusable: &why}
 	}
 	count(&a.Stable, i, p.Stable, counted)
 	count(&a.Canary, i, p.Canary, counted)
@@ -262,19 +320,33 @@ func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once pr
 }
 
 // reports is how complete the reports about a pair are.
-func reports(p counting.Pair, i counting.Indicator, fresh reply) counting.Answer {
-	if fresh.unusable != nil {
-		return counting.Answer{Unusable: fresh.unusable}
+func reports(p counting.Pair, i counting.Indicator, fresh reply, reporters []string) counting.Answer {
+	if why, unusable := fresh.unusable[releaseOf(p)]; unusable {
+		return counting.Answer{Unusable: &why}
 	}
-	return counting.Answer{Stable: report(i, p.Stable, fresh.freshness[p.Stable]), Canary: report(i, p.Canary, fresh.freshness[p.Canary])}
+	for _, arm := range []counting.Service{p.Stable, p.Canary} {
+		if f := fresh.freshness[arm]; f.Begins() {
+			return counting.Answer{Unusable: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+				"%s has only begun to scrape the jobs of %d of the %d proxies that call %s; counting begins anew when it has scraped each for some time",
+				Kind, f.New, f.Targets, arm)}}
+		}
+	}
+	return counting.Answer{
+		Stable: report(i, p.Stable, fresh.freshness[p.Stable], reporters),
+		Canary: report(i, p.Canary, fresh.freshness[p.Canary], reporters),
+	}
 }
 
-func report(i counting.Indicator, arm counting.Service, f promql.Freshness) counting.ArmAnswer {
+func report(i counting.Indicator, arm counting.Service, f promql.Freshness, reporters []string) counting.ArmAnswer {
 	switch {
 	case !f.Current() && f.NoUp() > 0:
 		return counting.ArmAnswer{Reported: true, Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
 			"%s of callers of %s is there, but no up of its job and instance: %s; nobody knows when these were scraped: keep up with the same labels, or scrape them directly",
 			i.Carrier(), arm, targetsOf(f.Unknown))}}
+	case f.Targets == 0 && len(reporters) > 0:
+		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s has no %s of callers of %s that are believed: pods of %s and of %s, by the label namespace of their up; send it requests from there, or name the "+
+				"namespaces of its callers in the source's reporters", Kind, i.Carrier(), arm, arm.Namespace, strings.Join(reporters, ", "))}}
 	case f.Targets == 0:
 		return counting.ArmAnswer{Late: &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
 			"%s has no %s of callers of %s; send it requests through the mesh, or check that the callers' proxies are scraped", Kind, i.Carrier(), arm)}}
@@ -306,6 +378,9 @@ func count(a *counting.ArmAnswer, i counting.Indicator, arm counting.Service, co
 				"%s has no label %s for %.0f requests that callers of %s reported, so that nobody knows whether they failed; have Istio report it and Prometheus keep it",
 				i, counts.Missing, counts.Untold, arm)}
 		}
+	case counted.impossible[arm] != nil:
+		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(
+			"%s of callers of %s cannot be counted (%s); see who is scraped with such a value", i, arm, counted.impossible[arm])}
 	case !a.Reported:
 	case i.Kind == counting.Duration:
 		a.Uncounted = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf(

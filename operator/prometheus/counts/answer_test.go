@@ -156,9 +156,15 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 			Reason: v1alpha1.ReasonStale, Message: "Prometheus (source default) gave an answer that is not counted: store a did not answer; nor did b"}},
 		"there is no history": {func(p *store) { p.targets = 0 }, counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) has no up from before 2026-03-02T12:00:00Z: it is new, or up is not kept there; counting begins anew when it has some"}},
+		"two of ten callers are of a job that has just begun": {func(p *store) { p.begins = 2 }, counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus has only begun to scrape the jobs of 2 of the 10 proxies that call shop/checkout; " +
+				"counting begins anew when it has scraped each for some time"}},
+		"one of ten callers is": {func(p *store) { p.begins = 1 }, counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonCurrent}},
 		"the answer is huge": {answers(make(model.Vector, promql.MaxSeries+1)...), counting.Indicator{}, counting.Trouble{
-			Reason: v1alpha1.ReasonStale, Message: "at most 50000 are read"}},
-		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{Reason: v1alpha1.ReasonStale, Message: "NaN"}},
+			Reason: v1alpha1.ReasonNoData, Message: "Prometheus (source default) answers, but not what is asked about shop/checkout by istio_requests_total; " +
+				"others are counted: counts: the answer has 50005 series; at most 50000 are read"}},
+		"a count is no number": {answers(notANumber), counting.Indicator{}, counting.Trouble{
+			Reason: v1alpha1.ReasonNoData, Message: "istio_requests_total of callers of shop/checkout-canary cannot be counted (series {"}},
 		"the answer is about another time": {answers(shifted), counting.Indicator{}, counting.Trouble{
 			Reason: v1alpha1.ReasonStale, Message: "gave an answer that is not counted: it is about a time 30s away from the one that was asked for"}},
 		"the canary's calls have no status": {answers(mute), counting.Indicator{}, counting.Trouble{
@@ -195,6 +201,21 @@ func TestWhatCannotBeBelievedIsSaid(t *testing.T) {
 				t.Errorf("got  %s: %s\nwant %s: %s", v.Reason, v.Message, x.want.Reason, x.want.Message)
 			}
 		})
+	}
+}
+
+func TestWhoseReportsAreBelievedIsSaidWhereThereAreNone(t *testing.T) {
+	c, p := newCounter(t)
+	c.Scope.Reporters = []string{"edge", "web"}
+	clear(p.requests)
+	got, err := counted(t, c, pair())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Prometheus has no istio_requests_total of callers of shop/checkout that are believed: pods of shop and of edge, web, by the label namespace of " +
+		"their up; send it requests from there, or name the namespaces of its callers in the source's reporters"
+	if v := verdict(got[0][0]); v.Reason != v1alpha1.ReasonNoData || v.Message != want {
+		t.Errorf("got  %s: %s\nwant %s", v.Reason, v.Message, want)
 	}
 }
 

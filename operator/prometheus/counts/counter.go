@@ -32,7 +32,8 @@ const (
 // Querier answers queries. An error with a method Incomplete says that the answer may lack something; any other error that there
 // was no answer.
 type Querier interface {
-	// Query evaluates the expression at a time and returns a vector without warnings.
+	// Query evaluates the expression at a time and returns a vector without warnings. The zero time is the present of who answers, which the
+	// samples have.
 	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
 	// QueryRange evaluates it at all times from first to last, a step apart.
 	QueryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (model.Matrix, error)
@@ -74,6 +75,9 @@ type Counter struct {
 	once     map[counting.Indicator]promql.Once // how each proxy is counted once, by what carries the indicators
 	measured time.Time                          // when all of it was last found
 	of       []counting.Pair                    // of which releases
+	apart    map[about]apart                    // who is not asked about with the others
+	looks    []look                             // at Prometheus's clock, the newest first
+	ahead    time.Duration                      // by how much the operator's clock is
 }
 
 // New returns a Counter that has asked nothing yet, or an error that names the setting that cannot be used.
@@ -85,16 +89,16 @@ func New(c Config) (*Counter, error) {
 	if c.Querier == nil {
 		return nil, errors.New("there is nothing to ask")
 	}
-	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag)}
-	x.scope = x.scopeFor(c.Scope.ScrapeInterval)
+	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag), apart: map[about]apart{}}
+	x.scope = x.scopeFor(c.Scope.ScrapeInterval, 0)
 	return x, x.scope.Validate()
 }
 
-// scopeFor is the configured scope with a scrape interval, and a look-back that is long enough for it and for the longest intervals
-// that are asked about.
-func (c *Counter) scopeFor(interval time.Duration) promql.Scope {
+// scopeFor is the configured scope with a scrape interval, one that is assumed of jobs of which it is not known, and a look-back that is long
+// enough for them and for the longest intervals that are asked about.
+func (c *Counter) scopeFor(interval, unmeasured time.Duration) promql.Scope {
 	s := c.Scope
-	s.ScrapeInterval = cmp.Or(interval, promql.DefaultScrapeInterval)
+	s.ScrapeInterval, s.Unmeasured = cmp.Or(interval, promql.DefaultScrapeInterval), unmeasured
 	s.Lookback = max(cmp.Or(s.Lookback, promql.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
 	return s
 }
@@ -169,14 +173,17 @@ func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.V
 	return outcomeOf(c, metrics.AskSlice, func() (model.Vector, error) { return c.Querier.Query(ctx, expr, at) })
 }
 
-// answered is what is read of the answer to a question; an answer that cannot be read is unusable.
-func answered[T any](ctx context.Context, c *Counter, expr string, at time.Time, read func(model.Vector) (T, error)) (T, error) {
+// answerTo is what is read of the answer to a question; an answer that cannot be read is unusable.
+func answerTo[T any](ctx context.Context, c *Counter, expr string, at time.Time, read func(model.Vector) (T, error)) (T, error) {
 	var none T
 	v, err := c.query(ctx, expr, at)
 	if err != nil {
 		return none, err
 	}
 	answer, err := read(v)
+	if large, ok := errors.AsType[promql.TooLarge](err); ok {
+		return none, tooMuch{c.unusable(large), large}
+	}
 	if err != nil {
 		return none, c.unusable(err)
 	}
@@ -191,7 +198,12 @@ func outcomeOf[T any](c *Counter, kind string, ask func() (T, error)) (T, error)
 	outcome := metrics.OK
 	if i, ok := errors.AsType[incomplete](err); ok {
 		outcome = metrics.Partial
-		err = c.unusable(errors.New(strings.Join(i.Incomplete(), "; ")))
+		cause := errors.New(strings.Join(i.Incomplete(), "; "))
+		if unusable := c.unusable(cause); blamed(err) {
+			err = tooMuch{unusable, cause}
+		} else {
+			err = unusable
+		}
 	} else if err != nil {
 		outcome = metrics.Error
 	}
@@ -199,13 +211,11 @@ func outcomeOf[T any](c *Counter, kind string, ask func() (T, error)) (T, error)
 	return v, err
 }
 
-// Probe asks the smallest question there is. The error is a counting.Unanswered.
-func (c *Counter) Probe(ctx context.Context) error {
-	_, err := outcomeOf(c, metrics.AskProbe, func() (model.Vector, error) { return c.Querier.Query(ctx, "vector(1)", c.Clock.Now()) })
-	if _, answered := errors.AsType[counting.Unusable](err); answered {
-		return nil
-	}
-	return c.typed(err)
+// probe is Probe with a limit.
+func (c *Counter) probe(ctx context.Context, within time.Duration) error {
+	ctx, done := context.WithTimeout(ctx, within)
+	defer done()
+	return c.Probe(ctx)
 }
 
 // single asks for one number.
@@ -221,7 +231,7 @@ func (c *Counter) single(ctx context.Context, expr string, at time.Time) (value 
 }
 
 // unusable is the error of an answer that is not counted.
-func (c *Counter) unusable(err error) error {
+func (c *Counter) unusable(err error) counting.Unusable {
 	return counting.Unusable{Trouble: counting.Trouble{
 		Reason:  v1alpha1.ReasonStale,
 		Message: fmt.Sprintf("%s (source %s) gave an answer that is not counted: %s", Kind, c.Name, err),

@@ -1,6 +1,7 @@
 package counts
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -85,6 +86,7 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 			if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
 				t.Fatal(err)
 			}
+			x.want.Dated = true
 			if got := c.Timing(); got != x.want {
 				t.Errorf("got %+v, want %+v", got, x.want)
 			}
@@ -92,6 +94,48 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestWhileAJobsIntervalIsNotKnownItIsAssumedAndMeasuredAgain(t *testing.T) {
+	p, clock := newStore(), testclock.NewFakePassiveClock(noon)
+	p.interval, p.unmeasured = 15, 20
+	c := counter(t, Config{Querier: p, Clock: clock})
+	measure := func() promql.Scope {
+		clock.SetTime(clock.Now().Add(5 * time.Second))
+		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+			t.Fatal(err)
+		}
+		return c.scopeNow()
+	}
+	for _, x := range []struct {
+		since  float64
+		settle time.Duration
+	}{{20, 190 * time.Second}, {100, 310 * time.Second}, {4000, 910 * time.Second}, {0, 55 * time.Second}, {100, 55 * time.Second}} {
+		p.unmeasured = x.since
+		if got := measure(); got.Settle() != x.settle || got.ScrapeInterval != 15*time.Second || got.Validate() != nil {
+			t.Errorf("%v s after the first scrape of a job it settles for %s by %+v, %v; want %s", x.since, got.Settle(), got, got.Validate(), x.settle)
+		}
+	}
+	configured := counter(t, Config{Querier: p, Scope: promql.Scope{ScrapeInterval: 30 * time.Second}})
+	if err := configured.Measure(t.Context(), []counting.Pair{pair()}); err != nil || configured.scopeNow().Unmeasured != 0 {
+		t.Errorf("%v, the longest interval is configured: %+v", err, configured.scopeNow())
+	}
+}
+
+func TestItIsMeasuredAgainWhenNothingIsKnownFromBefore(t *testing.T) {
+	c, p := newCounter(t)
+	for range 2 {
+		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+			t.Fatal(err)
+		}
+		p.targets = 0
+		if _, err := counted(t, c, pair()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.questions()[asksInterval]; n != 2 {
+		t.Errorf("it was measured %d times", n)
 	}
 }
 
@@ -104,7 +148,7 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 		}
 		clock.SetTime(clock.Now().Add(5 * time.Second))
 	}
-	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3, asksCopies: 3}, p.questions()); diff != "" {
+	if diff := cmp.Diff(map[kind]int{asksLag: 3, asksInterval: 3, asksUnknown: 3, asksCopies: 3, asksClock: 25}, p.questions()); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)
 	}
 	p.fail = func(kind, time.Time) error { return errDown }
@@ -113,8 +157,8 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 	if u, ok := errors.AsType[counting.Unanswered](err); !ok || u.Reason != v1alpha1.ReasonPrometheusUnreachable {
 		t.Errorf("without an answer: %v", err)
 	}
-	if want := (counting.Timing{Lag: time.Second, Interval: 5 * time.Second}); c.Timing() != want {
-		t.Errorf("without an answer: %+v, want what was measured before, %+v", c.Timing(), want)
+	if got := c.Timing(); got.Lag != time.Second || got.Interval != 5*time.Second {
+		t.Errorf("without an answer: %+v, want what was measured before", got)
 	}
 }
 
@@ -171,6 +215,18 @@ func byJob(jobs ...string) model.Vector {
 	return v
 }
 
+// listening tells of every question.
+type listening struct {
+	Querier
+	hears func(expr string)
+}
+
+func (l listening) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
+	v, err := l.Querier.Query(ctx, expr, at)
+	l.hears(expr)
+	return v, err
+}
+
 func TestProxiesThatAreScrapedTwiceAreCountedOnce(t *testing.T) {
 	c, p := newCounter(t)
 	p.copies = byJob("envoy-stats", "kubernetes-pods")
@@ -192,6 +248,26 @@ func TestProxiesThatAreScrapedTwiceAreCountedOnce(t *testing.T) {
 	}
 	if !strings.Contains(p.exprs[0], `job!~"kubernetes-pods"`) {
 		t.Errorf("it is counted all the same: %s", p.exprs[0])
+	}
+}
+
+// How late what is left out comes delays nobody.
+func TestTheLagIsThatOfWhatIsCounted(t *testing.T) {
+	c, p := newCounter(t)
+	p.copies = byJob("envoy-stats", "kubernetes-pods")
+	var lags []string
+	c.Querier = listening{p, func(expr string) {
+		if kindOf(expr) == asksLag {
+			lags = append(lags, expr)
+		}
+	}}
+	for i := range 2 {
+		if err := c.Measure(t.Context(), []counting.Pair{named(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(lags[0], "job!~") || strings.Count(lags[1], `job!~"kubernetes-pods"`) != 2 {
+		t.Errorf("asked %q", lags)
 	}
 }
 

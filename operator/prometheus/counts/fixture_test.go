@@ -57,6 +57,9 @@ func counter(t *testing.T, c Config) *Counter {
 	if c.Clock == nil {
 		c.Clock = testclock.NewFakePassiveClock(noon)
 	}
+	if p, ok := c.Querier.(*store); ok {
+		p.now = c.Clock.Now
+	}
 	x, err := New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -29,19 +29,29 @@ const (
 	asksBase      kind = "base"
 	asksLag       kind = "lag"
 	asksInterval  kind = "interval"
+	asksUnknown   kind = "unmeasured"
 	asksDurations kind = "durations"
 	asksCustom    kind = "custom"
 	asksCopies    kind = "copies"
+	asksClock     kind = "vector(1)"
 )
 
 // store is a Prometheus that remembers when requests were counted, and answers the questions of counting about any time.
 type store struct {
 	mu       sync.Mutex
-	behind   time.Duration // how late samples can be seen
+	now      func() time.Time // by its own clock
+	behind   time.Duration    // how late samples can be seen
+	until    time.Time        // up to when those of requests can be seen; zero: all
 	requests map[counting.Service][]observation
 	targets  int
 	lag      float64
 	interval float64
+	// unmeasured is how long ago a target was scraped for the first time of a job whose interval is not known; 0: there is none.
+	unmeasured float64
+	// born is when it was empty; since then targets are scraped each interval. Zero: long ago.
+	born time.Time
+	// begins is how many of the targets are of jobs that are only begun to be scraped.
+	begins int
 	// fresh says how many targets are fresh at a time; nil: all.
 	fresh func(at time.Time) int
 	// fail is asked before every answer; its error is the answer.
@@ -77,7 +87,7 @@ type observation struct {
 
 func newStore() *store {
 	return &store{
-		requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
+		now: time.Now, requests: map[counting.Service][]observation{}, targets: 10, lag: 0.5, interval: 5,
 		asked: map[kind]int{},
 	}
 }
@@ -124,6 +134,9 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 	defer p.mu.Unlock()
 	k := kindOf(expr)
 	p.asked[k]++
+	if at.IsZero() {
+		at = p.now()
+	}
 	if k == asksRequests {
 		p.exprs = append(p.exprs, expr)
 	}
@@ -141,19 +154,38 @@ func (p *store) Query(ctx context.Context, expr string, at time.Time) (model.Vec
 func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error) {
 	switch k {
 	case asksBase:
+		if at.Add(-offsetOf(settled, expr)).Before(p.born) {
+			return nil, nil
+		}
 		return scalar(float64(p.targets)), nil
 	case asksLag:
+		if at.Before(p.born) {
+			return nil, nil
+		}
 		return scalar(p.lag), nil
 	case asksComplete:
 		return p.complete(expr, at), nil
 	case asksInterval:
+		if p.young(at) {
+			return nil, nil
+		}
 		return scalar(p.interval), nil
+	case asksUnknown:
+		switch {
+		case p.young(at) && !at.Before(p.born):
+			return scalar(at.Sub(p.born).Seconds()), nil
+		case p.unmeasured > 0:
+			return scalar(p.unmeasured), nil
+		}
+		return nil, nil
 	case asksFreshness:
 		return append(p.freshness(expr, at), p.unknown...), nil
 	case asksCopies:
 		return p.copies, nil
+	case asksClock:
+		return model.Vector{{Value: 1, Timestamp: model.TimeFromUnixNano(at.UnixNano())}}, nil
 	case asksRequests:
-		return append(p.counts(expr, at), p.rogue...), nil
+		return append(p.visible(expr, at), p.rogue...), nil
 	case asksDurations:
 		return p.pairs(expr, at, "within", func(code string) bool { return code != "late" }), nil
 	case asksCustom:
@@ -191,13 +223,16 @@ func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Ti
 }
 
 func (p *store) counts(expr string, at time.Time) model.Vector {
-	length := sliceOf(expr)
+	return p.countsOf(expr, at.Add(-sliceOf(expr)), at)
+}
+
+func (p *store) countsOf(expr string, from, at time.Time) model.Vector {
 	var v model.Vector
 	for s := range arms(expr) {
 		if !p.carried(s, at) || p.hide != nil && p.hide(s, at) {
 			continue
 		}
-		sums := p.increments(s, at.Add(-length), at)
+		sums := p.increments(s, from, at)
 		sums["200"] += sums["late"] // the series is there, also when nothing was added to it
 		delete(sums, "late")
 		for code, n := range sums {
@@ -205,6 +240,11 @@ func (p *store) counts(expr string, at time.Time) model.Vector {
 		}
 	}
 	return v
+}
+
+// young tells whether no target has been scraped twice, and for long enough that it shows.
+func (p *store) young(at time.Time) bool {
+	return at.Sub(p.born) <= max(20*time.Second, time.Duration(p.interval*float64(time.Second)))
 }
 
 // pairs are all requests of each arm, and those of the second fact.
@@ -242,7 +282,8 @@ func (p *store) freshness(expr string, at time.Time) model.Vector {
 		v = append(v,
 			&model.Sample{Metric: labels(s, "fact", "targets"), Value: model.SampleValue(p.targets)},
 			&model.Sample{Metric: labels(s, "fact", "fresh"), Value: model.SampleValue(fresh)},
-			&model.Sample{Metric: labels(s, "fact", "newest"), Value: model.SampleValue(at.Unix())})
+			&model.Sample{Metric: labels(s, "fact", "newest"), Value: model.SampleValue(at.Unix())},
+			&model.Sample{Metric: labels(s, "fact", "new"), Value: model.SampleValue(p.begins)})
 	}
 	return v
 }
@@ -270,7 +311,7 @@ func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleVa
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"(group by (proxy": asksCopies, "sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval,
+		"(group by (proxy": asksCopies, "sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval, "max(time()": asksUnknown,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k
@@ -288,6 +329,7 @@ func kindOf(expr string) kind {
 var (
 	namespaces = regexp.MustCompile(`destination_service_namespace=~?"([^"]*)"`)
 	names      = regexp.MustCompile(`destination_service_name=~?"([^"]*)"`)
+	settled    = regexp.MustCompile(`offset (\w+)\)\)$`)
 	offsets    = regexp.MustCompile(`(?:_total|_count)\{[^\[]*\[\w+\] offset (\w+)`)
 )
 
@@ -302,8 +344,10 @@ func arms(expr string) map[counting.Service]bool {
 	return all
 }
 
-func sliceOf(expr string) time.Duration {
-	d, err := model.ParseDuration(offsets.FindStringSubmatch(expr)[1])
+func sliceOf(expr string) time.Duration { return offsetOf(offsets, expr) }
+
+func offsetOf(where *regexp.Regexp, expr string) time.Duration {
+	d, err := model.ParseDuration(where.FindStringSubmatch(expr)[1])
 	if err != nil {
 		panic(err)
 	}
@@ -338,7 +382,11 @@ func TestStoreKnowsEveryQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: b.Freshness(), asksComplete: b.Complete(), asksLag: b.Lag(), asksCopies: b.Copies(), asksInterval: b.ScrapeInterval()} {
+	fresh, err := b.Freshness(15 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, expr := range map[kind]string{asksRequests: requests, asksBase: base, asksFreshness: fresh, asksUnknown: b.Unmeasured(), asksComplete: b.Complete(), asksLag: b.Lag(), asksCopies: b.Copies(), asksInterval: b.ScrapeInterval()} {
 		if got := kindOf(expr); got != want {
 			t.Errorf("the question for %s is taken for %s", want, got)
 		}

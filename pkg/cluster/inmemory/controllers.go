@@ -45,8 +45,9 @@ type Controllers struct {
 
 	faults map[string]Fault // by the image of the first container
 
-	ran   int64 // the version of the store and the time when nothing was left to do
-	ranAt time.Time
+	ran    int64 // the version of the store and the time when nothing was left to do
+	ranAt  time.Time
+	rolled int64 // the version at which the Deployments were looked at last: of them nothing depends on the time
 }
 
 // Hurt says what is wrong with the pods whose first container has an image; nothing any more with an empty fault.
@@ -64,15 +65,24 @@ func (c *Controllers) Run(s *Store) {
 	}
 	c.collect(s)
 	c.kubelet(s)
+	if c.rolled != s.version {
+		c.rolled = s.version
+		c.deployments(s)
+		c.kubelet(s)
+	}
+	c.ran, c.ranAt = s.version, s.Now
+}
+
+// deployments is the Deployment controller.
+func (c *Controllers) deployments(s *Store) {
 	for _, d := range List[*appsv1.Deployment](s) {
+		adopt(s, d)
 		if d.Spec.Paused {
 			whilePaused(s, d)
 		} else {
 			c.rollOut(s, d)
 		}
 	}
-	c.kubelet(s)
-	c.ran, c.ranAt = s.version, s.Now
 }
 
 // collect removes ReplicaSets whose owner is gone, and their pods after a while.
@@ -124,6 +134,27 @@ func (s *Store) current(d *appsv1.Deployment) *appsv1.ReplicaSet {
 		}
 	}
 	return nil
+}
+
+// adopt gives a Deployment the ReplicaSets that nobody has and that it selects.
+func adopt(s *Store, d *appsv1.Deployment) {
+	for _, rs := range List[*appsv1.ReplicaSet](s) {
+		if rs.Namespace == d.Namespace && metav1.GetControllerOfNoCopy(rs) == nil && covers(d.Spec.Selector.MatchLabels, rs.Labels) {
+			taken := rs.DeepCopy()
+			taken.OwnerReferences = append(taken.OwnerReferences, *metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment")))
+			s.Put(taken)
+		}
+	}
+}
+
+// covers says whether labels have all that a selector asks for.
+func covers(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return len(selector) > 0
 }
 
 // whilePaused is the Deployment controller with spec.paused: it scales and starts nothing.
@@ -239,16 +270,17 @@ func ordinal(p *corev1.Pod) int {
 
 // tend makes the pods of a ReplicaSet as many as it wants, and its status what they are.
 func (c *Controllers) tend(s *Store, rs *appsv1.ReplicaSet, own []*corev1.Pod) {
-	want, fault := int(ptr.Deref(rs.Spec.Replicas, 1)), c.faults[Image(&rs.Spec.Template)]
+	want, fault, next := int(ptr.Deref(rs.Spec.Replicas, 1)), c.faults[Image(&rs.Spec.Template)], 1
+	if len(own) > 0 {
+		next = ordinal(own[len(own)-1]) + 1
+	}
+	own = slices.DeleteFunc(own, func(p *corev1.Pod) bool { return !workload.Present(p) })
 	for len(own) > want {
 		s.Remove(own[len(own)-1])
 		own = own[:len(own)-1]
 	}
-	for n := 1; len(own) < want && fault != Quota; n++ {
-		if len(own) > 0 {
-			n = max(n, ordinal(own[len(own)-1])+1)
-		}
-		p := podOf(rs, n)
+	for ; len(own) < want && fault != Quota; next++ {
+		p := podOf(rs, next)
 		s.Put(p)
 		own = append(own, p)
 	}

@@ -57,7 +57,11 @@ func NewBatch(scope Scope, indicator counting.Indicator, arms []counting.Service
 			return Batch{}, err
 		}
 	}
-	sorted := slices.Clone(arms)
+	sorted, own := slices.Clone(arms), make([]string, len(arms))
+	for i, a := range arms {
+		own[i] = a.Namespace
+	}
+	scope.own = distinct(own)
 	slices.SortFunc(sorted, counting.Service.Compare)
 	return Batch{scope: scope, indicator: indicator, arms: slices.Compact(sorted)}, nil
 }
@@ -89,21 +93,20 @@ func (b Batch) Base(slice time.Duration) (string, error) {
 	return "count(" + b.scope.settled(slice) + ")", nil
 }
 
-// Lag returns the question for the longest scrape in the look-back, in seconds, of the jobs that carry the arms. Samples
-// have the time their scrape started and become visible when it has ended: T must lie that far behind now.
+// Lag returns the question for the longest scrape in the look-back, in seconds, of the targets that carry the arms; others of their jobs are
+// not waited for. Samples have the time their scrape started and become visible when it has ended: T must lie that far behind now.
 func (b Batch) Lag() string {
-	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job) group by (job) (%s))",
-		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carrier())
+	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job, instance) group by (job, instance) (%s))",
+		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carried())
 }
 
-// ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms. It
-// counts the samples of five minutes at targets that were known before, so that a new Prometheus gives no answer, not a long interval.
-func (b Batch) ScrapeInterval() string {
-	return fmt.Sprintf(`max(
-  quantile by (job) (0.5,
-    300 / count_over_time(%[1]s[5m])
-      and on (job, instance) last_over_time(%[1]s[5m] offset 5m))
-  and on (job) group by (job) (%[2]s))`, b.scope.target("up"), b.carrier())
+// Indicator is what the arms are asked about by.
+func (b Batch) Indicator() counting.Indicator { return b.indicator }
+
+// LeavingOut returns the Batch without what some values of labels bring: see Once.
+func (b Batch) LeavingOut(without map[string][]string) Batch {
+	b.scope.Without = without
+	return b
 }
 
 // carrier returns the series whose targets carry the arms.
@@ -113,6 +116,17 @@ func (b Batch) carrier() string {
 	}
 	return b.selector(counting.Indicator{}.String())
 }
+
+// carried returns the newest samples of the series that carry the arms, of pods that are believed about them.
+func (b Batch) carried() string { return b.scope.believed(b.carrier(), b.carrier()) }
+
+// carriedOver returns the last samples in a time of the series that carry the arms, of pods that are believed about them.
+func (b Batch) carriedOver(back time.Duration) string {
+	return b.scope.believed(fmt.Sprintf("last_over_time(%s[%s])", b.carrier(), duration(back)), b.carrier())
+}
+
+// taken returns when the newest samples were taken of the series that carry the arms, of pods that are believed about them.
+func (b Batch) taken() string { return b.scope.believed("timestamp("+b.carrier()+")", b.carrier()) }
 
 // groups are the labels that tell the arms apart.
 func (b Batch) groups() string {

@@ -101,7 +101,7 @@ func TestTheSameQuestionIsTheSameText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(first.Freshness(), second.Freshness()); diff != "" {
+	if diff := cmp.Diff(questions(t, first), questions(t, second)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -146,7 +146,11 @@ func questions(t *testing.T, b Batch) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{requests, base, b.Freshness(), b.Lag(), b.Copies(), b.ScrapeInterval()}
+	fresh, err := b.Freshness(slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{requests, base, fresh, b.Lag(), b.Copies(), b.ScrapeInterval(), b.Unmeasured(), b.Complete()}
 }
 
 // skeleton cuts the double-quoted strings out of an expression, as PromQL's lexer finds them, and returns both.

@@ -12,27 +12,24 @@ import (
 )
 
 const (
-	// rhythm is the time over which a target's scrape interval is measured.
-	rhythm = 5 * time.Minute
 	// straggle is how far a target may be behind the foremost one until nobody waits for it any more: Freshness tells of it then.
 	straggle = time.Minute
 )
 
-// Complete returns the question up to when the reports about each arm are complete, in seconds since 1970. It is asked as of now: samples
-// that are on their way, by remote write or from another store, cannot be seen yet, however long ago they were taken. A target's are complete
-// up to its newest sample, and up to when the next one is due; an arm's up to where those of all its targets are. Read the answer with
-// CompleteUpTo.
+// Complete returns the question up to when the reports about each arm are complete, in seconds since 1970 by Prometheus's clock. It is asked as of
+// now, and by that clock: without a time. Samples that are on their way, by remote write or from another store, cannot be seen yet, however long ago
+// they were taken. A target's are complete up to its newest sample, and up to when the next one is due; an arm's up to where those of all its targets
+// are. Read the answer with CompleteUpTo.
 //
 // Servers that answer about an earlier time than the one they were asked about, such as VictoriaMetrics in the first half a minute, say
 // which time that is by time(): nothing is complete beyond it.
 //
-// The interval of a target is that of the last five minutes, rounded down, and 0 while it is not known for so long: what is not certain is
-// waited for.
+// The interval of a target is that of the last five minutes, or of the last one while it is younger, rounded down, and 0 while it is not known
+// for so long: what is not certain is waited for.
 func (b Batch) Complete() string {
-	up := b.scope.target("up")
-	newest := fmt.Sprintf("max by (job, instance, %s) (timestamp(%s))", b.groups(), b.carrier())
-	interval := fmt.Sprintf("(floor(%d / count_over_time(%s[%s])) and last_over_time(%s[%s] offset %s)) or 0 * last_over_time(%s[%s])",
-		int(rhythm.Seconds()), up, duration(rhythm), up, duration(time.Minute), duration(rhythm), up, duration(rhythm))
+	newest := fmt.Sprintf("max by (job, instance, %s) (%s)", b.groups(), b.taken())
+	interval := fmt.Sprintf("floor(%s) or floor(%s) or 0 * last_over_time(%s[5m])",
+		b.scope.rhythm(5*time.Minute, time.Minute), b.scope.rhythm(time.Minute, time.Minute), b.scope.target("up"))
 	upTo := fmt.Sprintf("(%s + on (job, instance) group_left () (max by (job, instance) (%s)))", newest, interval)
 	waited := fmt.Sprintf("%s >= on (%s) group_left () (max by (%s) (%s) - %d)", upTo, b.groups(), b.groups(), upTo, int(straggle.Seconds()))
 	return fmt.Sprintf("clamp_max(min by (%s) (%s), time())", b.groups(), waited)

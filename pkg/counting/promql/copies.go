@@ -44,7 +44,7 @@ type copyOf struct {
 func (b Batch) Copies() string {
 	by := strings.Join(tellers, ", ")
 	const whose = labelProxy + ", source_workload_namespace, source_workload"
-	x := fmt.Sprintf("last_over_time(%s[%s])", b.carrier(), duration(2*b.scope.interval()))
+	x := b.carriedOver(2 * b.scope.interval())
 	each := fmt.Sprintf("(group by (%s, %s) (label_replace(%s, %q, \"$1\", %q, %q)))", whose, by, x, labelProxy, labelInstance, proxyOf)
 	shared := fmt.Sprintf("(count by (%s) (%s) > 1)", whose, each)
 	ambiguous := fmt.Sprintf("count by (%s) (count by (%s, %s) (%s and on (job, instance) %s) > 1)", by, labelInstance, by, b.scope.target("up"), x)
@@ -55,7 +55,7 @@ func (b Batch) Copies() string {
 // DecodeCopies reads the answer to Copies.
 func DecodeCopies(answer model.Vector) (Copies, error) {
 	if len(answer) > MaxSeries {
-		return Copies{}, fmt.Errorf("copies: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+		return Copies{}, TooLarge{"copies", len(answer)}
 	}
 	var c Copies
 	for _, s := range answer {

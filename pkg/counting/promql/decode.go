@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,12 +21,24 @@ const (
 	fraction = 1e-6
 )
 
+// TooLarge is the error of an answer with more than MaxSeries series. One about fewer arms may have fewer.
+type TooLarge struct {
+	// Of is what was asked for, and Series how many the answer has.
+	Of     string
+	Series int
+}
+
+// Error is one sentence.
+func (t TooLarge) Error() string {
+	return fmt.Sprintf("%s: the answer has %d series; at most %d are read", t.Of, t.Series, MaxSeries)
+}
+
 // Counts reads the answer to Increments. An arm of which nothing is known, not even that it had no requests, is not in the
-// result: it has no series, or its series contradict each other. An error says what is wrong with the answer; the slice is
-// void then, for every arm.
+// result: it has no series, its series contradict each other, or one has a value that no count can have, see Impossible. An error says what is
+// wrong with the answer; the slice is void then, for every arm.
 func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting.Counts, err error) {
 	if len(answer) > MaxSeries {
-		return nil, fmt.Errorf("counts: the answer has %d series; at most %d are read", len(answer), MaxSeries)
+		return nil, TooLarge{"counts", len(answer)}
 	}
 	switch b.indicator.KindOrDefault() {
 	case counting.Duration:
@@ -38,7 +51,30 @@ func (b Batch) Counts(answer model.Vector) (counts map[counting.Service]counting
 	if err != nil {
 		return nil, fmt.Errorf("counts: %w", err)
 	}
+	for arm := range b.Impossible(answer) {
+		delete(counts, arm)
+	}
 	return counts, nil
+}
+
+// Impossible are the arms one of whose series has a value that no count can have, such as NaN, with the first of them. Whoever has a pod that
+// is scraped can expose one; nothing is known of that arm then, and of no other.
+func (b Batch) Impossible(answer model.Vector) map[counting.Service]error {
+	var all map[counting.Service]error
+	for _, s := range answer {
+		_, err := count(s.Value)
+		if err == nil {
+			continue
+		}
+		arm := armOf(s.Metric)
+		if all == nil {
+			all = map[counting.Service]error{}
+		}
+		if all[arm] == nil {
+			all[arm] = fmt.Errorf("series %s: %w", s.Metric, err)
+		}
+	}
+	return all
 }
 
 // outcomes reads the answer about Istio's counter of requests.
@@ -55,10 +91,7 @@ func (b Batch) outcomes(answer model.Vector) (map[counting.Service]counting.Coun
 		}
 		seen[id] = true
 		n, err := count(s.Value)
-		if err != nil {
-			return nil, fmt.Errorf("series %s: %w", s.Metric, err)
-		}
-		if !asked {
+		if err != nil || !asked {
 			continue
 		}
 		c := counts[arm]
@@ -77,7 +110,7 @@ func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm counting.Serv
 			return counting.Service{}, false, fmt.Errorf("series %s has the label %q, which was not asked for", m, name)
 		}
 	}
-	arm = counting.Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
+	arm = armOf(m)
 	if _, asked = slices.BinarySearchFunc(b.arms, arm, counting.Service.Compare); asked {
 		return arm, true, nil
 	}
@@ -87,6 +120,19 @@ func (b Batch) arm(m model.Metric, others ...model.LabelName) (arm counting.Serv
 		return counting.Service{}, false, fmt.Errorf("series %s is of a service that was not asked for", m)
 	}
 	return arm, false, nil
+}
+
+// all is Counts for who asks about one release: an error also says which of its counts is impossible.
+func (b Batch) all(answer model.Vector) (map[counting.Service]counting.Counts, error) {
+	counts, err := b.Counts(answer)
+	for _, impossible := range b.Impossible(answer) {
+		err = cmp.Or(err, impossible)
+	}
+	return counts, err
+}
+
+func armOf(m model.Metric) counting.Service {
+	return counting.Service{Namespace: string(m[labelNamespace]), Name: string(m[labelName]), Revision: string(m[labelRevision])}
 }
 
 func count(v model.SampleValue) (float64, error) {

@@ -78,17 +78,11 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 		answer model.Vector
 		want   string
 	}{
-		"NaN":               {model.Vector{answer(math.NaN(), shop)}, "its value is NaN; a count is a number from 0 to 1e+12"},
-		"infinite":          {model.Vector{answer(math.Inf(1), shop)}, "its value is +Inf; a count is a number from 0 to 1e+12"},
-		"negative":          {model.Vector{answer(-1, shop)}, "its value is -1; a count is a number from 0 to 1e+12"},
-		"absurd":            {model.Vector{answer(1e13, shop)}, "its value is 1e+13; a count is a number from 0 to 1e+12"},
-		"a fraction":        {model.Vector{answer(1.5, shop)}, "its value is 1.5; a count is a whole number (is the source downsampled?)"},
-		"NaN of a neighbor": {model.Vector{answer(math.NaN(), counting.Service{Namespace: "bank", Name: "checkout"})}, "its value is NaN"},
-		"too many":          {many, "the answer has 50001 series; at most 50000 are read"},
-		"twice":             {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
-		"another label":     {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
-		"another service":   {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
-		"no service":        {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
+		"too many":        {many, "the answer has 50001 series; at most 50000 are read"},
+		"twice":           {model.Vector{answer(1, shop), answer(1, shop)}, "twice"},
+		"another label":   {model.Vector{answer(1, shop, "pod", "a")}, `has the label "pod", which was not asked for`},
+		"another service": {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"})}, "is of a service that was not asked for"},
+		"no service":      {model.Vector{{Metric: model.Metric{}, Value: 1}}, "is of a service that was not asked for"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -103,23 +97,58 @@ func TestAnswersThatCannotBeTrueAreVoid(t *testing.T) {
 	}
 }
 
+func TestAnImpossibleCountIsThatOfItsArmAlone(t *testing.T) {
+	pay := counting.Service{Namespace: "bank", Name: "pay"}
+	values := map[float64]string{
+		math.NaN(): "its value is NaN; a count is a number from 0 to 1e+12", math.Inf(1): "its value is +Inf; a count is a number from 0 to 1e+12",
+		-1: "its value is -1; a count is a number from 0 to 1e+12", 1e13: "its value is 1e+13; a count is a number from 0 to 1e+12",
+		1.5: "its value is 1.5; a count is a whole number (is the source downsampled?)",
+	}
+	for value, want := range values {
+		t.Run(want, func(t *testing.T) {
+			for _, i := range []counting.Indicator{{}, slow, orders} {
+				fact := map[counting.Kind][]string{"": {labelCode, "200"}, counting.Duration: {labelFact, factAll}, counting.Custom: {labelFact, factAll}}[i.Kind]
+				v := model.Vector{answer(7, pay, fact...), answer(value, shop, fact...), answer(value, counting.Service{Namespace: "bank", Name: "checkout"}, fact...)}
+				if i.Kind == "" {
+					v = append(v, answer(3, shop, labelCode, "500"))
+				}
+				if i.Kind == counting.Duration {
+					v = append(v, answer(7, pay, labelFact, factWithin))
+				}
+				b := indicated(t, i)
+				got, err := b.Counts(v)
+				if _, known := got[shop]; err != nil || known || got[pay].Requests != 7 {
+					t.Errorf("%s: %v, %v", i, got, err)
+				}
+				if err := b.Impossible(v)[shop]; err == nil || !strings.Contains(err.Error(), want) || b.Impossible(v)[pay] != nil {
+					t.Errorf("%s: %v, want %q", i, b.Impossible(v), want)
+				}
+			}
+		})
+	}
+}
+
 func TestFreshnessIsRead(t *testing.T) {
 	got, err := batch(t).DecodeFreshness(model.Vector{
 		answer(10, shop, labelFact, factTargets), answer(9, shop, labelFact, factFresh), answer(1000.25, shop, labelFact, factNewest),
 		answer(10, shop.Canary(), labelFact, factTargets), answer(8, shop.Canary(), labelFact, factFresh),
+		answer(1, shop, labelFact, factNew), answer(2, shop.Canary(), labelFact, factNew),
 		answer(1, counting.Service{Namespace: "bank", Name: "checkout"}, labelFact, factTargets),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[counting.Service]Freshness{
-		shop:          {Targets: 10, Fresh: 9, Newest: time.UnixMilli(1_000_250)},
-		shop.Canary(): {Targets: 10, Fresh: 8},
+		shop:          {Targets: 10, Fresh: 9, Newest: time.UnixMilli(1_000_250), New: 1},
+		shop.Canary(): {Targets: 10, Fresh: 8, New: 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	current := map[counting.Service]bool{shop: true, shop.Canary(): false, {Namespace: "bank", Name: "pay"}: false}
+	if got[shop].Begins() || !got[shop.Canary()].Begins() {
+		t.Error("one of ten may be of a new job, two may not")
+	}
 	for arm, want := range current {
 		if got[arm].Current() != want {
 			t.Errorf("%s: current %t, want %t", arm, got[arm].Current(), want)

@@ -14,6 +14,7 @@
 //	the three, over hours         the three of them     Batch.Timeline           a step of which nothing is known
 //	how far behind now to ask?    Batch.Lag             Single                   the longest lag
 //	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
+//	is any job's not known yet?   Batch.Unmeasured      Single                   all are known
 //	which proxies come twice?     Batch.Copies          DecodeCopies             nobody reports
 //	requests of each pod          Pods.Increments       Pods.Counts              the pods are not scraped
 //

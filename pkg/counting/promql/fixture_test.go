@@ -78,11 +78,11 @@ func counted(arm counting.Service, code, flags string, value float64) sample {
 	return sample{Labels: "{" + row(arm, code, flags) + "}", Value: value}
 }
 
-// facts are the rows of a Freshness; a negative value has no row.
-func facts(arm counting.Service, targets, fresh, newest float64) []sample {
+// facts are the rows of a Freshness, in the order of targets, fresh, newest, new; a negative value has no row, and what is left out neither.
+func facts(arm counting.Service, values ...float64) []sample {
 	var all []sample
-	for i, name := range []string{factTargets, factFresh, factNewest} {
-		if value := []float64{targets, fresh, newest}[i]; value >= 0 {
+	for i, name := range []string{factTargets, factFresh, factNewest, factNew}[:len(values)] {
+		if value := values[i]; value >= 0 {
 			all = append(all, sample{Value: value, Labels: `{fact="` + name + `",destination_service_namespace="` + arm.Namespace +
 				`",destination_service_name="` + arm.Name + `"}`})
 		}
@@ -114,6 +114,10 @@ func (a asker) requests(at string, slice time.Duration, want ...sample) asked {
 	return a.slice(at, slice, a.b.Increments, want)
 }
 
+func (a asker) fresh(at string, slice time.Duration, want ...sample) asked {
+	return a.slice(at, slice, a.b.Freshness, want)
+}
+
 func (a asker) base(at string, slice time.Duration, want ...sample) asked {
 	return a.slice(at, slice, a.b.Base, want)
 }
@@ -136,7 +140,7 @@ func ask(expr, at string, want ...sample) asked {
 
 func TestTheFixtureForPrometheusHoldsTheExpressionsOfToday(t *testing.T) {
 	all := fixture{EvaluationInterval: "5s"}
-	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, complete, copies, settings, durations, customs, ofPods, ofRevisions} {
+	for _, group := range []func(*testing.T) []scenario{births, gaps, holes, selections, freshness, complete, copies, settings, durations, customs, ofPods, ofRevisions, reporters} {
 		for _, s := range group(t) {
 			s.Interval = "5s"
 			all.Tests = append(all.Tests, s)

@@ -37,7 +37,7 @@ func (b Batch) History(answer model.Matrix, first, last time.Time, step time.Dur
 	}
 	history := map[counting.Service][]counting.Counts{}
 	for i, v := range vectors {
-		counts, err := b.Counts(v)
+		counts, err := b.all(v)
 		if err != nil {
 			return nil, fmt.Errorf("history: %w", err)
 		}

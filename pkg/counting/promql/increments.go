@@ -35,19 +35,20 @@ func (s Scope) increments(groups, x string, slice time.Duration) string {
 	now := fmt.Sprintf("last_over_time(%s[%s])", x, back)
 	base := fmt.Sprintf("last_over_time(%s[%s] offset %s)", x, back, ago)
 	known := fmt.Sprintf("last_over_time(%s[%s] offset %s)", up, duration(remembered), duration(slice+2*s.interval()))
-	return fmt.Sprintf(`sum by (%[1]s) (
-    (%[2]s
-       - %[3]s >= 0)
-  or (%[2]s
-       < %[3]s)
-  or ((%[2]s
-         unless %[3]s)
+	gained := fmt.Sprintf(`
+    (%[1]s
+       - %[2]s >= 0)
+  or (%[1]s
+       < %[2]s)
+  or ((%[1]s
+         unless %[2]s)
        and on (job, instance) (
-            (max_over_time(%[4]s[%[5]s] offset %[6]s) == 1)
-         or ((last_over_time(%[4]s[%[5]s]) unless %[7]s)
-              and on (job) %[8]s))
-       unless on (job, instance) (count by (job, instance) (%[4]s) > 1))
-)`, groups, now, base, up, back, ago, known, s.settled(slice))
+            (max_over_time(%[3]s[%[4]s] offset %[5]s) == 1)
+         or ((last_over_time(%[3]s[%[4]s]) unless %[6]s)
+              and on (job) %[7]s))
+       unless on (job, instance) (count by (job, instance) (%[3]s) > 1))
+`, now, base, up, back, ago, known, s.settled(slice))
+	return "sum by (" + groups + ") (" + s.believed(gained, x) + ")"
 }
 
 // settled returns the targets that were scraped in the look-back before the slice, but not only just before it.

@@ -40,10 +40,7 @@ func (b Batch) readTwoFacts(answer model.Vector, first, second string) (map[coun
 			return nil, err
 		}
 		n, err := count(s.Value)
-		if err != nil {
-			return nil, fmt.Errorf("series %s: %w", s.Metric, err)
-		}
-		if !asked {
+		if err != nil || !asked {
 			continue
 		}
 		p, i := read[arm], 0

@@ -1,7 +1,6 @@
 package promql
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,7 +62,7 @@ func customs(t *testing.T) []scenario {
 		Asked: []asked{
 			a.requests("95s", slice, fact(shop, factAll, 6), fact(shop, factBad, 1)),
 			a.requests("100s", slice, fact(shop, factAll, 6), fact(shop, factBad, 1), fact(shop.Canary(), factAll, 3)),
-			ask(a.b.Freshness(), "100s", append(facts(shop, 1, 1, 100), facts(shop.Canary(), 1, 1, 100)...)...),
+			a.fresh("100s", slice, append(facts(shop, 1, 1, 100), facts(shop.Canary(), 1, 1, 100)...)...),
 			a.base("100s", slice, sample{Labels: "{}", Value: 1}),
 		},
 	}}
@@ -140,8 +139,6 @@ func TestPairsThatCannotBeTrueAreVoid(t *testing.T) {
 	}{
 		"twice":           {model.Vector{answer(1, shop, all...), answer(2, shop, all...)}, "twice"},
 		"another fact":    {model.Vector{answer(1, shop, labelFact, "some")}, `unknown fact "some"`},
-		"a fraction":      {model.Vector{answer(0.5, shop, all...)}, "a count is a whole number"},
-		"NaN":             {model.Vector{answer(math.NaN(), shop, all...)}, "its value is NaN"},
 		"another label":   {model.Vector{answer(1, shop, labelFact, factAll, "le", "1")}, `has the label "le"`},
 		"another service": {model.Vector{answer(1, counting.Service{Namespace: "shop", Name: "cart"}, all...)}, "is of a service that was not asked for"},
 	}

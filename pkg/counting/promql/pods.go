@@ -38,6 +38,7 @@ func NewPods(scope Scope, indicator counting.Indicator, namespace, set string) (
 	if err == nil && indicator.KindOrDefault() == counting.Custom {
 		err = errors.New("a Custom indicator is not counted for each pod")
 	}
+	scope.Reporters = nil // The namespace of the pods is part of the question.
 	return Pods{scope, indicator, namespace, set}, err
 }
 

@@ -36,6 +36,16 @@ func distinct(values []string) []string {
 	return slices.Compact(sorted)
 }
 
+// checkLabelValues returns what is wrong with the first of a list of values that cannot be used.
+func checkLabelValues(field string, values []string) error {
+	for i, value := range values {
+		if err := checkLabelValue(fmt.Sprintf("%s[%d]", field, i), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkLabelValue refuses what no label of a sample can hold; a matcher of an empty value would also hold for samples that lack the label.
 func checkLabelValue(field, value string) error {
 	switch {

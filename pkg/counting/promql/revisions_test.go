@@ -31,7 +31,7 @@ func ofRevisions(t *testing.T) []scenario {
 		Asked: []asked{
 			a.requests("100s", 5*time.Second, sample{Labels: "{" + labels(old) + "}", Value: 10}, sample{Labels: "{" + labels(fresh) + "}", Value: 3},
 				sample{Labels: "{" + labels(other) + "}", Value: 1}),
-			ask(a.b.Freshness(), "100s", fact(old, factTargets, 1), fact(fresh, factTargets, 1), fact(other, factTargets, 1),
+			a.fresh("100s", slice, fact(old, factTargets, 1), fact(fresh, factTargets, 1), fact(other, factTargets, 1),
 				fact(old, factFresh, 1), fact(fresh, factFresh, 1), fact(other, factFresh, 1),
 				fact(old, factNewest, 100), fact(fresh, factNewest, 100), fact(other, factNewest, 100)),
 		},

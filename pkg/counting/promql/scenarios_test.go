@@ -199,7 +199,6 @@ func unscraped(arm counting.Service, job string, n float64) sample {
 
 func freshness(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop, shop.Canary())
-	expr := a.b.Freshness()
 	return []scenario{{
 		Name: "targets whose scrapes fail are not fresh, and targets that are gone are not waited for",
 		Series: []series{
@@ -211,10 +210,10 @@ func freshness(t *testing.T) []scenario {
 			requests("p", "gone", shop, "200", "-", "0+10x20 stale"),
 		},
 		Asked: []asked{
-			ask(expr, "100s", append(facts(shop, 3, 3, 100), facts(shop.Canary(), 1, 1, 100)...)...),
+			a.fresh("100s", slice, append(facts(shop, 3, 3, 100), facts(shop.Canary(), 1, 1, 100)...)...),
 			// One failed scrape is within two scrape intervals.
-			ask(expr, "105s", append(facts(shop, 2, 2, 105), facts(shop.Canary(), 1, 1, 105)...)...),
-			ask(expr, "120s", append(facts(shop, 2, 1, 120), facts(shop.Canary(), 1, 1, 120)...)...),
+			a.fresh("105s", slice, append(facts(shop, 2, 2, 105), facts(shop.Canary(), 1, 1, 105)...)...),
+			a.fresh("120s", slice, append(facts(shop, 2, 1, 120), facts(shop.Canary(), 1, 1, 120)...)...),
 		},
 	}, {
 		Name: "a proxy that was restarted and has had no request since is fresh",
@@ -222,7 +221,7 @@ func freshness(t *testing.T) []scenario {
 			up("p", "a", "1x60"),
 			requests("p", "a", shop, "200", "-", "0+10x20 stale"),
 		},
-		Asked: []asked{ask(expr, "150s", facts(shop, 1, 1, -1)...)},
+		Asked: []asked{a.fresh("150s", slice, facts(shop, 1, 1, -1)...)},
 	}, {
 		Name: "series without an up of the same job and instance are told, by their job",
 		Series: []series{
@@ -232,7 +231,20 @@ func freshness(t *testing.T) []scenario {
 			requests("p", "a", shop.Canary(), "200", "-", "0+10x60"),
 			requests("q", "c", shop.Canary(), "200", "-", "0+10x20 stale"),
 		},
-		Asked: []asked{ask(expr, "200s", append(facts(shop.Canary(), 1, 1, 200), facts(shop, -1, -1, 200)[0], unscraped(shop, "envoy", 2), unscraped(shop, "p", 1))...)},
+		Asked: []asked{a.fresh("200s", slice, append(facts(shop.Canary(), 1, 1, 200), facts(shop, -1, -1, 200)[0], unscraped(shop, "envoy", 2), unscraped(shop, "p", 1))...)},
+	}, {
+		Name: "a job that is only begun to be scraped is told",
+		Series: []series{
+			up("p", "a", "1x60"), up("q", "b", "_x20 1x40"),
+			requests("p", "a", shop, "200", "-", "0+10x60"),
+			requests("q", "b", shop, "200", "-", "_x20 7000+10x40"),
+		},
+		Asked: []asked{
+			a.fresh("95s", slice, facts(shop, 1, 1, 95)...),
+			a.fresh("125s", slice, facts(shop, 2, 2, 125, 1)...),
+			a.fresh("130s", slice, facts(shop, 2, 2, 130)...),
+			a.fresh("130s", time.Minute, facts(shop, 2, 2, 130, 1)...),
+		},
 	}, {
 		Name: "nothing is fresh when Prometheus stops scraping",
 		Series: []series{
@@ -240,28 +252,59 @@ func freshness(t *testing.T) []scenario {
 			requests("p", "a", shop, "200", "-", "0+10x20"),
 		},
 		Asked: []asked{
-			ask(expr, "120s", facts(shop, 1, -1, 100)...),
-			ask(expr, "800s"),
+			a.fresh("120s", slice, facts(shop, 1, -1, 100)...),
+			a.fresh("800s", slice),
 		},
 	}}
 }
 
 func settings(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop)
+	seconds := func(n float64) sample { return sample{Labels: "{}", Value: n} }
+	interval, unmeasured := a.b.ScrapeInterval(), a.b.Unmeasured()
 	return []scenario{{
-		Name: "lag and scrape interval are those of the jobs that carry the arms",
+		Name: "lag is that of the targets that carry the arms, not of a slow one of their job, and the scrape interval that of their jobs",
 		Series: []series{
+			up("p", "slow", "1x200"), {Series: `scrape_duration_seconds{job="p",instance="slow"}`, Values: "8x200"},
 			up("p", "a", "1x200"), up("q", "a", "1 _ _ 1 _ _ 1x200"), up("other", "a", "1x200"),
 			{Series: `scrape_duration_seconds{job="p",instance="a"}`, Values: "0.25x100 0.75 0.25x99"},
 			{Series: `scrape_duration_seconds{job="other",instance="a"}`, Values: "9x200"},
 			requests("p", "a", shop, "200", "-", "0+10x200"),
 		},
 		Asked: []asked{
-			ask(a.b.Lag(), "900s", sample{Labels: "{}", Value: 0.75}),
-			ask(a.b.ScrapeInterval(), "900s", sample{Labels: "{}", Value: 5}),
-			ask(a.b.ScrapeInterval(), "200s"),
-			ask(a.b.Lag(), "2000s"),
+			ask(a.b.Lag(), "900s", seconds(0.75)),
+			ask(interval, "900s", seconds(5)), ask(unmeasured, "900s"),
+			ask(interval, "200s", seconds(5)), ask(interval, "20s", seconds(5)),
+			ask(a.b.Lag(), "2000s"), ask(interval, "2000s"),
 		},
+	}, {
+		Name: "the scrape interval of a job is known from the second scrape of its first target on",
+		Series: []series{
+			up("p", "a", "1 _x2 1 _x2 1 _x2 1 _x2 1 _x2 1 _x2 1 _x2"), up("p", "b", "_x2 1 _x2 1 _x2 1 _x2 1 _x2 1 _x2 1 _x2 1"),
+			requests("p", "a", shop, "200", "-", "0 _x2 3 _x2 6 _x2 9 _x2 12 _x2 15 _x2 18 _x2"),
+		},
+		Asked: []asked{
+			ask(interval, "14s"), ask(unmeasured, "14s", seconds(14)),
+			ask(interval, "21s", seconds(15)), ask(unmeasured, "21s"),
+			ask(interval, "29s", seconds(15)), ask(interval, "61s", seconds(15)), ask(interval, "89s", seconds(15)),
+		},
+	}, {
+		Name: "of several jobs the longest interval is measured, and that of a job which is scraped for the first time is not known",
+		Series: []series{
+			up("p", "a", "1x60"), up("q", "b", "_x4 1 _x11 1 _x11 1 _x11 1"),
+			requests("p", "a", shop, "200", "-", "0+10x60"), requests("q", "b", shop, "200", "-", "_x4 1 _x11 1 _x11 1 _x11 1"),
+		},
+		Asked: []asked{
+			ask(interval, "75s", seconds(5)), ask(unmeasured, "75s", seconds(55)),
+			ask(interval, "82s", seconds(60)), ask(unmeasured, "82s"),
+			ask(interval, "130s", seconds(60)), ask(interval, "142s", seconds(60)),
+		},
+	}, {
+		Name: "a gap is no interval once a minute is known from after it",
+		Series: []series{
+			up("p", "a", "1x20 _x29 1x40"), requests("p", "a", shop, "200", "-", "0+10x20 _x29 500+10x40"),
+		},
+		Asked: []asked{ask(interval, "320s", seconds(5)), ask(interval, "370s", seconds(5))},
 	}}
 }
 
@@ -292,9 +335,10 @@ func complete(t *testing.T) []scenario {
 		Name: "a target without a rhythm yet is complete up to its newest sample",
 		Series: []series{
 			up("p", "a", "1x120"), requests("p", "a", shop, "200", "-", "10+10x120"),
-			up("p", "b", "_x100 1x20"), requests("p", "b", shop, "200", "-", "_x100 10+10x20"),
+			up("p", "b", "_x110 1x10"), requests("p", "b", shop, "200", "-", "_x110 10+10x10"),
+			up("p", "c", "_x100 1x20"), requests("p", "c", shop.Canary(), "200", "-", "_x100 10+10x20"),
 		},
-		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(600))},
+		Asked: []asked{ask(a.b.Complete(), "602s", stableAt(600), arm(shop.Canary(), 602))},
 	}, {
 		Name: "nobody waits for a target that is far behind the others",
 		Series: []series{

@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,8 @@ const (
 	DefaultScrapeInterval = time.Minute
 	// MaxJobs is the largest number of scrape jobs a Scope may name.
 	MaxJobs = 100
+	// MaxReporters is the largest number of namespaces that a Scope may name as Reporters.
+	MaxReporters = 100
 
 	maxLabelValue = 253
 	maxMatchers   = 20
@@ -33,17 +36,24 @@ type Scope struct {
 	Matchers map[string]string
 	// Jobs are the scrape jobs that carry the metrics: no other is counted, or looked at. At most 100; empty: all.
 	Jobs []string
+	// Reporters are the namespaces whose pods are believed about Services of any namespace; pods of a Service's own namespace always are. The label
+	// namespace of the samples of up says whose pod a target is. At most 100; empty: all are believed.
+	Reporters []string
 	// Without are values of labels that are left out, so that each proxy is counted once: see Once.
 	Without map[string][]string
 	// Lookback is at least twice what Settle returns; zero: DefaultLookback.
 	Lookback time.Duration
 	// ScrapeInterval is the longest interval of the jobs; zero: DefaultScrapeInterval.
 	ScrapeInterval time.Duration
+	// Unmeasured is the interval that is assumed of jobs of which none is known, so that it is not the longest one; zero: there are none.
+	Unmeasured time.Duration
+
+	own []string // the namespaces of the arms that are asked about
 }
 
 // Settle returns how long after its first scrape a Prometheus without history cannot be believed: the time to discover
 // all targets, to scrape each once, and two intervals in which the first scrapes of a starting pod may fail.
-func (s Scope) Settle() time.Duration { return 3*s.interval() + discovery }
+func (s Scope) Settle() time.Duration { return 3*max(s.interval(), s.Unmeasured) + discovery }
 
 // Validate returns an error that names the first field that cannot be used.
 func (s Scope) Validate() error {
@@ -58,10 +68,11 @@ func (s Scope) Validate() error {
 	if len(s.Jobs) > MaxJobs {
 		return fmt.Errorf("jobs has %d entries; at most %d are allowed", len(s.Jobs), MaxJobs)
 	}
-	for i, job := range s.Jobs {
-		if err := checkLabelValue(fmt.Sprintf("jobs[%d]", i), job); err != nil {
-			return err
-		}
+	if len(s.Reporters) > MaxReporters {
+		return fmt.Errorf("reporters has %d entries; at most %d are allowed", len(s.Reporters), MaxReporters)
+	}
+	if err := cmp.Or(checkLabelValues("jobs", s.Jobs), checkLabelValues("reporters", s.Reporters)); err != nil {
+		return err
 	}
 	if s.interval() < time.Millisecond {
 		return fmt.Errorf("scrapeInterval is %s; it must be at least 1ms", s.ScrapeInterval)
@@ -113,7 +124,7 @@ func (s Scope) matchers() []string {
 	return all
 }
 
-// target returns the selector of a metric that Prometheus writes about each target of the scope.
-func (s Scope) target(metric string) string {
-	return metric + "{" + strings.Join(s.matchers(), ",") + "}"
+// target returns the selector of a metric that Prometheus writes about each target of the scope, of those for which the others hold.
+func (s Scope) target(metric string, others ...string) string {
+	return metric + "{" + strings.Join(append(others, s.matchers()...), ",") + "}"
 }

@@ -35,11 +35,11 @@ func (b Batch) Timeline(increments, base, freshness model.Matrix, first, last ti
 		if err != nil {
 			return nil, fmt.Errorf("timeline: %w", err)
 		}
-		if m.Counts, err = b.Counts(counted[when]); err != nil {
+		if m.Counts, err = b.all(counted[when]); err != nil {
 			return nil, fmt.Errorf("timeline: %w", err)
 		}
 		for _, f := range current {
-			m.Known = m.Known || targets > 0 && f.Current()
+			m.Known = m.Known || targets > 0 && f.Current() && !f.Begins()
 		}
 		moments = append(moments, m)
 	}

@@ -9,6 +9,11 @@ type Baseline struct {
 	// history is how far back was looked; 0s when there was nothing to see.
 	// +optional
 	History Duration `json:"history,omitempty"`
+	// tick is how long a tick of the evidence is at most in this release: the shortest of 5s, 15s, 30s and 1m that the bursts of bad requests of the
+	// stable's last day do not outlast, where it is shorter than the operator's evidence.slowTick, and no shorter than the time between two scrapes.
+	// Absent: nobody can tell, as with less than a day of history or few bad requests; the ticks are as long as the operator's.
+	// +optional
+	Tick Duration `json:"tick,omitempty"`
 	// objectives say it for each objective.
 	// +optional
 	// +listType=map

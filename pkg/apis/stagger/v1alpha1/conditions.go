@@ -23,10 +23,14 @@ const (
 	ConditionReachable = "Reachable"
 	// ConditionEvidenceCurrent is True when counts are fresh.
 	ConditionEvidenceCurrent = "EvidenceCurrent"
+	// ConditionProxiesRead is True while the operator reads the proxies of a running release itself, each second, so that a failing version is
+	// gone within seconds; False, with why not, while it cannot, and an abort takes as long as Prometheus's counts do. Unknown while nothing is
+	// to be read.
+	ConditionProxiesRead = "ProxiesRead"
 	// ConditionAccepted, of a ShiftPolicy, is False when the plan contradicts itself.
 	ConditionAccepted = "Accepted"
 	// ConditionSourceAnswers, of a ShiftPolicy, is True while the source of counts answers the operator; False, with what it said instead,
-	// since it does not; Unknown until an operator that has just started to work has asked it. It is as true as the operator is alive.
+	// since it does not, or its clock is another; Unknown until an operator that has just started to work has asked it. It is as true as the operator is alive.
 	ConditionSourceAnswers = "SourceAnswers"
 )
 
@@ -76,7 +80,8 @@ const (
 	ReasonCanaryWorseThanStable Reason = "CanaryWorseThanStable"
 	// ReasonCanaryBreachesSLO: the canary fails more than the objective allows.
 	ReasonCanaryBreachesSLO Reason = "CanaryBreachesSLO"
-	// ReasonPodOutlier: the canary was taken back for its counts, and one of its pods alone made them bad.
+	// ReasonPodOutlier: one pod of the canary, or those on one node, made its counts bad, and the others did as well as the stable. A release
+	// holds for it; one that was taken back before that was known bears it too.
 	ReasonPodOutlier Reason = "PodOutlier"
 	// ReasonNoConcurrentControl: the canary broke the objective again and again where no stable was beside it to compare with.
 	ReasonNoConcurrentControl Reason = "NoConcurrentControl"
@@ -114,6 +119,8 @@ const (
 	ReasonSuspicious Reason = "Suspicious"
 	// ReasonClientErrors: the canary answers with redirects or client errors more often than the stable does; a person decides.
 	ReasonClientErrors Reason = "ClientErrors"
+	// ReasonBraked: so many requests of one second failed that the weight was lowered to the first one, before anything was proven.
+	ReasonBraked Reason = "Braked"
 	// ReasonPaused: control is Paused.
 	ReasonPaused Reason = "Paused"
 	// ReasonSettling: a route change is not yet live in the proxies.
@@ -132,6 +139,8 @@ const (
 	ReasonNoData Reason = "NoData"
 	// ReasonStale: the newest counts are too old.
 	ReasonStale Reason = "Stale"
+	// ReasonClockSkew: the operator's clock and Prometheus's are too far apart; the message says by how much.
+	ReasonClockSkew Reason = "ClockSkew"
 	// ReasonPrometheusUnreachable: Prometheus does not answer.
 	ReasonPrometheusUnreachable Reason = "PrometheusUnreachable"
 	// ReasonCurrent: counts are fresh.
@@ -140,6 +149,12 @@ const (
 	ReasonQualified Reason = "Qualified"
 	// ReasonOneStatus: counts are fresh, and all requests had the same good status, so that failures told in bodies would not show.
 	ReasonOneStatus Reason = "OneStatus"
+	// ReasonRead: the proxies are read.
+	ReasonRead Reason = "Read"
+	// ReasonNotRead: none of the proxies can be read; the message says why.
+	ReasonNotRead Reason = "NotRead"
+	// ReasonDirectOff: the operator's configuration says that no proxies are read.
+	ReasonDirectOff Reason = "DirectOff"
 	// ReasonAvailable: the pods wanted are available.
 	ReasonAvailable Reason = "Available"
 	// ReasonPodsUnequal: they are, and something that goes by the owner of pods has given the stable's more than the canary's.

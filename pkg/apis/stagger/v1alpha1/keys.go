@@ -37,8 +37,8 @@ const (
 	// SiblingsAnnotation on a Service confirms that callers of other Services which select the same pods may meet a canary's in proportion to
 	// their number, past all weights: their names, separated by commas. While one is not confirmed nothing is released.
 	SiblingsAnnotation = "stagger.dev/siblings"
-	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights in it, on a DestinationRule it lets them make a
-	// copy beside it for the host of their canary: their names, separated by commas.
+	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights between Services of theirs in it, on a DestinationRule
+	// it lets them make a copy beside it for the host of their canary: the namespaces' names, separated by commas.
 	AllowAnnotation = "stagger.dev/allow"
 	// ConfigLabel with the value ConfigHeld keeps a ConfigMap or Secret from being changed in place, by an admission policy.
 	ConfigLabel = "stagger.dev/config"

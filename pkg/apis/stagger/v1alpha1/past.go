@@ -10,7 +10,7 @@ func (r *Release) Past() PastRelease {
 		Policy: r.Policy, PolicyGeneration: r.PolicyGeneration, Plan: &r.Plan, Workload: r.Workload,
 		Outcome: r.State, PeakWeight: r.PeakWeight, Exposed: r.Exposed, Failed: r.Failed, Counted: r.Counted, StartedAt: r.StartedAt,
 		Objectives: r.Objectives, Moves: r.Moves, Weights: r.Weights, Commands: r.Commands, Pauses: r.Pauses,
-		Overridden: r.Overridden, Away: r.Away,
+		Overridden: r.Overridden, Away: r.Away, Excused: r.Excused,
 	}
 	if o := r.Outcome; o != nil {
 		p.Reason, p.Message, p.Pod = o.Reason, o.Message, o.Pod
@@ -31,7 +31,7 @@ func (p *PastRelease) Record() *Release {
 		Policy: p.Policy, PolicyGeneration: p.PolicyGeneration, Workload: p.Workload,
 		State: p.Outcome, PeakWeight: p.PeakWeight, Exposed: p.Exposed, Failed: p.Failed, Counted: p.Counted, StartedAt: p.StartedAt,
 		Objectives: p.Objectives, Moves: p.Moves, Weights: p.Weights, Commands: p.Commands, Pauses: p.Pauses,
-		Overridden: p.Overridden, Away: p.Away,
+		Overridden: p.Overridden, Away: p.Away, Excused: p.Excused,
 		Outcome: &Outcome{Result: p.Outcome, Reason: p.Reason, Message: p.Message, Pod: p.Pod},
 	}
 	if p.Plan != nil {

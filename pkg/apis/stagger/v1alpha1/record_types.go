@@ -4,7 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // WeightReason says what a weight rests on that was written.
 //
-// +kubebuilder:validation:Enum=Planned;Proven;Commanded;SteppedBack;Restarted
+// +kubebuilder:validation:Enum=Planned;Proven;Commanded;SteppedBack;Braked;Restarted
 type WeightReason string
 
 const (
@@ -16,6 +16,8 @@ const (
 	WeightCommanded WeightReason = "Commanded"
 	// WeightSteppedBack is a smaller weight, because an objective was broken at full traffic, where no stable is beside the canary.
 	WeightSteppedBack WeightReason = "SteppedBack"
+	// WeightBraked is the first weight again, because so many requests of one second failed that nobody waited for proof.
+	WeightBraked WeightReason = "Braked"
 	// WeightRestarted is a first weight again, because somebody else had taken the canary's traffic away.
 	WeightRestarted WeightReason = "Restarted"
 )
@@ -203,8 +205,33 @@ type PastRelease struct {
 	// away says when the canary had no pod that could answer while it had traffic.
 	// +optional
 	Away *Away `json:"away,omitempty"`
+	// excused says when one pod of the canary alone made its counts bad, so that the version was not blamed.
+	// +optional
+	Excused *Excused `json:"excused,omitempty"`
 	// shortened says that the record was too long for the history: texts are cut, and the evidence at the first weights and the last images of
 	// long lists left out.
 	// +optional
 	Shortened bool `json:"shortened,omitempty"`
+}
+
+// ReleaseWorkload is what is released, and held meanwhile.
+type ReleaseWorkload struct {
+	// deployment is the Deployment's name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Deployment string `json:"deployment,omitempty"`
+	// base is the Deployment's replicas at the start.
+	// +optional
+	Base int32 `json:"base,omitempty"`
+	// generation is the Deployment's generation at the start, which says which of its writes is released.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+	// shippedBy is the field manager that had written the Deployment's template last, such as helm or kubectl-set; empty where it is not known.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ShippedBy string `json:"shippedBy,omitempty"`
+	// changeCause is the Deployment's annotation kubernetes.io/change-cause at the start.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ChangeCause string `json:"changeCause,omitempty"`
 }

@@ -159,6 +159,10 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Evidence string `json:"evidence,omitempty"`
+	// direct is the checkpoint of what the proxies said that the operator reads itself, so that a restart forgets no bad second.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	Direct string `json:"direct,omitempty"`
 	// baseline is what was known of the stable before the first weight.
 	// +optional
 	Baseline *Baseline `json:"baseline,omitempty"`
@@ -199,6 +203,11 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	StepsBack int32 `json:"stepsBack,omitempty"`
+	// brakes counts how often the weight was lowered to the first one because of a few bad seconds, before anything was proven.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3
+	Brakes int32 `json:"brakes,omitempty"`
 	// peakWeight is the largest weight that was written.
 	// +optional
 	PeakWeight Percentage `json:"peakWeight,omitempty"`
@@ -214,6 +223,9 @@ type Release struct {
 	// away says when the canary had no pod that could answer while it had traffic; its requests of that time are not judged.
 	// +optional
 	Away *Away `json:"away,omitempty"`
+	// excused says when one pod of the canary alone made its counts bad, so that the version was not blamed: the last time, and how often.
+	// +optional
+	Excused *Excused `json:"excused,omitempty"`
 	// contested counts foreign edits that were put back in the last two minutes.
 	// +optional
 	Contested Contested `json:"contested,omitempty,omitzero"`
@@ -365,26 +377,4 @@ type Contested struct {
 	// since is when the count began.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
-}
-
-// ReleaseWorkload is what is released, and held meanwhile.
-type ReleaseWorkload struct {
-	// deployment is the Deployment's name.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	Deployment string `json:"deployment,omitempty"`
-	// base is the Deployment's replicas at the start.
-	// +optional
-	Base int32 `json:"base,omitempty"`
-	// generation is the Deployment's generation at the start, which says which of its writes is released.
-	// +optional
-	Generation int64 `json:"generation,omitempty"`
-	// shippedBy is the field manager that had written the Deployment's template last, such as helm or kubectl-set; empty where it is not known.
-	// +optional
-	// +kubebuilder:validation:MaxLength=128
-	ShippedBy string `json:"shippedBy,omitempty"`
-	// changeCause is the Deployment's annotation kubernetes.io/change-cause at the start.
-	// +optional
-	// +kubebuilder:validation:MaxLength=1024
-	ChangeCause string `json:"changeCause,omitempty"`
 }

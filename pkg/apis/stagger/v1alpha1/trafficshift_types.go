@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // TrafficShift is one Service under management. Stagger makes one for each annotated Service, with the Service's name.
 //
@@ -123,7 +127,7 @@ type TrafficShiftStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of; -1 before the first look.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// observedAt is when the operator last looked at the running release, told every 15 seconds at least while one runs; then it is when that
+	// observedAt is when the operator last looked at the running release, told every two minutes at least while one runs; then it is when that
 	// release was last looked at. What is much older says that nobody looks after the release.
 	// +optional
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
@@ -163,6 +167,10 @@ type TrafficShiftStatus struct {
 	// +optional
 	LastAnswer *CommandAnswer `json:"lastAnswer,omitempty"`
 }
+
+// Heartbeat is how long after its last write the status of a running release is written again, though nothing but numbers is new: by
+// status.observedAt people know that somebody looks.
+const Heartbeat = 2 * time.Minute
 
 // Version is one version of the workload.
 type Version struct {
