@@ -109,6 +109,9 @@ func Observe(o Objects, s Settings, now time.Time) *View {
 	return v
 }
 
+// Stored takes the TrafficShift as a write of this pass has stored it: whatever fails after that, the template that it refuses stays refused.
+func (v *View) Stored(s *v1alpha1.TrafficShift) { v.Shift, v.Facts.Refused = s, s.Status.Refused }
+
 // sorted are the objects that may concern the TrafficShift, in an order that depends on nothing but their names.
 func (o Objects) sorted() Objects {
 	namespace := o.Shift.Namespace

@@ -135,6 +135,10 @@ type Set struct {
 // There says whether the ReplicaSet exists.
 func (s Set) There() bool { return s.Name != "" }
 
+// ready is how many pods can carry traffic: those that the ReplicaSet takes for ready, as far as they are seen to serve. What is known of the one may be
+// older than what is known of the others.
+func (s Set) ready() int32 { return min(s.Available, s.Serving) }
+
 // stay names one of the pods that are still there, to be appended: one that nobody ends, because its ReplicaSet does not have it any more, is a
 // person's to delete.
 func (s Set) stay() string {
