@@ -243,7 +243,7 @@ func oursAlone(t *testing.T, v *cluster.View, o cluster.Objects, w cluster.Write
 		}
 		paths = []string{"/spec/selector", "/metadata/labels", "/metadata/annotations"}
 	case *appsv1.Deployment:
-		paths = []string{"/metadata/labels", "/spec/paused", "/spec/template"}
+		paths = []string{"/metadata/labels", "/metadata/annotations", "/spec/paused", "/spec/template"}
 	case *appsv1.ReplicaSet:
 		paths = []string{"/spec/replicas", "/metadata/annotations", "/metadata/ownerReferences"}
 	case *unstructured.Unstructured:
