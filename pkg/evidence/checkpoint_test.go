@@ -2,14 +2,11 @@ package evidence
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestARestartAtEverySliceIsNoRestart(t *testing.T) {
@@ -91,34 +88,6 @@ func TestForeignTextIsNoCheckpoint(t *testing.T) {
 func sealed(t testing.TB, body string) string {
 	t.Helper()
 	return begin(t, twoObjectives()).format().Seal(body)
-}
-
-// The checkpoints of testdata were written by versions before this one, after the same counts. Releases that they began go on: a file is added when the
-// form changes, and none is changed.
-func TestCheckpointsOfEarlierVersionsGoOn(t *testing.T) {
-	files, err := filepath.Glob("testdata/checkpoints/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no checkpoints: %v", err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tests, f := begin(t, twoObjectives()), newFlow()
-		f.feed(tests, 40, Counts{1000, 3}, Counts{100, 1})
-		restored, err := Restore(twoObjectives(), strings.TrimSpace(string(text)))
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		again := *f
-		f.feed(tests, 40, Counts{1000, 3}, Counts{100, 20})
-		again.feed(restored, 40, Counts{1000, 3}, Counts{100, 20})
-		want, got := tests.Verdict(Question{}), restored.Verdict(Question{})
-		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-9, 0)); diff != "" || want.State != Breach {
-			t.Errorf("%s goes on otherwise than the counts it was made of (-want +got):\n%s", file, diff)
-		}
-	}
 }
 
 // FuzzRestore reads any numbers, under a checksum that is right: what is taken goes on, is written as it was read, and says nothing impossible.

@@ -2,8 +2,6 @@ package urgent
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -94,43 +92,6 @@ func TestGroupsOfOneNameAreOne(t *testing.T) {
 		y := b.Next(Second{Canary: []Group{{"x", asked(6, 5)}, {"y", asked(5, 5)}}, Stable: asked(100, 0)})
 		if x != y || a.Checkpoint() != b.Checkpoint() {
 			t.Errorf("%+v, want %+v", x, y)
-		}
-	}
-}
-
-// The checkpoints of testdata were written by versions before this one, after the same seconds: a file is added when the form changes, and none is
-// changed.
-func TestCheckpointsOfEarlierVersionsGoOn(t *testing.T) {
-	files, err := filepath.Glob("testdata/checkpoints/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no checkpoints: %v", err)
-	}
-	all := randomSeconds(rand.New(rand.NewPCG(3, 1)), 200)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		steady := New(config())
-		for _, s := range all[:100] {
-			steady.Next(s)
-		}
-		restored, err := Restore(config(), strings.TrimSpace(string(text)))
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		signs := 0
-		for i, s := range all[100:] {
-			want, got := steady.Next(s), restored.Next(s)
-			if want.Alarm != got.Alarm || want.Episode != got.Episode || want.Abort != got.Abort || want.Brake != got.Brake {
-				t.Errorf("%s: second %d after it is %+v, want %+v", file, i, got, want)
-			}
-			if want.Alarm {
-				signs++
-			}
-		}
-		if signs == 0 {
-			t.Error("nothing happens that a checkpoint could be wrong about")
 		}
 	}
 }
