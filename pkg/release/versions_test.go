@@ -46,7 +46,7 @@ var moments = map[string][2]string{
 	"stepped_back":     {"policy 1%/30s 5%/30s 100%/1m; push v2; wait 2m30s; counts alone; wait 30s; counts good", "wait for the end 15m"},
 	"paused":           {"wait 5s; push v2; wait 1m; pause", "wait 5m; resume; wait for the end 15m"},
 	"commanded":        {"wait 5s; push v2; wait 1m; operator stops; user jane commands promote 1 p1 why not", "operator starts; wait for the end 15m"},
-	"between_levers":   {"second route; wait 5s; push v2; wait 1m; fail 9 abort routes; counts bad; wait 10s", "fail 0 abort routes; wait for the end 10m"},
+	"between_levers":   {"wait 5s; push v2; wait 1m; fail 9 abort routes; counts bad; wait 10s", "fail 0 abort routes; wait for the end 10m"},
 	"in_the_handover":  {"wait 5s; push v2; fail 99 hand over set; wait 5m", "fail 0 hand over set; wait for the end 15m"},
 	"refused":          {"wait 5s; push v2; wait 2m; counts bad; wait for the end 10m", "counts good; command retry 1 r1; wait for the end 15m"},
 	"counting_the_end": {"wait 5s; push v2; wait 2m; evidence stale Stale; command abort 1 a1; wait 20s", "evidence fresh; wait for the end 10m"},
