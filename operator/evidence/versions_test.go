@@ -27,7 +27,7 @@ func relay(t *testing.T, at time.Duration, checkpoint string) (written string, e
 	t.Helper()
 	b, of := newBench(t), compared()
 	of.Config.Warmup = 20 * time.Second
-	after := func(d time.Duration) time.Time { return noon.Add(d) }
+	after := noon.Add
 	for d := 2 * time.Second; d < 8*time.Minute; d += slice {
 		b.store.observe(stable, after(d), "200", 90)
 		b.store.observe(stable, after(d), "404", 1)
