@@ -113,7 +113,7 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod), builder.WithPredicates(within(s.Namespaces))).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod), builder.WithPredicates(ofNamespaces(s.Namespaces))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(enqueue.claim)).
 		Watches(&v1alpha1.TrafficShift{}, handler.EnqueueRequestsFromMapFunc(enqueue.neighbours), builder.WithPredicates(onDelete())).
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).

@@ -199,7 +199,7 @@ func TestPodsOfGatewaysElsewhereWakeNobody(t *testing.T) {
 		of         string
 		want       bool
 	}{{nil, "istio-ingress", true}, {[]string{"shop", "mail"}, "mail", true}, {[]string{"shop", "mail"}, "istio-ingress", false}} {
-		if got := within(c.namespaces).Create(pod(c.of)); got != c.want {
+		if got := ofNamespaces(c.namespaces).Create(pod(c.of)); got != c.want {
 			t.Errorf("an operator for %v takes note of a pod of %s: %t, want %t", c.namespaces, c.of, got, c.want)
 		}
 	}
