@@ -117,7 +117,8 @@ func onDelete() predicate.Predicate {
 	}
 }
 
-// ofNamespaces lets the objects of some namespaces pass; none: of all. The caches hold pods of gateways besides, and no Services that they could belong to.
+// ofNamespaces lets the objects of some namespaces pass; none: of all. The caches hold pods of gateways besides, and no Services that they could
+// belong to.
 func ofNamespaces(namespaces []string) predicate.Predicate {
 	return predicate.NewPredicateFuncs(func(o client.Object) bool {
 		return len(namespaces) == 0 || slices.Contains(namespaces, o.GetNamespace())
