@@ -20,18 +20,17 @@ func TestAnAdministratorDoesWithoutTheOperator(t *testing.T) {
 	s.push("1.1.0")
 	s.live("10%")
 	s.op.stop()
-	const page = "how-to/without-the-operator.md"
 	r := s.reads()
-	r.follows(page, "Take away what holds", "Give the stable all traffic")
+	r.follows("how-to/without-the-operator.md", "Take away what holds", "Give the stable all traffic")
 	apply(t, s.ns, fmt.Sprintf(route, s.ns)) // as the team wrote it
-	r.follows(page, "Put routes and Service back", "Let a Deployment roll out by itself")
+	r.follows("how-to/without-the-operator.md", "Put routes and Service back", "Let a Deployment roll out by itself")
 	waitFor(t, "the version rolls out by itself", func() (bool, string) {
 		out := kubectl(t, "-n", s.ns, "get", "deployment", "checkout", "-o",
 			"jsonpath={.spec.paused} {.metadata.labels.stagger\\.dev/held} {.status.updatedReplicas} {.status.availableReplicas} {.status.replicas}")
 		return out == "  4 4 4", out
 	})
 	s.meets("1.1.0", perSecond, time.Now())
-	r.follows(page, "Remove what is left")
+	r.follows("how-to/without-the-operator.md", "Remove what is left")
 	if left := kubectl(t, "-n", s.ns, "get", "trafficshifts", "-o", "name"); left != "" {
 		t.Errorf("left: %s", left)
 	}
