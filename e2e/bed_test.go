@@ -12,8 +12,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -120,11 +123,38 @@ func newNamespace(t *testing.T) string {
 		t.Fatalf("making a namespace: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(adm.client.Delete(context.Background(), n)); err != nil {
+		ctx := context.Background()
+		if err := client.IgnoreNotFound(adm.client.Delete(ctx, n)); err != nil {
 			t.Errorf("deleting namespace %s: %v", n.Name, err)
+		}
+		if err := letGo(ctx, n.Name); err != nil {
+			t.Errorf("letting namespace %s go: %v", n.Name, err)
 		}
 	})
 	return n.Name
+}
+
+// letGo takes the finalizers off the TrafficShifts of a namespace, whose operator has ended with its story. A namespace that they keep is deleted
+// by the controllers again and again: forty of them were half of what the API server did.
+func letGo(ctx context.Context, namespace string) error {
+	var shifts v1alpha1.TrafficShiftList
+	if err := adm.client.List(ctx, &shifts, client.InNamespace(namespace)); err != nil {
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			return nil // the story deleted their kind
+		}
+		return fmt.Errorf("listing TrafficShifts: %w", err)
+	}
+	for i := range shifts.Items {
+		x := &shifts.Items[i]
+		if len(x.Finalizers) == 0 {
+			continue
+		}
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+		if err := client.IgnoreNotFound(adm.client.Patch(ctx, x, patch)); err != nil {
+			return fmt.Errorf("taking the finalizers off %s: %w", x.Name, err)
+		}
+	}
+	return nil
 }
 
 // waitFor polls a fact for at most patience; what it says when it is not so is the failure's text.
