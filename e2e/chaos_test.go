@@ -91,7 +91,7 @@ func inChaos(t *testing.T, p chaos.Plan) {
 	x := s.within(promotion, "the release has ended", func(x *v1alpha1.TrafficShift) bool {
 		return x.Status.Release != nil && x.Status.Release.State.Ended()
 	})
-	gone := time.Now().Add(2 * time.Second)
+	gone := time.Now().Add(aftermath) // istiod may come back to an API server that was away later than the operator does
 	if wrong := p.Wrong(*x.Status.Release.Outcome); wrong != "" {
 		t.Error(wrong)
 	}
