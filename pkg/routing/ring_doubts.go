@@ -41,7 +41,7 @@ func ringsUnsupported(vs *unstructured.Unstructured, t Target, rings []Ring, cop
 		return fmt.Sprintf("VirtualService %s names %s itself, which is a host for rings: take it out, or give that Service another name.", named(vs), host)
 	}
 	s := read(vs, t, "")
-	total := 0
+	total := len(s.routes) // all of them may have to be given back in the patch that takes the copies out
 	for i := range s.routes {
 		r := &s.routes[i]
 		if r.kind != kindHTTP || !r.concerned {
@@ -64,8 +64,8 @@ func ringsUnsupported(vs *unstructured.Unstructured, t Target, rings []Ring, cop
 		}
 	}
 	if total > mostRoutes {
-		return fmt.Sprintf("VirtualService %s would have %d copies for rings, and one patch can write %d: give it fewer routes, or the policy fewer rings.",
-			named(vs), total, mostRoutes)
+		return fmt.Sprintf("VirtualService %s would have %d routes to %s with the copies for rings, and one patch can write %d: give it fewer, or the policy fewer rings.",
+			named(vs), total, t, mostRoutes)
 	}
 	return ""
 }

@@ -148,6 +148,9 @@ func (s *state) ringCopy(r *route, ring Ring, share int64) (map[string]any, erro
 	if err != nil || len(alternatives) == 0 {
 		return nil, err
 	}
+	if r.bad != nil {
+		return nil, fmt.Errorf("%s: %w", r.where, r.bad)
+	}
 	t := s.target.ForRing(ring.Name)
 	destinations := r.merged(s.target)
 	for i, item := range destinations {
