@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 )
 
 // RingsUnsupported returns one sentence that says why the rings cannot be told apart in these VirtualServices, and what to do, or "". Asked
-// before the first SplitRings, it is given all VirtualServices, those that others of the same Gateways are merged with too; it reads those
-// that releases of the Target may write.
+// before the first SplitRings, it is given all VirtualServices: beside those that releases of the Target may write those that delegate to
+// them, and those that gateways merge with them.
 func RingsUnsupported(vss []*unstructured.Unstructured, t Target, rings []Ring) string {
 	if err := t.checkRings(rings); err != nil {
 		return err.Error() + "."
@@ -31,7 +32,7 @@ func RingsUnsupported(vss []*unstructured.Unstructured, t Target, rings []Ring) 
 			return fmt.Sprintf("ring %s matches no route of %s%s.", ring.Name, t.Service, reasons(left[ring.Name]))
 		}
 	}
-	return ringShadow(vss, t, rings)
+	return cmp.Or(ringDropped(vss, t, rings), ringShadow(vss, t, rings))
 }
 
 // ringsUnsupported says what is in the way in one VirtualService, and adds to the copies that each ring would have there, and to the reasons
@@ -111,91 +112,4 @@ func RingDoubts(vss []*unstructured.Unstructured, t Target, rings []Ring) []stri
 		}
 	}
 	return distinct(all)
-}
-
-// ringShadow says where a copy would take requests that go to routes of another VirtualService today. Gateways merge those of one host, and
-// put routes that match everything after all others (Istio's SortVHostRoutes): a ring's copy of such a route no longer is one.
-func ringShadow(vss []*unstructured.Unstructured, t Target, rings []Ring) string {
-	for _, vs := range vss {
-		if !t.MayWrite(vs) || !slices.ContainsFunc(routesOf(vs, t), func(r route) bool { return r.widened(rings, surroundingsOf(vs)) }) {
-			continue
-		}
-		for _, front := range frontsOf(vs, vss) {
-			for _, other := range vss {
-				if other != front && besides(front, other) {
-					return fmt.Sprintf("VirtualServices %s and %s have the same host at the same Gateway, and a ring of %s would take requests of the second, as a route "+
-						"of the first matches everything: merge the two, or give that route a match.", named(front), named(other), t.Service)
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// widened says that the route matches everything at a gateway and a ring's copy of it does not.
-func (r *route) widened(rings []Ring, in surroundings) bool {
-	if r.kind != kindHTTP || !matchesAll(r.raw) {
-		return false
-	}
-	return slices.ContainsFunc(rings, func(ring Ring) bool {
-		alternatives, _, err := r.narrowed(ring, in)
-		return err == nil && len(alternatives) > 0 && !matchesAll(map[string]any{"match": alternatives})
-	})
-}
-
-// matchesAll reports whether a gateway takes the route for one that matches everything: an alternative has no condition on the request but
-// a path that every request has (Istio's IsCatchAllRoute).
-func matchesAll(route map[string]any) bool {
-	alternatives := items(route["match"])
-	for _, item := range alternatives {
-		m, _ := item.(map[string]any)
-		uri, _ := m["uri"].(map[string]any)
-		every := m["uri"] == nil || uri["prefix"] == "/" || uri["regex"] == ".*"
-		for _, key := range []string{"headers", "withoutHeaders", "queryParams", "method", "authority", "scheme"} {
-			every = every && m[key] == nil
-		}
-		if every {
-			return true
-		}
-	}
-	return len(alternatives) == 0
-}
-
-// frontsOf are the VirtualServices whose hosts a VirtualService has: itself, or those that delegate to it where they match everything.
-func frontsOf(vs *unstructured.Unstructured, vss []*unstructured.Unstructured) []*unstructured.Unstructured {
-	if !surroundingsOf(vs).delegate {
-		return []*unstructured.Unstructured{vs}
-	}
-	var out []*unstructured.Unstructured
-	for _, root := range vss {
-		for _, item := range list(root, kindHTTP) {
-			raw, _ := item.(map[string]any)
-			to, _ := raw["delegate"].(map[string]any)
-			in, _ := to["namespace"].(string)
-			if to["name"] == vs.GetName() && (in == vs.GetNamespace() || in == "" && root.GetNamespace() == vs.GetNamespace()) && matchesAll(raw) {
-				out = append(out, root)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// besides reports whether a gateway has routes of both VirtualServices for one host, and a route of the second that does not match everything.
-func besides(first, second *unstructured.Unstructured) bool {
-	gateways, _ := GatewaysOf(first)
-	others, _ := GatewaysOf(second)
-	hosts, _, _ := unstructured.NestedStringSlice(first.Object, "spec", "hosts") // malformed: no host
-	theirs, _, _ := unstructured.NestedStringSlice(second.Object, "spec", "hosts")
-	narrow := slices.ContainsFunc(list(second, kindHTTP), func(item any) bool {
-		raw, ok := item.(map[string]any)
-		return ok && !matchesAll(raw)
-	})
-	return narrow && meet(gateways, others) && slices.ContainsFunc(hosts, func(host string) bool {
-		return slices.ContainsFunc(theirs, func(other string) bool { return strings.EqualFold(host, other) })
-	})
-}
-
-func meet[T comparable](a, b []T) bool {
-	return slices.ContainsFunc(a, func(v T) bool { return slices.Contains(b, v) })
 }

@@ -103,6 +103,44 @@ func TestNoRingTakesRequestsOfAnotherVirtualService(t *testing.T) {
 	}
 }
 
+// TestACopyThatIstioWouldDropIsRefused has delegates, whose routes are merged with those that delegate to them: a copy that is dropped leaves
+// its ring to the share of all others.
+func TestACopyThatIstioWouldDropIsRefused(t *testing.T) {
+	const dropped = "VirtualService shop/a, http[0] (api): VirtualService edge/root delegates to it by a match with %s, beside which Istio drops the copy for ring staff: take it out of that match."
+	cases := map[string]struct{ root, match, want string }{
+		"no match":                     {`[]`, `[]`, ""},
+		"a path":                       {`[{uri: {prefix: /a}, port: 80, gateways: [web]}]`, `[]`, ""},
+		"any case of a path":           {`[{uri: {prefix: /a}, ignoreUriCase: true}]`, `[]`, "ignoreUriCase"},
+		"any case, as the route":       {`[{ignoreUriCase: true}]`, `[{ignoreUriCase: true, uri: {prefix: /a}}]`, ""},
+		"any case, the route not":      {`[{ignoreUriCase: true}]`, `[{uri: {prefix: /a}}]`, ""},
+		"who calls":                    {`[{}, {sourceNamespace: web}]`, `[]`, "sourceNamespace"},
+		"who calls, as the route":      {`[{sourceNamespace: web}]`, `[{sourceNamespace: web}]`, ""},
+		"another header":               {`[{headers: {a: {regex: b}}}]`, `[]`, ""},
+		"the header":                   {`[{headers: {x-cohort: {exact: staff}}}]`, `[]`, ""},
+		"the beginning of the header":  {`[{headers: {x-cohort: {prefix: st}}}]`, `[]`, ""},
+		"the header, as an expression": {`[{headers: {x-cohort: {regex: staff}}}]`, `[]`, "a condition for the header x-cohort"},
+		"the header at all":            {`[{headers: {x-cohort: {}}}]`, `[]`, "a condition for the header x-cohort"},
+		"another beginning":            {`[{headers: {x-cohort: {prefix: x}}}]`, `[]`, "a condition for the header x-cohort"},
+		"another value":                {`[{headers: {x-cohort: {exact: x}}}]`, `[]`, "a condition for the header x-cohort"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			vss := []*unstructured.Unstructured{
+				at(t, "shop", "a", `{http: [{name: api, match: `+c.match+`, `+toCheckout+`}]}`),
+				at(t, "edge", "root", `{hosts: [x], gateways: [web], http: [{match: `+c.root+`, delegate: {name: a, namespace: shop}}]}`),
+				at(t, "edge", "other", `{hosts: [y], gateways: [web], http: [{match: [{ignoreUriCase: true}], delegate: {name: a}}]}`),
+			}
+			want := ""
+			if c.want != "" {
+				want = fmt.Sprintf(dropped, c.want)
+			}
+			if got := RingsUnsupported(vss, checkout(), []Ring{staff()}); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestWhatMatchesEverythingAtAGateway(t *testing.T) {
 	for match, want := range map[string]bool{
 		`null`: true, `[]`: true, `[{}]`: true, `[{uri: {prefix: /}}]`: true, `[{uri: {regex: .*}, port: 80, gateways: [web]}]`: true, `[{uri: {exact: /a}}, {uri: {prefix: /}}]`: true,
