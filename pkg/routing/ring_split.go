@@ -106,15 +106,18 @@ func (s *state) render(rings []Ring, shares map[string]int64) (patch.Patch, bool
 	if err := s.target.checkRings(rings); err != nil {
 		return nil, false, err
 	}
-	var p patch.Patch
-	touched := false
-	for _, place := range slices.Backward(s.places()) {
-		wanted, err := s.wanted(place, rings, shares)
-		if err != nil {
+	places, touched := s.places(), false
+	wanted := make([][]map[string]any, len(places))
+	for i, place := range places {
+		var err error
+		if wanted[i], err = s.wanted(place, rings, shares); err != nil {
 			return nil, false, err
 		}
-		touched = touched || len(wanted) > 0 || len(place.copies) > 0
-		p = append(p, place.write(s.vs, wanted)...)
+		touched = touched || len(wanted[i]) > 0 || len(place.copies) > 0
+	}
+	var p patch.Patch
+	for i, place := range slices.Backward(places) {
+		p = append(p, place.write(s.vs, wanted[i])...)
 	}
 	return p, touched, nil
 }
