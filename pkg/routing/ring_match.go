@@ -69,29 +69,31 @@ func (r *route) narrowed(ring Ring, in surroundings) (alternatives []any, left [
 
 // ignored returns why the ring's match beside an alternative of the user's would not be what it says; "" when it would.
 func (m Match) ignored(user map[string]any, in surroundings) string {
-	gateways, named := user["gateways"]
 	switch {
 	case in.mesh && m.byClaim():
 		return "claims of tokens are known at gateways only, and the VirtualService is one of the mesh"
-	case m.bySource() && named && !reflect.DeepEqual(gateways, []any{}):
+	case m.bySource() && user["gateways"] != nil && !reflect.DeepEqual(user["gateways"], []any{}):
 		return "Istio does not look at who calls where a match has gateways"
 	case m.bySource() && in.delegate:
 		return "Istio does not look at who calls where the match of a delegating VirtualService has gateways, and this one is a delegate"
-	case m.SourceNamespace != "" && user["sourceNamespace"] != nil && user["sourceNamespace"] != "" && user["sourceNamespace"] != m.SourceNamespace:
-		return fmt.Sprintf("no caller is in the namespaces %v and %s", user["sourceNamespace"], m.SourceNamespace)
 	}
-	labels, ok := user["sourceLabels"].(map[string]any)
-	if !ok && user["sourceLabels"] != nil {
-		return "the sourceLabels of its match are no object"
+	for _, field := range []string{"headers", "sourceLabels"} {
+		if _, ok := user[field].(map[string]any); !ok && user[field] != nil {
+			return fmt.Sprintf("the %s of its match are no object", field)
+		}
 	}
+	return m.nobody(user)
+}
+
+// nobody returns why no caller is one of the ring's and one of the user's alternative; "" when there may be some.
+func (m Match) nobody(user map[string]any) string {
+	if theirs := user["sourceNamespace"]; m.SourceNamespace != "" && theirs != nil && theirs != "" && theirs != m.SourceNamespace {
+		return fmt.Sprintf("no caller is in the namespaces %v and %s", theirs, m.SourceNamespace)
+	}
+	labels, _ := user["sourceLabels"].(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(m.SourceLabels)) {
 		if value, found := labels[key]; found && value != m.SourceLabels[key] {
 			return fmt.Sprintf("no caller has the values %v and %s for the label %s", value, m.SourceLabels[key], key)
-		}
-	}
-	if headers := user["headers"]; headers != nil {
-		if _, ok := headers.(map[string]any); !ok {
-			return "the headers of its match are no object"
 		}
 	}
 	return ""

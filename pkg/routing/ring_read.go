@@ -39,8 +39,7 @@ func ReadRings(vs *unstructured.Unstructured, t Target, rings []Ring) []RingRead
 func (s *state) readPlace(out []RingReading, place ringPlace, rings []Ring) []RingReading {
 	have, shares := map[string][]ringCopy{}, map[string]int64{}
 	for _, c := range place.copies {
-		r := c.read(s.vs, s.target)
-		have[c.ring], shares[c.ring] = append(have[c.ring], c), max(shares[c.ring], r.share(), 0)
+		have[c.ring], shares[c.ring] = append(have[c.ring], c), max(shares[c.ring], c.share(s.vs, s.target))
 		if !slices.ContainsFunc(out, func(r RingReading) bool { return r.Name == c.ring }) {
 			out = append(out, RingReading{Name: c.ring, Lowest: -1})
 		}
@@ -55,18 +54,30 @@ func (s *state) readPlace(out []RingReading, place ringPlace, rings []Ring) []Ri
 	for i := range out {
 		o := &out[i]
 		copies, want := have[o.Name], wanted[o.Name]
-		asMade := len(copies) == 0 && want == nil || len(copies) == 1 && want != nil && sameRoute(copies[0].raw, want)
-		o.Rendered = o.Rendered && asMade && inOrder && err == nil
+		o.Rendered = o.Rendered && err == nil && inOrder && asMade(copies, want)
 		o.Present = o.Present || len(copies) > 0
 		if len(copies) == 0 && want != nil {
 			o.add(0)
 		}
 		for _, c := range copies {
-			r := c.read(s.vs, s.target)
-			o.add(max(r.share(), 0))
+			o.add(c.share(s.vs, s.target))
 		}
 	}
 	return out
+}
+
+// asMade reports whether the copies for one ring at a place are the one that it has to have there; nil: none.
+func asMade(copies []ringCopy, want map[string]any) bool {
+	if want == nil {
+		return len(copies) == 0
+	}
+	return len(copies) == 1 && sameRoute(copies[0].raw, want)
+}
+
+// share is the share of a copy's requests that it gives the canary.
+func (c ringCopy) share(vs *unstructured.Unstructured, t Target) int64 {
+	r := c.read(vs, t)
+	return max(r.share(), 0)
 }
 
 func position(rings []Ring, name string) int {

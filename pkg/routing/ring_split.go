@@ -40,7 +40,8 @@ func SplitRings(vs *unstructured.Unstructured, t Target, rings []Ring, shares ma
 	if err := s.permit(m, r); err != nil {
 		return nil, err
 	}
-	p, touched := patch.Patch(nil), false
+	var p patch.Patch
+	var touched bool
 	var err error
 	if r.allowed() {
 		p, touched, err = s.render(rings, shares)
