@@ -14,8 +14,10 @@ import (
 type group struct {
 	pairs []counting.Pair
 	at    []int // where they are among those that were to be asked about
-	scope scopes
-	base  func() error // an error when no counts can be believed
+
+	slowest pace
+	scope   scopes
+	base    func() error // an error when no counts can be believed
 }
 
 // scopes are the scopes by which each proxy is counted once, by indicator.
@@ -47,13 +49,13 @@ func (c *Counter) groups(of []counting.Pair) []*group {
 		like := likeness{step(own.interval), step(own.unmeasured), c.differ(p)}
 		g := found[like]
 		if g == nil {
-			g = &group{}
+			g = &group{pairs: make([]counting.Pair, 0, len(of)-n), at: make([]int, 0, len(of)-n)}
 			found[like], all = g, append(all, g)
 		}
-		g.pairs, g.at = append(g.pairs, p), append(g.at, n)
+		g.pairs, g.at, g.slowest = append(g.pairs, p), append(g.at, n), g.slowest.and(own)
 	}
-	for _, g := range all {
-		g.scope = c.scopesFor(g.pairs)
+	for like, g := range found {
+		g.scope = c.scopesFor(g.slowest, like.differ)
 	}
 	return all
 }
@@ -62,7 +64,12 @@ func (c *Counter) groups(of []counting.Pair) []*group {
 func (c *Counter) scopesOf(of ...counting.Pair) scopes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.scopesFor(of)
+	var slowest pace
+	differ := false
+	for _, p := range of {
+		slowest, differ = slowest.and(c.paceOf(p)), differ || c.differ(p)
+	}
+	return c.scopesFor(slowest, differ)
 }
 
 // within are the pairs of a namespace.
@@ -78,15 +85,9 @@ func (c *Counter) within(namespace string) []counting.Pair {
 	return all
 }
 
-// scopesFor are the scopes by which each proxy of a group is counted once; where it is not known which are the same, nothing is left out. The caller holds
-// the mutex.
-func (c *Counter) scopesFor(of []counting.Pair) scopes {
-	var slowest pace
-	differ := false
-	for _, p := range of {
-		slowest = slowest.and(c.paceOf(p))
-		differ = differ || c.differ(p)
-	}
+// scopesFor are the scopes by which each proxy is counted once that reports at a pace; where what is said to be the same differs, nothing is left
+// out. The caller holds the mutex.
+func (c *Counter) scopesFor(slowest pace, differ bool) scopes {
 	scope, once := c.scopeFor(slowest), c.once
 	return func(i counting.Indicator) promql.Scope {
 		own := scope
