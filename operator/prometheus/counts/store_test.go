@@ -221,18 +221,6 @@ func (p *store) QueryRange(ctx context.Context, expr string, first, last time.Ti
 	return slices.Collect(maps.Values(series)), nil
 }
 
-// seconds are what is known of each arm, where it is more than 0.
-func (p *store) seconds(expr string, of func(counting.Service) float64) model.Vector {
-	var v model.Vector
-	for arm := range arms(expr) {
-		if n := of(arm); n > 0 {
-			v = append(v, &model.Sample{Metric: labels(arm, "", ""), Value: model.SampleValue(n)})
-			delete(v[len(v)-1].Metric, "")
-		}
-	}
-	return v
-}
-
 func (p *store) counts(expr string, at time.Time) model.Vector {
 	return p.countsOf(expr, at.Add(-sliceOf(expr)), at)
 }
@@ -309,13 +297,6 @@ func (p *store) complete(expr string, at time.Time) model.Vector {
 		}
 	}
 	return v
-}
-
-func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
-	return model.Metric{
-		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
-		name: value,
-	}
 }
 
 func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleValue(n)}} }
