@@ -9,8 +9,8 @@ import (
 	"github.com/stagger-dev/stagger/pkg/counting/promql"
 )
 
-// group are pairs that can be asked about in one question. How long a target may be silent, and what is too young, depends on how often is scraped who
-// reports about a pair: those go together whose scrape intervals are alike, so that a slow one makes no fast one wait.
+// group are pairs that can be asked about in one question. How long a target may be silent, and what is too young, depends on how often is scraped
+// who reports about a pair: those go together whose scrape intervals are alike, so that a slow one makes no fast one wait.
 type group struct {
 	pairs []counting.Pair
 	at    []int // where they are among those that were to be asked about
