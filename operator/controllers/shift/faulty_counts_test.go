@@ -67,7 +67,7 @@ func (counts) Complete(_ context.Context, of []counting.Pair) ([]time.Time, erro
 	return make([]time.Time, len(of)), nil
 }
 
-func (counts) Timing() counting.Timing {
+func (counts) Timing(counting.Pair) counting.Timing {
 	return counting.Timing{Lag: time.Second, Interval: time.Second, Dated: true}
 }
 
