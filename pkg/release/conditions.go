@@ -95,7 +95,10 @@ func trafficShifted(o Observation, d Decision) metav1.Condition {
 	}
 	if n := len(o.Routes.Uninvited); n > 0 && c.Reason != string(v1alpha1.ReasonNotShifted) { // whose message says it of all
 		said := o.Routes.Uninvited[0]
-		if n > 1 {
+		switch {
+		case n == 2:
+			said += "; so is 1 more"
+		case n > 2:
 			said += fmt.Sprintf("; so are %d more", n-1)
 		}
 		c.Message = truncate(c.Message+"; "+said, mostMessage)
