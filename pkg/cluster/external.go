@@ -99,7 +99,8 @@ func between(s *v1alpha1.TrafficShift, toward v1alpha1.Toward, domain string) ro
 	if toward == v1alpha1.TowardStable {
 		stable, canary = canary, stable
 	}
-	return routing.Target{Namespace: s.Namespace, Domain: domain, Arms: &routing.Arms{Stable: stable, Canary: canary}, Invites: s.Annotations[v1alpha1.AllowAnnotation]}
+	return routing.Target{Namespace: s.Namespace, Domain: domain, Arms: &routing.Arms{Stable: stable, Canary: canary},
+		Invites: s.Annotations[v1alpha1.AllowAnnotation]}
 }
 
 // revisions is what is known of the versions: their names.

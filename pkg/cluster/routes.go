@@ -97,8 +97,8 @@ func (v *View) see(r route, reading routing.Reading) {
 	case reading.Allowed:
 		v.readRoute(r, reading)
 	case marked && v.Facts.Release != nil && slices.Contains(v.Facts.Release.Routes, name):
-		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s has weights of this release, and takes no part in it any more: %s, or abort the release",
-			r.GetKind(), name, v.target.Lacks(r.Unstructured)))
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s has weights of this release, and takes no part in it any more: "+
+			"%s, or abort the release", r.GetKind(), name, v.target.Lacks(r.Unstructured)))
 		v.readRoute(r, reading)
 	case marked:
 		v.Facts.Routes.Strays = append(v.Facts.Routes.Strays, name)

@@ -119,8 +119,8 @@ func TestMarksWhereNobodyAllowsThemCountForNothing(t *testing.T) {
 	}
 }
 
-// Whoever lets releases of a Service write his VirtualService has no part in them until the Service's side wants it too: he neither ends one, nor holds
-// it, nor begins one, whatever he gives the canary and marks.
+// Whoever lets releases of a Service write his VirtualService has no part in them until the Service's side wants it too: he neither ends one, nor
+// holds it, nor begins one, whatever he gives the canary and marks.
 func TestAnUninvitedVirtualServiceCountsForNothing(t *testing.T) {
 	marks := map[string]map[string]string{
 		"no mark":             {"allow": "shop"},

@@ -150,7 +150,8 @@ func TestMarksThatCountForNothingAreNamed(t *testing.T) {
 
 func TestRoutesThatNobodyInvitedAreNamed(t *testing.T) {
 	left := []string{"VirtualService bank/x is left alone", "VirtualService bank/y is left alone", "VirtualService bank/z is left alone"}
-	for n, says := range []string{"no traffic is shifted", "no traffic is shifted; " + left[0], "no traffic is shifted; " + left[0] + "; so is 1 more", "no traffic is shifted; " + left[0] + "; so are 2 more"} {
+	for n, says := range []string{"", "; " + left[0], "; " + left[0] + "; so is 1 more", "; " + left[0] + "; so are 2 more"} {
+		says = "no traffic is shifted" + says
 		if is := trafficShifted(Observation{Routes: Routes{Uninvited: left[:n]}}, Decision{}); is.Status != metav1.ConditionTrue || is.Message != says {
 			t.Errorf("of %d: %s %s: %s", n, is.Status, is.Reason, is.Message)
 		}

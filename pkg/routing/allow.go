@@ -37,7 +37,8 @@ func (t Target) Lacks(o *unstructured.Unstructured) string {
 		return ""
 	}
 	allowed, invited := Allows(o, t.Namespace), among(t.Invites, in)
-	theirs, ours := fmt.Sprintf("%s: %s", v1alpha1.AllowAnnotation, t.Namespace), fmt.Sprintf("%s with %s: %s", t.inviter(), v1alpha1.AllowAnnotation, in)
+	theirs := fmt.Sprintf("%s: %s", v1alpha1.AllowAnnotation, t.Namespace)
+	ours := fmt.Sprintf("%s with %s: %s", t.inviter(), v1alpha1.AllowAnnotation, in)
 	switch {
 	case !allowed && !invited:
 		return fmt.Sprintf("annotate it with %s and %s", theirs, ours)

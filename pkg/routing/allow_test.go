@@ -87,7 +87,8 @@ func TestBothSidesHaveToAllowIt(t *testing.T) {
 
 func TestWhatIsCoveredByRoutesThatTakeNoPart(t *testing.T) {
 	one := func(name, annotations, host string) *unstructured.Unstructured {
-		return parse(t, `{kind: VirtualService, metadata: {name: `+name+`, namespace: edge, annotations: `+annotations+`}, spec: {hosts: [checkout.shop.svc.cluster.local], http: [{route: [{destination: {host: `+host+`}}]}]}}`)
+		return parse(t, `{kind: VirtualService, metadata: {name: `+name+`, namespace: edge, annotations: `+annotations+`},
+			spec: {hosts: [checkout.shop.svc.cluster.local], http: [{route: [{destination: {host: `+host+`}}]}]}}`)
 	}
 	const own = "give the Service one of its own in namespace shop"
 	for want, vss := range map[string][]*unstructured.Unstructured{

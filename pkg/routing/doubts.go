@@ -41,8 +41,8 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 // Unrouted says what to do where the Target's host is covered, and none of these VirtualServices, sorted, that takes part in its releases has a route
 // to it.
 func Unrouted(vss []*unstructured.Unstructured, t Target) string {
-	said := fmt.Sprintf("a VirtualService covers the host %s, and none with a route to Service %s takes part in its releases: give the Service one of its own in namespace %s",
-		t.Host(), t.Service, t.Namespace)
+	said := fmt.Sprintf("a VirtualService covers the host %s, and none with a route to Service %s takes part in its releases: "+
+		"give the Service one of its own in namespace %s", t.Host(), t.Service, t.Namespace)
 	for _, vs := range vss {
 		if lacks := t.Lacks(vs); lacks != "" && len(Routes(vs, t)) > 0 {
 			return fmt.Sprintf("%s, or let VirtualService %s take part: %s", said, named(vs), lacks)
