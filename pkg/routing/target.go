@@ -18,6 +18,9 @@ type Target struct {
 	Service   string // the user's Service: the stable arm
 	Canary    string // the canary's Service; CanaryName(Service) when empty
 	Domain    string // the cluster's domain; "cluster.local" when empty
+	// Invites is the AllowAnnotation of the user's Service, or of a TrafficShift with destinations: the namespaces whose objects may take part in
+	// its releases.
+	Invites string
 	// Arms, if not nil, are two destinations of the user's own instead of the Services: only routes that name both are concerned, no
 	// destination is added or taken away, and Restore leaves all of a route's traffic with the arm that has more of it.
 	Arms *Arms
