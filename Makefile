@@ -115,7 +115,7 @@ pictures: ## The boards as pictures for the docs, light and dark; wants npm
 e2e: ## API tests and user stories: on a mesh of their own, or on the cluster of KUBECONFIG; STORIES=name chooses
 	@hack/browser.sh
 	@# -p=1 shows how each story ended as soon as it has.
-	go test -count=1 -timeout=60m -p=1 -parallel=5 -v -run '$(STORIES)' ./e2e/...
+	go test -count=1 -timeout=75m -p=1 -parallel=5 -v -run '$(STORIES)' ./e2e/...
 
 transcripts: ## README and the pages of the docs with what is really printed now, by the stories that type their commands (some ten minutes)
 	@hack/transcripts.sh
