@@ -106,19 +106,13 @@ type Span struct{ From, To time.Time }
 const longest = 10 * time.Second
 
 // Stalls are the times in which nobody's requests need be answered, by the seconds of a bystander: a Service that never changes. A request
-// that came from no pod there says that the machine or the mesh stood still, from up to the longest wait before it to as long after it.
+// that came from no pod there says that the machine or the mesh stood still, from up to the longest wait before it to as long after it. They overlap.
 func Stalls(bystander []Second) []Span {
 	var all []Span
 	for _, s := range bystander {
-		if s.NoAnswer+s.NoUpstream == 0 {
-			continue
+		if s.NoAnswer+s.NoUpstream > 0 {
+			all = append(all, Span{time.Unix(s.T, 0).Add(-longest), time.Unix(s.T+1, 0).Add(longest)})
 		}
-		from, to := time.Unix(s.T, 0).Add(-longest), time.Unix(s.T+1, 0).Add(longest)
-		if n := len(all); n > 0 && !from.After(all[n-1].To) {
-			all[n-1].To = to
-			continue
-		}
-		all = append(all, Span{from, to})
 	}
 	return all
 }

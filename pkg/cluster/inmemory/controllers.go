@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
 	"github.com/stagger-dev/stagger/pkg/workload"
@@ -138,23 +139,14 @@ func (s *Store) current(d *appsv1.Deployment) *appsv1.ReplicaSet {
 
 // adopt gives a Deployment the ReplicaSets that nobody has and that it selects.
 func adopt(s *Store, d *appsv1.Deployment) {
+	selector := labels.SelectorFromSet(d.Spec.Selector.MatchLabels)
 	for _, rs := range List[*appsv1.ReplicaSet](s) {
-		if rs.Namespace == d.Namespace && metav1.GetControllerOfNoCopy(rs) == nil && covers(d.Spec.Selector.MatchLabels, rs.Labels) {
+		if rs.Namespace == d.Namespace && metav1.GetControllerOfNoCopy(rs) == nil && !selector.Empty() && selector.Matches(labels.Set(rs.Labels)) {
 			taken := rs.DeepCopy()
 			taken.OwnerReferences = append(taken.OwnerReferences, *metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment")))
 			s.Put(taken)
 		}
 	}
-}
-
-// covers says whether labels have all that a selector asks for.
-func covers(selector, labels map[string]string) bool {
-	for k, v := range selector {
-		if labels[k] != v {
-			return false
-		}
-	}
-	return len(selector) > 0
 }
 
 // whilePaused is the Deployment controller with spec.paused: it scales and starts nothing.
