@@ -9,7 +9,7 @@ import (
 )
 
 // front is the VirtualService of a platform team's namespace; it hands the Service's part to a delegate in a namespace of its own, whose
-// owner lets releases of the Service's namespace move weights in it.
+// owner lets releases of the Service's namespace move weights in it, as the Service's owner wants.
 const (
 	front = `
 apiVersion: networking.istio.io/v1
@@ -32,8 +32,8 @@ spec:
 `
 )
 
-// A Service's routes may be two namespaces away: their weights move when their owner allows it, and not before.
-func TestRoutesTwoNamespacesAwayAreMovedWhenTheirOwnerAllowsIt(t *testing.T) {
+// A Service's routes may be two namespaces away: their weights move when their owner and the Service's allow it, and not before.
+func TestRoutesTwoNamespacesAwayAreMovedWhenBothSidesAllowIt(t *testing.T) {
 	t.Parallel()
 	s := tell(t, "")
 	roots, routes := newNamespace(t), newNamespace(t)
@@ -46,13 +46,20 @@ func TestRoutesTwoNamespacesAwayAreMovedWhenTheirOwnerAllowsIt(t *testing.T) {
 	}
 	before := spec()
 	s.push("1.1.0")
-	s.until("it is said who keeps the callers", func(x *v1alpha1.TrafficShift) bool {
-		return strings.Contains(describe(x), "VirtualService "+routes+"/checkout-routes routes to checkout as well and is left alone")
-	})
-	if now := spec(); now != before {
-		t.Errorf("routes were written that nobody allowed: %s", now)
+	left := func(lacks string) {
+		t.Helper()
+		s.until("it is said who keeps the callers, and what to do", func(x *v1alpha1.TrafficShift) bool {
+			said := "VirtualService " + routes + "/checkout-routes routes to checkout as well and is left alone, so its callers stay on the stable: annotate "
+			return strings.Contains(describe(x), said+lacks)
+		})
+		if now := spec(); now != before {
+			t.Errorf("routes were written that nobody allowed: %s", now)
+		}
 	}
+	left("it with stagger.dev/allow: " + s.ns + " and Service checkout with stagger.dev/allow: " + routes)
 	kubectl(t, "-n", routes, "annotate", "virtualservice", "checkout-routes", "stagger.dev/allow="+s.ns)
+	left("Service checkout with stagger.dev/allow: " + routes)
+	kubectl(t, "-n", s.ns, "annotate", "service", "checkout", "stagger.dev/allow="+routes)
 	s.ended(1, v1alpha1.StatePromoted)
 	waitFor(t, "the routes are as they were", func() (bool, string) {
 		now := spec()

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 go test -count=1 -timeout=2h -run InWhateverOrder ./pkg/release -shuffles 2000
 go test -count=1 -timeout=2h ./pkg/simulate -times 4
+go test -count=1 -timeout=1h -run TestAReleaseEndsTheSame ./operator/controllers/shift -every-fault
 go test -run '^$' -fuzz FuzzSplitThenRestoreIsIdentity -fuzztime 5m ./pkg/routing
 go test -run '^$' -fuzz FuzzAnyObjects -fuzztime 5m ./pkg/cluster
 go test -count=1 -timeout=12h -parallel=2 -v -run Soak ./e2e/ -soak

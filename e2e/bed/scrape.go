@@ -30,13 +30,20 @@ func scrape(pod, address string) error {
 	if Scraped() == "" {
 		return nil
 	}
-	targets, err := json.Marshal([]map[string]any{{"targets": []string{address}, "labels": map[string]string{
+	_, err := Scrape(pod, address, map[string]string{
 		"job": "stagger-metrics", "namespace": OperatorNamespace + "-" + pod, "service": "stagger-metrics", "endpoint": "https-metrics", "container": "operator", "pod": pod,
-	}}})
+	})
+	return err
+}
+
+// Scrape has the mesh's Prometheus scrape an address, host:port, as a target of a name of its own with these labels, until the end is called.
+func Scrape(name, address string, labels map[string]string) (end func() error, err error) {
+	targets, err := json.Marshal([]map[string]any{{"targets": []string{address}, "labels": labels}})
 	if err != nil {
-		return fmt.Errorf("rendering whom to scrape: %w", err)
+		return nil, fmt.Errorf("rendering whom to scrape: %w", err)
 	}
-	return replace(filepath.Join(Scraped(), pod+".json"), targets)
+	file := filepath.Join(Scraped(), name+".json")
+	return func() error { return os.Remove(file) }, replace(file, targets)
 }
 
 // Leave ends the scraping of the operator.

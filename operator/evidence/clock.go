@@ -13,10 +13,10 @@ import (
 func (s *source) now() time.Time { return s.at(s.loop.clock.Now()) }
 
 // at is a moment of the operator's clock by the source's; the zero time is none.
-func (s *source) at(moment time.Time) time.Time { return shifted(moment, -s.Counter.Timing().Ahead) }
+func (s *source) at(moment time.Time) time.Time { return shifted(moment, -s.timing().Ahead) }
 
 // ours is a moment of the source's clock by the operator's, as all say that is read; the zero time is none.
-func (s *source) ours(moment time.Time) time.Time { return shifted(moment, s.Counter.Timing().Ahead) }
+func (s *source) ours(moment time.Time) time.Time { return shifted(moment, s.timing().Ahead) }
 
 func shifted(moment time.Time, by time.Duration) time.Time {
 	if moment.IsZero() {
@@ -25,15 +25,21 @@ func shifted(moment time.Time, by time.Duration) time.Time {
 	return moment.Add(by)
 }
 
-// edge is the end of the newest slice that is over and can be asked about.
-func (s *source) edge() time.Time { return s.over().Truncate(s.loop.slice) }
+// timing is what is known of the source's clock; its lag and interval are those of no release.
+func (s *source) timing() counting.Timing { return s.Counter.Timing(counting.Pair{}) }
 
-// over is up to when all is over and can be asked about.
-func (s *source) over() time.Time { return s.now().Add(-s.Counter.Timing().Lag) }
+// edge is the end of the newest slice of a release that is over and can be asked about.
+func (s *source) edge(of counting.Pair) time.Time { return s.over(of).Truncate(s.loop.slice) }
+
+// over is up to when all of a release is over and can be asked about.
+func (s *source) over(of counting.Pair) time.Time {
+	t := s.Counter.Timing(of)
+	return shifted(s.loop.clock.Now(), -t.Ahead-t.Lag)
+}
 
 // skew says why nothing is raised by what is counted, for the clocks; the zero currency: they agree.
 func (s *source) skew() currency {
-	if t := s.Counter.Timing().Skew; t != nil {
+	if t := s.timing().Skew; t != nil {
 		return troubled(*t)
 	}
 	return currency{}
@@ -41,7 +47,7 @@ func (s *source) skew() currency {
 
 // weigh counts a release by the weight that was told, if it is known which time that is at the source.
 func (l *Loop) weigh(r *release) {
-	if r.source.Counter.Timing().Dated {
+	if r.source.timing().Dated {
 		r.weigh(r.told, l.slice)
 	}
 }

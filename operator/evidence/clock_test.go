@@ -39,8 +39,8 @@ func (e elsewhere) Complete(ctx context.Context, of []counting.Pair) ([]time.Tim
 	return upTo, err
 }
 
-func (e elsewhere) Timing() counting.Timing {
-	t := e.ledger.Timing()
+func (e elsewhere) Timing(of counting.Pair) counting.Timing {
+	t := e.ledger.Timing(of)
 	t.Ahead += e.ahead
 	return t
 }

@@ -45,8 +45,9 @@ type Clock interface {
 	// Measure finds out which time it is at the source, and, when it is time to, how it keeps up with the releases that are counted. It is called
 	// before each slice.
 	Measure(ctx context.Context, of []counting.Pair) error
-	// Timing is what is known of it, at any time; before anything was measured, a guess that is rather too late than too early.
-	Timing() counting.Timing
+	// Timing is what is known of it, at any time, for a release; before anything was measured, a guess that is rather too late than too early, and so
+	// for the zero Pair. What it says of clocks holds for all.
+	Timing(of counting.Pair) counting.Timing
 	// Probe asks the smallest question there is. An error says that it was not answered.
 	Probe(ctx context.Context) error
 }

@@ -194,7 +194,7 @@ func (p *ledger) Measure(context.Context, []counting.Pair) error {
 	return nil
 }
 
-func (p *ledger) Timing() counting.Timing { return p.timing }
+func (p *ledger) Timing(counting.Pair) counting.Timing { return p.timing }
 
 func (p *ledger) Probe(context.Context) error {
 	p.mu.Lock()

@@ -78,7 +78,7 @@ func (s *source) askPast(ctx context.Context, r *release) error {
 	c := r.collected
 	s.loop.mu.Unlock()
 	if c.end.IsZero() {
-		c.end = s.edge().Truncate(minute)
+		c.end = s.edge(r.pair()).Truncate(minute)
 	}
 	spans := pkgevidence.Histories()
 	span := spans[slices.IndexFunc(spans, func(d time.Duration) bool { return d > c.span })]
@@ -138,9 +138,9 @@ func (s *source) justNow(ctx context.Context, r *release, c *collected) error {
 	if c.span > 0 {
 		return nil
 	}
-	window := min(minute, max(2*s.loop.slice, s.Counter.Timing().Interval).Truncate(time.Millisecond))
+	window := min(minute, max(2*s.loop.slice, r.timing().Interval).Truncate(time.Millisecond))
 	windows := int(minute / window)
-	edge := s.edge()
+	edge := s.edge(r.pair())
 	over := counting.Interval{Start: edge.Add(-time.Duration(windows) * window), End: edge}
 	arms, err := s.Counter.History(ctx, r.pair(), r.Indicators[r.traffic()], over, window)
 	c.rate = 0

@@ -27,9 +27,14 @@ type suspect struct {
 	pods     pkgevidence.ByPod
 }
 
+// pair is the release as a source is asked about it.
+func (x *suspect) pair() counting.Pair {
+	return counting.Pair{Stable: x.Stable, Canary: x.Canary, Indicators: []counting.Indicator{x.Indicator}}
+}
+
 // known is what is known now of the pods: of a running canary only the newest counts say something.
 func (x *suspect) known() pkgevidence.ByPod {
-	if old := x.source.edge().Add(-freshFor * x.source.loop.slice); x.Running && x.asked.Before(old) {
+	if old := x.source.edge(x.pair()).Add(-freshFor * x.source.loop.slice); x.Running && x.asked.Before(old) {
 		return pkgevidence.ByPod{}
 	}
 	return x.pods
@@ -53,7 +58,7 @@ func (l *Loop) suspect(key types.NamespacedName, f Following) {
 // askPods asks for the pods of all suspects, and returns when to look for more.
 func (s *source) askPods(ctx context.Context) time.Time {
 	for _, x := range s.loop.openSuspects(s) {
-		edge := s.edge()
+		edge := s.edge(x.pair())
 		pods, err := s.podsOf(ctx, x, edge)
 		if ctx.Err() != nil {
 			break
@@ -68,12 +73,11 @@ func (l *Loop) openSuspects(s *source) []*suspect {
 	if !s.answers() {
 		return nil
 	}
-	edge := s.edge()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var open []*suspect
 	for _, x := range l.suspects {
-		if x.source == s && x.due(edge) {
+		if x.source == s && x.due(s.edge(x.pair())) {
 			open = append(open, x)
 		}
 	}
@@ -83,13 +87,12 @@ func (l *Loop) openSuspects(s *source) []*suspect {
 // podsOf asks for what each pod was asked up to the edge, and both arms by their callers.
 func (s *source) podsOf(ctx context.Context, x *suspect, edge time.Time) (pkgevidence.ByPod, error) {
 	none := pkgevidence.ByPod{}
-	ofPods, ofCallers := pkgevidence.PodSpans(edge, s.at(x.Since), x.Running, s.Counter.Timing().Interval)
+	ofPods, ofCallers := pkgevidence.PodSpans(edge, s.at(x.Since), x.Running, s.Counter.Timing(x.pair()).Interval)
 	counts, err := s.Counter.Pods(ctx, types.NamespacedName{Namespace: x.key.Namespace, Name: x.ReplicaSet}, x.Indicator, interval(ofPods))
 	if err != nil {
 		return none, err
 	}
-	pair := counting.Pair{Stable: x.Stable, Canary: x.Canary, Indicators: []counting.Indicator{x.Indicator}}
-	arms, err := s.Counter.History(ctx, pair, x.Indicator, interval(ofCallers), minute)
+	arms, err := s.Counter.History(ctx, x.pair(), x.Indicator, interval(ofCallers), minute)
 	if err != nil {
 		return none, err
 	}

@@ -36,7 +36,7 @@ func TestThePodsOfAnAbortedCanaryAreAskedAboutOnce(t *testing.T) {
 	}
 	// The newest slice that is over ends a second before noon, on the grid; the callers are asked about a time within it.
 	edge := noon.Add(-slice)
-	reports := b.store.Timing().Interval
+	reports := b.store.Timing(counting.Pair{}).Interval
 	over := []counting.Interval{{Start: edge.Add(-2 * time.Minute), End: edge}, {Start: edge.Add(-reports - time.Minute), End: edge.Add(-reports)}}
 	if diff := cmp.Diff(over, b.store.past); diff != "" || b.woken[shop] != 1 {
 		t.Errorf("woken %d times; asked for: %s", b.woken[shop], diff)
@@ -93,7 +93,7 @@ func TestThePodsOfARunningCanaryAreAskedAboutForEachSlice(t *testing.T) {
 	b.tick()
 	b.tick()
 	r := b.reading()
-	of, by := pkgevidence.PodSpans(r.Through, f.Suspect.Since, true, b.store.Timing().Interval)
+	of, by := pkgevidence.PodSpans(r.Through, f.Suspect.Since, true, b.store.Timing(counting.Pair{}).Interval)
 	span := interval(by)
 	if diff := cmp.Diff([]counting.Interval{interval(of), span}, b.store.past); diff != "" {
 		t.Errorf("asked for pods and callers once a slice (-want +got):\n%s", diff)

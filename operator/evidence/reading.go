@@ -68,7 +68,7 @@ func (r *release) reading(slice time.Duration, q pkgevidence.Question) Reading {
 		v := r.clientErrors.Verdict(pkgevidence.Question{})
 		reading.ClientErrors = pkgrelease.ClientErrors{Arms: v.Objectives[0].Release, Differ: v.Suspicious || v.State == pkgevidence.Breach}
 	}
-	window, over := r.source.window(), r.source.over()
+	window, over := r.window(), r.source.over(r.pair())
 	for _, t := range r.lately {
 		if t.end.After(over.Add(-window)) {
 			reading.Lately = plus(reading.Lately, t.arms)
@@ -87,7 +87,7 @@ func (r *release) reading(slice time.Duration, q pkgevidence.Question) Reading {
 // rate is the traffic of the last minutes.
 func (r *release) rate() float64 {
 	var requests, seconds float64
-	from := r.source.over().Add(-max(r.source.window(), rateSpan))
+	from := r.source.over(r.pair()).Add(-max(r.window(), rateSpan))
 	for _, t := range r.lately {
 		if t.end.After(from) {
 			requests += t.arms.Stable.Requests + t.arms.Canary.Requests
@@ -112,7 +112,7 @@ func (r *release) silence() time.Duration {
 		}
 		last = t.end
 	}
-	return max(last.Sub(since)-r.source.Counter.Timing().Interval, 0)
+	return max(last.Sub(since)-r.timing().Interval, 0)
 }
 
 // currency says whether the release's evidence is current now.
@@ -121,7 +121,7 @@ func (r *release) currency(slice time.Duration) currency {
 	if r.counted() {
 		newest = r.through
 	}
-	now, edge := r.source.now(), r.source.over()
+	now, edge := r.source.now(), r.source.over(r.pair())
 	over := r.over(edge)
 	late, lag := over.Sub(newest), ""
 	if behind := edge.Sub(over); behind > patience*slice {

@@ -98,6 +98,12 @@ type tally struct {
 	arms       pkgevidence.Arms
 }
 
+// timing is how the source keeps up with the release.
+func (r *release) timing() counting.Timing { return r.source.Counter.Timing(r.pair()) }
+
+// window is the time over which recent traffic is added up: at least two reports about every arm.
+func (r *release) window() time.Duration { return max(recent, 2*r.timing().Interval) }
+
 // counted tells whether what is answered is counted: there is a weight.
 func (r *release) counted() bool { return !r.weight.WrittenAt.IsZero() }
 
@@ -148,7 +154,7 @@ func (r *release) take(i counting.Interval, answers []counting.Answer) {
 	s := pkgevidence.Slice{From: i.Start, To: i.End}
 	written := r.source.at(r.weight.WrittenAt)
 	r.moves.Place(&s, written, r.settled())
-	s.Away = r.away(i) || r.weight.Braked && pkgevidence.CutShort(i.Start, i.End, written, r.source.Counter.Timing().Interval)
+	s.Away = r.away(i) || r.weight.Braked && pkgevidence.CutShort(i.Start, i.End, written, r.timing().Interval)
 	answers, ends := r.split(answers)
 	r.keep(i, answers)
 	if r.Over {
@@ -242,7 +248,7 @@ func (r *release) ended(reported time.Time) time.Time {
 	if reported.IsZero() {
 		return reported
 	}
-	return reported.Add(-r.source.Counter.Timing().Interval)
+	return reported.Add(-r.timing().Interval)
 }
 
 // takeEnds takes how the requests of a slice ended. Client errors are compared where both arms are asked: alone, nobody knows what the stable
@@ -269,7 +275,7 @@ func (r *release) noteTraffic(i counting.Interval, arms pkgevidence.Arms) {
 		r.since = plus(r.since, arms)
 	}
 	r.lately = append(r.lately, tally{start: i.Start, end: i.End, arms: arms})
-	keep := max(r.source.window(), rateSpan)
+	keep := max(r.window(), rateSpan)
 	r.lately = slices.DeleteFunc(r.lately, func(t tally) bool { return !t.end.After(i.End.Add(-keep)) })
 }
 

@@ -51,8 +51,6 @@ func (o order) before(a, b counting.Interval) bool {
 
 // due returns a slice that is over and not taken, with all releases of the source whose next it is.
 func (l *Loop) due(s *source, o order) round {
-	over := s.over()
-	horizon := over.Truncate(l.slice).Add(-l.backfill)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	following := map[[2]int64]counting.Interval{} // by watermark and end, which most releases share
@@ -61,7 +59,8 @@ func (l *Loop) due(s *source, o order) round {
 		if x.source != s || !x.counted() {
 			continue
 		}
-		if x.through.Before(horizon) {
+		over := s.over(x.pair())
+		if horizon := over.Truncate(l.slice).Add(-l.backfill); x.through.Before(horizon) {
 			x.skip(horizon)
 		}
 		if now := s.now(); x.through.After(now.Add(l.slice)) {
@@ -87,26 +86,12 @@ func (l *Loop) due(s *source, o order) round {
 	return r.sorted()
 }
 
-// waits says whether a release of the source waits for reports that are on their way.
-func (l *Loop) waits(s *source) bool {
-	edge := s.edge()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, x := range l.releases {
-		if x.source == s && x.counted() && x.over(edge).Before(edge) {
-			return true
-		}
-	}
-	return false
-}
-
 // watched returns the newest slice that is over for a release that is not counted yet and was not asked about it, and all such releases
 // of which it is the newest.
 func (l *Loop) watched(s *source) round {
-	edge := s.edge()
 	var newest time.Time
 	r := l.selected(s, func(x *release) bool {
-		own := x.over(edge).Truncate(l.slice)
+		own := x.over(s.edge(x.pair())).Truncate(l.slice)
 		if x.counted() || !x.asked.Before(own) {
 			return false
 		}

@@ -35,15 +35,30 @@ type source struct {
 	turn  map[string]int
 }
 
-// window is the time over which recent traffic is added up: at least two reports about every arm.
-func (s *source) window() time.Duration { return max(recent, 2*s.Counter.Timing().Interval) }
-
-// next is when the next slice can be asked about; soon, while a release waits for reports that are on their way.
+// next is when the next slice of any release can be asked about; soon, while one waits for reports that are on their way.
 func (s *source) next() time.Time {
-	now := s.loop.clock.Now()
-	next := s.ours(s.edge().Add(s.loop.slice + s.Counter.Timing().Lag))
-	if soon := now.Add(glance); s.loop.waits(s) && soon.Before(next) {
-		return soon
+	now, next := s.loop.clock.Now(), time.Time{}
+	sooner := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	due := func(edge time.Time, of counting.Pair) time.Time {
+		return s.ours(edge.Add(s.loop.slice + s.Counter.Timing(of).Lag))
+	}
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	for _, x := range s.loop.releases {
+		if x.source != s {
+			continue
+		}
+		edge := s.edge(x.pair())
+		if sooner(due(edge, x.pair())); x.counted() && x.over(edge).Before(edge) {
+			sooner(now.Add(glance))
+		}
+	}
+	if next.IsZero() {
+		next = due(s.edge(counting.Pair{}), counting.Pair{})
 	}
 	return next
 }

@@ -19,7 +19,7 @@ const (
 // chooseTick is the shortest tick that outlasts the bursts of the stable's last day by every objective; 0 when that is none below the usual one, when
 // nobody can tell, and when it takes too long.
 func (s *source) chooseTick(ctx context.Context, r *release, c collected) time.Duration {
-	step, ok := pkgevidence.TickStep(max(s.Counter.Timing().Interval, s.loop.slice), cmp.Or(r.Config.Slow, pkgevidence.DefaultSlow))
+	step, ok := pkgevidence.TickStep(max(r.timing().Interval, s.loop.slice), cmp.Or(r.Config.Slow, pkgevidence.DefaultSlow))
 	if !ok {
 		return 0
 	}

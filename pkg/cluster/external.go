@@ -15,19 +15,22 @@ import (
 func (v *View) external(o Objects) {
 	v.Facts.External = true
 	v.turn(o.Routes)
-	named, denied, others := false, false, false
+	named, others, lacks := false, false, ""
 	for _, u := range o.Routes {
 		carrier, known := routing.CarrierOf(u)
 		if !known {
 			continue
 		}
 		reading := carrier.Read(v.target, v.reader())
-		named, denied, others = named || reading.Allowed && reading.Found, denied || !reading.Allowed && reading.Found, true
+		if reading.Found && lacks == "" && !reading.Allowed {
+			lacks = fmt.Sprintf("let VirtualService %s take part: %s", idOf(u), v.target.Lacks(u))
+		}
+		named, others = named || reading.Allowed && reading.Found, true
 		v.see(route{Unstructured: u, Carrier: carrier}, reading)
 	}
 	v.missed()
 	if !named {
-		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unnamed(denied, others))
+		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unnamed(lacks, others))
 	}
 	for _, dr := range o.Rules {
 		if v.beforeTraffic() {
@@ -40,14 +43,17 @@ func (v *View) external(o Objects) {
 	}
 }
 
-// unnamed says what to do where no route with both destinations can be written: whether there are some that may not be, and whether there are
-// any others.
-func (v *View) unnamed(denied, others bool) string {
+// unnamed says what to do where no route with both destinations can be written: what one that has both lacks, and whether there are any others.
+func (v *View) unnamed(lacks string, others bool) string {
 	stable, canary := v.target.Arms.Stable, v.target.Arms.Canary
 	switch {
-	case v.Facts.Release == nil || denied:
-		return fmt.Sprintf("no VirtualService that namespace %s may write has a route with both destinations, %s and %s: give it one, with all weight on one of them",
-			v.Shift.Namespace, stable, canary)
+	case v.Facts.Release == nil || lacks != "":
+		said := fmt.Sprintf("no VirtualService that takes part in releases of this TrafficShift has a route with both destinations, %s and %s: "+
+			"give one of namespace %s such a route, with all weight on one of them", stable, canary, v.Shift.Namespace)
+		if lacks != "" {
+			said += ", or " + lacks
+		}
+		return said
 	case others:
 		return fmt.Sprintf("no route has both destinations, %s and %s, any more: write both into one again, with all weight on one of them", stable, canary)
 	}
@@ -93,7 +99,8 @@ func between(s *v1alpha1.TrafficShift, toward v1alpha1.Toward, domain string) ro
 	if toward == v1alpha1.TowardStable {
 		stable, canary = canary, stable
 	}
-	return routing.Target{Namespace: s.Namespace, Domain: domain, Arms: &routing.Arms{Stable: stable, Canary: canary}}
+	return routing.Target{Namespace: s.Namespace, Domain: domain, Arms: &routing.Arms{Stable: stable, Canary: canary},
+		Invites: s.Annotations[v1alpha1.AllowAnnotation]}
 }
 
 // revisions is what is known of the versions: their names.

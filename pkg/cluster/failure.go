@@ -17,6 +17,8 @@ import (
 type Failure struct {
 	Write Write
 	Err   error
+	// Lasting says that it has failed again and again, whatever was read in between.
+	Lasting bool
 }
 
 // Error says what was to be done, and why it was not.
@@ -49,7 +51,7 @@ func (f *Failure) Reason() v1alpha1.Reason {
 	switch {
 	case errors.Is(f.Err, routing.ErrOwned):
 		return v1alpha1.ReasonRouteConflict
-	case f.Stale():
+	case f.Stale() && !f.Lasting: // the next pass knows better, and nobody has to
 		return v1alpha1.ReasonWaiting
 	case f.Write.Action.OnRoutes() && f.Denied():
 		return v1alpha1.ReasonRouteWriteDenied

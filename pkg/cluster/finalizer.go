@@ -17,7 +17,7 @@ func Keep(s *v1alpha1.TrafficShift) (Write, bool) {
 		return Write{}, false
 	}
 	all := append(slices.Clone(s.Finalizers), v1alpha1.Finalizer)
-	return Write{Kind: Patch, Object: s, Patch: patch.Patch{patch.Version(s.ResourceVersion), patch.Add(finalizers, all)}}, true
+	return Write{Action: release.Action{Verb: release.Keep}, Kind: Patch, Object: s, Patch: patch.Patch{patch.Version(s.ResourceVersion), patch.Add(finalizers, all)}}, true
 }
 
 // Gone says whether a TrafficShift is only waiting for others to let it go.

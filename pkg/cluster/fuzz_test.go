@@ -58,7 +58,11 @@ func (d *dice) objects() (cluster.Objects, release.Evidence) {
 	if d.often(6) {
 		o.ReplicaSets = o.ReplicaSets[:d.N(3)]
 	}
-	return o, d.evidence()
+	e := d.evidence()
+	if o.Service != nil && d.often(2) {
+		o.Service.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "bank"})
+	}
+	return o, e
 }
 
 // metadata changes marks, labels and owners.
@@ -229,7 +233,8 @@ func unchanged(t *testing.T, want, got cluster.Objects) {
 // oursAlone fails where an object is written that is not the release's to write, or a path of it that is not.
 func oursAlone(t *testing.T, v *cluster.View, o cluster.Objects, w cluster.Write) {
 	t.Helper()
-	if w.Object.GetNamespace() != "shop" && !routing.Allows(asRoute(w), "shop") {
+	invited := o.Service != nil && o.Service.Annotations[v1alpha1.AllowAnnotation] == w.Object.GetNamespace()
+	if w.Object.GetNamespace() != "shop" && !(invited && routing.Allows(asRoute(w), "shop")) {
 		t.Fatalf("%s: of another namespace", w)
 	}
 	var paths []string
@@ -243,7 +248,7 @@ func oursAlone(t *testing.T, v *cluster.View, o cluster.Objects, w cluster.Write
 		}
 		paths = []string{"/spec/selector", "/metadata/labels", "/metadata/annotations"}
 	case *appsv1.Deployment:
-		paths = []string{"/metadata/labels", "/spec/paused", "/spec/template"}
+		paths = []string{"/metadata/labels", "/metadata/annotations", "/spec/paused", "/spec/template"}
 	case *appsv1.ReplicaSet:
 		paths = []string{"/spec/replicas", "/metadata/annotations", "/metadata/ownerReferences"}
 	case *unstructured.Unstructured:

@@ -63,7 +63,7 @@ func (v *View) route(o Objects) {
 	}
 	v.missed()
 	if len(v.routes) == 0 && covered && v.beforeTraffic() {
-		v.refuse(v1alpha1.ReasonRouteUnsupported, v.unrouted())
+		v.refuse(v1alpha1.ReasonRouteUnsupported, routing.Unrouted(o.Routes, v.target))
 	}
 	r := &v.Facts.Routes
 	r.OneMade, r.MakeOne = v.made != nil, v.made == nil && !covered
@@ -72,14 +72,6 @@ func (v *View) route(o Objects) {
 		v.makeable(taken)
 	}
 	v.rules(o.Rules)
-}
-
-// unrouted says what to do about a Service whose host is covered by routes none of which could be written.
-func (v *View) unrouted() string {
-	t := v.target
-	return fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to Service %s: "+
-		"give the Service a VirtualService of its own there, or annotate one of another namespace with %s: %s",
-		t.Host(), t.Namespace, t.Service, v1alpha1.AllowAnnotation, t.Namespace)
 }
 
 // makeable refuses a Service for which no route can be made.
@@ -92,24 +84,26 @@ func (v *View) makeable(taken *unstructured.Unstructured) {
 	}
 }
 
-// see notes that an object is there, and takes what it says where the release writes it, or has written it by the record while its owner allowed
-// that. A mark elsewhere may be anybody's.
+// see notes that an object is there, and takes what it says where it takes part in the release, or has taken part by the record. A mark elsewhere may
+// be anybody's.
 func (v *View) see(r route, reading routing.Reading) {
 	if !reading.Found && reading.Mark == nil {
 		return
 	}
 	name := idOf(r).String()
 	v.there = append(v.there, name)
+	marked := reading.Mark != nil
 	switch {
 	case reading.Allowed:
 		v.readRoute(r, reading)
-	case reading.Mark == nil:
-	case v.Facts.Release != nil && slices.Contains(v.Facts.Release.Routes, name):
-		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s has weights of this release, and its owner does not allow that any more: "+
-			"annotate it with %s: %s, or abort the release", r.GetKind(), name, v1alpha1.AllowAnnotation, v.Shift.Namespace))
+	case marked && v.Facts.Release != nil && slices.Contains(v.Facts.Release.Routes, name):
+		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("%s %s has weights of this release, and takes no part in it any more: "+
+			"%s, or abort the release", r.GetKind(), name, v.target.Lacks(r.Unstructured)))
 		v.readRoute(r, reading)
-	default:
+	case marked:
 		v.Facts.Routes.Strays = append(v.Facts.Routes.Strays, name)
+	case routing.Allows(r.Unstructured, v.Shift.Namespace):
+		v.Facts.Routes.Uninvited = append(v.Facts.Routes.Uninvited, v.target.LeftAlone(r.Unstructured))
 	}
 }
 

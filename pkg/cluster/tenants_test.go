@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -53,9 +54,18 @@ func (p *place) serving(name, host string) *unstructured.Unstructured {
 		map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": host}}}}}})
 }
 
+// between is a VirtualService that gives the canary of the Service web of another namespace a share.
+func (p *place) between(share int64) *unstructured.Unstructured {
+	to := func(host string, weight int64) any {
+		return map[string]any{"destination": map[string]any{"host": host}, "weight": weight}
+	}
+	return p.object("VirtualService", "web", map[string]any{"hosts": []any{"bank.example.com"}, "gateways": []any{"edge"}, "http": []any{map[string]any{
+		"route": []any{to("web.shop.svc.cluster.local", routing.Whole-share), to("web-canary.shop.svc.cluster.local", share)}}}})
+}
+
 // reduced are the facts without what is merely said of the objects of others.
 func reduced(f release.Observation) release.Observation {
-	f.Routes.Strays = nil
+	f.Routes.Strays, f.Routes.Uninvited = nil, nil
 	return f
 }
 
@@ -109,15 +119,57 @@ func TestMarksWhereNobodyAllowsThemCountForNothing(t *testing.T) {
 	}
 }
 
-// Whoever allows a release to write his VirtualService cannot end it by a mark, nor keep the next one from beginning.
+// Whoever lets releases of a Service write his VirtualService has no part in them until the Service's side wants it too: he neither ends one, nor
+// holds it, nor begins one, whatever he gives the canary and marks.
+func TestAnUninvitedVirtualServiceCountsForNothing(t *testing.T) {
+	marks := map[string]map[string]string{
+		"no mark":             {"allow": "shop"},
+		"of an abort":         {"allow": "shop", "aborted": "shop/web 3"},
+		"of an abort to come": {"allow": "shop", "aborted": "shop/web 4"},
+		"of a release":        {"allow": "shop", "release": "shop/web 3"},
+		"of both":             {"allow": "shop", "release": "shop/web 3", "aborted": "shop/web 3"},
+	}
+	invites := map[string]string{"nobody": "", "others": "edge, banking"}
+	for when, p := range moments() {
+		for name, mark := range marks {
+			for invited, invitation := range invites {
+				for _, share := range []int64{0, 250_000, routing.Whole} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%d", when, name, invited, share), func(t *testing.T) {
+						place := p()
+						place.service.Annotations[v1alpha1.AllowAnnotation] = invitation
+						want := cluster.Observe(place.objects(), settings(), noon).Facts
+						place.routes = append(place.routes, of("bank", place.between(share), mark))
+						v := cluster.Observe(place.objects(), settings(), noon)
+						if d := cmp.Diff(want, reduced(v.Facts), cmp.AllowUnexported(release.Command{})); d != "" {
+							t.Errorf("facts (-without +with):\n%s", d)
+						}
+						said := strings.Join(append(v.Facts.Routes.Strays, v.Facts.Routes.Uninvited...), "; ")
+						if marked := len(mark) > 1; marked && said != "bank/web" || !marked && !strings.HasSuffix(said, ": annotate Service web with stagger.dev/allow: bank") {
+							t.Errorf("it is said %q", said)
+						}
+						if writes := writesTo(v, "bank"); len(writes) > 0 {
+							t.Errorf("writes %v", writes)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// Whoever is invited into a release, and allows it to write his VirtualService, cannot end it by a mark, nor keep the next one from beginning.
 func TestAMarkOfAnotherNamespaceEndsNoRelease(t *testing.T) {
 	for when, p := range moments() {
 		for _, mark := range []string{"shop/web 3", "shop/web 4", "shop/web 999999"} {
 			t.Run(when+"/"+mark, func(t *testing.T) {
 				place := p()
 				theirs := of("bank", place.serving("bank", "web.shop.svc.cluster.local"), map[string]string{"allow": "shop", "aborted": mark})
+				place.service.Annotations[v1alpha1.AllowAnnotation] = "bank"
 				place.routes = append(place.routes, theirs)
 				f := cluster.Observe(place.objects(), settings(), noon).Facts
+				if !slices.Contains(f.Routes.Names, "bank/bank") {
+					t.Error("it takes no part")
+				}
 				if f.Routes.AbortFound {
 					t.Error("the mark is taken for an abort of the release")
 				}
@@ -129,20 +181,29 @@ func TestAMarkOfAnotherNamespaceEndsNoRelease(t *testing.T) {
 	}
 }
 
-// What the record says was written is taken back also where its owner does not allow it any more, and gets no more until he does.
+// What the record says was written is taken back also where one side does not allow it any more, and gets no more until both do.
 func TestWhatWasWrittenIsTakenBackWhereItIsNotAllowedAnyMore(t *testing.T) {
-	p := inTheMiddle("shop")
-	theirs := of("edge", p.serving("web", "web.shop.svc.cluster.local"), map[string]string{"allow": "shop"})
-	theirs = patched(t, theirs, routing.Target{Namespace: "shop", Service: "web"})
-	theirs.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3"})
-	p.routes, p.shift.Status.Release.Routes = append(p.routes, theirs), []string{"edge/web", "shop/web"}
-	v := cluster.Observe(p.objects(), settings(), noon)
-	if problem := v.Facts.Wanted.Problem; problem == nil || !strings.Contains(problem.Message, "edge/web has weights of this release") {
-		t.Errorf("problem %+v", problem)
-	}
-	want := []string{"lower to 0%: patch VirtualService edge/web", "abort routes: patch VirtualService edge/web", "restore routes: patch VirtualService edge/web"}
-	if d := cmp.Diff(want, writesTo(v, "edge")); d != "" {
-		t.Errorf("writes (-want +got):\n%s", d)
+	both := "annotate it with stagger.dev/allow: shop and Service web with stagger.dev/allow: edge"
+	for said, still := range map[string]map[string]string{
+		"annotate it with stagger.dev/allow: shop":          {"service": "edge"},
+		"annotate Service web with stagger.dev/allow: edge": {"route": "shop"},
+		both: {},
+	} {
+		p := inTheMiddle("shop")
+		theirs := of("edge", p.serving("web", "web.shop.svc.cluster.local"), map[string]string{"allow": "shop"})
+		theirs = patched(t, theirs, routing.Target{Namespace: "shop", Service: "web"})
+		theirs.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web 3", v1alpha1.AllowAnnotation: still["route"]})
+		p.service.Annotations[v1alpha1.AllowAnnotation] = still["service"]
+		p.routes, p.shift.Status.Release.Routes = append(p.routes, theirs), []string{"edge/web", "shop/web"}
+		v := cluster.Observe(p.objects(), settings(), noon)
+		problem := v.Facts.Wanted.Problem
+		if want := "edge/web has weights of this release, and takes no part in it any more: " + said + ", or abort"; problem == nil || !strings.Contains(problem.Message, want) {
+			t.Errorf("problem %+v; want %s", problem, want)
+		}
+		want := []string{"lower to 0%: patch VirtualService edge/web", "abort routes: patch VirtualService edge/web", "restore routes: patch VirtualService edge/web"}
+		if d := cmp.Diff(want, writesTo(v, "edge")); d != "" {
+			t.Errorf("%s: writes (-want +got):\n%s", said, d)
+		}
 	}
 }
 
@@ -177,6 +238,9 @@ func TestAnotherTenantIsNotSeen(t *testing.T) {
 				u.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "shop"})
 			}
 		},
+		"with routes to the first that allow it": func(theirs *place) {
+			theirs.routes = append(theirs.routes, of("bank", theirs.serving("shop", "web.shop.svc.cluster.local"), map[string]string{"allow": "shop"}))
+		},
 		"with wildcards for itself": func(theirs *place) {
 			theirs.routes = append(theirs.routes, theirs.object("VirtualService", "wild", map[string]any{"hosts": []any{"*"}, "exportTo": []any{"."}}),
 				theirs.object("VirtualService", "wilder", map[string]any{"hosts": []any{"*.svc.cluster.local"}, "exportTo": []any{"bank", "pay"}}))
@@ -208,7 +272,7 @@ func TestAnotherTenantIsNotSeen(t *testing.T) {
 				o.Pods, o.Routes, o.Rules = append(other.Pods, o.Pods...), append(other.Routes, o.Routes...), append(other.Rules, o.Rules...)
 				o.Rivals = append(o.Rivals, cluster.Rival{Shift: other.Shift, Service: other.Service})
 				beside := cluster.Observe(o, settings(), noon)
-				if d := cmp.Diff(alone.Facts, beside.Facts, cmp.AllowUnexported(release.Command{})); d != "" {
+				if d := cmp.Diff(alone.Facts, reduced(beside.Facts), cmp.AllowUnexported(release.Command{})); d != "" {
 					t.Errorf("facts beside another tenant (-alone +beside):\n%s", d)
 				}
 				if writes := writesTo(beside, "bank"); len(writes) > 0 {

@@ -85,7 +85,7 @@ type route struct {
 func Observe(o Objects, s Settings, now time.Time) *View {
 	o = o.sorted()
 	shift := o.Shift
-	v := &View{Shift: shift, now: now, settings: s, target: TargetOf(shift, s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
+	v := &View{Shift: shift, now: now, settings: s, target: o.Target(s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
 	v.Facts = release.Observation{Release: shift.Status.Release, Refused: shift.Status.Refused, Bounds: s.Bounds}
 	v.Facts.Evidence.Share = -1
 	v.Facts.Wanted.Managed = shift.DeletionTimestamp.IsZero()
@@ -108,6 +108,9 @@ func Observe(o Objects, s Settings, now time.Time) *View {
 	v.wanted(o)
 	return v
 }
+
+// Stored takes the TrafficShift as a write of this pass has stored it: whatever fails after that, the template that it refuses stays refused.
+func (v *View) Stored(s *v1alpha1.TrafficShift) { v.Shift, v.Facts.Refused = s, s.Status.Refused }
 
 // sorted are the objects that may concern the TrafficShift, in an order that depends on nothing but their names.
 func (o Objects) sorted() Objects {
@@ -138,7 +141,17 @@ func byName[T metav1.Object](objects []T) []T {
 	return slices.SortedFunc(slices.Values(objects), order)
 }
 
-// TargetOf is whose traffic a TrafficShift moves, in a cluster of that domain; between destinations in the direction of its running release.
+// Target is whose traffic the TrafficShift moves, in a cluster of that domain, and whose routes may take part.
+func (o Objects) Target(domain string) routing.Target {
+	t := TargetOf(o.Shift, domain)
+	if t.Arms == nil && o.Service != nil {
+		t.Invites = o.Service.Annotations[v1alpha1.AllowAnnotation]
+	}
+	return t
+}
+
+// TargetOf is whose traffic a TrafficShift moves, as far as it says so itself, in a cluster of that domain; between destinations in the direction of
+// its running release.
 func TargetOf(s *v1alpha1.TrafficShift, domain string) routing.Target {
 	if s.Spec.Destinations != nil {
 		toward := v1alpha1.TowardCanary

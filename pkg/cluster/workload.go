@@ -229,7 +229,8 @@ func setOf(rs *appsv1.ReplicaSet) release.Set {
 	return release.Set{Name: rs.Name, Hash: workload.HashOf(rs), Replicas: ptr.Deref(rs.Spec.Replicas, 1), Available: rs.Status.AvailableReplicas}
 }
 
-// health looks at the pods of both arms. What fails on both is not the version's fault, and what fails on few of its pods is theirs.
+// health looks at the pods of both arms. What fails on both is not the version's fault, and what fails on few of its pods is theirs. A pod that has
+// the labels of an arm and is not of its ReplicaSet, as a copy to debug, meets requests and says nothing about the version.
 func (v *View) health(now time.Time) {
 	w, rec := &v.Facts.Workload, v.Facts.Release
 	v.left = rec != nil && slices.ContainsFunc(ofHash(v.pods, rec.Revision), func(p *corev1.Pod) bool { return workload.Lingers(p, now) })
@@ -248,8 +249,9 @@ func (v *View) health(now time.Time) {
 	if v.stable != nil && v.Canary != nil {
 		w.Unequal = workload.Unequal(stable, canary, &v.stable.Spec.Template, &v.Canary.Spec.Template)
 	}
-	sick := workload.HealthOf(canary, now, normOf(v.Canary, workload.StartsOf(stable)))
-	well := workload.HealthOf(stable, now, normOf(v.stable, nil))
+	own := ownedBy(stable, v.stable)
+	sick := workload.HealthOf(ownedBy(canary, v.Canary), now, normOf(v.Canary, workload.StartsOf(own)))
+	well := workload.HealthOf(own, now, normOf(v.stable, nil))
 	if n := failing(sick); n > 0 {
 		switch {
 		case n <= release.MayBeAway(w.Canary.Pods):
@@ -296,6 +298,11 @@ func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {
 		}
 	}
 	return out
+}
+
+// ownedBy are the pods that a ReplicaSet has made or taken.
+func ownedBy(pods []*corev1.Pod, rs *appsv1.ReplicaSet) []*corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return rs == nil || !metav1.IsControlledBy(p, rs) })
 }
 
 // there is how many of the pods can be endpoints, and the name of one of them.

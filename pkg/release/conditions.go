@@ -87,9 +87,19 @@ func workloadReady(o Observation) metav1.Condition {
 func trafficShifted(o Observation, d Decision) metav1.Condition {
 	c := shifted(o, d)
 	if n := len(o.Routes.Strays); n > 0 {
-		said := fmt.Sprintf("the mark on %s counts for nothing, because its owner does not allow this namespace to write it", o.Routes.Strays[0])
+		said := fmt.Sprintf("the mark on %s counts for nothing, because it takes no part in these releases", o.Routes.Strays[0])
 		if n > 1 {
-			said = fmt.Sprintf("the marks on %s and %d more count for nothing, because their owners do not allow this namespace to write them", o.Routes.Strays[0], n-1)
+			said = fmt.Sprintf("the marks on %s and %d more count for nothing, because they take no part in these releases", o.Routes.Strays[0], n-1)
+		}
+		c.Message = truncate(c.Message+"; "+said, mostMessage)
+	}
+	if n := len(o.Routes.Uninvited); n > 0 && c.Reason != string(v1alpha1.ReasonNotShifted) { // whose message says it of all
+		said := o.Routes.Uninvited[0]
+		switch {
+		case n == 2:
+			said += "; so is 1 more"
+		case n > 2:
+			said += fmt.Sprintf("; so are %d more", n-1)
 		}
 		c.Message = truncate(c.Message+"; "+said, mostMessage)
 	}

@@ -148,6 +148,21 @@ func TestMarksThatCountForNothingAreNamed(t *testing.T) {
 	}
 }
 
+func TestRoutesThatNobodyInvitedAreNamed(t *testing.T) {
+	left := []string{"VirtualService bank/x is left alone", "VirtualService bank/y is left alone", "VirtualService bank/z is left alone"}
+	for n, says := range []string{"", "; " + left[0], "; " + left[0] + "; so is 1 more", "; " + left[0] + "; so are 2 more"} {
+		says = "no traffic is shifted" + says
+		if is := trafficShifted(Observation{Routes: Routes{Uninvited: left[:n]}}, Decision{}); is.Status != metav1.ConditionTrue || is.Message != says {
+			t.Errorf("of %d: %s %s: %s", n, is.Status, is.Reason, is.Message)
+		}
+	}
+	r := &v1alpha1.Release{State: v1alpha1.StateShifting, Step: 1, Weight: "1%", SettledAt: &metav1.Time{}}
+	o := Observation{Release: r, Routes: Routes{Uninvited: left, Doubts: left}, Evidence: Evidence{Agreement: AgreementNo, Share: -1}}
+	if is := trafficShifted(o, Decision{Reason: v1alpha1.ReasonHolding}); strings.Count(is.Message, left[0]) != 1 {
+		t.Errorf("what keeps callers from the weight: %s", is.Message)
+	}
+}
+
 func TestAPauseAtRestIsNoFault(t *testing.T) {
 	o := Observation{Workload: Workload{Deployment: "web", Replicas: 4, Waits: true, Template: "v2", Images: []string{"web:2"}}}
 	o.Wanted.Managed, o.Wanted.Paused = true, true

@@ -53,7 +53,8 @@ const (
 	GiveSet Verb = "hand over set"
 	// RestoreRoutes takes everything of ours out of the routes.
 	RestoreRoutes Verb = "restore routes"
-	// Forget lets the TrafficShift go.
+	// Keep keeps the TrafficShift from going before everything is put back, and precedes all Decisions; Forget lets it go.
+	Keep   Verb = "keep"
 	Forget Verb = "forget"
 )
 

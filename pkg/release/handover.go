@@ -27,7 +27,7 @@ func whenLastStepCleared(o Observation, now time.Time) (Decision, bool) {
 	if d, short := podsFor(o, now, v1alpha1.Whole); short {
 		return d, true
 	}
-	if o.Workload.Canary.Available < o.Workload.Replicas { // the Deployment would start others for those that are missing
+	if o.Workload.Canary.ready() < o.Workload.Replicas { // the Deployment would start others for those that are missing
 		return awaitPods(o, now, o.Workload.Replicas)
 	}
 	r := o.Release.DeepCopy()

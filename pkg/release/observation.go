@@ -135,6 +135,10 @@ type Set struct {
 // There says whether the ReplicaSet exists.
 func (s Set) There() bool { return s.Name != "" }
 
+// ready is how many pods can carry traffic: those that the ReplicaSet takes for ready, as far as they are seen to serve. What is known of the one may be
+// older than what is known of the others.
+func (s Set) ready() int32 { return min(s.Available, s.Serving) }
+
 // stay names one of the pods that are still there, to be appended: one that nobody ends, because its ReplicaSet does not have it any more, is a
 // person's to delete.
 func (s Set) stay() string {
@@ -195,9 +199,12 @@ type Routes struct {
 	// Marked: something of Stagger's is on them. AbortOpen: not all of what is marked also bears the mark of the abort. AbortFound: one of the
 	// TrafficShift's own namespace does.
 	Marked, AbortOpen, AbortFound bool
-	// Strays are the objects of other namespaces, as namespace/name, that bear a mark of the TrafficShift though nobody allowed it to write them:
+	// Strays are the objects of other namespaces, as namespace/name, that bear a mark of the TrafficShift though they take no part in its releases:
 	// the mark is somebody else's, and counts for nothing.
 	Strays []string
+	// Uninvited are sentences about VirtualServices of other namespaces that allow the TrafficShift to write them and take no part all the same: what
+	// they give the canary counts for nothing.
+	Uninvited []string
 	// Foreign says who changed the canary's share, and how; nil when nobody did.
 	Foreign *Foreign
 	// Doubts are sentences about what may keep callers from the weights that are written.

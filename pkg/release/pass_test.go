@@ -176,7 +176,7 @@ func (w *world) write(t *testing.T, v *cluster.View, d release.Decision, write *
 	if write.Kind == cluster.Status {
 		stored, err := w.store.PatchStatus(v.Shift, *write.Status)
 		if err == nil {
-			v.Shift = stored
+			v.Stored(stored)
 			w.wroteStatus()
 		}
 		return err

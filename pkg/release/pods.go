@@ -28,7 +28,7 @@ func podsFor(o Observation, now time.Time, share int64) (Decision, bool) {
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods for %s", need, v1alpha1.PercentageOf(share)))
 		d.Actions = []Action{{Verb: ScaleSet, Replicas: need}}
 		return d, true
-	case !enough(o.Workload.Canary.Available, need):
+	case !enough(o.Workload.Canary.ready(), need):
 		return awaitPods(o, now, need)
 	}
 	return Decision{}, false
@@ -46,7 +46,7 @@ func (o Observation) overridden() bool { return o.leaving() && o.Wanted.Command.
 // awaitPods waits for pods of the canary: before its first traffic for readyWithin, later for as long as the policy lets a release be
 // undetermined.
 func awaitPods(o Observation, now time.Time, need int32) (Decision, bool) {
-	message := fmt.Sprintf("%d of %d pods of the canary are available", o.Workload.Canary.Available, need) + o.why()
+	message := fmt.Sprintf("%d of %d pods of the canary are available", o.Workload.Canary.ready(), need) + o.why()
 	if o.Release.Step > 0 {
 		return awaitLater(o, now, v1alpha1.ReasonCanaryNotReady, message)
 	}

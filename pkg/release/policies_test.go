@@ -210,6 +210,9 @@ func FuzzCommandsAreReadAlike(f *testing.F) {
 				t.Skip("no JSON is like that")
 			}
 		}
+		if who == "" {
+			t.Skip("an API server knows nobody without a name, and the policy would refuse his write")
+		}
 		old := &v1alpha1.TrafficShift{}
 		old.Annotations = map[string]string{v1alpha1.CommandAnnotation: was, v1alpha1.CommandedByAnnotation: wasBy}
 		old.Status.Release, old.Status.LastHandledCommand = &v1alpha1.Release{Number: 7}, answered

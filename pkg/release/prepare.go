@@ -22,7 +22,7 @@ func whenArmsNotReady(o Observation, now time.Time) (Decision, bool) {
 		d := wait(o, v1alpha1.ReasonWaiting, fmt.Sprintf("the canary needs %d pods", need))
 		d.Actions = []Action{{Verb: ScaleSet, Replicas: need}}
 		return d, true
-	case !enough(o.Workload.Canary.Available, need):
+	case !enough(o.Workload.Canary.ready(), need):
 		return awaitPods(o, now, need)
 	case o.Release.SettledAt == nil:
 		r := o.Release.DeepCopy()

@@ -270,7 +270,7 @@ func (w *world) target() routing.Target {
 	return cluster.TargetOf(s, "")
 }
 
-// route is what a VirtualService gives the canary.
+// route is what a VirtualService that takes part gives the canary.
 type route struct {
 	name                  string
 	share                 int64
@@ -280,6 +280,9 @@ type route struct {
 func (w *world) routes() []route {
 	var all []route
 	for _, vs := range w.store.ListKind("VirtualService") {
+		if !w.takesPart(vs) {
+			continue
+		}
 		_, high, found := routing.Share(vs, w.target())
 		r := route{name: vs.GetNamespace() + "/" + vs.GetName(), share: high, made: vs.GetLabels()[workload.ManagedByLabel] == workload.ManagedBy}
 		for _, m := range routing.Marks(vs) {

@@ -1,9 +1,11 @@
 package routing
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
@@ -45,14 +47,57 @@ func TestInAnotherNamespaceWeightsMoveBetweenOnesOwnServicesAlone(t *testing.T) 
 			if c.namespace == "edge" {
 				vs.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "shop"})
 			}
-			target := Target{Namespace: "shop", Arms: &Arms{Stable: Destination{Host: c.stable}, Canary: Destination{Host: c.canary}}}
+			target := Target{Namespace: "shop", Invites: "edge, pay", Arms: &Arms{Stable: Destination{Host: c.stable}, Canary: Destination{Host: c.canary}}}
 			carrier, known := CarrierOf(vs)
 			if got := known && carrier.Read(target, Reader{Shift: shift, Written: -1}).Allowed; got != c.want {
 				t.Errorf("may write it: %t, want %t", got, c.want)
 			}
 		})
 	}
-	if vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: edge, annotations: {stagger.dev/allow: shop}}}`); !checkout().MayWrite(vs) {
-		t.Error("the weights of a Service and its canary may not be moved")
+}
+
+// Both sides have to want that routes of another namespace take part in releases.
+func TestBothSidesHaveToAllowIt(t *testing.T) {
+	const theirs, ours = "stagger.dev/allow: shop", "Service checkout with stagger.dev/allow: edge"
+	cases := map[string]struct{ namespace, allows, invites, lacks string }{
+		"nobody":              {"edge", "", "", "annotate it with " + theirs + " and " + ours},
+		"others":              {"edge", "bank", "edges, partners", "annotate it with " + theirs + " and " + ours},
+		"its owner alone":     {"edge", "shop", "", "annotate " + ours},
+		"its owner, to all":   {"edge", "shop", "*", "annotate " + ours},
+		"the Service's alone": {"edge", "", "edge", "annotate it with " + theirs},
+		"both":                {"edge", "bank, shop", "partners,edge", ""},
+		"of its namespace":    {"shop", "", "", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			target := checkout()
+			target.Invites = c.invites
+			vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: `+c.namespace+`}}`)
+			vs.SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: c.allows})
+			if got := target.Lacks(vs); got != c.lacks || target.MayWrite(vs) != (c.lacks == "") {
+				t.Errorf("lacks %q, want %q; may be written: %t", got, c.lacks, target.MayWrite(vs))
+			}
+		})
+	}
+	vs := parse(t, `{kind: VirtualService, metadata: {name: x, namespace: edge, annotations: {stagger.dev/allow: shop}}}`)
+	if got, want := subsets().Lacks(vs), "annotate the TrafficShift with stagger.dev/allow: edge"; got != want {
+		t.Errorf("between destinations it lacks %q, want %q", got, want)
+	}
+}
+
+func TestWhatIsCoveredByRoutesThatTakeNoPart(t *testing.T) {
+	one := func(name, annotations, host string) *unstructured.Unstructured {
+		return parse(t, `{kind: VirtualService, metadata: {name: `+name+`, namespace: edge, annotations: `+annotations+`},
+			spec: {hosts: [checkout.shop.svc.cluster.local], http: [{route: [{destination: {host: `+host+`}}]}]}}`)
+	}
+	const own = "give the Service one of its own in namespace shop"
+	for want, vss := range map[string][]*unstructured.Unstructured{
+		own: {one("a", "{}", "elsewhere")},
+		own + ", or let VirtualService edge/b take part: annotate Service checkout with stagger.dev/allow: edge": {one("a", "{}", "elsewhere"),
+			one("b", "{stagger.dev/allow: shop}", "checkout.shop")},
+	} {
+		if got := Unrouted(vss, checkout()); !strings.HasSuffix(got, want) {
+			t.Errorf("got %q, want it to end with %q", got, want)
+		}
 	}
 }

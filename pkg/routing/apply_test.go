@@ -93,8 +93,14 @@ func edited(value any, path []string, o patch.Operation) (any, error) {
 		return at, nil
 	case []any:
 		i, err := strconv.Atoi(key)
-		if err != nil || i < 0 || i >= len(at) || last && !slices.Contains([]string{"test", "replace"}, o.Op) {
+		inserts := last && o.Op == "add"
+		switch {
+		case err != nil || i < 0 || i > len(at) || i == len(at) && !inserts:
 			return nil, fmt.Errorf("%s of element %s", o.Op, key)
+		case inserts:
+			return slices.Insert(at, i, o.Value), nil
+		case last && o.Op == "remove":
+			return slices.Delete(at, i, i+1), nil
 		}
 		child, err := edited(at[i], path[1:], o)
 		if err == nil && o.Op != "test" {

@@ -56,7 +56,7 @@ type Reading struct {
 	// Found says that a route names the Service; Lowest and Highest are the shares that its routes give the canary, in millionths.
 	Found           bool
 	Lowest, Highest int64
-	// Allowed says that releases of the Target may write it: see Target.MayWrite. Covers says that callers in the mesh find the Service by it.
+	// Allowed says that it takes part in releases of the Target: see Target.MayWrite. Covers says that callers in the mesh find the Service by it.
 	Allowed, Covers bool
 	// Mark is the reader's mark; nil when there is none. Anybody may write one on an object of his own: where it is not Allowed it proves nothing.
 	Mark *Mark

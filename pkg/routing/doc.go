@@ -21,6 +21,8 @@
 //
 // A unit of -1 stands for a single destination without a weight, -2 for a single destination of weight 0.
 //
+// A group of callers that is told by its requests, a ring, has a share of its own: a copy of each http route, directly before it. See Ring.
+//
 // All functions are pure. They take objects as decoded from JSON, never change them, and answer with JSON patches (package
 // patch) whose tests carry the values as read, fields unknown to this version included.
 package routing

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // Doubts returns one sentence for each thing in these VirtualServices, all of the mesh, that may keep a part of the Service's callers
@@ -16,19 +14,12 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 	var all []string
 	var ofHost []*unstructured.Unstructured
 	for _, vs := range vss {
-		name := vs.GetNamespace() + "/" + vs.GetName()
-		routed := len(Routes(vs, t)) > 0
-		switch {
-		case !routed:
-		case !Allows(vs, t.Namespace):
-			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: annotate it with %s: %s, or its callers stay on the stable",
-				name, t, v1alpha1.AllowAnnotation, t.Namespace))
-		case !t.MayWrite(vs):
-			all = append(all, fmt.Sprintf("VirtualService %s routes to %s as well and is left alone: in another namespace weights are moved between Services of %s alone",
-				name, t, t.Namespace))
+		routed, left := len(Routes(vs, t)) > 0, t.LeftAlone(vs)
+		if routed && left != "" {
+			all = append(all, left)
 		}
-		if exported, limited := exports(vs); routed && limited && t.MayWrite(vs) {
-			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", name, exported))
+		if exported, limited := exports(vs); routed && limited && left == "" {
+			all = append(all, fmt.Sprintf("VirtualService %s is exported to %s only: callers of other namespaces do not see it", named(vs), exported))
 		}
 		if ofMesh(vs) && t.hosted(vs) && seenIn(vs, t.Namespace) {
 			ofHost = append(ofHost, vs)
@@ -38,13 +29,26 @@ func Doubts(vss []*unstructured.Unstructured, t Target) []string {
 		slices.SortFunc(ofHost, older)
 		names := make([]string, len(ofHost))
 		for i, vs := range ofHost {
-			names[i] = vs.GetNamespace() + "/" + vs.GetName()
+			names[i] = named(vs)
 		}
 		all = append(all, fmt.Sprintf("the VirtualServices %s are all of the mesh for %s, of which proxies use one, the oldest as a rule: merge them",
 			strings.Join(names, ", "), t.Host()))
 	}
 	slices.Sort(all)
 	return all
+}
+
+// Unrouted says what to do where the Target's host is covered, and none of these VirtualServices, sorted, that takes part in its releases has a route
+// to it.
+func Unrouted(vss []*unstructured.Unstructured, t Target) string {
+	said := fmt.Sprintf("a VirtualService covers the host %s, and none with a route to Service %s takes part in its releases: "+
+		"give the Service one of its own in namespace %s", t.Host(), t.Service, t.Namespace)
+	for _, vs := range vss {
+		if lacks := t.Lacks(vs); lacks != "" && len(Routes(vs, t)) > 0 {
+			return fmt.Sprintf("%s, or let VirtualService %s take part: %s", said, named(vs), lacks)
+		}
+	}
+	return said
 }
 
 // hosted reports whether the Service's host is among those of the VirtualService by name.

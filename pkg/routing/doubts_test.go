@@ -22,9 +22,11 @@ func TestDoubts(t *testing.T) {
 		"its own":    {vss: []*unstructured.Unstructured{one("shop", "a", early, "{}", `{hosts: [checkout], `+routed+`}`)}},
 		"of another": {vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], `+routed+`}`)}, want: []string{"annotate it with stagger.dev/allow: shop"}},
 		"that allows": {vss: []*unstructured.Unstructured{
-			one("pay", "a", early, `{stagger.dev/allow: "team, shop"}`, `{hosts: [pay], `+routed+`}`),
+			one("edge", "a", early, `{stagger.dev/allow: "team, shop"}`, `{hosts: [pay], `+routed+`}`),
 			one("pay", "b", early, "{}", `{hosts: [pay], http: [{route: [{destination: {host: checkout}}]}]}`),
 		}},
+		"that allows and nobody invited": {vss: []*unstructured.Unstructured{one("pay", "a", early, `{stagger.dev/allow: shop}`, `{hosts: [pay], exportTo: ["."], `+routed+`}`)},
+			want: []string{"VirtualService pay/a routes to checkout as well and is left alone, so its callers stay on the stable: annotate Service checkout with stagger.dev/allow: pay"}},
 		"nothing of two arms": {target: subsets(), vss: []*unstructured.Unstructured{one("pay", "a", early, "{}", `{hosts: [pay], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local, subset: v1}}]}]}`)}},
 		"of another, for two arms": {target: subsets(), vss: []*unstructured.Unstructured{one("pay", "a", early, "{}",
 			`{hosts: [pay], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local, subset: v1}}, {destination: {host: checkout.shop.svc.cluster.local, subset: v2}}]}]}`)},
@@ -53,6 +55,7 @@ func TestDoubts(t *testing.T) {
 			if c.target.Namespace == "" {
 				c.target = checkout()
 			}
+			c.target.Invites = "edge"
 			got := Doubts(c.vss, c.target)
 			if len(got) != len(c.want) {
 				t.Fatalf("got %q", got)

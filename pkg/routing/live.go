@@ -64,6 +64,10 @@ func Unsupported(vs *unstructured.Unstructured, t Target) string {
 		return fmt.Sprintf("VirtualService %s/%s has %d routes to %s, and one patch can write %d: give it fewer, or move some to delegates.",
 			vs.GetNamespace(), vs.GetName(), n, t, mostRoutes)
 	}
+	if host := ringsNamed(vs, t); host != "" && s.annotations[v1alpha1.ReleaseAnnotation] == "" {
+		return fmt.Sprintf("VirtualService %s/%s names %s itself, which is a host for rings: take it out, or give that Service another name.",
+			vs.GetNamespace(), vs.GetName(), host)
+	}
 	for i := range s.routes {
 		r := &s.routes[i]
 		if t.Arms == nil && r.split && s.annotations[v1alpha1.ReleaseAnnotation] == "" {

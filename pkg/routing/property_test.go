@@ -181,6 +181,7 @@ func destinations(d *chance.Dice, kind string) []any {
 func FuzzAnyObject(f *testing.F) {
 	f.Add([]byte(`[{"route":[{"destination":{"host":"checkout"},"weight":1e3},{"weight":"x"},7]}]`), `{"a":{"b":[[]]}}`)
 	f.Add([]byte(`[{"route":[{"destination":{"host":"checkout-canary"}},{"destination":{"host":"checkout"},"weight":-9}]},[],{"route":{}}]`), `{"shop/checkout":{"ad2b5cef":[[0,-1],[5]]}}`)
+	f.Add([]byte(`[{"name":"a-ring-staff","route":[{"destination":{"host":"checkout-ring-staff"},"weight":1e3},{"destination":{"host":"checkout-ring-canary"},"weight":"x"}]},{"match":[{"headers":[]},7,{}],"route":[{"destination":{"host":"checkout"}}]}]`), `{}`)
 	f.Fuzz(func(t *testing.T, routes []byte, annotation string) {
 		if bytes.Contains(routes, []byte("null")) {
 			t.Skip("structural schemas have no null in lists, and the patch library cannot compare it")
@@ -196,6 +197,11 @@ func FuzzAnyObject(f *testing.F) {
 			if p, err := Split(live, checkout(), 1000, seven(), r); err == nil {
 				live = apply(t, live, mustJSON(t, p))
 			}
+			if p, err := SplitRings(live, checkout(), storyRings(), map[string]int64{"staff": 1000}, seven(), r); err == nil {
+				live = apply(t, live, mustJSON(t, p))
+			}
+			ReadRings(live, checkout(), storyRings())
+			_ = RingsUnsupported([]*unstructured.Unstructured{live}, checkout(), storyRings())
 			Foreign(live, checkout(), 1000, "stagger")
 			_ = Unsupported(live, checkout())
 		}
@@ -204,6 +210,11 @@ func FuzzAnyObject(f *testing.F) {
 			t.Fatal(err)
 		}
 		restored := apply(t, live, mustJSON(t, p))
+		for _, c := range ringCopies(restored, checkout()) {
+			if c.own {
+				t.Errorf("the copy of a ring is left: %v", c.raw)
+			}
+		}
 		for _, r := range read(restored, checkout(), shift).routes {
 			if r.split && r.other == "" {
 				t.Errorf("the canary is left in %v", r.raw)

@@ -11,7 +11,7 @@ import (
 
 // Restore returns the patch that takes everything of the shift ("<namespace>/<name>") out of the VirtualService: the
 // canary's destinations are merged back into the stable ones, the weights are the user's again, and the shift's marks go.
-// Edits made since Split stay. It returns an empty patch when nothing is left, and is guarded by tests of what it changes.
+// Copies for rings are taken out. Edits made since Split stay. It returns an empty patch when nothing is left, and is guarded by tests of what it changes.
 //
 // It never refuses: a canary whose stable arm was removed is sent to the user's Service, and weights that the annotation
 // does not explain are written as the smallest whole numbers of their proportion, as percentages where they can be. What
@@ -24,6 +24,7 @@ func Restore(vs *unstructured.Unstructured, t Target, shift string) (patch.Patch
 			p = append(p, r.replace(r.merged(t))...)
 		}
 	}
+	p = append(p, withoutRings(vs, t)...) // last: it moves routes
 	wanted := maps.Clone(s.annotations)
 	unmark(wanted, shift)
 	if _, found := s.note[shift]; found {

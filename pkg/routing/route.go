@@ -55,11 +55,15 @@ func routesOf(vs *unstructured.Unstructured, t Target) []route {
 	return slices.DeleteFunc(allRoutes(vs, t), func(r route) bool { return !r.concerned })
 }
 
+// allRoutes reads all routes of the user's: copies for rings, of whatever Service, are not among them.
 func allRoutes(vs *unstructured.Unstructured, t Target) []route {
 	var out []route
 	for _, kind := range kinds() {
 		for i, item := range list(vs, kind) {
 			raw, _ := item.(map[string]any)
+			if _, copied := t.ringCopyOf(raw, vs.GetNamespace()); copied && kind == kindHTTP {
+				continue
+			}
 			r := readRoute(vs, t, raw)
 			r.kind, r.index = kind, i
 			r.name, _ = raw["name"].(string)

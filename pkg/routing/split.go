@@ -37,13 +37,8 @@ func Split(vs *unstructured.Unstructured, t Target, share int64, m Mark, r Raise
 	}
 	s := read(vs, t, m.Shift)
 	s.annotations = m.credible(vs, t)
-	if r.allowed() {
-		if m.Aborted {
-			return nil, fmt.Errorf("raising release %d of %s: %w", m.Number, m.Shift, ErrAborted)
-		}
-		if err := m.refuse(s.annotations); err != nil {
-			return nil, fmt.Errorf("VirtualService %s/%s: %w", vs.GetNamespace(), vs.GetName(), err)
-		}
+	if err := s.permit(m, r); err != nil {
+		return nil, err
 	}
 	p, err := s.split(share, r.allowed())
 	if err != nil {
@@ -58,6 +53,20 @@ func Split(vs *unstructured.Unstructured, t Target, share int64, m Mark, r Raise
 		p = slices.Insert(p, 0, patch.Version(r.ResourceVersion))
 	}
 	return p, nil
+}
+
+// permit returns the reason why a permission to raise does not hold for the VirtualService.
+func (s *state) permit(m Mark, r Raise) error {
+	if !r.allowed() {
+		return nil
+	}
+	if m.Aborted {
+		return fmt.Errorf("raising release %d of %s: %w", m.Number, m.Shift, ErrAborted)
+	}
+	if err := m.refuse(s.annotations); err != nil {
+		return fmt.Errorf("VirtualService %s/%s: %w", s.vs.GetNamespace(), s.vs.GetName(), err)
+	}
+	return ringsOfOthers(s.vs, s.target)
 }
 
 // split writes the routes and leaves in their memos what the annotation has to say.

@@ -18,6 +18,9 @@ type Target struct {
 	Service   string // the user's Service: the stable arm
 	Canary    string // the canary's Service; CanaryName(Service) when empty
 	Domain    string // the cluster's domain; "cluster.local" when empty
+	// Invites is the AllowAnnotation of the user's Service, or of a TrafficShift with destinations: the namespaces whose objects may take part in
+	// its releases.
+	Invites string
 	// Arms, if not nil, are two destinations of the user's own instead of the Services: only routes that name both are concerned, no
 	// destination is added or taken away, and Restore leaves all of a route's traffic with the arm that has more of it.
 	Arms *Arms
@@ -26,12 +29,17 @@ type Target struct {
 // CanaryName returns the name of the canary's Service, at most 63 characters long: the Service's name and "-canary". Names
 // over 56 characters are cut and told apart by eight hexadecimal digits of their SHA-256.
 func CanaryName(service string) string {
-	if len(service)+len(canarySuffix) <= maxName {
-		return service + canarySuffix
+	return shortened(service, maxName-len(canarySuffix)) + canarySuffix
+}
+
+// shortened is a name of at most this length: a longer one is cut, and told apart by eight hexadecimal digits of its SHA-256.
+func shortened(name string, length int) string {
+	if len(name) <= length {
+		return name
 	}
-	sum := sha256.Sum256([]byte(service))
-	digits := "-" + hex.EncodeToString(sum[:4]) + canarySuffix
-	return strings.TrimRight(service[:maxName-len(digits)], "-.") + digits
+	sum := sha256.Sum256([]byte(name))
+	digits := "-" + hex.EncodeToString(sum[:4])
+	return strings.TrimRight(name[:length-len(digits)], "-.") + digits
 }
 
 // String names for people whose traffic it is: the Service, or both arms of the user's own.

@@ -106,7 +106,7 @@ func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
 			if err != nil {
 				return false, fmt.Errorf("%s: %w", write, err)
 			}
-			v.Shift = shift
+			v.Stored(shift)
 			continue
 		}
 		if err := w.store.Send(&write, operator); err != nil {
@@ -129,7 +129,7 @@ func (w *world) write(v *cluster.View, d release.Decision) (bool, error) {
 			if err != nil {
 				return false, fmt.Errorf("writing the record: %w", err)
 			}
-			v.Shift = shift
+			v.Stored(shift)
 		}
 	}
 	return w.store.Version() != before, nil

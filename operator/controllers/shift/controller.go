@@ -104,7 +104,7 @@ func Setup(m manager.Manager, s Settings) error {
 	if err != nil {
 		return err
 	}
-	r := newReconciler(m, levering, s, guarded)
+	r := newReconciler(m.GetClient(), levering, m.GetEventRecorder("stagger"), s, guarded)
 	r.limits = bounds.New[v1alpha1.TrafficShiftStatus](ptr.To(schema.Properties["status"]))
 	s.Metrics.Gauges(r.guard.tell)
 	enqueue := newMapper(m.GetClient(), s.Domain)
@@ -113,7 +113,7 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(enqueue.service)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(enqueue.deployment)).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod), builder.WithPredicates(ofNamespaces(s.Namespaces))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(enqueue.claim)).
 		Watches(&v1alpha1.TrafficShift{}, handler.EnqueueRequestsFromMapFunc(enqueue.neighbours), builder.WithPredicates(onDelete())).
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -151,12 +151,12 @@ func Setup(m manager.Manager, s Settings) error {
 }
 
 // newReconciler is one with nothing in its memory. Guarded says that the cluster knows mutating admission policies.
-func newReconciler(m manager.Manager, levering client.Client, s Settings, guarded bool) *reconciler {
-	c, k := m.GetClient(), clock.RealClock{}
+func newReconciler(c, levering client.Client, recorder events.EventRecorder, s Settings, guarded bool) *reconciler {
+	k := clock.RealClock{}
 	w := newWritten(k)
 	r := &reconciler{
 		Settings: s, client: c, levering: levering, reader: levering, written: w, loader: newLoader(c, levering, w, s), guard: newGuard(c, k, s.Hold, guarded),
-		recorder: m.GetEventRecorder("stagger"), clock: k, told: newTold(), refusals: newRefusals(),
+		recorder: recorder, clock: k, told: newTold(), refusals: newRefusals(),
 		stirs: &stirs{clock: k}, failures: workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryFirst, refusedLast),
 	}
 	r.lanes = newLanes(r.judge)
@@ -186,12 +186,10 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	if w, missing := cluster.Keep(objects.Shift); missing {
-		ctx, stop := context.WithTimeout(ctx, callLimit)
-		defer stop()
-		return reconcile.Result{}, r.patch(ctx, req.NamespacedName, &w)
-	}
 	v := r.observe(ctx, objects)
+	if w, missing := cluster.Keep(objects.Shift); missing {
+		return r.keep(ctx, v, &w)
+	}
 	d := release.Decide(v.Facts, r.clock.Now())
 	log.FromContext(ctx).V(1).Info("Decided", d.LogValues()...)
 	failure := r.send(ctx, v, d)
@@ -207,6 +205,15 @@ func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	result.Priority = ptr.To(0) // that of a lane comes with it
 	return result, err
+}
+
+// keep puts the finalizer on a TrafficShift, before anything else is done. People are told what is in the way.
+func (r *reconciler) keep(ctx context.Context, v *cluster.View, w *cluster.Write) (reconcile.Result, error) {
+	failure := r.write(ctx, v, w)
+	if failure == nil {
+		return reconcile.Result{}, nil // the change of the TrafficShift is a reason for the next pass
+	}
+	return r.report(ctx, v, release.Decision{}, failure)
 }
 
 // observe says what the objects and the counts mean. It changes nothing, and asks nobody but caches and memory.

@@ -27,7 +27,7 @@ func (l *loader) loadGateways(ctx context.Context, o *cluster.Objects) error {
 	if !o.Shift.Status.Release.Running() {
 		return nil
 	}
-	for _, name := range gatewaysOf(o.Routes, cluster.TargetOf(o.Shift, l.domain)) {
+	for _, name := range gatewaysOf(o.Routes, o.Target(l.domain)) {
 		if !l.sees(name.Namespace) {
 			o.Gateways = append(o.Gateways, cluster.Gateway{Name: name})
 			continue

@@ -2,6 +2,7 @@ package shift
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -114,6 +115,14 @@ func onDelete() predicate.Predicate {
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// ofNamespaces lets the objects of some namespaces pass; none: of all. The caches hold pods of gateways besides, and no Services that they could
+// belong to.
+func ofNamespaces(namespaces []string) predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(o client.Object) bool {
+		return len(namespaces) == 0 || slices.Contains(namespaces, o.GetNamespace())
+	})
 }
 
 func (m mapper) policy(ctx context.Context, o client.Object) []reconcile.Request {

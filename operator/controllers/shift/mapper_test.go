@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
@@ -185,5 +186,21 @@ func BenchmarkStart(b *testing.B) {
 			b.ReportMetric(each*1e9, "ns/event")
 			b.ReportMetric(each/first, "x/event")
 		})
+	}
+}
+
+// The caches of an operator for some namespaces hold the gateways' pods too, and no Services there to look among.
+func TestPodsOfGatewaysElsewhereWakeNobody(t *testing.T) {
+	pod := func(namespace string) event.CreateEvent {
+		return event.CreateEvent{Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "p"}}}
+	}
+	for _, c := range []struct {
+		namespaces []string
+		of         string
+		want       bool
+	}{{nil, "istio-ingress", true}, {[]string{"shop", "mail"}, "mail", true}, {[]string{"shop", "mail"}, "istio-ingress", false}} {
+		if got := ofNamespaces(c.namespaces).Create(pod(c.of)); got != c.want {
+			t.Errorf("an operator for %v takes note of a pod of %s: %t, want %t", c.namespaces, c.of, got, c.want)
+		}
 	}
 }

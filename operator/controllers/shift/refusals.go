@@ -11,14 +11,19 @@ import (
 	"github.com/stagger-dev/stagger/pkg/release"
 )
 
-// A write that was denied is tried again after refusedFirst, then each time after twice as long, up to refusedLast. Levers are always tried.
+// A write that was denied is tried again after refusedFirst, then each time after twice as long, up to refusedLast; one that failed otherwise after
+// retryFirst, up to retryLast. Levers are always tried.
 const (
 	refusedFirst = time.Second
 	refusedLast  = 30 * time.Second
 )
 
-// refusals remember, for each TrafficShift, the write that was denied last, so that one which is denied again and again is not sent with
-// every pass: it would use up what other releases need for their aborts.
+// lasting is how often in a row a write fails before that is told, although another look at the object might have sufficed.
+const lasting = 5
+
+// refusals remember, for each TrafficShift, the write that failed last, so that one which fails again and again is not sent with every pass, nor what
+// leads to it: telling of it is a change of the TrafficShift, which is a reason for the next pass. It would use up what other releases need for their
+// aborts.
 type refusals struct {
 	mu   sync.Mutex
 	last map[types.NamespacedName]refusal
@@ -30,8 +35,10 @@ type refusal struct {
 	verb    release.Verb
 	failure *cluster.Failure
 	times   int
-	since   time.Time // when it was denied first
 	until   time.Time // when it is tried again
+	// denied is the failure when it was denied last, and since is when it was first; nil: it was not.
+	denied *cluster.Failure
+	since  time.Time
 }
 
 func newRefusals() *refusals {
@@ -62,7 +69,7 @@ func (r *refusals) statusLeft(key types.NamespacedName, now time.Time) time.Dura
 }
 
 // standing is the failure of one of these writes before, while it is too early to try again; nil when all may be sent. Once a pass has no
-// such write any more, its denial is over.
+// such write any more, that is over.
 func (r *refusals) standing(key types.NamespacedName, writes []cluster.Write, now time.Time) *cluster.Failure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,28 +91,38 @@ func (r *refusals) standing(key types.NamespacedName, writes []cluster.Write, no
 func (r *refusals) denial(key types.NamespacedName) *release.Denial {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, found := r.last[key]
-	if !found {
+	last := r.last[key]
+	if last.denied == nil {
 		return nil
 	}
-	return &release.Denial{Reason: last.failure.Reason(), Message: last.failure.Message(), Since: last.since}
+	return &release.Denial{Reason: last.denied.Reason(), Message: last.denied.Message(), Since: last.since}
 }
 
-// note remembers a write that was denied.
+// note remembers a write that failed, and notes on it when it has often.
 func (r *refusals) note(key types.NamespacedName, f *cluster.Failure, now time.Time) {
-	if !f.Denied() || f.Write.Lever {
+	if f.Write.Lever {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	times, since := 1, now
-	if last := r.last[key]; last.verb == f.Write.Action.Verb {
-		times, since = last.times+1, last.since
+	is := r.last[key]
+	if is.verb != f.Write.Action.Verb {
+		is = refusal{verb: f.Write.Action.Verb}
 	}
-	r.last[key] = refusal{f.Write.Action.Verb, f, times, since, now.Add(doubled(refusedFirst, refusedLast, times))}
+	is.failure, is.times = f, is.times+1
+	f.Lasting = is.times >= lasting
+	is.until = now.Add(doubled(retryFirst, retryLast, is.times))
+	if f.Denied() {
+		is.until = now.Add(doubled(refusedFirst, refusedLast, is.times))
+		if is.denied == nil {
+			is.since = now
+		}
+		is.denied = f
+	}
+	r.last[key] = is
 }
 
-// pass forgets the denial of a write that was accepted.
+// pass forgets the failures of a write that was accepted.
 func (r *refusals) pass(key types.NamespacedName, w *cluster.Write) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,7 +131,7 @@ func (r *refusals) pass(key types.NamespacedName, w *cluster.Write) {
 	}
 }
 
-// left is how long until the denied write is tried again; 0 when none was denied.
+// left is how long until the write that failed is tried again; 0 when none did.
 func (r *refusals) left(key types.NamespacedName, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

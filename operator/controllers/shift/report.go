@@ -44,7 +44,7 @@ func (r *reconciler) patchStatus(ctx context.Context, v *cluster.View, status v1
 	r.tell(v, after)
 	r.logAbort(ctx, before.Release, status.Release)
 	metrics.Changes(after.Namespace, before, status, v.Facts.Wanted.Command.Name(), r.clock.Now(), r.Metrics.Add)
-	v.Shift = after
+	v.Stored(after)
 	return nil
 }
 

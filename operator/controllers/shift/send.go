@@ -25,10 +25,10 @@ func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decisi
 		r.lanes.passes.keep(key)
 	}
 	first, failed := r.pull(ctx, v, writes)
-	denied := r.refusals.standing(key, writes, r.clock.Now()) // of what leads to a write that would be denied again, only levers are sent
+	early := r.refusals.standing(key, writes, r.clock.Now()) // of what leads to a write that has just failed, only levers are sent
 	for i := range writes {
 		w := &writes[i]
-		if w.Lever || denied != nil || !w.Due(failed) {
+		if w.Lever || early != nil || !w.Due(failed) {
 			continue
 		}
 		if failure := r.write(ctx, v, w); failure != nil {
@@ -36,7 +36,7 @@ func (r *reconciler) send(ctx context.Context, v *cluster.View, d release.Decisi
 			first = cmp.Or(first, failure)
 		}
 	}
-	return cmp.Or(denied, first)
+	return cmp.Or(early, first)
 }
 
 // pull sends the levers among the writes, and returns the first that failed and the indices of all that did.

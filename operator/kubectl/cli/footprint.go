@@ -75,8 +75,8 @@ func (f *FootprintCache) Of(shift *v1alpha1.TrafficShift) *view.Footprint {
 	return f.last
 }
 
-// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift that may write them, or has written them by its record, sorted; none
-// where they may not be seen.
+// shiftedRoutes are the VirtualServices that bear the mark of a TrafficShift, of its namespace or of its record, sorted; none where they may not be
+// seen. A mark in another namespace may be anybody's.
 func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift) ([]string, error) {
 	all, _, err := c.ListVisible(ctx, VirtualServicesResource)
 	if seen, err := visible(err); !seen || err != nil {
@@ -85,7 +85,7 @@ func (c Cluster) shiftedRoutes(ctx context.Context, shift *v1alpha1.TrafficShift
 	var names []string
 	for _, vs := range all {
 		name := vs.GetNamespace() + "/" + vs.GetName()
-		ours := routing.Allows(vs, shift.Namespace) || shift.Status.Release != nil && slices.Contains(shift.Status.Release.Routes, name)
+		ours := vs.GetNamespace() == shift.Namespace || shift.Status.Release != nil && slices.Contains(shift.Status.Release.Routes, name)
 		for _, m := range routing.Marks(vs) {
 			if m.Shift == shift.Namespace+"/"+shift.Name && ours {
 				names = append(names, name)

@@ -126,11 +126,11 @@ func (q *question) measure(ctx context.Context, b promql.Batch) error {
 	if err != nil {
 		return err
 	}
-	seconds, _, err := promql.Single(answer)
+	seconds, err := b.Seconds(answer)
 	if err != nil {
 		return err
 	}
-	interval := time.Duration(math.Ceil(seconds)) * time.Second
+	interval := time.Duration(math.Ceil(max(seconds[q.arms.Stable], seconds[q.arms.Canary]))) * time.Second
 	q.step = max((q.to.Sub(q.from)/pastSteps).Truncate(time.Second)+time.Second, interval, counting.DefaultStep)
 	q.scope.ScrapeInterval = interval
 	q.scope.Lookback = max(promql.DefaultLookback, 2*q.step, 2*q.scope.Settle())

@@ -16,6 +16,7 @@ const halfway = `
     stable: {revision: old, images: [checkout:1.4.2]}
     release:
       number: 7
+      routes: [edge/edge, shop/shop]
       revision: new
       images: [checkout:1.5.0]
       stable: old
@@ -43,7 +44,7 @@ const halfway = `
 - {apiVersion: v1, kind: Pod, metadata: {name: cart-a, labels: {app: cart, pod-template-hash: other}}, status: {phase: Running}}
 - {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: shop, annotations: {stagger.dev/release: shop/checkout 7}}, spec: {hosts: [shop]}}
 - {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: edge, namespace: edge, annotations: {stagger.dev/release: shop/checkout 7, stagger.dev/allow: shop}}, spec: {hosts: [edge]}}
-- {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: evil, namespace: evil, annotations: {stagger.dev/release: shop/checkout 7}}, spec: {hosts: [evil]}}
+- {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: evil, namespace: evil, annotations: {stagger.dev/release: shop/checkout 7, stagger.dev/allow: shop}}, spec: {hosts: [evil]}}
 - {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: cart, annotations: {stagger.dev/release: shop/cart 2}}, spec: {hosts: [cart]}}
 `
 

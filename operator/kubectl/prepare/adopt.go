@@ -241,7 +241,7 @@ func previewVolumes(ctx context.Context, c cli.Cluster, d *appsv1.Deployment, a 
 
 // previewRoutes looks at the routes to the Service.
 func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, a *view.Adoption) error {
-	t := routing.Target{Namespace: c.Namespace, Service: service.Name}
+	t := routing.Target{Namespace: c.Namespace, Service: service.Name, Invites: service.Annotations[v1alpha1.AllowAnnotation]}
 	all, whole, err := c.ListVisible(ctx, cli.VirtualServicesResource)
 	if apierrors.IsForbidden(err) {
 		a.Careful = append(a.Careful, "the VirtualServices cannot be seen with your rights, so the routes to the Service are not shown here; the operator looks at them")
@@ -255,7 +255,14 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 	}
 	var names []string
 	for _, vs := range all {
-		if !routing.Allows(vs, c.Namespace) || len(routing.Routes(vs, t)) == 0 {
+		left := t.LeftAlone(vs)
+		switch {
+		case len(routing.Routes(vs, t)) == 0:
+			continue
+		case left != "":
+			if routing.Allows(vs, c.Namespace) {
+				a.Careful = append(a.Careful, left)
+			}
 			continue
 		}
 		names = append(names, vs.GetNamespace()+"/"+vs.GetName())
@@ -272,8 +279,7 @@ func previewRoutes(ctx context.Context, c cli.Cluster, service *corev1.Service, 
 	}
 	switch covered := routing.Covers(all, t); {
 	case covered && len(names) == 0:
-		obstruct(a, fmt.Sprintf("a VirtualService covers the host %s, but none that namespace %s may write has a route to it: annotate one of another namespace with %s: %s",
-			t.Host(), c.Namespace, v1alpha1.AllowAnnotation, c.Namespace))
+		obstruct(a, routing.Unrouted(all, t))
 	case !covered:
 		obstruct(a, routing.Unmakeable(service.Spec.Ports, t))
 		a.Later = append(a.Later, "VirtualService "+canary+" for callers inside the mesh, because none is there for them")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagger-dev/stagger/operator/kubectl/cli"
 	"github.com/stagger-dev/stagger/operator/kubectl/clitest"
+	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 )
 
 // A shop before anything is managed: checkout with routes of its own and in another namespace, cart without any, stock behind two
@@ -90,12 +91,15 @@ func TestWhatIsTouchedIsShownBeforeItIs(t *testing.T) {
 		words []string
 		with  func(s *clitest.Store)
 	}{
-		"adopt":                        {words: []string{"adopt", "checkout", "--yes"}},
-		"adopt that is tried":          {words: []string{"adopt", "svc/checkout", "--policy", "cautious", "--dry-run"}},
-		"adopt as yaml":                {words: []string{"adopt", "checkout", "--yes", "-o", "yaml"}},
-		"adopt as xml":                 {words: []string{"adopt", "checkout", "--yes", "-o", "xml"}},
-		"adopt that nobody confirms":   {words: []string{"adopt", "checkout"}},
-		"adopt without routes":         {words: []string{"adopt", "cart", "--yes"}},
+		"adopt":                      {words: []string{"adopt", "checkout", "--yes"}},
+		"adopt that is tried":        {words: []string{"adopt", "svc/checkout", "--policy", "cautious", "--dry-run"}},
+		"adopt as yaml":              {words: []string{"adopt", "checkout", "--yes", "-o", "yaml"}},
+		"adopt as xml":               {words: []string{"adopt", "checkout", "--yes", "-o", "xml"}},
+		"adopt that nobody confirms": {words: []string{"adopt", "checkout"}},
+		"adopt without routes":       {words: []string{"adopt", "cart", "--yes"}},
+		"adopt with a foreign route that takes part": {words: []string{"adopt", "checkout", "--dry-run"}, with: func(s *clitest.Store) {
+			s.Objects[clitest.ShopPath+"services/checkout"].SetAnnotations(map[string]string{v1alpha1.AllowAnnotation: "partners, edge"})
+		}},
 		"adopt behind a foreign route": {words: []string{"adopt", "search", "--dry-run"}},
 		"adopt without a deployment":   {words: []string{"adopt", "nothing", "--dry-run"}},
 		"adopt of what Flagger releases": {words: []string{"adopt", "cart", "--dry-run"}, with: func(s *clitest.Store) {

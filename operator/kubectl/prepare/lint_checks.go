@@ -164,7 +164,8 @@ func manifestsOf(all []manifest) manifests {
 		case kindOf(o) == policyKind:
 			m.policies[o.GetName()] = true
 		case kindOf(o) == serviceKind && o.GetAnnotations()[v1alpha1.PolicyAnnotation] != "":
-			m.managed = append(m.managed, routing.Target{Namespace: o.GetNamespace(), Service: o.GetName()})
+			m.managed = append(m.managed, routing.Target{Namespace: o.GetNamespace(), Service: o.GetName(),
+				Invites: o.GetAnnotations()[v1alpha1.AllowAnnotation]})
 		case o.GetKind() == "CustomResourceDefinition":
 			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
@@ -194,6 +195,9 @@ func (m manifests) routes(_ context.Context, o *unstructured.Unstructured) ([]pr
 	for _, t := range m.managed {
 		if said := routing.Unsupported(o, t); said != "" && t.MayWrite(o) {
 			all = append(all, problem{text: said})
+		}
+		if routing.Allows(o, t.Namespace) && len(routing.Routes(o, t)) > 0 && !t.MayWrite(o) {
+			all = append(all, problem{"metadata.annotations", t.LeftAlone(o)})
 		}
 	}
 	return all, true, nil

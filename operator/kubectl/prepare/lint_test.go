@@ -40,6 +40,26 @@ kind: VirtualService
 metadata: {name: other}
 spec: {hosts: [other], http: [{route: [{destination: {host: other}}]}]}
 `},
+		"lint of routes that take no part": {text: sound + `---
+apiVersion: v1
+kind: Service
+metadata: {name: checkout, namespace: shop, annotations: {stagger.dev/policy: mine, stagger.dev/allow: partners}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front, namespace: edge, annotations: {stagger.dev/allow: shop}}
+spec: {hosts: [front], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: invited, namespace: partners, annotations: {stagger.dev/allow: shop}}
+spec: {hosts: [invited], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: theirs, namespace: bank}
+spec: {hosts: [theirs], http: [{route: [{destination: {host: checkout.shop.svc.cluster.local}}]}]}
+`},
 		"lint goes on after a broken document": {text: sound + "---\na: b: c\n---\n# nothing\n---\napiVersion: v1\nmetadata: {name: x}\n---\n" +
 			strings.Replace(sound, "name: mine", "name: other", 1) + "---\n- a\n- b\n"},
 		"lint of what is not its own": {text: `

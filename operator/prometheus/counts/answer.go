@@ -29,6 +29,7 @@ type reply struct {
 	counts    map[counting.Service]counting.Counts
 	upTo      map[counting.Service]time.Time
 	copies    promql.Copies
+	timed     map[counting.Service]timed
 	// impossible are arms with a value that is no count.
 	impossible map[counting.Service]error
 }
@@ -46,7 +47,7 @@ func (r reply) and(o reply) reply {
 	return reply{
 		unusable: joined(r.unusable, o.unusable), left: joined(r.left, o.left), freshness: joined(r.freshness, o.freshness),
 		counts: joined(r.counts, o.counts), upTo: joined(r.upTo, o.upTo), copies: r.copies.And(o.copies),
-		impossible: joined(r.impossible, o.impossible),
+		timed: joined(r.timed, o.timed), impossible: joined(r.impossible, o.impossible),
 	}
 }
 
@@ -56,48 +57,49 @@ func (c *Counter) Counts(ctx context.Context, over counting.Interval, of []count
 	if len(of) == 0 {
 		return nil
 	}
-	scope := c.scopesNow()
-	// All is asked at once: a slow Prometheus is waited for once.
-	base := sync.OnceValue(func() error { return c.base(ctx, scope, over, of) })
-	go func() { _ = base() }() // Read where the answer is needed.
-	err := inParts(of, func(first int, part []counting.Pair) error {
-		fresh, counted, err := c.slice(ctx, scope, over, part)
-		if err := cmp.Or(base(), err); err != nil {
+	groups := c.groups(of)
+	for _, g := range groups {
+		// All is asked at once: a slow Prometheus is waited for once.
+		g.base = sync.OnceValue(func() error { return c.base(ctx, g.scope, over, g.pairs) })
+		go func() { _ = g.base() }() // Read where the answer is needed.
+	}
+	return c.typed(inParts(groups, func(g *group, at []int, part []counting.Pair) error {
+		fresh, counted, err := c.slice(ctx, g.scope, over, part)
+		one := func(p counting.Pair, i counting.Indicator) counting.Answer {
+			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i), c.Scope.Reporters)
+		}
+		if u, ok := errors.AsType[counting.Unusable](g.base()); ok {
+			c.forget(part)
+			fresh, counted, one = nil, nil, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }
+		} else if err := cmp.Or(g.base(), err); err != nil {
 			return err
 		}
-		answers := answersOf(part, func(p counting.Pair, i counting.Indicator) counting.Answer {
-			return answer(p, i, fresh[i.Carrier()], counted[i], c.onceBy(i), c.Scope.Reporters)
-		})
-		for from, to := range known(part, fresh, counted) {
-			take(first+from, answers[from:to])
+		answers := answersOf(part, one)
+		for from, to := range known(at, part, fresh, counted) {
+			take(at[from], answers[from:to])
 		}
 		return nil
-	})
-	if u, ok := errors.AsType[counting.Unusable](base()); ok {
-		c.forget()
-		take(0, answersOf(of, func(counting.Pair, counting.Indicator) counting.Answer { return counting.Answer{Unusable: &u.Trouble} }))
-		return nil
-	}
-	return c.typed(err)
+	}))
 }
 
-// known are the pairs that were asked about by all of their indicators, from the first of those that follow each other to behind the last.
-func known(part []counting.Pair, fresh, counted map[counting.Indicator]reply) iter.Seq2[int, int] {
+// known are the pairs that were asked about by all of their indicators, from the first of those that follow each other, by where they are, to behind
+// the last.
+func known(at []int, part []counting.Pair, fresh, counted map[counting.Indicator]reply) iter.Seq2[int, int] {
 	left := func(p counting.Pair) bool {
 		return slices.ContainsFunc(p.Indicators, func(i counting.Indicator) bool {
 			return fresh[i.Carrier()].left[releaseOf(p)] || counted[i].left[releaseOf(p)]
 		})
 	}
 	return func(yield func(int, int) bool) {
-		from := 0
-		for n := range len(part) + 1 {
-			if n < len(part) && !left(part[n]) {
-				continue
+		for from := 0; from < len(part); {
+			to := from
+			for to < len(part) && at[to]-at[from] == to-from && !left(part[to]) {
+				to++
 			}
-			if from < n && !yield(from, n) {
+			if from < to && !yield(from, to) {
 				return
 			}
-			from = n + 1
+			from = max(to, from+1)
 		}
 	}
 }
@@ -105,15 +107,14 @@ func known(part []counting.Pair, fresh, counted map[counting.Indicator]reply) it
 // Complete returns up to when the reports about each release can be seen, by all of its indicators: for what is on its way from a remote
 // writer or another store nobody needs to set a delay.
 func (c *Counter) Complete(ctx context.Context, of []counting.Pair) ([]time.Time, error) {
-	scope := c.scopesNow()
 	all := make([]time.Time, len(of))
-	err := inParts(of, func(first int, part []counting.Pair) error {
-		upTo, err := c.byIndicator(ctx, scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) (err error) {
+	err := inParts(c.groups(of), func(g *group, at []int, part []counting.Pair) error {
+		upTo, err := c.byIndicator(ctx, g.scope, part, counting.Indicator.Carrier, func(ctx context.Context, b promql.Batch, to *reply) (err error) {
 			to.upTo, err = answerTo(ctx, c, b.Complete(), time.Time{}, b.CompleteUpTo)
 			return err
 		})
 		for i, p := range part {
-			all[first+i] = completed(p, upTo)
+			all[at[i]] = completed(p, upTo)
 		}
 		return err
 	})
@@ -308,8 +309,11 @@ func answer(p counting.Pair, i counting.Indicator, fresh, counted reply, once pr
 	}
 	count(&a.Stable, i, p.Stable, counted)
 	count(&a.Canary, i, p.Canary, counted)
-	if once.Ambiguous != "" {
-		a.Doubt = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf("%s: %s", Kind, once.Ambiguous)}
+	if doubt := once.Doubt(p.Stable, p.Canary); doubt != "" {
+		a.Doubt = &counting.Trouble{Reason: v1alpha1.ReasonNoData, Message: fmt.Sprintf("%s: %s", Kind, doubt)}
+	}
+	if once.Differ(p.Stable, p.Canary) {
+		return a // nothing is left out of it, and what it has twice is said
 	}
 	for _, remark := range []string{once.Left, once.Twice} {
 		if remark != "" {

@@ -70,10 +70,9 @@ type Counter struct {
 	Config
 
 	mu       sync.Mutex
-	scope    promql.Scope
-	lag      time.Duration
+	paces    map[release]pace                   // how far behind now to ask about whom, and how often is scraped who reports about them
 	once     map[counting.Indicator]promql.Once // how each proxy is counted once, by what carries the indicators
-	measured time.Time                          // when all of it was last found
+	measured time.Time                          // when all of it was last looked for
 	of       []counting.Pair                    // of which releases
 	apart    map[about]apart                    // who is not asked about with the others
 	looks    []look                             // at Prometheus's clock, the newest first
@@ -89,39 +88,17 @@ func New(c Config) (*Counter, error) {
 	if c.Querier == nil {
 		return nil, errors.New("there is nothing to ask")
 	}
-	x := &Counter{Config: c, lag: cmp.Or(c.Lag, mostLag), apart: map[about]apart{}}
-	x.scope = x.scopeFor(c.Scope.ScrapeInterval, 0)
-	return x, x.scope.Validate()
+	x := &Counter{Config: c, apart: map[about]apart{}}
+	return x, x.scopeFor(pace{}).Validate()
 }
 
 // scopeFor is the configured scope with a scrape interval, one that is assumed of jobs of which it is not known, and a look-back that is long
 // enough for them and for the longest intervals that are asked about.
-func (c *Counter) scopeFor(interval, unmeasured time.Duration) promql.Scope {
+func (c *Counter) scopeFor(p pace) promql.Scope {
 	s := c.Scope
-	s.ScrapeInterval, s.Unmeasured = cmp.Or(interval, promql.DefaultScrapeInterval), unmeasured
+	s.ScrapeInterval, s.Unmeasured = cmp.Or(p.interval, s.ScrapeInterval, promql.DefaultScrapeInterval), p.unmeasured
 	s.Lookback = max(cmp.Or(s.Lookback, promql.DefaultLookback), 2*s.Settle(), 2*counting.LongestSlice(c.Slice))
 	return s
-}
-
-// scopeNow is the scope with what is known of the scrape interval, whatever comes twice.
-func (c *Counter) scopeNow() promql.Scope {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.scope
-}
-
-// scopes are the scopes by which each proxy is counted once.
-type scopes func(counting.Indicator) promql.Scope
-
-func (c *Counter) scopesNow() scopes {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	scope, once := c.scope, c.once
-	return func(i counting.Indicator) promql.Scope {
-		own := scope
-		own.Without = once[i.Carrier()].Without
-		return own
-	}
 }
 
 // onceBy is how each proxy is counted once by an indicator.
@@ -133,7 +110,7 @@ func (c *Counter) onceBy(i counting.Indicator) promql.Once {
 
 // Check returns an error that names what cannot be asked about: the name of an arm, or an indicator.
 func (c *Counter) Check(p counting.Pair) error {
-	scope := c.scopeNow()
+	scope := c.scopeFor(pace{})
 	for _, i := range append([]counting.Indicator{{}}, p.Indicators...) {
 		if _, err := batch(scope, i, []counting.Pair{p}); err != nil {
 			return err
@@ -149,24 +126,6 @@ func batch(scope promql.Scope, by counting.Indicator, of []counting.Pair) (promq
 		arms = append(arms, p.Stable, p.Canary)
 	}
 	return promql.NewBatch(scope, by, arms)
-}
-
-// inParts calls do for the pairs in parts that fit into one query, some at a time, and returns the first part's error.
-func inParts(of []counting.Pair, do func(first int, part []counting.Pair) error) error {
-	var work sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	errs := make([]error, (len(of)+perQuery-1)/perQuery)
-	for i := range errs {
-		first := i * perQuery
-		part := of[first:min(first+perQuery, len(of))]
-		slots <- struct{}{}
-		work.Go(func() {
-			errs[i] = do(first, part)
-			<-slots
-		})
-	}
-	work.Wait()
-	return cmp.Or(errs...)
 }
 
 func (c *Counter) query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {

@@ -70,7 +70,7 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 		config        Config
 		want          counting.Timing
 	}{
-		"as measured":       {lag: 2, interval: 15, want: counting.Timing{Lag: 2500 * time.Millisecond, Interval: 15 * second}},
+		"as measured":       {lag: 2, interval: 15, want: counting.Timing{Lag: 3 * second, Interval: 15 * second}},
 		"bounded below":     {lag: 0.01, interval: 1, want: counting.Timing{Lag: second, Interval: 5 * second}},
 		"bounded above":     {lag: 90, interval: 4000, want: counting.Timing{Lag: 15 * second, Interval: 5 * time.Minute}},
 		"nothing to find":   {want: counting.Timing{Lag: 15 * second, Interval: time.Minute}},
@@ -87,10 +87,10 @@ func TestLagAndScrapeIntervalAreMeasured(t *testing.T) {
 				t.Fatal(err)
 			}
 			x.want.Dated = true
-			if got := c.Timing(); got != x.want {
+			if got := c.Timing(pair()); got != x.want {
 				t.Errorf("got %+v, want %+v", got, x.want)
 			}
-			if err := c.scopeNow().Validate(); err != nil {
+			if err := c.scopesOf(pair())(counting.Indicator{}).Validate(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -106,7 +106,7 @@ func TestWhileAJobsIntervalIsNotKnownItIsAssumedAndMeasuredAgain(t *testing.T) {
 		if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
 			t.Fatal(err)
 		}
-		return c.scopeNow()
+		return c.scopesOf(pair())(counting.Indicator{})
 	}
 	for _, x := range []struct {
 		since  float64
@@ -118,8 +118,8 @@ func TestWhileAJobsIntervalIsNotKnownItIsAssumedAndMeasuredAgain(t *testing.T) {
 		}
 	}
 	configured := counter(t, Config{Querier: p, Scope: promql.Scope{ScrapeInterval: 30 * time.Second}})
-	if err := configured.Measure(t.Context(), []counting.Pair{pair()}); err != nil || configured.scopeNow().Unmeasured != 0 {
-		t.Errorf("%v, the longest interval is configured: %+v", err, configured.scopeNow())
+	if err := configured.Measure(t.Context(), []counting.Pair{pair()}); err != nil || configured.scopesOf(pair())(counting.Indicator{}).Unmeasured != 0 {
+		t.Errorf("%v, the longest interval is configured: %+v", err, configured.scopesOf(pair())(counting.Indicator{}))
 	}
 }
 
@@ -157,7 +157,7 @@ func TestItIsMeasuredOnceAMinute(t *testing.T) {
 	if u, ok := errors.AsType[counting.Unanswered](err); !ok || u.Reason != v1alpha1.ReasonPrometheusUnreachable {
 		t.Errorf("without an answer: %v", err)
 	}
-	if got := c.Timing(); got.Lag != time.Second || got.Interval != 5*time.Second {
+	if got := c.Timing(pair()); got.Lag != time.Second || got.Interval != 5*time.Second {
 		t.Errorf("without an answer: %+v, want what was measured before", got)
 	}
 }
@@ -213,6 +213,13 @@ func byJob(jobs ...string) model.Vector {
 		v = append(v, &model.Sample{Metric: model.Metric{"proxy": "10.0.0.1", "source_workload": "front", "job": model.LabelValue(job)}, Value: 1})
 	}
 	return v
+}
+
+// doubtful is a row of that answer: a job by which it is not certain that an arm's requests are counted once.
+func doubtful(fact, job string, arm counting.Service) *model.Sample {
+	s := &model.Sample{Metric: labels(arm, "fact", model.LabelValue(fact)), Value: 1}
+	s.Metric["job"] = model.LabelValue(job)
+	return s
 }
 
 // listening tells of every question.
@@ -287,15 +294,20 @@ func TestWhatComesTwiceIsLookedForAgainForOtherReleases(t *testing.T) {
 
 func TestTargetsThatCannotBeToldApartAreCountedAndProveNothing(t *testing.T) {
 	c, p := newCounter(t)
-	p.copies = model.Vector{{Metric: model.Metric{"fact": "ambiguous", "job": "envoy-stats"}, Value: 1}}
-	if err := c.Measure(t.Context(), []counting.Pair{pair()}); err != nil {
+	p.copies = model.Vector{doubtful("ambiguous", "envoy-stats", stable)}
+	other := named(3)
+	p.observe(other.Stable, noon.Add(-time.Hour), "200", 1)
+	if err := c.Measure(t.Context(), []counting.Pair{pair(), other}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := counted(t, c, pair())
+	got, err := counted(t, c, pair(), other)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := got[0][0]
+	if b := got[1][0]; b.Doubt != nil || !b.Stable.Reported {
+		t.Errorf("another release, which others report about: %+v, %+v", b, b.Doubt)
+	}
 	if a.Stable.Counts.Requests != 97 || a.Doubt == nil || a.Doubt.Reason != v1alpha1.ReasonNoData ||
 		!strings.Contains(a.Doubt.Message, "job envoy-stats has several samples of up for the same instance at a time") {
 		t.Errorf("%+v, %+v", a, a.Doubt)

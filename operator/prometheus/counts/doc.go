@@ -4,10 +4,12 @@
 //	asked for                 queries                                              file
 //	counts of an interval     one for the source (is it old enough to be           answer.go
 //	                          believed?), and for every 250 releases one for
-//	                          freshness and one for each indicator
+//	                          freshness and one for each indicator: for each of
+//	                          few groups of releases whose reports come as often   group.go
 //	which time it is there    one with each slice, without a time                  clock.go
-//	how late it is, and       four for every 250 releases, once a minute, when     timing.go
-//	what comes twice          there are other releases, and until all is known
+//	how late it is, and       four for every 250 releases, once a minute, and      timing.go
+//	what comes twice          when there are other releases; three for those of
+//	                          which not all is known
 //	the past of a release     one range query for each indicator                   past.go
 //	the pods of a canary      one range query                                      past.go
 //
@@ -27,6 +29,7 @@
 //	without an up of their job and instance,
 //	or only pods that are not believed              an arm whose reports are late, reason NoData
 //	proxies that come by several jobs or replicas   a remark: one of them is counted, or why they are counted twice
-//	several up of one target at a time              counts with a doubt, reason NoData: they accuse and do not clear
+//	several up of one target at a time, or copies   counts with a doubt, reason NoData, for the releases that they report about:
+//	of a proxy that do not tell the same            they accuse and do not clear
 //	an arm that is reported, without counts         an arm that is not counted, reason NoData
 package counts

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/stagger-dev/stagger/operator/evidence"
@@ -93,4 +94,23 @@ func asked(t *testing.T, n int, ask func(take func(int, [][]counting.Answer)) er
 func counted(t *testing.T, c *Counter, of ...counting.Pair) ([][]counting.Answer, error) {
 	t.Helper()
 	return asked(t, len(of), func(take func(int, [][]counting.Answer)) error { return c.Counts(t.Context(), five, of, take) })
+}
+
+// seconds are what is known of each arm, where it is more than 0.
+func (p *store) seconds(expr string, of func(counting.Service) float64) model.Vector {
+	var v model.Vector
+	for arm := range arms(expr) {
+		if n := of(arm); n > 0 {
+			v = append(v, &model.Sample{Metric: labels(arm, "", ""), Value: model.SampleValue(n)})
+			delete(v[len(v)-1].Metric, "")
+		}
+	}
+	return v
+}
+
+func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
+	return model.Metric{
+		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
+		name: value,
+	}
 }

@@ -191,3 +191,64 @@ func TestABadNeighbourStopsNobody(t *testing.T) {
 		})
 	}
 }
+
+// A tenant's job that is scraped slowly, seldom, or for the first time makes his own release wait, and no other, be it fast or slow.
+func TestASlowJobSlowsItsOwnReleaseAlone(t *testing.T) {
+	const slice = 5 * time.Second
+	bad := house(17).Stable
+	for name, slow := range map[string]timed{
+		"a scrape lasts long": {lag: 14}, "it is scraped each five minutes": {interval: 300}, "it is scraped for the first time": {unmeasured: 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t)
+				s.slow = map[counting.Service]timed{bad: slow}
+				s.born = time.Now().Add(-2 * time.Minute) // long for those who are scraped each 5 s alone
+				s.runs(func() {
+					time.Sleep(30 * time.Second)
+					before := s.questions()
+					time.Sleep(time.Minute)
+					s.others(slice + 2*time.Second)
+					after := s.questions()
+					for _, k := range []kind{asksRequests, asksFreshness, asksBase} {
+						if n := after[k] - before[k]; n > 2*13 {
+							t.Errorf("for %s it was asked %d times a minute", k, n)
+						}
+					}
+					r, _ := s.loop.Reading(s.keys[17], 1, pkgevidence.Question{NextWeight: 0.25})
+					if late := time.Since(r.Through); slow.lag > 0 && (late < 15*time.Second || late > 15*time.Second+slice) {
+						t.Errorf("counts of the slow one are %s old", late)
+					}
+					if slow.lag == 0 && r.Fresh {
+						t.Errorf("nobody knows so soon what is new to whom is scraped so seldom, and it is fresh: %s", r.Message)
+					}
+				})
+			})
+		})
+	}
+}
+
+// Who brings other counts of a proxy than another job does, or says so of a proxy that he made up, keeps nobody else's job from being counted: the
+// releases that he reports about are in doubt, and all is counted of them.
+func TestADishonestCopyReplacesNoHonestOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		s.copies = append(byJob("envoy-stats", "evil"), doubtful("differ", "evil", s.bad), doubtful("differ", "envoy-stats", s.bad))
+		s.runs(func() {
+			time.Sleep(30 * time.Second)
+			s.others(7 * time.Second)
+		})
+		r, _ := s.loop.Reading(s.keys[17], 1, pkgevidence.Question{NextWeight: 0.25})
+		if want := "counts of " + s.bad.String() + " by the jobs envoy-stats and evil differ"; r.Fresh || !strings.Contains(r.Message, want) {
+			t.Errorf("the one it reports about: fresh %t, %s", r.Fresh, r.Message)
+		}
+		if want, _ := s.total(house(17).Canary, time.Time{}, r.Through); r.Verdict.Exposed.Requests != want {
+			t.Errorf("%v of %v requests are counted", r.Verdict.Exposed.Requests, want)
+		}
+		for _, expr := range s.exprs[len(s.exprs)-2:] {
+			if of, left := strings.Contains(expr, s.bad.Name), strings.Contains(expr, "job!~"); of == left {
+				t.Errorf("of the one in doubt (%t) something is left out: %t", of, left)
+			}
+		}
+	})
+}

@@ -18,7 +18,7 @@ const minute = time.Minute
 // History returns what each arm was asked in the steps of a time, from the first of which something is known, oldest first. The error is a
 // counting.Unanswered or a counting.Unusable.
 func (c *Counter) History(ctx context.Context, of counting.Pair, by counting.Indicator, over counting.Interval, step time.Duration) (map[counting.Service][]counting.Counts, error) {
-	b, err := batch(c.scopesNow()(by), by, []counting.Pair{of})
+	b, err := batch(c.scopesOf(of)(by), by, []counting.Pair{of})
 	if err != nil {
 		return nil, c.typed(err)
 	}
@@ -41,7 +41,7 @@ func (c *Counter) History(ctx context.Context, of counting.Pair, by counting.Ind
 // Pods returns what each pod of a ReplicaSet reported in the whole minutes that cover a time. Pods that are not scraped say nothing.
 // The error is a counting.Unanswered or a counting.Unusable.
 func (c *Counter) Pods(ctx context.Context, of types.NamespacedName, by counting.Indicator, over counting.Interval) (map[string]counting.Counts, error) {
-	p, err := promql.NewPods(c.scopesNow()(by), by, of.Namespace, of.Name)
+	p, err := promql.NewPods(c.scopesOf(c.within(of.Namespace)...)(by), by, of.Namespace, of.Name)
 	if err != nil {
 		return nil, c.typed(err)
 	}

@@ -252,7 +252,7 @@ func TestHowFarTheClocksAreApart(t *testing.T) {
 					t.Fatal("it is not answered")
 				}
 			}
-			got := c.Timing()
+			got := c.Timing(pair())
 			if !got.Dated || got.Ahead != x.ahead {
 				t.Errorf("ahead by %s, want %s", got.Ahead, x.ahead)
 			}
@@ -305,7 +305,7 @@ func TestATimeThatWasToldLongAgoIsNotSure(t *testing.T) {
 		if p.err = x.err; c.Probe(t.Context()) != nil {
 			t.Fatal("it is not answered")
 		}
-		if got := c.Timing().Skew; (got != nil) != (x.says != "") || got != nil && !strings.Contains(got.Message, x.says) {
+		if got := c.Timing(pair()).Skew; (got != nil) != (x.says != "") || got != nil && !strings.Contains(got.Message, x.says) {
 			t.Errorf("it says %+v, want %q", got, x.says)
 		}
 	}

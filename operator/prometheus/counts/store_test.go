@@ -46,6 +46,8 @@ type store struct {
 	targets  int
 	lag      float64
 	interval float64
+	// slow are arms of which something else was measured.
+	slow map[counting.Service]timed
 	// unmeasured is how long ago a target was scraped for the first time of a job whose interval is not known; 0: there is none.
 	unmeasured float64
 	// born is when it was empty; since then targets are scraped each interval. Zero: long ago.
@@ -162,22 +164,19 @@ func (p *store) evaluate(k kind, expr string, at time.Time) (model.Vector, error
 		if at.Before(p.born) {
 			return nil, nil
 		}
-		return scalar(p.lag), nil
+		return p.seconds(expr, func(arm counting.Service) float64 { return cmp.Or(p.slow[arm].lag, p.lag) }), nil
 	case asksComplete:
 		return p.complete(expr, at), nil
 	case asksInterval:
 		if p.young(at) {
 			return nil, nil
 		}
-		return scalar(p.interval), nil
+		return p.seconds(expr, func(arm counting.Service) float64 { return cmp.Or(p.slow[arm].interval, p.interval) }), nil
 	case asksUnknown:
-		switch {
-		case p.young(at) && !at.Before(p.born):
-			return scalar(at.Sub(p.born).Seconds()), nil
-		case p.unmeasured > 0:
-			return scalar(p.unmeasured), nil
+		if p.young(at) && !at.Before(p.born) {
+			return p.seconds(expr, func(counting.Service) float64 { return at.Sub(p.born).Seconds() }), nil
 		}
-		return nil, nil
+		return p.seconds(expr, func(arm counting.Service) float64 { return cmp.Or(p.slow[arm].unmeasured, p.unmeasured) }), nil
 	case asksFreshness:
 		return append(p.freshness(expr, at), p.unknown...), nil
 	case asksCopies:
@@ -300,24 +299,23 @@ func (p *store) complete(expr string, at time.Time) model.Vector {
 	return v
 }
 
-func labels(s counting.Service, name model.LabelName, value model.LabelValue) model.Metric {
-	return model.Metric{
-		"destination_service_namespace": model.LabelValue(s.Namespace), "destination_service_name": model.LabelValue(s.Name),
-		name: value,
-	}
-}
-
 func scalar(n float64) model.Vector { return model.Vector{{Value: model.SampleValue(n)}} }
 
 func kindOf(expr string) kind {
 	for prefix, k := range map[string]kind{
-		"(group by (proxy": asksCopies, "sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase, "max(max_over_time(scrape_duration": asksLag, "max(\n  quantile": asksInterval, "max(time()": asksUnknown,
+		"(group by (proxy": asksCopies, "sum by": asksRequests, "clamp_max(min by": asksComplete, "label_replace(count": asksFreshness, "count(": asksBase,
 	} {
 		if strings.HasPrefix(expr, prefix) {
 			return k
 		}
 	}
 	switch {
+	case strings.Contains(expr, "scrape_duration_seconds"):
+		return asksLag
+	case strings.Contains(expr, "time() - "):
+		return asksUnknown
+	case strings.HasPrefix(expr, "max by"):
+		return asksInterval
 	case strings.Contains(expr, "_bucket{"):
 		return asksDurations
 	case strings.Contains(expr, `"bad"`):

@@ -93,11 +93,16 @@ func (b Batch) Base(slice time.Duration) (string, error) {
 	return "count(" + b.scope.settled(slice) + ")", nil
 }
 
-// Lag returns the question for the longest scrape in the look-back, in seconds, of the targets that carry the arms; others of their jobs are
-// not waited for. Samples have the time their scrape started and become visible when it has ended: T must lie that far behind now.
+// Lag returns the question for the longest scrape in the look-back, in seconds, of the targets that carry each arm; others of their jobs are
+// not waited for. Samples have the time their scrape started and become visible when it has ended: T must lie that far behind now. Read the answer
+// with Seconds.
 func (b Batch) Lag() string {
-	return fmt.Sprintf("max(max_over_time(%s[%s]) and on (job, instance) group by (job, instance) (%s))",
-		b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()), b.carried())
+	return fmt.Sprintf("max by (%s) (%s)", b.groups(), b.byTarget(fmt.Sprintf("max_over_time(%s[%s])", b.scope.target("scrape_duration_seconds"), duration(b.scope.lookback()))))
+}
+
+// byTarget returns a number about targets, for each target and arm that it carries.
+func (b Batch) byTarget(number string) string {
+	return fmt.Sprintf("group by (job, instance, %s) (%s) * on (job, instance) group_left () max by (job, instance) (%s)", b.groups(), b.carried(), number)
 }
 
 // Indicator is what the arms are asked about by.
@@ -120,9 +125,13 @@ func (b Batch) carrier() string {
 // carried returns the newest samples of the series that carry the arms, of pods that are believed about them.
 func (b Batch) carried() string { return b.scope.believed(b.carrier(), b.carrier()) }
 
-// carriedOver returns the last samples in a time of the series that carry the arms, of pods that are believed about them.
-func (b Batch) carriedOver(back time.Duration) string {
-	return b.scope.believed(fmt.Sprintf("last_over_time(%s[%s])", b.carrier(), duration(back)), b.carrier())
+// carriedOver returns the last samples in a time, which ended so long ago, of the series that carry the arms, of pods that are believed about them.
+func (b Batch) carriedOver(back, ago time.Duration) string {
+	offset := ""
+	if ago > 0 {
+		offset = " offset " + duration(ago)
+	}
+	return b.scope.believed(fmt.Sprintf("last_over_time(%s[%s]%s)", b.carrier(), duration(back), offset), b.carrier())
 }
 
 // taken returns when the newest samples were taken of the series that carry the arms, of pods that are believed about them.

@@ -74,8 +74,8 @@ func reporters(t *testing.T) []scenario {
 		Asked: []asked{
 			a.fresh("200s", slice, append(facts(shop, 2, 2, 200), facts(cart, 2, 2, 200)...)...),
 			ask(a.b.Complete(), "302s", arm(shop, 302), arm(cart, 302)),
-			ask(newAsker(t, trusting, shop).b.Lag(), "300s", one(0.5)),
-			ask(newAsker(t, trusting, shop).b.ScrapeInterval(), "290s", one(5)), ask(newAsker(t, trusting, shop).b.Unmeasured(), "20s"),
+			ask(newAsker(t, trusting, shop).b.Lag(), "300s", arm(shop, 0.5)),
+			ask(newAsker(t, trusting, shop).b.ScrapeInterval(), "290s", arm(shop, 5)), ask(newAsker(t, trusting, shop).b.Unmeasured(), "20s"),
 			ask(a.b.Copies(), "200s", sample{Labels: `{job="p"}`, Value: 3}),
 		},
 	}, {

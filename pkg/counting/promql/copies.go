@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/stagger-dev/stagger/pkg/counting"
 )
 
 const (
@@ -15,6 +17,7 @@ const (
 	labelInstance = "instance"
 	labelProxy    = "proxy"
 	factAmbiguous = "ambiguous"
+	factDiffer    = "differ"
 
 	// proxyOf is the host of an instance: one proxy may be scraped at several of its ports.
 	proxyOf = "(.+?)(:[0-9]+)?"
@@ -29,8 +32,10 @@ var tellers = []string{labelJob, "prometheus_replica", "replica", "thanos_replic
 // Copies is what is known of the proxies that report about the arms by more than one job or replica.
 type Copies struct {
 	seen []copyOf
-	// ambiguous are jobs in which targets come more than once, told apart by none of the tellers.
-	ambiguous []string
+	// ambiguous are the jobs, by arm, in which targets that carry it come more than once, told apart by none of the tellers.
+	ambiguous map[counting.Service][]string
+	// differ are the jobs, by arm, that bring other counts of it than others do, of a proxy that is said to be the same.
+	differ map[counting.Service][]string
 }
 
 // copyOf is one way by which a proxy's series come; without a proxy, a way by which some come that come by no other.
@@ -41,26 +46,50 @@ type copyOf struct {
 
 // Copies returns the question by which jobs and replicas the reports of the same proxies come. The same proxy is the same workload at the same
 // host. Where none comes twice the answer has one row for each job. Read the answer with DecodeCopies.
+//
+// Which workload and which host is the word of who is scraped, and of who says how. Copies of one proxy tell the same, each at its own time: none has
+// less now than another had two intervals ago. Arms of which that is not so are told.
 func (b Batch) Copies() string {
-	by := strings.Join(tellers, ", ")
+	by, arm := strings.Join(tellers, ", "), b.groups()
 	const whose = labelProxy + ", source_workload_namespace, source_workload"
-	x := b.carriedOver(2 * b.scope.interval())
-	each := fmt.Sprintf("(group by (%s, %s) (label_replace(%s, %q, \"$1\", %q, %q)))", whose, by, x, labelProxy, labelInstance, proxyOf)
+	told := strings.Join([]string{whose, arm, labelCode, labelFlags, labelGRPC}, ", ")
+	proxies := func(x string) string {
+		return fmt.Sprintf("label_replace(%s, %q, \"$1\", %q, %q)", x, labelProxy, labelInstance, proxyOf)
+	}
+	back := 2 * b.scope.interval()
+	x := b.carriedOver(back, 0)
+	each := fmt.Sprintf("(group by (%s, %s) (%s))", whose, by, proxies(x))
 	shared := fmt.Sprintf("(count by (%s) (%s) > 1)", whose, each)
-	ambiguous := fmt.Sprintf("count by (%s) (count by (%s, %s) (%s and on (job, instance) %s) > 1)", by, labelInstance, by, b.scope.target("up"), x)
-	return fmt.Sprintf("%[1]s and on (%[2]s) %[3]s\nor count by (%[4]s) (%[1]s unless on (%[2]s) %[3]s)\nor label_replace(%[5]s, %[6]q, %[7]q, \"\", \"\")",
-		each, whose, shared, by, ambiguous, labelFact, factAmbiguous)
+	now := fmt.Sprintf("sum by (%s, %s) (%s)", by, told, proxies(x))
+	before := fmt.Sprintf("max by (%[2]s) (sum by (%[1]s, %[2]s) (%[3]s))", by, told, proxies(b.carriedOver(back, back)))
+	agree := fmt.Sprintf("count by (%[1]s) (%[2]s >= on (%[1]s) group_left () %[3]s)", told, now, before)
+	differ := fmt.Sprintf("count by (job, %s) (%s and on (%s) (%s < on (%s) group_left () %s))", arm, now, told, agree, whose, shared)
+	ambiguous := fmt.Sprintf("count by (job, %[1]s) (group by (job, instance, %[1]s) (%[2]s) and on (job, instance) (count by (instance, %[3]s) (%[4]s and on (job, instance) %[2]s) > 1))",
+		arm, x, by, b.scope.target("up"))
+	fact := func(name, value string) string {
+		return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", value, labelFact, name)
+	}
+	return fmt.Sprintf("%[1]s and on (%[2]s) %[3]s\nor count by (%[4]s) (%[1]s unless on (%[2]s) %[3]s)\nor %[5]s\nor %[6]s",
+		each, whose, shared, by, fact(factAmbiguous, ambiguous), fact(factDiffer, differ))
 }
 
 // DecodeCopies reads the answer to Copies.
-func DecodeCopies(answer model.Vector) (Copies, error) {
+func (b Batch) DecodeCopies(answer model.Vector) (Copies, error) {
 	if len(answer) > MaxSeries {
 		return Copies{}, TooLarge{"copies", len(answer)}
 	}
-	var c Copies
+	c := Copies{ambiguous: map[counting.Service][]string{}, differ: map[counting.Service][]string{}}
 	for _, s := range answer {
-		if s.Metric[labelFact] == factAmbiguous {
-			c.ambiguous = append(c.ambiguous, string(s.Metric[labelJob]))
+		if fact := s.Metric[labelFact]; fact != "" {
+			arm, _, err := b.arm(s.Metric, labelFact, labelJob)
+			if err != nil {
+				return Copies{}, fmt.Errorf("copies: %w", err)
+			}
+			of := c.differ
+			if fact == factAmbiguous {
+				of = c.ambiguous
+			}
+			of[arm] = append(of[arm], string(s.Metric[labelJob]))
 			continue
 		}
 		one := copyOf{values: make([]string, len(tellers))}
@@ -77,7 +106,17 @@ func DecodeCopies(answer model.Vector) (Copies, error) {
 
 // And returns what is known by both.
 func (c Copies) And(o Copies) Copies {
-	return Copies{seen: slices.Concat(c.seen, o.seen), ambiguous: slices.Concat(c.ambiguous, o.ambiguous)}
+	return Copies{seen: slices.Concat(c.seen, o.seen), ambiguous: joined(c.ambiguous, o.ambiguous), differ: joined(c.differ, o.differ)}
+}
+
+func joined(a, b map[counting.Service][]string) map[counting.Service][]string {
+	all := map[counting.Service][]string{}
+	for _, one := range []map[counting.Service][]string{a, b} {
+		for arm, jobs := range one {
+			all[arm] = append(all[arm], jobs...)
+		}
+	}
+	return all
 }
 
 // Once says how each proxy is counted once.
@@ -90,14 +129,39 @@ type Once struct {
 	Left string
 	// Twice says in a sentence what is counted twice all the same; empty: nothing.
 	Twice string
-	// Ambiguous says in a sentence why targets cannot be told apart; empty: they can.
-	Ambiguous string
+
+	doubts Copies
+}
+
+// Differ says whether what is left out brings other counts of one of the arms than what is not: then nobody knows which are true, and of these arms
+// nothing may be left out.
+func (o Once) Differ(arms ...counting.Service) bool { return len(jobsOf(o.doubts.differ, arms)) > 0 }
+
+// Doubt says in a sentence why it is not certain that each request to the arms is counted once; empty: it is.
+func (o Once) Doubt(arms ...counting.Service) string {
+	if jobs := jobsOf(o.doubts.differ, arms); len(jobs) > 0 {
+		return fmt.Sprintf("counts of %s by %s differ, although source_workload and instance say that they are of the same proxies, so that all are added up; name the jobs "+
+			"that are right in the source's jobs, and find out who made the others", arms[0], named(labelJob, jobs))
+	}
+	if jobs := jobsOf(o.doubts.ambiguous, arms); len(jobs) > 0 {
+		return fmt.Sprintf("%s has several samples of up for the same instance at a time, told apart by other labels than %s, so that requests may be counted more "+
+			"than once; name the label of one cluster or replica in the source's matchers", named(labelJob, jobs), strings.Join(tellers, ", "))
+	}
+	return ""
+}
+
+func jobsOf(by map[counting.Service][]string, arms []counting.Service) []string {
+	var jobs []string
+	for _, arm := range arms {
+		jobs = append(jobs, by[arm]...)
+	}
+	return jobs
 }
 
 // Choose returns how to count each proxy once, given how it was done before. What was left out stays so until it is needed: a replica that
 // comes back is not counted beside the one that took its place. Who is chosen is those that have most of the proxies, then the first by name.
 func (c Copies) Choose(before Once) Once {
-	once := Once{Without: map[string][]string{}, Known: map[string][]string{}}
+	once := Once{Without: map[string][]string{}, Known: map[string][]string{}, doubts: Copies{ambiguous: c.ambiguous, differ: c.differ}}
 	if len(c.seen) == 0 {
 		once.Without, once.Known = before.Without, before.Known
 	}
@@ -122,10 +186,6 @@ func (c Copies) Choose(before Once) Once {
 	if len(twice) > 0 {
 		once.Twice = fmt.Sprintf("some requests are counted twice, %s: each has proxies that no other has, and some are the same; let each proxy be scraped by one",
 			strings.Join(twice, "; "))
-	}
-	if len(c.ambiguous) > 0 {
-		once.Ambiguous = fmt.Sprintf("%s has several samples of up for the same instance at a time, told apart by other labels than %s, so that requests may be counted more "+
-			"than once; name the label of one cluster or replica in the source's matchers", named(labelJob, c.ambiguous), strings.Join(tellers, ", "))
 	}
 	return once
 }

@@ -24,7 +24,14 @@ func upOf(labels, values string) series { return series{Series: `up{` + labels +
 
 // copies are the questions and counts where the same proxies come more than once.
 func copies(t *testing.T) []scenario {
-	plain := newAsker(t, scope, shop)
+	plain, cart := newAsker(t, scope, shop), counting.Service{Namespace: "till", Name: "cart"}
+	doubt := func(fact, job string, arm counting.Service, targets float64) sample {
+		return sample{Value: targets, Labels: `{fact="` + fact + `",job="` + job + `",destination_service_namespace="` + arm.Namespace + `",destination_service_name="` + arm.Name + `"}`}
+	}
+	both, slow := newAsker(t, scope, shop, cart), newAsker(t, Scope{ScrapeInterval: 10 * time.Second}, shop)
+	told := func(labels, code string, arm counting.Service, values string) series {
+		return series{Series: `istio_requests_total{reporter="source",` + labels + `,source_workload_namespace="web",source_workload="front",` + row(arm, code, "-") + `}`, Values: values}
+	}
 	leaving := func(label, value string) asker {
 		return newAsker(t, Scope{ScrapeInterval: 5 * time.Second, Without: map[string][]string{label: {value}}}, shop)
 	}
@@ -65,12 +72,41 @@ func copies(t *testing.T) []scenario {
 			plain.requests("1100s", slice, good(10)),
 		},
 	}, {
-		Name: "targets that are told apart by no label that is known are ambiguous",
+		Name: "targets that are told apart by no label that is known are ambiguous, for the arms that they carry",
 		Series: []series{
+			up("p", "10.0.0.2:15020", "1x60"), requests("p", "10.0.0.2:15020", cart, "200", "-", "0+10x60"),
 			upOf(`job="p",instance="10.0.0.1:15020",zone="a"`, "1x60"), proxied(`job="p",instance="10.0.0.1:15020",zone="a"`, "front", "0+10x60"),
 			upOf(`job="p",instance="10.0.0.1:15020",zone="b"`, "1x60"), proxied(`job="p",instance="10.0.0.1:15020",zone="b"`, "front", "0+10x60"),
 		},
-		Asked: []asked{ask(plain.b.Copies(), "100s", single(`job="p"`), single(`fact="ambiguous",job="p"`))},
+		Asked: []asked{ask(both.b.Copies(), "100s", sample{Labels: `{job="p"}`, Value: 2}, doubt("ambiguous", "p", shop, 1))},
+	}, {
+		Name: "copies that tell otherwise are told with the arms that they tell so of: more, less, not any more, or not all",
+		Series: []series{
+			upOf(first, "1x60"), told(first, "200", shop, "1000+10x60"), told(first, "500", shop, "0+1x60"), told(first, "200", cart, "1000+10x60"),
+			upOf(second, "1x60"), told(second, "200", shop, "1000+10x30 1301+13x30"), told(second, "200", cart, "1000+10x30 1300x30"),
+			told(second, "500", shop, "0+1x30 stale"),
+		},
+		Asked: []asked{
+			ask(both.b.Copies(), "90s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+			ask(both.b.Copies(), "165s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`),
+				doubt("differ", "envoy-stats", shop, 1), doubt("differ", "envoy-stats", cart, 1), doubt("differ", "kubernetes-pods", cart, 1)),
+			ask(both.b.Copies(), "250s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`),
+				doubt("differ", "envoy-stats", shop, 2), doubt("differ", "kubernetes-pods", shop, 1), doubt("differ", "envoy-stats", cart, 1), doubt("differ", "kubernetes-pods", cart, 1)),
+		},
+	}, {
+		Name: "copies that are scraped at other times, begin, end and come back do not differ",
+		Series: []series{
+			upOf(first, "1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1"), told(first, "200", shop, "0 _ 20 _ 40 _ 60 _ 80 _ 100 _ 120 _ 140 _ 160 _ 180 _ 200 _ 220 _ 240 _ 260"),
+			upOf(second, "_x3 1x7 _x5 1x20"), told(second, "200", shop, "_x3 40+10x7 _x5 170+10x20"), told(second, "500", shop, "_x8 1x2 _x5 1x20"),
+			told(first, "500", shop, "_x8 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1 _ 1"),
+		},
+		Asked: []asked{
+			ask(slow.b.Copies(), "20s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+			ask(slow.b.Copies(), "45s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+			ask(slow.b.Copies(), "60s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+			ask(slow.b.Copies(), "85s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+			ask(slow.b.Copies(), "110s", whose(`job="envoy-stats"`), whose(`job="kubernetes-pods"`)),
+		},
 	}}
 }
 
@@ -86,7 +122,7 @@ func copiesOf(t *testing.T, rows ...string) Copies {
 		}
 		v = append(v, &model.Sample{Metric: m, Value: 1})
 	}
-	c, err := DecodeCopies(v)
+	c, err := newAsker(t, scope, shop).b.DecodeCopies(v)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,26 @@ func count(v model.SampleValue) (float64, error) {
 	return whole, nil
 }
 
-// Single reads the answer to Base, Lag or ScrapeInterval: one finite number, 0 or more. found is false when the answer is empty.
+// Seconds reads the answer to Lag, ScrapeInterval or Unmeasured. An arm of which nothing is known is not in it, and neither is one with a value that no
+// time can have.
+func (b Batch) Seconds(answer model.Vector) (map[counting.Service]float64, error) {
+	if len(answer) > MaxSeries {
+		return nil, TooLarge{"seconds", len(answer)}
+	}
+	seconds := map[counting.Service]float64{}
+	for _, s := range answer {
+		arm, _, err := b.arm(s.Metric)
+		if err != nil {
+			return nil, fmt.Errorf("seconds: %w", err)
+		}
+		if n := float64(s.Value); n >= 0 && n <= maxCount {
+			seconds[arm] = n
+		}
+	}
+	return seconds, nil
+}
+
+// Single reads the answer to Base: one finite number, 0 or more. found is false when the answer is empty.
 func Single(answer model.Vector) (value float64, found bool, err error) {
 	switch len(answer) {
 	case 0:

@@ -12,10 +12,10 @@
 //	may they be believed?         Batch.Base            Single                   the slice is void
 //	are the scrapes current?      Batch.Freshness       Batch.DecodeFreshness    no evidence
 //	the three, over hours         the three of them     Batch.Timeline           a step of which nothing is known
-//	how far behind now to ask?    Batch.Lag             Single                   the longest lag
-//	how often is scraped?         Batch.ScrapeInterval  Single                   keep what was assumed
-//	is any job's not known yet?   Batch.Unmeasured      Single                   all are known
-//	which proxies come twice?     Batch.Copies          DecodeCopies             nobody reports
+//	how far behind now to ask?    Batch.Lag             Batch.Seconds            the longest lag
+//	how often is scraped?         Batch.ScrapeInterval  Batch.Seconds            keep what was assumed
+//	is any job's not known yet?   Batch.Unmeasured      Batch.Seconds            all are known
+//	which proxies come twice?     Batch.Copies          Batch.DecodeCopies       nobody reports
 //	requests of each pod          Pods.Increments       Pods.Counts              the pods are not scraped
 //
 // Partial says when something may be missing in an answer. Nothing in here reads a clock or talks to anything.

@@ -62,7 +62,7 @@ func (b Batch) Freshness(slice time.Duration) (string, error) {
 		return "", err
 	}
 	up := b.scope.target("up")
-	carriers := fmt.Sprintf("(group by (job, instance, %s) (%s) and on (job, instance) %s)", b.groups(), b.carriedOver(b.scope.lookback()), up)
+	carriers := fmt.Sprintf("(group by (job, instance, %s) (%s) and on (job, instance) %s)", b.groups(), b.carriedOver(b.scope.lookback(), 0), up)
 	fact := func(name, value string) string {
 		return fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", value, labelFact, name)
 	}

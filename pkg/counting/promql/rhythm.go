@@ -18,23 +18,32 @@ func (s Scope) rhythm(over, known time.Duration) string {
 		up, back, duration(known))
 }
 
-// intervals returns the scrape interval of each job of which it is known: the median of its targets.
+// intervals returns the scrape interval of each target of which it is known.
 func (s Scope) intervals() string {
 	each := make([]string, len(rhythms))
 	for i, over := range rhythms {
 		each[i] = s.rhythm(over, over)
 	}
-	return fmt.Sprintf("quantile by (job) (0.5,\n    %s)", strings.Join(each, "\n    or "))
+	return strings.Join(each, "\n    or ")
 }
 
-// ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry the arms and whose interval is known,
-// which it is when one of their targets was scraped twice; see Unmeasured for the others.
+// ofJobs returns the scrape interval of each job of which it is known: the median of its targets.
+func (s Scope) ofJobs() string { return fmt.Sprintf("quantile by (job) (0.5,\n    %s)", s.intervals()) }
+
+// ScrapeInterval returns the question for the longest scrape interval, in seconds, of the jobs that carry each arm: the median of those of their targets
+// that carry it, or, while none of these was scraped twice, of all. See Unmeasured for jobs of which none is known. Read the answer with Seconds.
 func (b Batch) ScrapeInterval() string {
-	return fmt.Sprintf("max(\n  %s\n  and on (job) group by (job) (%s))", b.scope.intervals(), b.carried())
+	return fmt.Sprintf("max by (%[1]s) (\n  quantile by (job, %[1]s) (0.5, %[2]s)\n  or %[3]s)", b.groups(), b.byTarget(b.scope.intervals()), b.byJob(b.scope.ofJobs()))
 }
 
-// Unmeasured returns the question for the longest time, in seconds, since a target was scraped for the first time, of the jobs that carry the arms and
-// whose interval is not known yet: it is longer than that. No answer: all are known.
+// Unmeasured returns the question for the longest time, in seconds, since a target was scraped for the first time, of the jobs that carry each arm and
+// whose interval is not known yet: it is longer than that. An arm without an answer: all are known. Read the answer with Seconds.
 func (b Batch) Unmeasured() string {
-	return fmt.Sprintf("max(time() - timestamp(%s)\n  and on (job) group by (job) (%s)\n  unless on (job) %s)", b.scope.target("up"), b.carried(), b.scope.intervals())
+	since := fmt.Sprintf("(max by (job) (time() - timestamp(%s))\n  unless on (job) %s)", b.scope.target("up"), b.scope.ofJobs())
+	return fmt.Sprintf("max by (%s) (%s)", b.groups(), b.byJob(since))
+}
+
+// byJob returns a number about jobs, for each job and arm that it carries.
+func (b Batch) byJob(number string) string {
+	return fmt.Sprintf("group by (job, %s) (%s) * on (job) group_left () %s", b.groups(), b.carried(), number)
 }

@@ -260,7 +260,14 @@ func freshness(t *testing.T) []scenario {
 
 func settings(t *testing.T) []scenario {
 	a := newAsker(t, scope, shop)
-	seconds := func(n float64) sample { return sample{Labels: "{}", Value: n} }
+	seconds := func(n float64) sample {
+		return sample{Labels: `{destination_service_namespace="shop",destination_service_name="checkout"}`, Value: n}
+	}
+	cart := counting.Service{Namespace: "till", Name: "cart"}
+	other := newAsker(t, scope, shop, cart).b
+	slow := func(n float64) sample {
+		return sample{Labels: `{destination_service_namespace="till",destination_service_name="cart"}`, Value: n}
+	}
 	interval, unmeasured := a.b.ScrapeInterval(), a.b.Unmeasured()
 	return []scenario{{
 		Name: "lag is that of the targets that carry the arms, not of a slow one of their job, and the scrape interval that of their jobs",
@@ -298,6 +305,18 @@ func settings(t *testing.T) []scenario {
 			ask(interval, "75s", seconds(5)), ask(unmeasured, "75s", seconds(55)),
 			ask(interval, "82s", seconds(60)), ask(unmeasured, "82s"),
 			ask(interval, "130s", seconds(60)), ask(interval, "142s", seconds(60)),
+		},
+	}, {
+		Name: "a slow target, in the same job or another, is that of the arms that it carries alone",
+		Series: []series{
+			up("p", "a", "1x200"), {Series: `scrape_duration_seconds{job="p",instance="a"}`, Values: "0.25x200"}, requests("p", "a", shop, "200", "-", "0+10x200"),
+			up("p", "s", "1 _x5 1 _x5 1 _x5 1 _x5 1"), {Series: `scrape_duration_seconds{job="p",instance="s"}`, Values: "8 _x5 8 _x5 8 _x5 8 _x5 8"},
+			up("p", "r", "1 _x5 1 _x5 1 _x5 1 _x5 1"), up("q", "t", "_x24 1"),
+			requests("p", "s", cart, "200", "-", "0 _x5 1 _x5 2 _x5 3 _x5 4"), requests("q", "t", cart, "200", "-", "_x24 7"),
+		},
+		Asked: []asked{
+			ask(other.Lag(), "130s", seconds(0.25), slow(8)),
+			ask(other.ScrapeInterval(), "130s", seconds(5), slow(30)), ask(other.Unmeasured(), "130s", slow(10)),
 		},
 	}, {
 		Name: "a gap is no interval once a minute is known from after it",

@@ -7,6 +7,7 @@ package v1alpha1
 //	policy           annotation  Service                     its owner           releases of what is behind it go by this ShiftPolicy
 //	siblings         annotation  Service                     its owner           these other Services of its pods may meet a canary unrouted
 //	allow            annotation  VirtualService              its owner           releases of these namespaces may move weights in it
+//	allow            annotation  Service, TrafficShift       its owner           VirtualServices of these namespaces may take part in its releases
 //	allow            annotation  DestinationRule             its owner           releases of these namespaces may copy it for their canary
 //	config           label       ConfigMap, Secret           its owner, plugin   "held": changes in place are refused by admission
 //	config-of        annotation  ConfigMap, Secret           plugin              the name that all of its versions are made from
@@ -37,8 +38,9 @@ const (
 	// SiblingsAnnotation on a Service confirms that callers of other Services which select the same pods may meet a canary's in proportion to
 	// their number, past all weights: their names, separated by commas. While one is not confirmed nothing is released.
 	SiblingsAnnotation = "stagger.dev/siblings"
-	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights between Services of theirs in it, on a DestinationRule
-	// it lets them make a copy beside it for the host of their canary: the namespaces' names, separated by commas.
+	// AllowAnnotation on a VirtualService lets releases of other namespaces move weights between Services of theirs in it, where the Service, or the
+	// TrafficShift with destinations, has it too and names the namespace of the VirtualService: both sides have to want it. On a DestinationRule it
+	// lets them make a copy beside it for the host of their canary. Its value are the namespaces' names, separated by commas.
 	AllowAnnotation = "stagger.dev/allow"
 	// ConfigLabel with the value ConfigHeld keeps a ConfigMap or Secret from being changed in place, by an admission policy.
 	ConfigLabel = "stagger.dev/config"
