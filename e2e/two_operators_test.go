@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stagger-dev/stagger/e2e/bed"
@@ -54,7 +55,7 @@ func (s *story) shares() func() []int64 {
 	go func() {
 		for event := range w.ResultChan() {
 			o, ok := event.Object.(*unstructured.Unstructured)
-			if !ok {
+			if !ok || event.Type == watch.Deleted { // what is deleted gives nothing any more, whatever it said last
 				continue
 			}
 			mu.Lock()

@@ -69,13 +69,15 @@ func (r *release) reading(slice time.Duration, q pkgevidence.Question) Reading {
 		reading.ClientErrors = pkgrelease.ClientErrors{Arms: v.Objectives[0].Release, Differ: v.Suspicious || v.State == pkgevidence.Breach}
 	}
 	window, over := r.window(), r.source.over(r.pair())
+	var span time.Duration
 	for _, t := range r.lately {
 		if t.end.After(over.Add(-window)) {
 			reading.Lately = plus(reading.Lately, t.arms)
+			span += t.end.Sub(t.start)
 		}
 	}
 	c := r.currency(slice)
-	if c.fresh() && r.counted() && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
+	if c.fresh() && r.counted() && span >= window && reading.Lately.Stable.Requests+reading.Lately.Canary.Requests == 0 {
 		c = currency{v1alpha1.ReasonNoTraffic, fmt.Sprintf("No request of %s or its canary has ended with an answer in the last %s; requests are counted when they end", r.Stable, window)}
 		reading.Fresh = true
 	}

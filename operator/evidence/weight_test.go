@@ -182,6 +182,10 @@ func TestACanaryWithoutSeriesHadNoRequests(t *testing.T) {
 func TestSilenceIsToldFromMissingData(t *testing.T) {
 	b := newBench(t)
 	b.follow(target(), step(1, 0.05, noon))
+	b.until(noon.Add(20 * time.Second))
+	if r := b.reading(); !r.Fresh || r.Reason != v1alpha1.ReasonCurrent {
+		t.Errorf("before the time of which silence is told: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)
+	}
 	b.until(noon.Add(time.Minute))
 	if r := b.reading(); !r.Fresh || r.Reason != v1alpha1.ReasonNoTraffic || !strings.Contains(r.Message, "No request of shop/checkout or its canary has ended with an answer in the last 30s; requests are counted when they end") {
 		t.Errorf("without requests: fresh %v, %s: %s", r.Fresh, r.Reason, r.Message)

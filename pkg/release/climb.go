@@ -35,6 +35,9 @@ func whenEvidenceStale(o Observation, _ time.Time) (Decision, bool) {
 		return Decision{}, false
 	}
 	reason := o.Evidence.Reason
+	if o.Evidence.Fresh && reason == v1alpha1.ReasonCurrent { // the beginning of every count: nothing is wrong
+		return withoutSharedBreach(o, wait(o, v1alpha1.ReasonPending, "nothing is raised before the first counts, which come with the proxies' next reports")), true
+	}
 	if reason == "" || reason == v1alpha1.ReasonCurrent {
 		reason = v1alpha1.ReasonStale
 	}
