@@ -29,7 +29,7 @@ func (mute) Counts(context.Context, counting.Interval, []counting.Pair, func(int
 }
 func (mute) Complete(context.Context, []counting.Pair) ([]time.Time, error) { return nil, nil }
 func (mute) Measure(context.Context, []counting.Pair) error                 { return nil }
-func (mute) Timing(counting.Pair) counting.Timing                                        { return counting.Timing{} }
+func (mute) Timing(counting.Pair) counting.Timing                           { return counting.Timing{} }
 func (mute) Probe(context.Context) error                                    { return nil }
 func (mute) History(context.Context, counting.Pair, counting.Indicator, counting.Interval, time.Duration) (map[counting.Service][]counting.Counts, error) {
 	return nil, nil
