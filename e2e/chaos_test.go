@@ -42,7 +42,7 @@ func TestReleasesEndAsTheyShouldInChaos(t *testing.T) {
 	if err := install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, seed := range []uint64{8, 5} {
+	for _, seed := range []uint64{21, 5} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { inChaos(t, chaos.New(seed)) })
 	}
 }

@@ -82,7 +82,7 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	if was != nil && was.Number != is.Number && len(s.History) > 0 && s.History[0].Number == was.Number && was.Counting() {
 		last := was.DeepCopy()
 		release.CountOn(last, v.Facts.Evidence) // what is counted may not be written yet
-		release.Settle(last, v.Facts, v.left, v.now)
+		release.Settle(last, v.Facts, v.now)
 		release.GiveUp(&last.Counted)
 		s.History[0] = PastOf(last)
 	}
@@ -92,7 +92,7 @@ func (v *View) settle(s *v1alpha1.TrafficShiftStatus) {
 	if was != nil && was.Number == is.Number {
 		release.CountOn(is, v.Facts.Evidence)
 	}
-	release.Settle(is, v.Facts, v.left, v.now)
+	release.Settle(is, v.Facts, v.now)
 }
 
 // correct gives the newest release of the history what its record has come to say since it was over: what is counted now, and what became of

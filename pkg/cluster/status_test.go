@@ -134,7 +134,9 @@ func TestACanaryIsCountedUntilItIsTheStable(t *testing.T) {
 			Number: 7, State: c.state, Outcome: &v1alpha1.Outcome{Result: v1alpha1.StatePromoted},
 			Weights: []v1alpha1.WrittenWeight{{Weight: "100%", Step: 1, At: metav1.NewTime(began)}},
 		}
-		release.Settle(r, release.Observation{Routes: c.routes, Bounds: release.Bounds{Push: 10 * time.Second}}, true, began)
+		release.Settle(r, release.Observation{
+			Routes: c.routes, Workload: release.Workload{Lingering: "web-1"}, Bounds: release.Bounds{Push: 10 * time.Second},
+		}, began)
 		if end := r.Counted.End; (end == nil) != (c.end == 0) || end != nil && !end.Time.Equal(began.Add(c.end.Truncate(time.Second))) {
 			t.Errorf("%s: the last request as a canary at %v", name, end)
 		}

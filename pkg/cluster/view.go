@@ -49,10 +49,8 @@ type View struct {
 	Arms [2]counting.Service
 
 	// pods are those that Services of the release lead to, of both arms among them, and gate those that callers come through.
-	pods []*corev1.Pod
-	gate gate
-	// left says that a pod of the release's canary may answer still, be it one that ends.
-	left     bool
+	pods     []*corev1.Pod
+	gate     gate
 	now      time.Time
 	settings Settings
 	target   routing.Target

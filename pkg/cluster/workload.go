@@ -233,7 +233,9 @@ func setOf(rs *appsv1.ReplicaSet) release.Set {
 // the labels of an arm and is not of its ReplicaSet, as a copy to debug, meets requests and says nothing about the version.
 func (v *View) health(now time.Time) {
 	w, rec := &v.Facts.Workload, v.Facts.Release
-	v.left = rec != nil && slices.ContainsFunc(ofHash(v.pods, rec.Revision), func(p *corev1.Pod) bool { return workload.Lingers(p, now) })
+	if rec != nil {
+		w.Lingering = lingering(ofHash(v.pods, rec.Revision), now)
+	}
 	if !v.running() {
 		if v.Canary == nil {
 			return
@@ -303,6 +305,14 @@ func ofHash(pods []*corev1.Pod, hash string) []*corev1.Pod {
 // ownedBy are the pods that a ReplicaSet has made or taken.
 func ownedBy(pods []*corev1.Pod, rs *appsv1.ReplicaSet) []*corev1.Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return rs == nil || !metav1.IsControlledBy(p, rs) })
+}
+
+// lingering is the name of one of the pods that may still answer requests; empty where none does.
+func lingering(pods []*corev1.Pod, now time.Time) string {
+	if at := slices.IndexFunc(pods, func(p *corev1.Pod) bool { return workload.Lingers(p, now) }); at >= 0 {
+		return pods[at].Name
+	}
+	return ""
 }
 
 // there is how many of the pods can be endpoints, and the name of one of them.

@@ -133,6 +133,11 @@ func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
 		d.After = wait
 		return d, true
 	}
+	if pod := o.Workload.Lingering; pod != "" && !o.External { // proxies that were not told of anything may still send it requests
+		d.Message += "; pod " + pod + " is ending, and may still answer requests until it has"
+		d.After = time.Second
+		return d, true
+	}
 	if r.Outcome.Refuse == v1alpha1.RefuseTemplate {
 		d.Refused = r.Revision
 	}

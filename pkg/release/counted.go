@@ -39,9 +39,8 @@ func armCounts(c evidence.Counts) v1alpha1.ArmCounts {
 	return v1alpha1.ArmCounts{Requests: int64(c.Requests), Bad: int64(c.Bad)}
 }
 
-// Settle notes in a record how far the requests that met the canary are counted, by what is observed. Left says that a pod of it is still
-// there, be it one that ends.
-func Settle(r *v1alpha1.Release, o Observation, left bool, now time.Time) {
+// Settle notes in a record how far the requests that met the canary are counted, by what is observed.
+func Settle(r *v1alpha1.Release, o Observation, now time.Time) {
 	c, e := &r.Counted, o.Evidence
 	if len(r.Weights) == 0 || c.Final {
 		return
@@ -53,7 +52,7 @@ func Settle(r *v1alpha1.Release, o Observation, left bool, now time.Time) {
 		c.Until, c.Gaps = micro(e.Counted), e.Gaps
 	}
 	if c.End == nil {
-		c.End = ceased(r, o, left, now)
+		c.End = ceased(r, o, now)
 	}
 	switch {
 	case c.End == nil:
@@ -66,7 +65,8 @@ func Settle(r *v1alpha1.Release, o Observation, left bool, now time.Time) {
 
 // ceased is from when on no request can meet the canary as one; nil while some can. A canary that is taken back has no pods any more, or no
 // route that leads to them. One that is promoted is the stable when the proxies follow the routes that were put back.
-func ceased(r *v1alpha1.Release, o Observation, left bool, now time.Time) *metav1.MicroTime {
+func ceased(r *v1alpha1.Release, o Observation, now time.Time) *metav1.MicroTime {
+	left := o.Workload.Lingering != ""
 	restoring := r.State == v1alpha1.StateRestoring && r.Outcome != nil
 	switch {
 	case r.State == v1alpha1.StatePromoted, r.State == v1alpha1.StateAborted && !left, restoring && r.Aborting() && !o.External && !left:

@@ -112,6 +112,8 @@ type Workload struct {
 	Twin string
 	// Crashing says which container of the canary fails, and how; empty when none does.
 	Crashing string
+	// Lingering names a pod of the release that may still answer requests, be it one that is ending; empty where none does.
+	Lingering string
 	// Nodes are where the canary's pods run, by their names.
 	Nodes map[string]string
 	// Unequal says what pods of the stable were given beyond their template that the canary's were not; empty when nothing.

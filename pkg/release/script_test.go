@@ -219,6 +219,10 @@ func events() []event {
 		{"destination rule of NAMESPACE allowed", text((*world).allowCopy)},
 		{"no destination rule of NAMESPACE", text(func(w *world, s string) { w.store.Remove(w.store.FindKind("DestinationRule", s, web)) })},
 		{"pods of TEMPLATE FAULT", func(_ *testing.T, w *world, a []string) error { return w.hurt(a[0], a[1]) }},
+		{"pods take DURATION to end", func(_ *testing.T, w *world, a []string) (err error) {
+			w.controllers.Ending, err = time.ParseDuration(a[0])
+			return err
+		}},
 		{"evict pod of TEMPLATE", func(_ *testing.T, w *world, a []string) error { return w.evict(a[0]) }},
 		{"take label LABEL from pod of TEMPLATE", func(_ *testing.T, w *world, a []string) error { return w.relabel(a[0], a[1]) }},
 		{"pods of TEMPLATE are given MEMORY", func(_ *testing.T, w *world, a []string) error { return w.give(a[0], a[1]) }},

@@ -39,8 +39,8 @@ const (
 // Controllers are those of a cluster. They act when Run is called, until nothing is left to do at that moment.
 type Controllers struct {
 	// Startup is how long a pod needs to become ready, Crashes how long until one that crashes has done so often enough to be noticed,
-	// and Collecting how long pods stay whose ReplicaSet is gone.
-	Startup, Crashes, Collecting time.Duration
+	// Collecting after which time pods are deleted whose ReplicaSet is gone, and Ending how long these then take to end.
+	Startup, Crashes, Collecting, Ending time.Duration
 	// Started is told of a ReplicaSet that a Deployment begins to scale up for its template; nil: nobody is.
 	Started func(*appsv1.ReplicaSet)
 
@@ -86,7 +86,7 @@ func (c *Controllers) deployments(s *Store) {
 	}
 }
 
-// collect removes ReplicaSets whose owner is gone, and their pods after a while.
+// collect removes ReplicaSets whose owner is gone, and pods after a while.
 func (c *Controllers) collect(s *Store) {
 	for _, rs := range List[*appsv1.ReplicaSet](s) {
 		if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && !s.exists(owner, rs.Namespace) {
@@ -99,9 +99,17 @@ func (c *Controllers) collect(s *Store) {
 			continue
 		}
 		switch since, err := time.Parse(time.RFC3339Nano, p.Annotations[orphanedAnnotation]); {
+		case p.DeletionTimestamp != nil:
+			if !s.Now.Before(p.DeletionTimestamp.Time) {
+				s.Remove(p)
+			}
 		case err != nil:
 			left := p.DeepCopy()
 			left.Annotations = map[string]string{orphanedAnnotation: s.Now.Format(time.RFC3339Nano)}
+			s.Put(left)
+		case s.Now.Sub(since) >= c.Collecting && c.Ending > 0:
+			left, end := p.DeepCopy(), metav1.NewTime(s.Now.Add(c.Ending))
+			left.DeletionTimestamp = &end
 			s.Put(left)
 		case s.Now.Sub(since) >= c.Collecting:
 			s.Remove(p)
