@@ -22,6 +22,13 @@ const shift = "shop/checkout"
 
 func checkout() Target { return Target{Namespace: "shop", Service: "checkout"} }
 
+// inviting is checkout, whose owner lets two other namespaces take part in its releases.
+func inviting() Target {
+	t := checkout()
+	t.Invites = "edge, team"
+	return t
+}
+
 // story is one file of testdata: the user's object, what the user does to the live one after the first raise, and the spec
 // and annotations expected in the end, where they are not those of the object.
 type story struct {

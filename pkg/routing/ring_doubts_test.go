@@ -47,7 +47,7 @@ func TestRingsThatNoRouteHasAreRefused(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := RingsUnsupported(c.vss, checkout(), c.rings)
+			got := RingsUnsupported(c.vss, inviting(), c.rings)
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -95,7 +95,7 @@ func TestNoRingTakesRequestsOfAnotherVirtualService(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := RingsUnsupported(c.vss, checkout(), []Ring{c.ring})
+			got := RingsUnsupported(c.vss, inviting(), []Ring{c.ring})
 			if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -69,8 +69,8 @@ func readRingStory(t *testing.T, file string) *ringStory {
 func (s *ringStory) play() {
 	t, rings := s.t, storyRings()
 	all := slices.Collect(maps.Values(s.users))
-	fmt.Fprintf(&s.out, "unsupported: %q\n", RingsUnsupported(all, checkout(), rings))
-	for _, doubt := range RingDoubts(all, checkout(), rings) {
+	fmt.Fprintf(&s.out, "unsupported: %q\n", RingsUnsupported(all, inviting(), rings))
+	for _, doubt := range RingDoubts(all, inviting(), rings) {
 		fmt.Fprintf(&s.out, "doubt: %s\n", doubt)
 	}
 	split := func(shares map[string]int64, m Mark, may bool) func(*unstructured.Unstructured) (patch.Patch, error) {
@@ -79,11 +79,11 @@ func (s *ringStory) play() {
 			if may {
 				r.ResourceVersion = live.GetResourceVersion()
 			}
-			return SplitRings(live, checkout(), rings, shares, m, r)
+			return SplitRings(live, inviting(), rings, shares, m, r)
 		}
 	}
 	raise := func(live *unstructured.Unstructured) (patch.Patch, error) {
-		return Split(live, checkout(), 100_000, seven(), Raise{ResourceVersion: live.GetResourceVersion()})
+		return Split(live, inviting(), 100_000, seven(), Raise{ResourceVersion: live.GetResourceVersion()})
 	}
 	aborted := Mark{Shift: shift, Number: 7, Aborted: true}
 	s.step("all rings on the stable", false, split(nil, seven(), true))
@@ -92,9 +92,9 @@ func (s *ringStory) play() {
 	s.edit()
 	s.step("made anew", true, split(map[string]int64{"staff": 50_000, "early": Whole}, seven(), true))
 	s.step("aborted", false, split(nil, aborted, false))
-	s.step("restored", false, func(live *unstructured.Unstructured) (patch.Patch, error) { return Restore(live, checkout(), shift) })
+	s.step("restored", false, func(live *unstructured.Unstructured) (patch.Patch, error) { return Restore(live, inviting(), shift) })
 	for name, live := range s.live {
-		if p, err := Restore(live, checkout(), shift); len(p) > 0 || err != nil {
+		if p, err := Restore(live, inviting(), shift); len(p) > 0 || err != nil {
 			t.Errorf("%s is restored again by %v, %v", name, p, err)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *ringStory) step(title string, show bool, write func(*unstructured.Unstr
 		if len(p) == 0 {
 			continue
 		}
-		for _, r := range ReadRings(live, checkout(), storyRings()) {
+		for _, r := range ReadRings(live, inviting(), storyRings()) {
 			fmt.Fprintf(&s.out, "%s: %+v\n", name, r)
 		}
 		if show {
@@ -136,10 +136,10 @@ func (s *ringStory) edit() {
 	for _, name := range slices.Sorted(maps.Keys(s.Edits)) {
 		for _, objects := range []map[string]*unstructured.Unstructured{s.users, s.live} {
 			o := objects[name]
-			places := strings.NewReplacer("ORIGINAL0", fmt.Sprint(allRoutes(o, checkout())[0].index), "LAST", fmt.Sprint(len(list(o, kindHTTP))-1))
+			places := strings.NewReplacer("ORIGINAL0", fmt.Sprint(allRoutes(o, inviting())[0].index), "LAST", fmt.Sprint(len(list(o, kindHTTP))-1))
 			objects[name] = apply(s.t, o, []byte(places.Replace(s.Edits[name])))
 		}
-		for _, r := range ReadRings(s.live[name], checkout(), storyRings()) {
+		for _, r := range ReadRings(s.live[name], inviting(), storyRings()) {
 			fmt.Fprintf(&s.out, "%s: %+v\n", name, r)
 		}
 	}
