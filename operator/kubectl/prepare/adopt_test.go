@@ -75,7 +75,7 @@ const unmanaged = `
   metadata: {name: mail, labels: {stagger.dev/service: mail}}
   spec: {service: {name: mail}, policyRef: {name: standard}}
   status:
-    release: {number: 3, revision: abc, state: Shifting, weight: 5%, startedAt: "2026-03-04T11:00:00Z", plan: {steps: [{weight: 5%, hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}}
+    release: {number: 3, revision: abc, state: Shifting, weight: 5%, startedAt: "2026-03-04T11:00:00Z", plan: {steps: [{weight: 5%, hold: 1m}, {weight: 100%, hold: 1m}], objectives: [{name: availability, indicator: Requests, target: "99%"}]}}
 - apiVersion: stagger.dev/v1alpha1
   kind: TrafficShift
   metadata: {name: stock, labels: {stagger.dev/service: stock}}
