@@ -112,11 +112,11 @@ func TestWhatIsNoFaultOfTheVersionDoesNotAbortIt(t *testing.T) {
 	t.Parallel()
 	cases := map[string]Setup{
 		"outages of both arms": {Traffic: Traffic{Rate: 200, Drift: 0.5, Stable: []float64{0.001},
-			Outages: Outages{Every: 20 * time.Minute, Length: 30 * time.Second}}},
+			Outages: Outages{Every: 20 * time.Minute, Length: 30 * time.Second}}, Limit: 3 * time.Hour},
 		"bursts":           {Traffic: Traffic{Rate: 200, Drift: 0.5, Stable: []float64{0.002}, Burst: 5}},
 		"errors at first":  {Traffic: requests(1000), Canary: Canary{Warming: 0.2}},
 		"a tenth more":     {Traffic: Traffic{Rate: 1000, Drift: 0.5, Stable: []float64{0.002}}, Canary: Canary{Factor: 1.1}},
-		"next to no calls": {Traffic: requests(0.05)},
+		"next to no calls": {Traffic: requests(0.05), Limit: 2 * time.Hour},
 	}
 	for name, s := range cases {
 		t.Run(name, func(t *testing.T) {
