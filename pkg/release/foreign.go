@@ -182,8 +182,12 @@ func whoEdited(o Observation, want int64) string {
 	case o.Routes.MakeOne:
 		return "no VirtualService of the mesh gives the canary its weight, so callers there go to the stable; one is made"
 	}
-	return fmt.Sprintf("the routes give the canary %s to %s where %s is wanted", v1alpha1.PercentageOf(max(0, o.Routes.Lowest)),
-		v1alpha1.PercentageOf(o.Routes.Highest), v1alpha1.PercentageOf(want))
+	lowest, highest := max(0, o.Routes.Lowest), o.Routes.Highest
+	share := string(v1alpha1.PercentageOf(lowest))
+	if highest > lowest {
+		share += " to " + string(v1alpha1.PercentageOf(highest))
+	}
+	return fmt.Sprintf("the routes give the canary %s where %s is wanted, which was not written in all of them", share, v1alpha1.PercentageOf(want))
 }
 
 // what was edited, and how.
