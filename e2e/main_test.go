@@ -212,8 +212,11 @@ func takeDown(mesh *exec.Cmd, ended <-chan error) error {
 
 // install installs the chart as it ships; again on a cluster where that was done. The operator's pods have no image here: it runs as a process
 // beside the cluster.
-func install(ctx context.Context) error {
-	if _, err := helm(ctx, "upgrade", "--install", "stagger", chartFolder, "-n", operatorNamespace, "--create-namespace", "--set", "replicas=0",
+func install(ctx context.Context) error { return installFrom(ctx, chartFolder) }
+
+// installFrom is install with the chart in a folder.
+func installFrom(ctx context.Context, chart string) error {
+	if _, err := helm(ctx, "upgrade", "--install", "stagger", chart, "-n", operatorNamespace, "--create-namespace", "--set", "replicas=0",
 		"--wait", "--timeout", "2m"); err != nil {
 		return fmt.Errorf("installing: %w", err)
 	}

@@ -150,6 +150,13 @@ func (o *Operator) Start() error {
 	return nil
 }
 
+// Becomes has another program be the operator from its next start on.
+func (o *Operator) Becomes(program string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.args[0] = program
+}
+
 // run starts the process; the lock is held.
 func (o *Operator) run() error {
 	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
