@@ -50,7 +50,8 @@ func (p *prom) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasSuffix(r.URL.Path, "/query") {
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[%s,"5"]}]}}`, r.FormValue("time"))
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"destination_service_namespace":"shop","destination_service_name":"checkout"},"value":[%s,"5"]}]}}`,
+			r.FormValue("time"))
 		return
 	}
 	number := func(name string) float64 {
