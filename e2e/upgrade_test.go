@@ -16,19 +16,27 @@ const upgradedFrom = "UPGRADED_FROM"
 // earlier is Stagger as it was at a commit.
 type earlier struct{ chart, operator string }
 
-// earlierVersion builds the operator of the commit to upgrade from, beside its chart. The test is skipped where there is no such commit, as in a
-// copy of the sources without their history.
-func earlierVersion(t *testing.T) earlier {
+// earlierCommit is the commit to upgrade from. The test is skipped where there is none, as in a copy of the sources without their history.
+func earlierCommit(t *testing.T) string {
 	t.Helper()
-	dir, commit := t.TempDir(), cmp.Or(os.Getenv(upgradedFrom), "HEAD^")
-	archive := filepath.Join(dir, "sources.tar")
-	if out, err := exec.Command("git", "-C", "..", "archive", "--output", archive, commit).CombinedOutput(); err != nil {
+	commit := cmp.Or(os.Getenv(upgradedFrom), "HEAD^")
+	if out, err := exec.Command("git", "-C", "..", "rev-parse", "--verify", commit+"^{tree}").CombinedOutput(); err != nil {
 		t.Skipf("git knows no commit %s here: %v\n%s", commit, err, out)
 	}
+	return commit
+}
+
+// earlierVersion builds the operator of a commit, beside its chart.
+func earlierVersion(t *testing.T, commit string) earlier {
+	t.Helper()
+	dir := t.TempDir()
+	archive := filepath.Join(dir, "sources.tar")
 	was := earlier{chart: filepath.Join(dir, "manifests", "chart"), operator: filepath.Join(dir, "operator-before")}
 	build := exec.Command("go", "build", "-o", was.operator, "./operator")
 	build.Dir = dir
-	for _, cmd := range []*exec.Cmd{exec.Command("tar", "-x", "-f", archive, "-C", dir), build} {
+	for _, cmd := range []*exec.Cmd{
+		exec.Command("git", "-C", "..", "archive", "--output", archive, commit), exec.Command("tar", "-x", "-f", archive, "-C", dir), build,
+	} {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", cmd, err, out)
 		}
@@ -40,10 +48,11 @@ func earlierVersion(t *testing.T) earlier {
 // again. Each release ends as its version deserves, with every request counted.
 func TestReleasesGoOnThroughAnUpgradeAndBack(t *testing.T) {
 	t.Parallel()
+	commit := earlierCommit(t) // before a mesh is raised for it
 	if !onItsOwnMesh(t) {
 		return
 	}
-	was, is := earlierVersion(t), filepath.Join(adm.programs, "stagger")
+	was, is := earlierVersion(t, commit), filepath.Join(adm.programs, "stagger")
 	if err := installFrom(t.Context(), was.chart); err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,6 @@ func TestAVersionIsTakenBackWhileAllWorkersHang(t *testing.T) {
 	}
 }
 
-// The pass over a release that is underway waits for something when the evidence turns against it.
 // All passes of a namespace hang, far more than there are workers. It has half of them, in each lane, and another namespace's passes are made.
 func TestOneNamespaceHasHalfOfTheWorkers(t *testing.T) {
 	for as, most := range map[standing]int{resting: workers / 2, condemned: urgentWorkers / 2} {
@@ -138,6 +137,7 @@ func TestOneNamespaceHasHalfOfTheWorkers(t *testing.T) {
 	}
 }
 
+// The pass over a release that is underway waits for something when the evidence turns against it.
 func TestAPassIsInterruptedByOneThatTakesTheSameReleaseBack(t *testing.T) {
 	x := newTraffic(t)
 	began, over, done := make(chan standing, 1), make(chan error, 1), make(chan standing, 1)
