@@ -20,6 +20,12 @@ type exit struct {
 	text   string
 }
 
+// Exit codes of a program that a signal ended.
+const (
+	killed     = 137
+	terminated = 143
+)
+
 // app is one run of one container.
 type app struct {
 	b        Behaviour
@@ -47,8 +53,11 @@ func listen(ip string, c corev1.Container, b Behaviour) ([]net.Listener, error) 
 	return out, nil
 }
 
-// portsOf are the ports that a container listens on.
+// portsOf are the ports that a container listens on: none where it only asks.
 func portsOf(c corev1.Container, b Behaviour) []int {
+	if b.Request != "" {
+		return nil
+	}
 	if len(c.Ports) == 0 {
 		return []int{b.Port}
 	}
@@ -61,9 +70,12 @@ func portsOf(c corev1.Container, b Behaviour) []int {
 	return ports
 }
 
-// run serves until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it
+// run serves, or asks, until the container ends: by its own fault, or some time after ctx has ended (which is SIGTERM). When kill is closed it
 // ends at once.
 func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Listener) exit {
+	if a.b.Request != "" {
+		return a.request(ctx)
+	}
 	server := &http.Server{Handler: a.proxy.counted(a), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
@@ -76,14 +88,14 @@ func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Lis
 	case <-crash:
 		return exit{code: a.b.ExitCode, reason: reasonOf(a.b.ExitCode), text: "crashed as told"}
 	case <-oom:
-		return exit{code: 137, reason: "OOMKilled"}
+		return exit{code: killed, reason: "OOMKilled"}
 	case <-kill:
-		return exit{code: 137, reason: "Error"}
+		return exit{code: killed, reason: "Error"}
 	case <-ctx.Done():
 	}
 	select {
 	case <-kill:
-		return exit{code: 137, reason: "Error"}
+		return exit{code: killed, reason: "Error"}
 	case <-time.After(a.b.ShutdownAfter):
 	}
 	drain, cancel := context.WithCancel(context.Background())
@@ -96,7 +108,7 @@ func (a *app) run(ctx context.Context, kill <-chan struct{}, listeners []net.Lis
 		}
 	}()
 	if err := server.Shutdown(drain); errors.Is(err, context.Canceled) {
-		return exit{code: 137, reason: "Error"}
+		return exit{code: killed, reason: "Error"}
 	}
 	return exit{code: 0, reason: "Completed"}
 }
@@ -133,7 +145,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !a.wait(r.Context()) {
 		return
 	}
-	if a.failing(up) && rand.Float64() < a.b.ErrorRate || a.sick != nil && rand.Float64() < a.sick() {
+	if rand.Float64() < a.errorRate(r, up) || a.sick != nil && rand.Float64() < a.sick() {
 		http.Error(w, "failed as told", a.b.ErrorCode)
 		return
 	}
@@ -222,10 +234,13 @@ func (a *app) ask(ctx context.Context) error {
 	return nil
 }
 
-// failing reports whether the app makes errors at this age.
-func (a *app) failing(up time.Duration) bool {
-	if a.b.ErrorRate == 0 || up < a.b.ErrorAfter {
-		return false
+// errorRate is the share of requests like this one that fails at this age.
+func (a *app) errorRate(r *http.Request, up time.Duration) float64 {
+	if up < a.b.ErrorAfter || a.b.ErrorFor > 0 && up >= a.b.ErrorAfter+a.b.ErrorFor {
+		return 0
 	}
-	return a.b.ErrorFor == 0 || up < a.b.ErrorAfter+a.b.ErrorFor
+	if a.b.ErrorHeader.on(r.Header) {
+		return a.b.ErrorHeaderRate
+	}
+	return a.b.ErrorRate
 }

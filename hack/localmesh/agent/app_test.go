@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 func get(a *app, path string) *http.Response {
@@ -54,6 +56,42 @@ func TestAppAnswers(t *testing.T) {
 			got := [3]string{resp.Header.Get("x-pod"), resp.Header.Get("x-version"), resp.Header.Get("x-revision")}
 			if want := [3]string{"p-1", "7", "abc"}; got != want {
 				t.Errorf("headers %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestRequestsWithAHeaderFailAtARateOfTheirOwn(t *testing.T) {
+	staff := http.Header{"X-Cohort": {"staff"}}
+	cases := map[string]struct {
+		args   string
+		asked  http.Header
+		age    time.Duration
+		status int
+	}{
+		"only with the header: with it":             {args: "--error-header=x-cohort=staff", asked: staff, status: 500},
+		"only with the header: without any":         {args: "--error-header=x-cohort=staff", status: 200},
+		"only with the header: another value":       {args: "--error-header=x-cohort=staff", asked: http.Header{"X-Cohort": {"late"}}, status: 200},
+		"only with the header: among others":        {args: "--error-header=x-cohort=staff", asked: http.Header{"X-Cohort": {"late", "staff"}}, status: 500},
+		"only with a header of any value: with it":  {args: "--error-header=x-cohort", asked: staff, status: 500},
+		"only with a header of any value: without":  {args: "--error-header=x-cohort", status: 200},
+		"only with a cookie":                        {args: "--error-header=cookie=cohort=staff", asked: http.Header{"Cookie": {"cohort=staff"}}, status: 500},
+		"only without the header: with it":          {args: "--error-rate=1 --error-header=x-cohort=staff --error-header-rate=0", asked: staff, status: 200},
+		"only without the header: without any":      {args: "--error-rate=1 --error-header=x-cohort=staff --error-header-rate=0", status: 500},
+		"only with the header, and before its time": {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: time.Minute, status: 200},
+		"only with the header, when it is its time": {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: 2 * time.Hour, status: 500},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			b, err := ParseBehaviour(corev1.Container{Image: "shop:1", Args: strings.Fields(c.args)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+			r.Header = c.asked
+			(&app{b: b, started: time.Now().Add(-c.age)}).ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("status %d, want %d", w.Code, c.status)
 			}
 		})
 	}

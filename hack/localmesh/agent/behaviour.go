@@ -5,6 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,25 +17,47 @@ import (
 
 // Behaviour is what one container of the sample app does.
 type Behaviour struct {
-	Version       string        // The image's tag; header x-version.
-	Port          int           // Where it listens when its container names no port.
-	ErrorRate     float64       // Share of requests answered with ErrorCode, 0 to 1.
-	ErrorCode     int           // HTTP status of those.
-	ErrorAfter    time.Duration // For so long after its start it makes no errors.
-	ErrorFor      time.Duration // Then it makes errors for so long; 0 for ever.
-	Latency       time.Duration // Added to every answer.
-	SlowRate      float64       // Share of requests that take SlowLatency more, 0 to 1.
-	SlowLatency   time.Duration
-	CrashAfter    time.Duration // It exits with ExitCode so long after its start; 0 never.
-	OOMAfter      time.Duration // The kernel kills it for its memory so long after its start; 0 never.
-	ExitCode      int
-	NeverReady    bool          // Its health check fails for ever.
-	ReadyAfter    time.Duration // Its health check fails for so long after its start.
-	Dependency    string        // A URL that is asked at each request; when it does not answer 200, the request fails. Empty: none.
-	ShutdownAfter time.Duration // Told to end, it serves for so long, then ends when its last request is done.
-	CPU           time.Duration // What a request takes of a cpu, as the resource metrics tell it.
-	Memory        resource.Quantity
-	GRPCStatus    int // What every request of gRPC ends with.
+	Version         string        // The image's tag; header x-version.
+	Port            int           // Where it listens when its container names no port.
+	ErrorRate       float64       // Share of requests answered with ErrorCode, 0 to 1.
+	ErrorCode       int           // HTTP status of those.
+	ErrorAfter      time.Duration // For so long after its start it makes no errors.
+	ErrorFor        time.Duration // Then it makes errors for so long; 0 for ever.
+	ErrorHeader     HeaderMatch   // Requests with it fail by ErrorHeaderRate, in place of ErrorRate.
+	ErrorHeaderRate float64       // 0 to 1.
+	Latency         time.Duration // Added to every answer.
+	SlowRate        float64       // Share of requests that take SlowLatency more, 0 to 1.
+	SlowLatency     time.Duration
+	CrashAfter      time.Duration // It exits with ExitCode so long after its start; 0 never.
+	OOMAfter        time.Duration // The kernel kills it for its memory so long after its start; 0 never.
+	ExitCode        int
+	NeverReady      bool          // Its health check fails for ever.
+	ReadyAfter      time.Duration // Its health check fails for so long after its start.
+	Dependency      string        // A URL that is asked at each request; when it does not answer 200, the request fails. Empty: none.
+	ShutdownAfter   time.Duration // Told to end, it serves for so long, then ends when its last request is done.
+	CPU             time.Duration // What a request takes of a cpu, as the resource metrics tell it.
+	Memory          resource.Quantity
+	GRPCStatus      int // What every request of gRPC ends with.
+
+	// A container with a Request asks once and ends, and serves nothing: with 0 when the answer is below 400, else with ExitCode.
+	Request string      // A URL.
+	Host    string      // The Host header; empty: the URL's.
+	Header  http.Header // Further headers.
+}
+
+// HeaderMatch chooses requests by a header.
+type HeaderMatch struct {
+	Name  string // Empty: no request is chosen.
+	Value string // Empty: whatever its value.
+}
+
+// on says whether a request with these headers is chosen.
+func (m HeaderMatch) on(h http.Header) bool {
+	if m.Name == "" {
+		return false
+	}
+	values := h.Values(m.Name)
+	return m.Value == "" && len(values) > 0 || slices.Contains(values, m.Value)
 }
 
 // byTag are the behaviours that the ending of a tag stands for.
@@ -52,7 +77,7 @@ var byTag = [...]struct {
 // ParseBehaviour reads a container's image, environment and arguments; later ones win in this order. The error says which
 // argument is wrong.
 func ParseBehaviour(c corev1.Container) (Behaviour, error) {
-	b := Behaviour{Version: imageTag(c.Image), Memory: resource.MustParse("16Mi")}
+	b := Behaviour{Version: imageTag(c.Image), Memory: resource.MustParse("16Mi"), Header: http.Header{}}
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.IntVar(&b.Port, "port", 8080, "")
@@ -60,6 +85,11 @@ func ParseBehaviour(c corev1.Container) (Behaviour, error) {
 	fs.IntVar(&b.ErrorCode, "error-code", 500, "")
 	fs.DurationVar(&b.ErrorAfter, "error-after", 0, "")
 	fs.DurationVar(&b.ErrorFor, "error-for", 0, "")
+	fs.Func("error-header", "", func(text string) error {
+		b.ErrorHeader.Name, b.ErrorHeader.Value, _ = strings.Cut(text, "=")
+		return nil
+	})
+	fs.Float64Var(&b.ErrorHeaderRate, "error-header-rate", 1, "")
 	fs.DurationVar(&b.Latency, "latency", 0, "")
 	fs.Float64Var(&b.SlowRate, "slow-rate", 0, "")
 	fs.DurationVar(&b.SlowLatency, "slow-latency", 500*time.Millisecond, "")
@@ -76,6 +106,16 @@ func ParseBehaviour(c corev1.Container) (Behaviour, error) {
 		return err
 	})
 	fs.IntVar(&b.GRPCStatus, "grpc-status", 0, "")
+	fs.StringVar(&b.Request, "request", "", "")
+	fs.StringVar(&b.Host, "host", "", "")
+	fs.Func("header", "", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return errors.New("write NAME=VALUE")
+		}
+		b.Header.Add(name, value)
+		return nil
+	})
 	for _, t := range byTag {
 		if strings.HasSuffix(b.Version, t.suffix) {
 			if err := fs.Parse(t.args); err != nil {
@@ -108,13 +148,22 @@ func ParseBehaviour(c corev1.Container) (Behaviour, error) {
 }
 
 func (b Behaviour) check() error {
-	for name, rate := range map[string]float64{"--error-rate": b.ErrorRate, "--slow-rate": b.SlowRate} {
+	for name, rate := range map[string]float64{"--error-rate": b.ErrorRate, "--error-header-rate": b.ErrorHeaderRate, "--slow-rate": b.SlowRate} {
 		if rate < 0 || rate > 1 {
 			return fmt.Errorf("%s=%v: a share lies between 0 and 1", name, rate)
 		}
 	}
 	if b.ErrorCode < 200 || b.ErrorCode > 599 {
 		return fmt.Errorf("--error-code=%d: use a status from 200 to 599", b.ErrorCode)
+	}
+	if b.Request == "" {
+		if b.Host != "" || len(b.Header) > 0 {
+			return errors.New("--host and --header are of the request that --request asks for; give that too")
+		}
+		return nil
+	}
+	if u, err := url.Parse(b.Request); err != nil || u.Scheme != "http" || u.Host == "" {
+		return fmt.Errorf("--request=%s: use a URL such as http://10.244.200.2/", b.Request)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 func plain() Behaviour {
 	return Behaviour{
 		Version: "1.0.0", Port: 8080, ErrorCode: 500, SlowLatency: 500 * time.Millisecond, ExitCode: 1, ShutdownAfter: 2 * time.Second,
-		CPU: time.Millisecond, Memory: resource.MustParse("16Mi"),
+		CPU: time.Millisecond, Memory: resource.MustParse("16Mi"), ErrorHeaderRate: 1, Header: http.Header{},
 	}
 }
 
@@ -40,6 +41,22 @@ func TestParseBehaviour(t *testing.T) {
 			args: []string{"--latency=20ms", "--error-code=503", "--crash-after=1m", "--never-ready"},
 			want: func(b *Behaviour) {
 				b.Latency, b.ErrorCode, b.CrashAfter, b.NeverReady = 20*time.Millisecond, 503, time.Minute, true
+			},
+		},
+		"whose requests fail at a rate of their own": {
+			image: "shop:1.0.0", args: []string{"--error-rate=0.001", "--error-header=x-cohort=staff", "--error-header-rate=0.003"},
+			want: func(b *Behaviour) {
+				b.ErrorRate, b.ErrorHeader, b.ErrorHeaderRate = 0.001, HeaderMatch{"x-cohort", "staff"}, 0.003
+			},
+		},
+		"a header of any value": {
+			image: "shop:1.0.0", args: []string{"--error-header=x-cohort"},
+			want: func(b *Behaviour) { b.ErrorHeader = HeaderMatch{Name: "x-cohort"} },
+		},
+		"what it asks once": {
+			image: "shop:1.0.0", args: []string{"--request=http://10.244.200.2/", "--host=checkout-preview.shop", "--header=x-a=1", "--header=cookie=b=2"},
+			want: func(b *Behaviour) {
+				b.Request, b.Host, b.Header = "http://10.244.200.2/", "checkout-preview.shop", http.Header{"X-A": {"1"}, "Cookie": {"b=2"}}
 			},
 		},
 		"what it uses": {
@@ -71,6 +88,12 @@ func TestParseBehaviourNamesWhatIsWrong(t *testing.T) {
 		"an unknown argument":    {corev1.Container{Args: []string{"--eror-rate=1"}}, "eror-rate"},
 		"a word":                 {corev1.Container{Args: []string{"serve"}}, `"serve"`},
 		"a status out of range":  {corev1.Container{Args: []string{"--error-code=42"}}, "--error-code=42"},
+		"another share":          {corev1.Container{Args: []string{"--error-header-rate=-1"}}, "--error-header-rate=-1"},
+		"a header without value": {corev1.Container{Args: []string{"--request=http://a/", "--header=x"}}, "NAME=VALUE"},
+		"a host for nothing":     {corev1.Container{Args: []string{"--host=a"}}, "--request"},
+		"a header for nothing":   {corev1.Container{Args: []string{"--header=a=b"}}, "--request"},
+		"a request for a word":   {corev1.Container{Args: []string{"--request=checkout"}}, "--request=checkout"},
+		"a request by HTTPS":     {corev1.Container{Args: []string{"--request=https://a/"}}, "--request=https://a/"},
 		"an environment setting": {corev1.Container{Env: []corev1.EnvVar{{Name: "APP_LATENCY", Value: "soon"}}}, "APP_LATENCY"},
 	}
 	for name, c := range cases {

@@ -52,6 +52,33 @@ func TestASidecarListensInPlaceOfItsContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if diff := cmp.Diff([]int{8080, 9000, 15090}, portsIn(t, text, "10.244.1.2")); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSidecarOfAPodThatOnlyAsksGivesItsStatisticsAlone(t *testing.T) {
+	object := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "smoke-7-x", GenerateName: "smoke-7-", Labels: map[string]string{injectLabel: "true"}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Image: "shop:1", Args: []string{"--request=http://10.244.200.2/"}, Ports: []corev1.ContainerPort{{ContainerPort: 8080}},
+		}}},
+	}
+	if !wantsSidecar(object) {
+		t.Error("the pod of a Job is given no sidecar, though it asks for one")
+	}
+	text, err := newSidecar("envoy", object, "10.244.1.2").configuration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{15090}, portsIn(t, text, "10.244.1.2")); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
+	}
+}
+
+// portsIn are the ports of the listeners in a configuration, which must all be at ip.
+func portsIn(t *testing.T, text, ip string) []int {
+	t.Helper()
 	var got struct {
 		Static struct {
 			Listeners []struct {
@@ -69,12 +96,10 @@ func TestASidecarListensInPlaceOfItsContainers(t *testing.T) {
 	}
 	var ports []int
 	for _, l := range got.Static.Listeners {
-		if l.Address.Socket.Address != "10.244.1.2" {
+		if l.Address.Socket.Address != ip {
 			t.Errorf("listens on %s", l.Address.Socket.Address)
 		}
 		ports = append(ports, l.Address.Socket.Port)
 	}
-	if diff := cmp.Diff([]int{8080, 9000, 15090}, ports); diff != "" {
-		t.Errorf("ports (-want +got):\n%s", diff)
-	}
+	return ports
 }
