@@ -88,7 +88,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return fmt.Errorf("listing pods: %w", err)
 	}
 	for _, p := range all {
-		if p.Status.PodIP != "" {
+		if p.Status.PodIP != "" && !over(p) {
 			a.ips.reserve(p.Status.PodIP, string(p.UID))
 		}
 	}
@@ -157,7 +157,7 @@ func (a *Agent) sync(ctx context.Context, key string) error {
 	if object.Spec.NodeName == "" {
 		return a.bind(ctx, object)
 	}
-	if !slices.Contains(a.nodes, object.Spec.NodeName) || object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
+	if !slices.Contains(a.nodes, object.Spec.NodeName) || over(object) {
 		return a.finish(ctx, object)
 	}
 	a.mu.Lock()
@@ -170,6 +170,11 @@ func (a *Agent) sync(ctx context.Context, key string) error {
 	}
 	p.update(object)
 	return nil
+}
+
+// over says whether a pod's containers have run for the last time.
+func over(object *corev1.Pod) bool {
+	return object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed
 }
 
 // finish deletes a pod that has ended, or is nobody's, once somebody wants it deleted.

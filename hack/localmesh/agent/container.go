@@ -42,35 +42,48 @@ func (c *container) loop(ctx context.Context, kill <-chan struct{}) {
 			c.state = waiting("ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q", c.spec.Image))
 		})
 		<-ctx.Done()
+		c.end(corev1.ContainerStateTerminated{
+			ExitCode: killed, Reason: "ContainerStatusUnknown", Message: "The container could not be located when the pod was terminated",
+		})
 		return
 	}
 	var b backOff
 	for {
 		begun := metav1.Now()
 		e := c.once(ctx, kill, begun)
-		terminated := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		ended := corev1.ContainerStateTerminated{
 			ExitCode: int32(e.code), Reason: e.reason, Message: e.text, StartedAt: begun, FinishedAt: metav1.Now(),
-		}}
+		}
 		if ctx.Err() != nil || !restartsAfter(c.pod.spec.RestartPolicy, e.code) {
-			c.set(func() { c.state, c.ready, c.done, c.failed = terminated, false, true, e.code != 0 })
+			c.end(ended)
 			return
 		}
+		state := corev1.ContainerState{Terminated: &ended}
 		if wait := b.wait(time.Since(begun.Time)); wait > 0 {
 			c.set(func() {
-				c.last, c.ready = terminated, false
+				c.last, c.ready = state, false
 				c.state = waiting("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
 					wait, c.spec.Name, c.pod.name, c.pod.namespace, c.pod.uid))
 			})
 			select {
 			case <-ctx.Done():
+				c.end(ended)
 				return
 			case <-time.After(wait):
 			}
 		}
 		c.mu.Lock() // What follows reports.
-		c.last, c.state, c.restarts, c.ready = terminated, terminated, c.restarts+1, false
+		c.last, c.state, c.restarts, c.ready = state, state, c.restarts+1, false
 		c.mu.Unlock()
 	}
+}
+
+// end is the container's last state.
+func (c *container) end(last corev1.ContainerStateTerminated) {
+	c.set(func() {
+		c.state = corev1.ContainerState{Terminated: &last}
+		c.ready, c.done, c.failed = false, true, last.ExitCode != 0
+	})
 }
 
 // once is one run. The container is running, and ready where it has no readiness probe, before this reports.

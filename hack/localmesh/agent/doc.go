@@ -15,5 +15,5 @@
 //	missing        (the image does not exist)
 //
 // Statuses follow the kubelet: readiness probes, restarts with its back-off, CrashLoopBackOff, OOMKilled, ImagePullBackOff,
-// deletion grace. Readiness gates are honoured.
+// completion, active deadlines, deletion grace. Readiness gates are honoured.
 package agent

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,12 +40,16 @@ type pod struct {
 	proxy   *proxy
 	sidecar *sidecar // In place of the proxy, where the pod asks for one.
 
-	mu     sync.Mutex
-	sick   float64     // Share of its requests that fails by order, 0 to 1.
-	object *corev1.Pod // As last seen.
-	ending chan struct{}
-	ended  bool
-	gone   context.CancelFunc // Kills everything: the object does not exist any more.
+	left     atomic.Int32  // Containers that may still run.
+	finished chan struct{} // Closed when none is left.
+
+	mu      sync.Mutex
+	sick    float64     // Share of its requests that fails by order, 0 to 1.
+	object  *corev1.Pod // As last seen.
+	ending  chan struct{}
+	ended   bool               // Its deletion was asked for.
+	overdue bool               // It ran for longer than it may.
+	gone    context.CancelFunc // Kills everything: the object does not exist any more.
 
 	conditions map[corev1.PodConditionType]corev1.PodCondition // Only touched by reportLoop.
 }
@@ -53,7 +58,7 @@ func newPod(object *corev1.Pod, ip string, client podClient, gone context.Cancel
 	p := &pod{
 		namespace: object.Namespace, name: object.Name, uid: object.UID, ip: ip, spec: object.Spec, client: client,
 		revision: object.Labels[appsv1.DefaultDeploymentUniqueLabelKey], started: metav1.Now(),
-		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), gone: gone,
+		dirty: make(chan struct{}, 1), object: object, ending: make(chan struct{}), finished: make(chan struct{}), gone: gone,
 		conditions: map[corev1.PodConditionType]corev1.PodCondition{},
 	}
 	p.proxy = newProxy(workloadOf(object), p.namespace, canonicalRevision(object))
@@ -74,6 +79,7 @@ func newPod(object *corev1.Pod, ip string, client podClient, gone context.Cancel
 		}
 		p.containers = append(p.containers, c)
 	}
+	p.left.Store(int32(len(p.containers)))
 	return p
 }
 
@@ -107,26 +113,36 @@ func (p *pod) sickness() float64 {
 	return p.sick
 }
 
-// live runs the pod until its object is deleted or ctx ends, which means that it is gone.
+// live runs the pod until it has finished, or its object is deleted, or ctx ends, which means that it is gone. The status is up to date then.
 func (p *pod) live(ctx context.Context) error {
 	term, terminate := context.WithCancel(context.WithoutCancel(ctx))
 	defer terminate()
 	kill := make(chan struct{})
 	var running, reporting sync.WaitGroup
-	reportCtx, stopReports := context.WithCancel(ctx)
-	reporting.Go(func() { p.reportLoop(reportCtx) })
+	over := make(chan struct{})
+	reporting.Go(func() { p.reportLoop(ctx, over) })
 	p.runContainers(term, kill, &running)
 	select {
 	case <-ctx.Done():
 		close(kill)
 		terminate()
+	case <-p.finished:
+		terminate()
+	case <-p.deadline():
+		p.mu.Lock()
+		p.overdue = true
+		p.mu.Unlock()
+		p.end(ctx, terminate, kill, &running)
 	case <-p.ending:
 		p.end(ctx, terminate, kill, &running)
 	}
 	running.Wait()
-	stopReports()
+	close(over)
 	reporting.Wait()
-	if ctx.Err() != nil {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ctx.Err() != nil || !ended {
 		return nil
 	}
 	zero := int64(0)
@@ -138,6 +154,14 @@ func (p *pod) live(ctx context.Context) error {
 	return nil
 }
 
+// deadline delivers when the pod has run for as long as it may, or never.
+func (p *pod) deadline() <-chan time.Time {
+	if p.spec.ActiveDeadlineSeconds == nil {
+		return nil
+	}
+	return time.After(time.Until(p.started.Add(time.Duration(*p.spec.ActiveDeadlineSeconds) * time.Second)))
+}
+
 func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running *sync.WaitGroup) {
 	if p.object.Annotations[serveAnnotation] == "false" {
 		now := metav1.Now()
@@ -146,17 +170,22 @@ func (p *pod) runContainers(term context.Context, kill <-chan struct{}, running 
 		}
 		return
 	}
+	var loops []func()
+	for _, c := range p.containers {
+		loops = append(loops, func() {
+			c.loop(term, kill)
+			if p.left.Add(-1) == 0 {
+				close(p.finished)
+			}
+		})
+	}
 	if p.sidecar != nil {
-		var loops []func()
-		for _, c := range p.containers {
-			loops = append(loops, func() { c.loop(term, kill) })
-		}
 		p.sidecar.around(term, running, loops)
 		return
 	}
 	running.Go(func() { p.proxy.serve(term, p.ip) })
-	for _, c := range p.containers {
-		running.Go(func() { c.loop(term, kill) })
+	for _, loop := range loops {
+		running.Go(loop)
 	}
 }
 
@@ -172,8 +201,10 @@ func (p *pod) appIP() string {
 func (p *pod) end(ctx context.Context, terminate func(), kill chan struct{}, running *sync.WaitGroup) {
 	p.mu.Lock()
 	grace := defaultGrace
-	if s := p.object.DeletionGracePeriodSeconds; s != nil {
-		grace = time.Duration(*s) * time.Second
+	for _, s := range []*int64{p.spec.TerminationGracePeriodSeconds, p.object.DeletionGracePeriodSeconds} {
+		if s != nil {
+			grace = time.Duration(*s) * time.Second
+		}
 	}
 	p.mu.Unlock()
 	deadline := time.NewTimer(grace)
@@ -205,13 +236,15 @@ func preStop(spec corev1.PodSpec) time.Duration {
 	return time.Duration(longest) * time.Second
 }
 
-// reportLoop writes the status whenever it differs from the one written last.
-func (p *pod) reportLoop(ctx context.Context) {
+// reportLoop writes the status whenever it differs from the one written last, and for the last time when the pod is over.
+func (p *pod) reportLoop(ctx context.Context, over <-chan struct{}) {
 	var written *corev1.PodStatus
-	for {
+	for last := false; !last; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-over:
+			last = true
 		case <-p.dirty:
 		}
 		p.mu.Lock()
@@ -225,7 +258,12 @@ func (p *pod) reportLoop(ctx context.Context) {
 			if apierrors.IsNotFound(err) || ctx.Err() != nil {
 				return
 			}
-			time.AfterFunc(time.Second, p.report)
+			last = false
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+				p.report()
+			}
 			continue
 		}
 		written = &status

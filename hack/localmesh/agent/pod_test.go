@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -17,9 +18,10 @@ import (
 
 // diary is a podClient that writes down what it is told, with the time since it was made.
 type diary struct {
-	begun time.Time
-	mu    sync.Mutex
-	lines []string
+	begun    time.Time
+	mu       sync.Mutex
+	lines    []string
+	refusals int // So many statuses are refused, once a pod has ended.
 }
 
 func (d *diary) write(format string, args ...any) {
@@ -49,8 +51,22 @@ func (d *diary) Patch(_ context.Context, _ string, _ types.PatchType, data []byt
 	if what == "ContainerCreating" { // Written or not, depending on who is faster.
 		return nil, nil
 	}
+	if reason := patch.Status.Reason; reason != "" {
+		what += " for " + reason
+	}
+	if patch.Status.Phase != corev1.PodRunning && d.refuses() {
+		d.write("refused")
+		return nil, errors.New("the API server is away")
+	}
 	d.write("%s %s restarts %d ready %v", patch.Status.Phase, what, c.RestartCount, isTrue(patch.Status.Conditions, corev1.PodReady))
 	return nil, nil
+}
+
+func (d *diary) refuses() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusals--
+	return d.refusals >= 0
 }
 
 func (d *diary) Delete(_ context.Context, _ string, o metav1.DeleteOptions) error {
@@ -75,9 +91,15 @@ func object(image string, change func(*corev1.Pod)) *corev1.Pod {
 // story runs a pod for so long and returns what it wrote; at deletion, when it is not 0, somebody deletes it.
 func story(t *testing.T, o *corev1.Pod, length, deletion time.Duration) []string {
 	t.Helper()
+	return storyOf(t, &diary{}, o, length, deletion)
+}
+
+// storyOf is story with the diary of a pod that has something to bear.
+func storyOf(t *testing.T, d *diary, o *corev1.Pod, length, deletion time.Duration) []string {
+	t.Helper()
 	var lines []string
 	synctest.Test(t, func(t *testing.T) {
-		d := &diary{begun: time.Now()}
+		d.begun = time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		p := newPod(o, "10.244.1.1", d, cancel)
 		done := make(chan struct{})
@@ -144,6 +166,39 @@ func TestPodTellsWhatAKubeletWouldTell(t *testing.T) {
 			image: "shop:1-crash", length: time.Hour, change: func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyNever },
 			want: []string{"0s Running running restarts 0 ready true", "10s Failed Error(1) restarts 0 ready false"},
 		},
+		"a container that succeeds ends its pod, where only failures restart it": {
+			image: "shop:1", length: time.Hour, change: runs(corev1.RestartPolicyOnFailure, "--crash-after=5s", "--exit-code=0"),
+			want: []string{"0s Running running restarts 0 ready true", "5s Succeeded Completed(0) restarts 0 ready false"},
+		},
+		"a container that fails is restarted, where failures restart it": {
+			image: "shop:1", length: 25 * time.Second, change: runs(corev1.RestartPolicyOnFailure, "--crash-after=10s", "--exit-code=3"),
+			want: []string{
+				"0s Running running restarts 0 ready true",
+				"10s Running running last Error(3) restarts 1 ready true",
+				"20s Running CrashLoopBackOff last Error(3) restarts 1 ready false",
+			},
+		},
+		"a pod runs until its last container has ended": {
+			image: "shop:1", length: time.Hour, change: func(p *corev1.Pod) {
+				runs(corev1.RestartPolicyNever, "--crash-after=5s", "--exit-code=0")(p)
+				second := p.Spec.Containers[0]
+				second.Name, second.Args = "other", []string{"--crash-after=9s", "--exit-code=2"}
+				p.Spec.Containers = append(p.Spec.Containers, second)
+			},
+			want: []string{
+				"0s Running running restarts 0 ready true",
+				"5s Running Completed(0) restarts 0 ready false",
+				"9s Failed Completed(0) restarts 0 ready false",
+			},
+		},
+		"a pod that runs for too long fails, though its container ends well": {
+			image: "shop:1", length: time.Hour, change: deadline(20, 30),
+			want: []string{"0s Running running restarts 0 ready true", "22s Failed Completed(0) for DeadlineExceeded restarts 0 ready false"},
+		},
+		"a pod that runs for too long has its grace": {
+			image: "shop:1", length: time.Hour, change: deadline(20, 1),
+			want: []string{"0s Running running restarts 0 ready true", "21s Failed Error(137) for DeadlineExceeded restarts 0 ready false"},
+		},
 		"a pod that is only an address is ready": {
 			image: "proxy:1", length: time.Hour, change: func(p *corev1.Pod) { p.Annotations = map[string]string{serveAnnotation: "false"} },
 			want: []string{"0s Running running restarts 0 ready true"},
@@ -171,6 +226,56 @@ func TestPodTellsWhatAKubeletWouldTell(t *testing.T) {
 				t.Errorf("what was written (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// runs is a pod to completion: its restart policy and its container's arguments.
+func runs(policy corev1.RestartPolicy, args ...string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { p.Spec.RestartPolicy, p.Spec.Containers[0].Args = policy, args }
+}
+
+// deadline is how long a pod may run, and how long it may then take to end, in seconds.
+func deadline(active, grace int64) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.ActiveDeadlineSeconds, p.Spec.TerminationGracePeriodSeconds = &active, &grace
+	}
+}
+
+// Whoever counts pods that have ended, such as the Job controller, goes by the last status: a finalizer may keep the object for long.
+func TestADeletedPodTellsHowItEndedFirst(t *testing.T) {
+	cases := map[string]struct {
+		image  string
+		change func(*corev1.Pod)
+		want   []string
+	}{
+		"one that serves": {"shop:1", nil, []string{"1m2s Succeeded Completed(0) restarts 0 ready false", "1m2s deleted with grace 0"}},
+		"one that waits to run again": {
+			"shop:1", runs(corev1.RestartPolicyOnFailure, "--crash-after=15s"),
+			[]string{"1m0s Failed Error(1) last Error(1) restarts 2 ready false", "1m0s deleted with grace 0"},
+		},
+		"one that never ran": {"shop:missing", nil, []string{"1m0s Failed ContainerStatusUnknown(137) restarts 0 ready false", "1m0s deleted with grace 0"}},
+		"one that has finished is left to the node": {
+			"shop:1", runs(corev1.RestartPolicyNever, "--crash-after=5s", "--exit-code=0"),
+			[]string{"0s Running running restarts 0 ready true", "5s Succeeded Completed(0) restarts 0 ready false"},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			lines := story(t, object(c.image, c.change), 0, time.Minute)
+			if diff := cmp.Diff(c.want, lines[max(0, len(lines)-2):]); diff != "" {
+				t.Errorf("at the end (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheLastStatusIsTriedUntilItIsWritten(t *testing.T) {
+	lines := storyOf(t, &diary{refusals: 3}, object("shop:1-crash", runs(corev1.RestartPolicyNever)), time.Hour, 0)
+	want := []string{
+		"0s Running running restarts 0 ready true", "10s refused", "11s refused", "12s refused", "13s Failed Error(1) restarts 0 ready false",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("what was written (-want +got):\n%s", diff)
 	}
 }
 

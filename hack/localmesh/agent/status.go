@@ -35,8 +35,14 @@ func (p *pod) status(object *corev1.Pod, now metav1.Time) corev1.PodStatus {
 		}
 		c.mu.Unlock()
 	}
-	s.Phase = phase(s.ContainerStatuses, done == len(p.containers), failed)
-	s.Conditions = p.conditionsAt(object, unready, now)
+	p.mu.Lock()
+	overdue := p.overdue
+	p.mu.Unlock()
+	s.Phase = phase(s.ContainerStatuses, done == len(p.containers), failed || overdue)
+	if overdue && s.Phase == corev1.PodFailed {
+		s.Reason, s.Message = "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
+	}
+	s.Conditions = p.conditionsAt(object, s.Phase, unready, now)
 	return s
 }
 
@@ -56,9 +62,14 @@ func phase(statuses []corev1.ContainerStatus, done, failed bool) corev1.PodPhase
 }
 
 // conditionsAt are the conditions that a kubelet owns. Their transition times are those of the last change.
-func (p *pod) conditionsAt(object *corev1.Pod, unready []string, now metav1.Time) []corev1.PodCondition {
+func (p *pod) conditionsAt(object *corev1.Pod, phase corev1.PodPhase, unready []string, now metav1.Time) []corev1.PodCondition {
 	containers := corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}
-	if len(unready) > 0 {
+	switch {
+	case phase == corev1.PodSucceeded:
+		containers.Status, containers.Reason = corev1.ConditionFalse, "PodCompleted"
+	case phase == corev1.PodFailed:
+		containers.Status, containers.Reason = corev1.ConditionFalse, "PodFailed"
+	case len(unready) > 0:
 		containers.Status, containers.Reason = corev1.ConditionFalse, "ContainersNotReady"
 		containers.Message = fmt.Sprintf("containers with unready status: %v", unready)
 	}
