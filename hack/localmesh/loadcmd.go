@@ -20,6 +20,7 @@ func loadCommand(open opener) *cobra.Command {
 	o := load.Options{Headers: http.Header{}}
 	var addr, record string
 	headers := map[string]string{}
+	var shares, theirs []string
 	cmd := &cobra.Command{
 		Use:   "load --host HOST [--rate N] [--record FILE]",
 		Short: "Send requests at a fixed rate and record what was answered, one line each second",
@@ -29,6 +30,9 @@ func loadCommand(open opener) *cobra.Command {
 				o.Headers.Set(name, value)
 			}
 			var err error
+			if o.Cohorts, err = load.ParseCohorts(shares, theirs); err != nil {
+				return err
+			}
 			if o.Addr, err = address(addr); err != nil {
 				return err
 			}
@@ -55,6 +59,9 @@ func loadCommand(open opener) *cobra.Command {
 	f.StringVar(&o.Host, "host", "", "Host header, such as checkout.example.com")
 	f.StringVar(&o.Path, "path", "/", "path and query")
 	f.StringToStringVar(&headers, "header", nil, "NAME=VALUE of a further header; may be repeated")
+	f.StringArrayVar(&shares, "cohort", nil, "NAME=SHARE of the requests that are a group's, recorded by its name, such as staff=0.1; may be repeated")
+	f.StringArrayVar(&theirs, "cohort-header", nil,
+		"NAME:HEADER=VALUE that a group sends, such as staff:cookie=cohort=staff or \"early:authorization=Bearer TOKEN\"; may be repeated")
 	f.Float64Var(&o.Rate, "rate", 50, "requests per second")
 	f.DurationVar(&o.Duration, "duration", 0, "how long; 0 until a signal")
 	f.DurationVar(&o.Timeout, "timeout", 10*time.Second, "for one answer")

@@ -9,5 +9,8 @@
 //	ok         a status below 400 was complete
 //	failed     a status of 400 or more was complete, or there was no answer (code "0")
 //
+// Where there are cohorts, each second is also split by them: byCohort holds the same counts for each of them by its name, and for who is
+// in none as "others".
+//
 // Every request that is sent becomes exactly one of ok and failed, so over a whole run sent = ok + failed.
 package load

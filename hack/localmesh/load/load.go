@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -23,6 +24,7 @@ type Options struct {
 	Duration    time.Duration // How long to send; 0: until the context ends.
 	Timeout     time.Duration // For one answer.
 	Outstanding int           // At most so many unanswered requests; further ones are dropped.
+	Cohorts     []Cohort      // Groups of clients, who are recorded by name; may be nil.
 }
 
 func (o Options) check() error {
@@ -41,7 +43,7 @@ func (o Options) check() error {
 	if _, err := url.ParseRequestURI(o.Path); err != nil {
 		return fmt.Errorf("--path %q: use a path such as /: %w", o.Path, err)
 	}
-	return nil
+	return checkCohorts(o.Cohorts)
 }
 
 // Run sends until the duration is over or ctx ends, waits for the last answers, and returns the sum. It writes one line to record as
@@ -76,6 +78,7 @@ func send(ctx context.Context, o Options, client *http.Client, r *recorder) {
 	slots := make(chan struct{}, o.Outstanding)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	whose := newTurns(o.Cohorts)
 	begun := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -86,22 +89,23 @@ func send(ctx context.Context, o Options, client *http.Client, r *recorder) {
 			return
 		case <-timer.C:
 		}
+		cohort := whose.next()
 		select {
 		case slots <- struct{}{}:
 		default:
-			r.dropped()
+			r.dropped(cohort.Name)
 			continue
 		}
-		r.sent()
+		r.sent(cohort.Name)
 		wg.Go(func() {
-			r.done(one(o, client))
+			r.done(cohort.Name, one(o, cohort, client))
 			<-slots
 		})
 	}
 }
 
-// one sends one request and reads its whole answer.
-func one(o Options, client *http.Client) result {
+// one sends one request of a cohort and reads its whole answer.
+func one(o Options, of Cohort, client *http.Client) result {
 	var connections atomic.Int32
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connections.Add(1) }}
 	begun := time.Now()
@@ -109,8 +113,8 @@ func one(o Options, client *http.Client) result {
 	if err != nil {
 		return result{}
 	}
-	for name, values := range o.Headers {
-		req.Header[name] = values
+	for _, headers := range []http.Header{o.Headers, of.Headers} {
+		maps.Copy(req.Header, headers)
 	}
 	req.Host = o.Host
 	resp, err := client.Do(req)

@@ -39,18 +39,18 @@ func TestRecordCountsEachRequestOnceInTheSecondItEnded(t *testing.T) {
 		var record bytes.Buffer
 		r := newRecorder(&record, time.Now)
 		begun := time.Now().Unix()
-		r.sent()
-		r.sent()
-		r.dropped()
-		r.done(result{code: 200, version: "1", revision: "a", latency: 2 * time.Millisecond})
+		r.sent("")
+		r.sent("")
+		r.dropped("")
+		r.done("", result{code: 200, version: "1", revision: "a", latency: 2 * time.Millisecond})
 		time.Sleep(2 * time.Second)
-		r.done(result{code: 503, latency: time.Millisecond})
-		r.sent()
-		r.done(result{code: 500, version: "2", revision: "b", latency: 3 * time.Millisecond})
-		r.sent()
-		r.done(result{code: 404, version: "2", revision: "b", latency: 3 * time.Millisecond})
-		r.sent()
-		r.done(result{resent: 1})
+		r.done("", result{code: 503, latency: time.Millisecond})
+		r.sent("")
+		r.done("", result{code: 500, version: "2", revision: "b", latency: 3 * time.Millisecond})
+		r.sent("")
+		r.done("", result{code: 404, version: "2", revision: "b", latency: 3 * time.Millisecond})
+		r.sent("")
+		r.done("", result{resent: 1})
 		sum, err := r.close()
 		if err != nil {
 			t.Fatal(err)
@@ -124,6 +124,49 @@ func TestRunAgreesWithTheServer(t *testing.T) {
 	if got.Sent != n || got.OK != sum.OK || got.Failed != sum.Failed {
 		t.Errorf("the record adds up to %d sent, %d ok, %d failed; the summary says %d, %d, %d", got.Sent, got.OK, got.Failed, n, sum.OK, sum.Failed)
 	}
+}
+
+func TestRecordSplitsEachSecondByCohort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var record bytes.Buffer
+		r := newRecorder(&record, time.Now)
+		r.sent("staff")
+		r.sent("staff")
+		r.sent(Others)
+		r.dropped(Others)
+		r.done("staff", result{code: 200, version: "2", revision: "b", latency: time.Millisecond})
+		r.done(Others, result{code: 200, version: "1", revision: "a", latency: time.Millisecond})
+		time.Sleep(time.Second)
+		r.done("staff", result{code: 503, latency: time.Millisecond})
+		sum, err := r.close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		staff := []Counts{
+			{
+				Sent: 2, OK: 1, ByCode: map[string]int{"200": 1}, ByVersion: map[string]Arm{"2": {OK: 1}}, ByRevision: map[string]Arm{"b": {OK: 1}},
+			},
+			{Failed: 1, NoUpstream: 1, ByCode: map[string]int{"503": 1}, ByVersion: map[string]Arm{}, ByRevision: map[string]Arm{}},
+		}
+		others := Counts{
+			Sent: 1, Dropped: 1, OK: 1, ByCode: map[string]int{"200": 1}, ByVersion: map[string]Arm{"1": {OK: 1}}, ByRevision: map[string]Arm{"a": {OK: 1}},
+		}
+		var got []map[string]Counts
+		for _, s := range lines(t, &record) {
+			got = append(got, s.ByCohort)
+		}
+		if diff := cmp.Diff([]map[string]Counts{{"staff": staff[0], Others: others}, {"staff": staff[1]}}, got); diff != "" {
+			t.Errorf("by cohort (-want +got):\n%s", diff)
+		}
+		whole := staff[0]
+		whole.Failed, whole.NoUpstream, whole.ByCode = 1, 1, map[string]int{"200": 1, "503": 1}
+		if diff := cmp.Diff(map[string]Counts{"staff": whole, Others: others}, sum.ByCohort); diff != "" {
+			t.Errorf("in sum (-want +got):\n%s", diff)
+		}
+		if sum.Sent != 3 || sum.OK != 2 || sum.Failed != 1 || sum.Dropped != 1 {
+			t.Errorf("in sum of all %+v, want 3 sent, 2 ok, 1 failed, 1 dropped", sum.Counts)
+		}
+	})
 }
 
 func TestRunIsOpenLoopAndBounded(t *testing.T) {

@@ -26,15 +26,17 @@ type Counts struct {
 	Dropped    int            `json:"dropped"` // Due, but too many were unanswered.
 	OK         int            `json:"ok"`
 	Failed     int            `json:"failed"`
-	NoUpstream int            `json:"noUpstream"` // Of failed: answered by the proxy, not by the app (no x-version).
-	NoAnswer   int            `json:"noAnswer"`   // Of failed: the connection was refused, was cut, or the time was over.
-	Resent     int            `json:"resent"`     // Sent again by the client on a new connection, because the proxy had closed an idle one.
-	ByCode     map[string]int `json:"byCode"`     // By HTTP status; "0" is no answer.
-	ByVersion  map[string]Arm `json:"byVersion"`  // By the header x-version.
-	ByRevision map[string]Arm `json:"byRevision"` // By the header x-revision.
-	P50        float64        `json:"p50Ms"`      // Latency in milliseconds, of what was answered.
-	P95        float64        `json:"p95Ms"`
-	Max        float64        `json:"maxMs"`
+	NoUpstream int            `json:"noUpstream"`      // Of failed: answered by the proxy, not by the app (no x-version).
+	NoAnswer   int            `json:"noAnswer"`        // Of failed: the connection was refused, was cut, or the time was over.
+	Resent     int            `json:"resent"`          // Sent again by the client on a new connection, because the proxy had closed an idle one.
+	ByCode     map[string]int `json:"byCode"`          // By HTTP status; "0" is no answer.
+	ByVersion  map[string]Arm `json:"byVersion"`       // By the header x-version.
+	ByRevision map[string]Arm `json:"byRevision"`      // By the header x-revision.
+	P50        float64        `json:"p50Ms,omitempty"` // Latency in milliseconds, of what was answered to all cohorts.
+	P95        float64        `json:"p95Ms,omitempty"`
+	Max        float64        `json:"maxMs,omitempty"`
+
+	ByCohort map[string]Counts `json:"byCohort,omitempty"` // By the cohort's name; nil without cohorts.
 }
 
 // Second is one line of the record.
@@ -83,30 +85,50 @@ func newCounts() Counts {
 	return Counts{ByCode: map[string]int{}, ByVersion: map[string]Arm{}, ByRevision: map[string]Arm{}}
 }
 
-// sent, dropped and done count one event at the time of the call, which is read under the lock: a second that was written never
-// changes.
-func (r *recorder) sent() { r.count(func(c *Counts) { c.Sent++ }) }
+// sent, dropped and done count one event of a cohort at the time of the call, which is read under the lock: a second that was written
+// never changes.
+func (r *recorder) sent(cohort string) { r.count(cohort, func(c *Counts) { c.Sent++ }) }
 
-func (r *recorder) dropped() { r.count(func(c *Counts) { c.Dropped++ }) }
+func (r *recorder) dropped(cohort string) { r.count(cohort, func(c *Counts) { c.Dropped++ }) }
 
-func (r *recorder) done(x result) {
+func (r *recorder) done(cohort string, x result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn(r.now().Unix())
-	r.current.add(x)
-	r.total.add(x)
+	r.change(cohort, func(c *Counts) { c.add(x) })
 	if x.code != 0 {
 		r.seconds = append(r.seconds, x.latency)
 		r.all.add(x.latency)
 	}
 }
 
-func (r *recorder) count(change func(*Counts)) {
+func (r *recorder) count(cohort string, change func(*Counts)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.change(cohort, change)
+}
+
+// change changes the counts of now and those of the run. The caller has the lock.
+func (r *recorder) change(cohort string, change func(*Counts)) {
 	r.turn(r.now().Unix())
-	change(&r.current.Counts)
-	change(&r.total.Counts)
+	r.current.of(cohort, change)
+	r.total.of(cohort, change)
+}
+
+// of changes the counts, and those of a cohort with them; without a name there is none.
+func (c *Counts) of(cohort string, change func(*Counts)) {
+	change(c)
+	if cohort == "" {
+		return
+	}
+	if c.ByCohort == nil {
+		c.ByCohort = map[string]Counts{}
+	}
+	its, seen := c.ByCohort[cohort]
+	if !seen {
+		its = newCounts()
+	}
+	change(&its)
+	c.ByCohort[cohort] = its
 }
 
 func (c *Counts) add(x result) {
