@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -24,6 +25,28 @@ type Second struct {
 	ByCode     map[string]int           `json:"byCode"`
 	ByVersion  map[string]VersionCounts `json:"byVersion"`
 	ByRevision map[string]VersionCounts `json:"byRevision"` // by the pod-template-hash of the pod that answered; those without it are left out
+
+	// ByCohort are the same counts of each cohort that something was sent or answered to, without the time. Those in none are Others.
+	ByCohort map[string]Second `json:"byCohort"`
+}
+
+// Others is the name of the clients in no cohort, where the load has cohorts.
+const Others = "others"
+
+// Cohort is a group of clients: a share of all requests, above 0 and at most 1, and the headers that its members send.
+type Cohort struct {
+	Name    string
+	Share   float64
+	Headers map[string]string
+}
+
+// arguments are those of the load generator for a group.
+func (c Cohort) arguments() []string {
+	args := []string{"--cohort", c.Name + "=" + strconv.FormatFloat(c.Share, 'g', -1, 64)}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		args = append(args, "--cohort-header", c.Name+":"+name+"="+c.Headers[name])
+	}
+	return args
 }
 
 // VersionCounts are the answers of one version.
@@ -39,14 +62,18 @@ type Load struct {
 	record string
 }
 
-// StartLoad sends requests to a host at a rate per second, by the mesh's gateway or by the client's sidecar, until Stop. The
-// record is a file, a JSON line a second.
-func StartLoad(ctx context.Context, record, by, host string, rate int) (*Load, error) {
+// StartLoad sends requests to a host at a rate per second, by the mesh's gateway or by the client's sidecar, until Stop. Cohorts have their
+// shares of them. The record is a file, a JSON line a second.
+func StartLoad(ctx context.Context, record, by, host string, rate int, cohorts ...Cohort) (*Load, error) {
 	l := &Load{record: record}
 	if err := os.WriteFile(l.record, nil, 0o644); err != nil {
 		return nil, fmt.Errorf("beginning the record of the load: %w", err)
 	}
-	l.cmd = exec.CommandContext(context.WithoutCancel(ctx), "localmesh", "load", "--addr", by, "--host", host, "--rate", strconv.Itoa(rate), "--record", l.record)
+	args := []string{"load", "--addr", by, "--host", host, "--rate", strconv.Itoa(rate), "--record", l.record}
+	for _, c := range cohorts {
+		args = append(args, c.arguments()...)
+	}
+	l.cmd = exec.CommandContext(context.WithoutCancel(ctx), "localmesh", args...)
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := l.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the load: %w", err)
@@ -83,6 +110,16 @@ func (l *Load) Seconds(from time.Time) ([]Second, error) {
 		}
 	}
 	return all, nil
+}
+
+// Of are the seconds as one cohort saw them, or Others: all that is asked of seconds can be asked of them.
+func Of(seconds []Second, cohort string) []Second {
+	its := make([]Second, len(seconds))
+	for i, s := range seconds {
+		its[i] = s.ByCohort[cohort]
+		its[i].T = s.T
+	}
+	return its
 }
 
 // Failed are the requests that failed from a time on, in all and by version ("" : no version answered).

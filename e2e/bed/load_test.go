@@ -1,6 +1,9 @@
 package bed
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -26,6 +29,44 @@ func TestLostIsWhatFailedBesideTheFaultsAndTheVersion(t *testing.T) {
 		if got := Lost(seconds, c.version, c.but...); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+func TestACohortIsAskedAsAllAre(t *testing.T) {
+	l := &Load{record: filepath.Join(t.TempDir(), "load.jsonl")}
+	record := `{"t":100,"sent":9,"ok":9,"byVersion":{"1":{"ok":9}}}
+{"t":101,"sent":10,"ok":8,"failed":2,"noUpstream":1,"byVersion":{"1":{"ok":6},"2":{"ok":2,"failed":1}},"byCohort":{` +
+		`"staff":{"sent":4,"ok":2,"failed":2,"noUpstream":1,"byVersion":{"2":{"ok":2,"failed":1}}},"others":{"sent":6,"ok":6,"byVersion":{"1":{"ok":6}}}}}
+{"t":102,"sent":10,"ok":10,"byVersion":{"1":{"ok":10}},"byCohort":{"others":{"sent":10,"ok":10,"byVersion":{"1":{"ok":10}}}}}
+`
+	if err := os.WriteFile(l.record, []byte(record), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	all, err := l.Seconds(time.Unix(101, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cohort, want := range map[string]struct {
+		sent, failed, lost int
+		met                map[string]int
+	}{
+		"staff": {4, 2, 1, map[string]int{"2": 3}},
+		Others:  {16, 0, 0, map[string]int{"1": 16}},
+		"early": {0, 0, 0, map[string]int{}},
+	} {
+		t.Run(cohort, func(t *testing.T) {
+			its := Of(all, cohort)
+			if len(its) != 2 || its[0].T != 101 || its[1].T != 102 {
+				t.Errorf("seconds %v, want 101 and 102", its)
+			}
+			failed, _ := Failed(its)
+			if Sent(its) != want.sent || failed != want.failed || Lost(its, "2") != want.lost || !maps.Equal(Met(its), want.met) {
+				t.Errorf("%d sent, %d failed, %d lost, met %v; want %+v", Sent(its), failed, Lost(its, "2"), Met(its), want)
+			}
+			if _, excused := Without(its, Stalls(its)); excused != want.lost {
+				t.Errorf("%d are excused, want %d", excused, want.lost)
+			}
+		})
 	}
 }
 
