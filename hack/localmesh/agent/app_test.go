@@ -62,24 +62,26 @@ func TestAppAnswers(t *testing.T) {
 }
 
 func TestRequestsWithAHeaderFailAtARateOfTheirOwn(t *testing.T) {
-	staff := http.Header{"X-Cohort": {"staff"}}
+	header := func(name string, values ...string) http.Header { return http.Header{name: values} }
+	staff := header("X-Cohort", "staff")
+	const without = "--error-rate=1 --error-header=x-cohort=staff --error-header-rate=0"
 	cases := map[string]struct {
 		args   string
 		asked  http.Header
 		age    time.Duration
 		status int
 	}{
-		"only with the header: with it":             {args: "--error-header=x-cohort=staff", asked: staff, status: 500},
-		"only with the header: without any":         {args: "--error-header=x-cohort=staff", status: 200},
-		"only with the header: another value":       {args: "--error-header=x-cohort=staff", asked: http.Header{"X-Cohort": {"late"}}, status: 200},
-		"only with the header: among others":        {args: "--error-header=x-cohort=staff", asked: http.Header{"X-Cohort": {"late", "staff"}}, status: 500},
-		"only with a header of any value: with it":  {args: "--error-header=x-cohort", asked: staff, status: 500},
-		"only with a header of any value: without":  {args: "--error-header=x-cohort", status: 200},
-		"only with a cookie":                        {args: "--error-header=cookie=cohort=staff", asked: http.Header{"Cookie": {"cohort=staff"}}, status: 500},
-		"only without the header: with it":          {args: "--error-rate=1 --error-header=x-cohort=staff --error-header-rate=0", asked: staff, status: 200},
-		"only without the header: without any":      {args: "--error-rate=1 --error-header=x-cohort=staff --error-header-rate=0", status: 500},
-		"only with the header, and before its time": {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: time.Minute, status: 200},
-		"only with the header, when it is its time": {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: 2 * time.Hour, status: 500},
+		"only with the header: with it":            {args: "--error-header=x-cohort=staff", asked: staff, status: 500},
+		"only with the header: without any":        {args: "--error-header=x-cohort=staff", status: 200},
+		"only with the header: another value":      {args: "--error-header=x-cohort=staff", asked: header("X-Cohort", "late"), status: 200},
+		"only with the header: among others":       {args: "--error-header=x-cohort=staff", asked: header("X-Cohort", "late", "staff"), status: 500},
+		"only with a header of any value":          {args: "--error-header=x-cohort", asked: staff, status: 500},
+		"only with a header of any value: without": {args: "--error-header=x-cohort", status: 200},
+		"only with a cookie":                       {args: "--error-header=cookie=cohort=staff", asked: header("Cookie", "cohort=staff"), status: 500},
+		"only without the header: with it":         {args: without, asked: staff, status: 200},
+		"only without the header: without any":     {args: without, status: 500},
+		"with the header, before its time":         {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: time.Minute, status: 200},
+		"with the header, when it is time":         {args: "--error-header=x-cohort=staff --error-after=1h", asked: staff, age: 2 * time.Hour, status: 500},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
