@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"log"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -254,10 +255,14 @@ func (p *pod) reportLoop(ctx context.Context, over <-chan struct{}) {
 		if written != nil && equality.Semantic.DeepEqual(*written, status) {
 			continue
 		}
-		if err := p.write(ctx, status); err != nil {
-			if apierrors.IsNotFound(err) || ctx.Err() != nil {
-				return
-			}
+		err := p.write(ctx, status)
+		if apierrors.IsNotFound(err) || ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log.Printf("The status of pod %s/%s: %v", p.namespace, p.name, err)
+		}
+		if err != nil && !apierrors.IsInvalid(err) { // What is invalid stays so.
 			last = false
 			select {
 			case <-ctx.Done():

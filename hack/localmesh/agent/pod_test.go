@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -21,7 +23,8 @@ type diary struct {
 	begun    time.Time
 	mu       sync.Mutex
 	lines    []string
-	refusals int // So many statuses are refused, once a pod has ended.
+	refusals int   // So many statuses are refused, once a pod has ended.
+	refusal  error // By this.
 }
 
 func (d *diary) write(format string, args ...any) {
@@ -56,7 +59,7 @@ func (d *diary) Patch(_ context.Context, _ string, _ types.PatchType, data []byt
 	}
 	if patch.Status.Phase != corev1.PodRunning && d.refuses() {
 		d.write("refused")
-		return nil, errors.New("the API server is away")
+		return nil, d.refusal
 	}
 	d.write("%s %s restarts %d ready %v", patch.Status.Phase, what, c.RestartCount, isTrue(patch.Status.Conditions, corev1.PodReady))
 	return nil, nil
@@ -270,12 +273,21 @@ func TestADeletedPodTellsHowItEndedFirst(t *testing.T) {
 }
 
 func TestTheLastStatusIsTriedUntilItIsWritten(t *testing.T) {
-	lines := storyOf(t, &diary{refusals: 3}, object("shop:1-crash", runs(corev1.RestartPolicyNever)), time.Hour, 0)
-	want := []string{
-		"0s Running running restarts 0 ready true", "10s refused", "11s refused", "12s refused", "13s Failed Error(1) restarts 0 ready false",
-	}
-	if diff := cmp.Diff(want, lines); diff != "" {
-		t.Errorf("what was written (-want +got):\n%s", diff)
+	begin := []string{"0s Running running restarts 0 ready true", "10s refused"}
+	for name, c := range map[string]struct {
+		refusal error
+		want    []string
+	}{
+		"the API server is away": {errors.New("away"), []string{"11s refused", "12s refused", "13s Failed Error(1) restarts 0 ready false"}},
+		"it will never be taken": {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "p", nil), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &diary{refusals: 3, refusal: c.refusal}
+			lines := storyOf(t, d, object("shop:1-crash", runs(corev1.RestartPolicyNever)), time.Hour, 0)
+			if diff := cmp.Diff(append(begin[:2:2], c.want...), lines); diff != "" {
+				t.Errorf("what was written (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
