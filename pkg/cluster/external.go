@@ -14,6 +14,7 @@ import (
 // external looks at two versions that are run by their owner: at the routes between them, and at nothing else.
 func (v *View) external(o Objects) {
 	v.Facts.External = true
+	v.refuseOthersServices()
 	v.turn(o.Routes)
 	named, others, lacks := false, false, ""
 	for _, u := range o.Routes {
@@ -121,14 +122,23 @@ func (v *View) revisions() {
 	}
 }
 
-// armOf is a destination as its requests are counted. One that they cannot be told apart by is refused, and so is a Service of another namespace,
-// whose numbers are not for everybody who writes its name: nothing is counted of it.
+// refuseOthersServices refuses a destination that is a Service of another namespace, before anything else is said of it: its numbers are not for
+// everybody who writes its name.
+func (v *View) refuseOthersServices() {
+	for _, d := range []routing.Destination{v.target.Arms.Stable, v.target.Arms.Canary} {
+		if _, namespace := v.target.ServiceOf(d); namespace != v.Shift.Namespace {
+			v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf(
+				"destination %s is a Service of namespace %s: make a TrafficShift there, or name Services of namespace %s", d, namespace, v.Shift.Namespace))
+		}
+	}
+}
+
+// armOf is a destination as its requests are counted. One that they cannot be told apart by is refused. Nothing is counted of a Service of another
+// namespace.
 func (v *View) armOf(d routing.Destination, rules []*unstructured.Unstructured) counting.Service {
 	name, namespace := v.target.ServiceOf(d)
 	arm := counting.Service{Namespace: v.Shift.Namespace, Name: name}
 	if namespace != v.Shift.Namespace {
-		v.refuse(v1alpha1.ReasonRouteUnsupported, fmt.Sprintf("destination %s is a Service of namespace %s: make a TrafficShift there, or name Services of namespace %s",
-			d, namespace, v.Shift.Namespace))
 		arm.Name = d.Host // as no Service here is named
 		return arm
 	}

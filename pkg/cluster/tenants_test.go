@@ -291,13 +291,16 @@ func TestServicesOfOtherNamespacesAreNotCounted(t *testing.T) {
 	} {
 		for _, subset := range []string{"", "v1"} {
 			t.Run(host+"/"+subset, func(t *testing.T) {
-				p := inTheMiddle("shop")
+				p, weight := inTheMiddle("shop"), int64(0)
+				if own == "" {
+					weight, p.shift.Status.Release = 50, nil // which is refused as well, and is not what is said
+				}
 				p.shift.Spec.Destinations = &v1alpha1.Destinations{Stable: v1alpha1.Destination{Host: host, Subset: subset}, Canary: v1alpha1.Destination{Host: "green"}, Revision: "2"}
 				p.rules = []*unstructured.Unstructured{p.object("DestinationRule", "ledger", map[string]any{"host": host, "subsets": []any{
 					map[string]any{"name": "v1", "labels": map[string]any{"version": "v1"}}}})}
 				p.routes = []*unstructured.Unstructured{p.object("VirtualService", "ledger", map[string]any{"http": []any{map[string]any{"route": []any{
 					map[string]any{"destination": map[string]any{"host": host, "subset": subset}, "weight": int64(100)},
-					map[string]any{"destination": map[string]any{"host": "green"}, "weight": int64(0)}}}}})}
+					map[string]any{"destination": map[string]any{"host": "green"}, "weight": weight}}}}})}
 				v := cluster.Observe(p.objects(), settings(), noon)
 				problem := v.Facts.Wanted.Problem
 				if refused := problem != nil && strings.Contains(problem.Message, "is a Service of namespace bank: make a TrafficShift there"); refused != (own == "") {

@@ -21,6 +21,12 @@ const (
 	urgentWorkers = 256
 )
 
+// One namespace has half of a lane's workers at most. A pass that finds them taken comes again after a while, and others pass meanwhile.
+const (
+	shareOfOne = 2
+	comeAgain  = 200 * time.Millisecond
+)
+
 // runs is the priority in the queue of a release that runs; others have that of their event.
 const runs = 50
 
@@ -46,6 +52,7 @@ type lanes struct {
 	judge         func(types.NamespacedName) standing
 	usual, urgent priorityqueue.PriorityQueue[reconcile.Request]
 	passes        *passes
+	seats         map[bool]*seats // by whether they are the urgent lane's
 }
 
 func newLanes(judge func(types.NamespacedName) standing) *lanes {
@@ -54,7 +61,8 @@ func newLanes(judge func(types.NamespacedName) standing) *lanes {
 			o.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast)
 		})
 	}
-	return &lanes{judge: judge, usual: queue("shift"), urgent: queue("abort"), passes: &passes{underway: map[types.NamespacedName]*pass{}}}
+	return &lanes{judge: judge, usual: queue("shift"), urgent: queue("abort"), passes: &passes{underway: map[types.NamespacedName]*pass{}},
+		seats: map[bool]*seats{false: newSeats(workers / shareOfOne), true: newSeats(urgentWorkers / shareOfOne)}}
 }
 
 // add wants passes, each in its lane.
@@ -118,6 +126,12 @@ func (l *lanes) reconciler(urgent bool, do reconcile.Func) reconcile.Func {
 			l.add(priorityqueue.AddOpts{}, req)
 			return reconcile.Result{}, nil
 		}
+		seats := l.seats[urgent]
+		if !seats.take(req.Namespace) {
+			l.add(priorityqueue.AddOpts{After: comeAgain}, req)
+			return reconcile.Result{}, nil
+		}
+		defer seats.leave(req.Namespace)
 		ctx, end, err := l.passes.begin(ctx, req.NamespacedName, urgent)
 		if err != nil {
 			return reconcile.Result{}, err
@@ -128,6 +142,35 @@ func (l *lanes) reconciler(urgent bool, do reconcile.Func) reconcile.Func {
 			return reconcile.Result{}, nil // an urgent pass waits for this one to end
 		}
 		return result, err
+	}
+}
+
+// seats are the workers of a lane that the passes of each namespace have now.
+type seats struct {
+	most  int
+	mu    sync.Mutex
+	taken map[string]int
+}
+
+func newSeats(most int) *seats { return &seats{most: most, taken: map[string]int{}} }
+
+// take takes a seat for a namespace; false where it has as many as it may.
+func (s *seats) take(namespace string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken[namespace] >= s.most {
+		return false
+	}
+	s.taken[namespace]++
+	return true
+}
+
+// leave gives a seat back.
+func (s *seats) leave(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken[namespace]--; s.taken[namespace] == 0 {
+		delete(s.taken, namespace)
 	}
 }
 

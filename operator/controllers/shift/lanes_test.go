@@ -76,12 +76,12 @@ func comes[T any](t *testing.T, from <-chan T, what string) (got T) {
 	return got
 }
 
-// More passes of one tenant than there are workers wait for webhooks that hang. One over a condemned release of another does not wait behind them.
+// More passes of two tenants than there are workers wait for webhooks that hang. One over a condemned release of another does not wait behind them.
 func TestAVersionIsTakenBackWhileAllWorkersHang(t *testing.T) {
 	x := newTraffic(t)
 	hangs, done := make(chan string, 100), make(chan string, 1)
 	x.work(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
-		if r.Namespace == "bank" {
+		if r.Namespace != "shop" {
 			hangs <- r.Name
 			<-ctx.Done()
 			return reconcile.Result{}, ctx.Err()
@@ -90,7 +90,7 @@ func TestAVersionIsTakenBackWhileAllWorkersHang(t *testing.T) {
 		return reconcile.Result{}, nil
 	})
 	for i := range 2 * workers {
-		x.want("bank", fmt.Sprint(i), running)
+		x.want([]string{"bank", "till"}[i%2], fmt.Sprint(i), running)
 	}
 	for range workers {
 		comes(t, hangs, "a pass that hangs")
@@ -102,6 +102,42 @@ func TestAVersionIsTakenBackWhileAllWorkersHang(t *testing.T) {
 }
 
 // The pass over a release that is underway waits for something when the evidence turns against it.
+// All passes of a namespace hang, far more than there are workers. It has half of them, in each lane, and another namespace's passes are made.
+func TestOneNamespaceHasHalfOfTheWorkers(t *testing.T) {
+	for as, most := range map[standing]int{resting: workers / 2, condemned: urgentWorkers / 2} {
+		x := newTraffic(t)
+		hanging, other, more := make(chan struct{}, 2*urgentWorkers), make(chan struct{}), make(chan struct{})
+		x.work(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+			switch req.Namespace {
+			case "hangs":
+				hanging <- struct{}{}
+				select {
+				case <-more:
+				case <-ctx.Done():
+				}
+			case "other":
+				other <- struct{}{}
+			}
+			return reconcile.Result{}, nil
+		})
+		for n := range 2 * most {
+			x.want("hangs", fmt.Sprint(n), as)
+		}
+		for range most {
+			comes(t, hanging, "a pass that hangs")
+		}
+		x.want("other", "web", as)
+		comes(t, other, "a pass of another namespace")
+		if n := len(hanging); n > 0 {
+			t.Errorf("%d passes of one namespace are made beside %d of its", n, most)
+		}
+		close(more)
+		for range most {
+			comes(t, hanging, "a pass that found no worker")
+		}
+	}
+}
+
 func TestAPassIsInterruptedByOneThatTakesTheSameReleaseBack(t *testing.T) {
 	x := newTraffic(t)
 	began, over, done := make(chan standing, 1), make(chan error, 1), make(chan standing, 1)
