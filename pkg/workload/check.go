@@ -21,6 +21,8 @@ import (
 const (
 	// longestCronJob is how long the name of a CronJob may be: eleven characters are left for its Jobs'.
 	longestCronJob = 52
+	// longestCheck is how long the name of a check may be.
+	longestCheck = 20
 	// usualLimit is how long a check may run whose CronJob does not say.
 	usualLimit = 10 * time.Minute
 	// leastKept is how long a Job stays at least after its end, so that its end is seen, and its log read.
@@ -35,9 +37,24 @@ func CronJobName(service string, check v1alpha1.CheckName) string {
 	return text.Name(service, longestCronJob-1-len(check)) + "-" + string(check)
 }
 
+// LongForChecks says whether a Service's name is so long that it may be cut in the name of a check's CronJob.
+func LongForChecks(service string) bool { return len(service) > longestCronJob-1-longestCheck }
+
 // CheckJobName is the name of the Job of a check in a release.
 func CheckJobName(service string, check v1alpha1.CheckName, number int64) string {
 	return CronJobName(service, check) + "-" + strconv.FormatInt(number, 10)
+}
+
+// MayCheck says whether a CronJob of that name may say what a check of a Service is.
+func MayCheck(cronJob, service string) bool {
+	at := strings.LastIndexByte(cronJob, '-')
+	for at > 0 {
+		if CronJobName(service, v1alpha1.CheckName(cronJob[at+1:])) == cronJob {
+			return true
+		}
+		at = strings.LastIndexByte(cronJob[:at], '-')
+	}
+	return false
 }
 
 // CheckRun is what a Job of a check is made for.

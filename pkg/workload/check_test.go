@@ -107,6 +107,22 @@ func TestNamesOfChecksFit(t *testing.T) {
 	}
 }
 
+func TestACronJobMayBeTheCheckOfWhoseNameItBears(t *testing.T) {
+	long := strings.Repeat("s", 60)
+	for cronJob, of := range map[string]map[string]bool{
+		"checkout-smoke":          {"checkout": true, "check": false, "cart": false, "checkout-smoke": false},
+		"checkout-api-load-test":  {"checkout": true, "checkout-api": true, "checkout-api-load": true, "api": false},
+		"smoke":                   {"smoke": false},
+		CronJobName(long, "load"): {long: true, long + "s": false},
+	} {
+		for service, want := range of {
+			if got := MayCheck(cronJob, service); got != want {
+				t.Errorf("CronJob %s, Service %s: %t", cronJob, service, got)
+			}
+		}
+	}
+}
+
 func TestTheEndOfAJob(t *testing.T) {
 	at := metav1.NewTime(noon)
 	cases := map[string]struct {
