@@ -90,16 +90,13 @@ func TestWhatIsThereOfACheck(t *testing.T) {
 // A name on a Deployment is the author's where the API server puts it there, and nowhere else.
 func TestAnAuthorIsWhomTheAPIServerNames(t *testing.T) {
 	for name, c := range map[string]struct {
-		mode     release.HoldMode
 		nameless bool
 		held     bool
 		want     string
 	}{
-		"held on change":              {release.HoldOnChange, false, true, "ann"},
-		"held by being paused":        {release.HoldAlways, false, true, ""},
-		"nobody knows how it is held": {release.HoldUnknown, false, true, ""},
-		"nobody keeps names true":     {release.HoldOnChange, true, true, ""},
-		"written before it was held":  {release.HoldOnChange, false, false, ""},
+		"held on change":             {false, true, "ann"},
+		"nobody keeps names true":    {true, true, ""},
+		"written before it was held": {false, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := inTheMiddle("shop")
@@ -109,7 +106,7 @@ func TestAnAuthorIsWhomTheAPIServerNames(t *testing.T) {
 			if c.held {
 				d.Labels[v1alpha1.HeldLabel] = "true"
 			}
-			o.Deployments[0], o.Hold = d, c.mode
+			o.Deployments[0] = d
 			s := settings()
 			s.Nameless = c.nameless
 			w := cluster.Observe(o, s, noon).Facts.Workload

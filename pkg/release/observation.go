@@ -95,7 +95,8 @@ type Workload struct {
 	Images                 []string
 	Generation             int64
 	ShippedBy, ChangeCause string
-	// Author is the user who wrote the template, where the API server tells; Signed says that the Deployment bears a name, true or not.
+	// Author is the user who wrote the template, as the Deployment says; Signed says that it bears a name, true or not. It is true where the API
+	// server writes it, which Mode shows.
 	Author string
 	Signed bool
 	// Changes says in words what the template that waits has otherwise than the one that runs; empty while a release runs.

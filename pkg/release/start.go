@@ -51,12 +51,17 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 	return d, true
 }
 
-// author is who wrote the template that waits: as the Deployment says, or as it was known when the same one was released before.
+// author is who wrote the template that waits: as the Deployment says where the API server is proven to write that, or as it was known when the
+// same one was released before.
 func (o Observation) author() string {
-	if r := o.Release; o.Workload.Author == "" && !o.Workload.Signed && r != nil && r.Revision == o.Workload.Template {
+	w, r := o.Workload, o.Release
+	switch {
+	case w.Signed && w.Mode == HoldOnChange:
+		return truncate(w.Author, mostUser)
+	case !w.Signed && r != nil && r.Revision == w.Template:
 		return r.Author
 	}
-	return truncate(o.Workload.Author, mostUser)
+	return ""
 }
 
 // goStraightIn lets the Deployment of 0 replicas roll out by itself.
