@@ -246,7 +246,7 @@ func refuseOfRunning(o Observation, c *Command) string {
 	case c.verb == approve:
 		return refuseApprove(o, c)
 	case c.verb == promote || c.verb == promoteFull:
-		return refusePromote(o, c)
+		return cmp.Or(refusePromote(o, c), refusePastGates(o, c))
 	}
 	return ""
 }
@@ -262,11 +262,7 @@ func refuseRetry(o Observation) string {
 }
 
 func refusePromote(o Observation, c *Command) string {
-	step, more := o.Release.NextStop()
-	if c.verb == promoteFull {
-		step = int32(len(o.Release.Plan.Steps))
-	}
-	closed := o.closedAmong(o.upTo(step))
+	_, more := o.Release.NextStop()
 	switch {
 	case o.Wanted.Paused:
 		return "control is Paused; nothing is raised until it is Auto again"
@@ -276,8 +272,6 @@ func refusePromote(o Observation, c *Command) string {
 		return "pods of the stable are missing; say why the release is to go on all the same"
 	case c.verb == promoteFull && c.Why == "":
 		return "say why the release is to be handed over without waiting for evidence"
-	case closed != "" && (more || c.verb == promoteFull): // a command that waited would keep the approval out
-		return closed + "; promote when it is open"
 	case c.verb == promoteFull:
 		return ""
 	case !more:

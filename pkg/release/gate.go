@@ -88,6 +88,18 @@ func refuseApprove(o Observation, c *Command) string {
 	return ""
 }
 
+// refusePastGates keeps a promotion from waiting for a gate that it would pass: the command would keep the approval out meanwhile.
+func refusePastGates(o Observation, c *Command) string {
+	step, _ := o.Release.NextStop()
+	if c.verb == promoteFull {
+		step = int32(len(o.Release.Plan.Steps))
+	}
+	if closed := o.closedAmong(o.upTo(step)); closed != "" {
+		return closed + "; promote when it is open"
+	}
+	return ""
+}
+
 // gatesOf names the gates of a plan in a phrase.
 func gatesOf(plan v1alpha1.ShiftPolicySpec) string {
 	var names []string

@@ -20,9 +20,9 @@ spec: {steps: [{weight: "1%", hold: 1m}, {weight: "100%", hold: 1m}], objectives
 		text  string
 		words []string
 	}{
-		"lint of a sound policy":      {text: sound},
-		"lint of weights that fall":   {text: strings.Replace(sound, `"1%"`, `"100%"`, 1)},
-		"lint of no edge":             {text: strings.Replace(sound, "indicator: Requests", "indicator: Duration, threshold: 300ms", 1)},
+		"lint of a sound policy":    {text: sound},
+		"lint of weights that fall": {text: strings.Replace(sound, `"1%"`, `"100%"`, 1)},
+		"lint of no edge":           {text: strings.Replace(sound, "indicator: Requests", "indicator: Duration, threshold: 300ms", 1)},
 		"lint of checks and gates": {text: strings.Replace(sound, `hold: 1m}, {weight: "100%", hold: 1m}`,
 			`hold: 1m, checks: [smoke]}, {weight: "100%", hold: 1m, checks: [load], gates: [{name: load-test}, {name: second-person, by: AnotherPerson}]}`, 1)},
 		"lint of a check and a gate twice": {text: strings.Replace(sound, `hold: 1m}, {weight: "100%", hold: 1m}`,

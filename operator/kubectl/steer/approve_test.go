@@ -44,6 +44,11 @@ func TestAnApprovalIsForAClosedGateOfTheRunningRelease(t *testing.T) {
 			switch {
 			case c.want == "" && (code != cli.ExitOK || len(s.Patches) != 1):
 				t.Errorf("exit code %d, %d patches, talk %q", code, len(s.Patches), talk)
+			case c.want == "":
+				command := s.Shifts[clitest.Key].Annotations[v1alpha1.CommandAnnotation]
+				if want := "approve 7 t0ken " + strings.Fields(c.words)[2]; command != want {
+					t.Errorf("%q was commanded, want %q", command, want)
+				}
 			case c.want != "" && (code == cli.ExitOK || len(s.Patches) > 0):
 				t.Errorf("exit code %d, patches %q", code, s.Patches)
 			case c.want != "":

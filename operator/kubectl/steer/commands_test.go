@@ -46,14 +46,6 @@ func TestCommandsWriteOneAnnotation(t *testing.T) {
 				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"promote 7/3 t0ken checked by hand"}]`,
 			out: "checkout: release 7 told to leave 5%\n",
 		},
-		"an approval": {
-			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Annotated, gated), words: []string{"approve", "checkout", "load-test", "--reason", "it held"},
-			want: map[string]string{"team": "payments", "stagger.dev/command": "approve 7 t0ken load-test it held"},
-			patch: `[{"op":"test","path":"/status/release/number","value":7},{"op":"test","path":"/status/release/state","value":"Shifting"},` +
-				`{"op":"test","path":"/metadata/annotations/stagger.dev~1command","value":null},` +
-				`{"op":"add","path":"/metadata/annotations/stagger.dev~1command","value":"approve 7 t0ken load-test it held"}]`,
-			out: "checkout: approval of gate load-test of release 7 commanded\n",
-		},
 		"a pause": {
 			object: clitest.As(clitest.Shift("shop", "checkout"), clitest.Controlled(v1alpha1.ControlAuto)), words: []string{"pause", "checkout"},
 			patch: `[{"op":"test","path":"/spec/control","value":"Auto"},{"op":"replace","path":"/spec/control","value":"Paused"}]`,
