@@ -77,6 +77,9 @@ func TestTheAPIServerKnowsTheRulesOfAShiftPolicy(t *testing.T) {
 		}
 		return "[" + strings.Join(all, ", ") + "]"
 	}
+	staged := func(first, last string) string {
+		return fmt.Sprintf(`[{weight: "1%%", hold: 1m, %s}, {weight: "100%%", hold: 1m, %s}]`, first, last)
+	}
 	rising := make([]string, 21)
 	for i := range rising {
 		rising[i] = fmt.Sprintf("%d%%", i+80)
@@ -96,6 +99,12 @@ func TestTheAPIServerKnowsTheRulesOfAShiftPolicy(t *testing.T) {
 		"twenty-one steps":                   {"spec.steps", steps(rising...), "must have at most 20 items"},
 		"a last step of the whole in tenths": {"spec.steps", steps("1%", "100.0%"), ""},
 		"a last step below the whole":        {"spec.steps", steps("1%", "99.9999%"), "steps: the last weight must be 100%"},
+		"checks and gates":                   {"spec.steps", staged("checks: [smoke, load]", "checks: [last], gates: [{name: smoke}, {name: go, by: AnotherPerson}]"), ""},
+		"a check at two steps":               {"spec.steps", staged("checks: [smoke]", "checks: [load, smoke]"), "steps: a check is run once in a release"},
+		"a gate at two steps":                {"spec.steps", staged("gates: [{name: go}]", "gates: [{name: go, by: AnotherPerson}]"), "steps: a gate is opened once in a release"},
+		"a check twice":                      {"spec.steps", staged("checks: [smoke, smoke]", "gates: []"), "Duplicate value"},
+		"five gates":                         {"spec.steps", staged("gates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]", "checks: []"), "must have at most 4 items"},
+		"a gate for nobody":                  {"spec.steps", staged("gates: [{name: go, by: Nobody}]", "checks: []"), "Unsupported value"},
 		"weights that fall":                  {"spec.steps", steps("25%", "5%", "100%"), "steps: weights must rise from step to step"},
 		"weights that rise as numbers only":  {"spec.steps", steps("5%", "10%", "100%"), ""},
 		"a weight twice":                     {"spec.steps", steps("5%", "5%", "100%"), "steps: every weight must be different"},

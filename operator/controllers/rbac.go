@@ -19,6 +19,10 @@ package controllers
 // Claims for volumes are only read: pods of two versions cannot share every one.
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch
 
+// Checks are Jobs that are made of the CronJobs of a Service's own team, and deleted where nobody waits for them any more.
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
+
 // Weights are written into users' VirtualServices by patch; one is made, and removed, for a Service without any. The canary's host
 // gets a copy of the Service's DestinationRule.
 // +kubebuilder:rbac:groups=networking.istio.io,resources=virtualservices;destinationrules,verbs=get;list;watch;create;patch;delete

@@ -11,7 +11,9 @@ import (
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -126,6 +128,8 @@ func (o Options) cache() cache.Options {
 			&corev1.Pod{}:                {Transform: slimPod, Namespaces: gateways},
 			&appsv1.Deployment{}:         {Transform: slimDeployment},
 			&v1alpha1.TrafficShift{}:     {Transform: slimShift},
+			&batchv1.Job{}:               {Label: checks(), Transform: slimJob},
+			&batchv1.CronJob{}:           {Transform: slimCronJob},
 
 			&corev1.PersistentVolumeClaim{}: {Transform: slimClaim},
 		},
@@ -154,6 +158,15 @@ func configsOf(lists ...[]string) map[string]cache.Config {
 			all = map[string]cache.Config{}
 		}
 		all[n] = cache.Config{}
+	}
+	return all
+}
+
+// checks selects the Jobs of checks: a cluster may have thousands of others.
+func checks() labels.Selector {
+	all, err := labels.Parse(v1alpha1.CheckLabel)
+	if err != nil {
+		return labels.Nothing() // not reached: the key is a label's
 	}
 	return all
 }
@@ -190,6 +203,24 @@ func slimShift(object any) (any, error) {
 	if s, ok := object.(*v1alpha1.TrafficShift); ok {
 		s.ManagedFields = release.CommandWriter(s.ManagedFields)
 		cluster.SlimHistory(s)
+	}
+	return object, nil
+}
+
+// slimJob keeps of a Job what it was made for, how long it may run, and its end.
+func slimJob(object any) (any, error) {
+	if j, ok := object.(*batchv1.Job); ok {
+		j.ManagedFields, j.Spec = nil, batchv1.JobSpec{ActiveDeadlineSeconds: j.Spec.ActiveDeadlineSeconds}
+		j.Status = batchv1.JobStatus{Conditions: j.Status.Conditions}
+	}
+	return object, nil
+}
+
+// slimCronJob keeps of a CronJob what Jobs are made of.
+func slimCronJob(object any) (any, error) {
+	if c, ok := object.(*batchv1.CronJob); ok {
+		c.ManagedFields, c.Status = nil, batchv1.CronJobStatus{}
+		c.Spec = batchv1.CronJobSpec{JobTemplate: c.Spec.JobTemplate}
 	}
 	return object, nil
 }

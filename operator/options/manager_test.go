@@ -226,9 +226,12 @@ func discovery(t *testing.T) string {
 		"/api": `{"kind": "APIVersions", "versions": ["v1"]}`,
 		"/apis": `{"kind": "APIGroupList", "groups": [{"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]},
 			{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]},
+			{"name": "batch", "versions": [{"groupVersion": "batch/v1", "version": "v1"}]},
 			{"name": "stagger.dev", "versions": [{"groupVersion": "stagger.dev/v1alpha1", "version": "v1alpha1"}]}]}`,
 		"/apis/stagger.dev/v1alpha1": `{"kind": "APIResourceList", "groupVersion": "stagger.dev/v1alpha1", "resources": [
 			{"name": "trafficshifts", "kind": "TrafficShift", "namespaced": true}]}`,
+		"/apis/batch/v1": `{"kind": "APIResourceList", "groupVersion": "batch/v1", "resources": [
+			{"name": "jobs", "kind": "Job", "namespaced": true}, {"name": "cronjobs", "kind": "CronJob", "namespaced": true}]}`,
 		"/apis/apps/v1": `{"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": true, "verbs": ["list"]}]}`,
 		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [
 			{"name": "pods", "kind": "Pod", "namespaced": true}, {"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": true}, {"name": "services", "kind": "Service", "namespaced": true}]}`,

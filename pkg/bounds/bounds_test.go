@@ -113,7 +113,7 @@ func (f *filler) text(path string, s *apiextensionsv1.JSONSchemaProps) any {
 	if s.MaxLength != nil && !f.small {
 		long = int(*s.MaxLength) + f.beyond
 	}
-	for _, fits := range []string{strings.Repeat("界", long), strings.Repeat("a", long), "1%", "1m", "1"} {
+	for _, fits := range []string{strings.Repeat("界", long), strings.Repeat("a", long), "a", "1%", "1m", "1"} {
 		if regexp.MustCompile(s.Pattern).MatchString(fits) {
 			return fits
 		}

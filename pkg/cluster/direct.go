@@ -50,7 +50,7 @@ func DirectOf(v *View, rec *v1alpha1.Release) (direct.Release, bool) {
 		Key: idOf(v.Shift), Number: rec.Number, Stable: v.Arms[0], Canary: v.Arms[1],
 		Rate: v.Facts.Evidence.Rate, Braked: release.Braked(rec), Checkpoint: rec.Direct,
 	}
-	for _, p := range v.pods {
+	for _, p := range v.readable() {
 		proxy := direct.ProxyOf(p, direct.StablePod, "")
 		switch hash := p.Labels[workload.HashLabel]; {
 		case hash == "":
@@ -83,6 +83,15 @@ func DirectOf(v *View, rec *v1alpha1.Release) (direct.Release, bool) {
 		r.CanarySince = *since
 	}
 	return r, true
+}
+
+// readable are the pods whose own proxies are read. While a check runs none is: they do not tell its requests from those of users. Gateways do, by
+// the Service that was asked.
+func (v *View) readable() []*corev1.Pod {
+	if v.Facts.Unended {
+		return nil
+	}
+	return v.pods
 }
 
 // told is since when the gateways have been told of the canary and its pods, as far as the record knows; nil before its pods are there.

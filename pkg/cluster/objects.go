@@ -2,6 +2,7 @@ package cluster
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,6 +42,11 @@ type Objects struct {
 	// Routes are the objects that carry routes, of all namespaces: those with a destination or a mark of the TrafficShift, those that have
 	// its host in the mesh, by name or by a wildcard, and the one that has the name which one of Stagger's making would have.
 	Routes []*unstructured.Unstructured
+	// PreviewService is the one that has the name of the Service for checks, whoever made it. CronJobs are those of the checks that the policy or
+	// the running release asks for, and Jobs those that were made for checks of the TrafficShift.
+	PreviewService *corev1.Service
+	CronJobs       []*batchv1.CronJob
+	Jobs           []*batchv1.Job
 	// Rules are the DestinationRules for the hosts of the TrafficShift, by name or by a wildcard for a part of it, of all namespaces, those
 	// with its mark, and those that have the name of a copy; between destinations, those of its namespace.
 	Rules []*unstructured.Unstructured

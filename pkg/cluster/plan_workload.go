@@ -25,6 +25,8 @@ func (v *View) planDeployment(a release.Action) []Write {
 		return patching(d, workload.Pause(d), nil)
 	case release.Unhold:
 		return patching(d, joined(workload.Unhold(d, running), workload.Explain(d, running, v.Facts.Refused)), nil)
+	case release.ForgetAuthor:
+		return patching(d, workload.ForgetAuthor(d), nil)
 	case release.PutBack:
 		return v.putBack()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -57,6 +58,12 @@ type View struct {
 	mark     workload.Mark
 	// canaryService is the canary's, when it is ours.
 	canaryService *corev1.Service
+	// previewService is that of checks, when it is ours; previewTaken says that it is somebody else's. crons are the CronJobs of the checks, and
+	// needless the Jobs of checks that nobody has to wait for any more once no check is wanted.
+	previewService *corev1.Service
+	previewTaken   string
+	crons          map[v1alpha1.CheckName]*batchv1.CronJob
+	needless       []*batchv1.Job
 	// stable is the ReplicaSet that serves, rogue one that the Deployment started by itself, twin an empty one of the waiting template.
 	stable, rogue, twin *appsv1.ReplicaSet
 	sets                []*appsv1.ReplicaSet
@@ -83,9 +90,11 @@ type route struct {
 func Observe(o Objects, s Settings, now time.Time) *View {
 	o = o.sorted()
 	shift := o.Shift
-	v := &View{Shift: shift, now: now, settings: s, target: o.Target(s.Domain), sets: o.ReplicaSets, carriers: o.Routes}
+	v := &View{Shift: shift, now: now, settings: s, target: o.Target(s.Domain), sets: o.ReplicaSets, carriers: o.Routes,
+		crons: map[v1alpha1.CheckName]*batchv1.CronJob{}}
 	v.Facts = release.Observation{Release: shift.Status.Release, Refused: shift.Status.Refused, Bounds: s.Bounds}
 	v.Facts.Evidence.Share = -1
+	v.Facts.Wanted.Shift = shift.Name
 	v.Facts.Wanted.Managed = shift.DeletionTimestamp.IsZero()
 	v.Facts.Wanted.Paused = shift.Spec.Control == v1alpha1.ControlPaused
 	v.mark = workload.Mark{Namespace: shift.Namespace, Shift: shift.Name, Number: 1}
@@ -99,11 +108,13 @@ func Observe(o Objects, s Settings, now time.Time) *View {
 		// What is on the Service, its routes and its pods is the other's, and none of our business.
 	default:
 		v.services(o)
+		v.preview(o)
 		v.workload(o, now)
 		v.route(o)
 	}
 	v.gateways(o)
 	v.wanted(o)
+	v.checks(o)
 	return v
 }
 
@@ -114,6 +125,7 @@ func (v *View) Stored(s *v1alpha1.TrafficShift) { v.Shift, v.Facts.Refused = s, 
 func (o Objects) sorted() Objects {
 	namespace := o.Shift.Namespace
 	o.Deployments, o.ReplicaSets, o.Pods = byName(within(o.Deployments, namespace)), byName(within(o.ReplicaSets, namespace)), byName(within(o.Pods, namespace))
+	o.CronJobs, o.Jobs = byName(within(o.CronJobs, namespace)), byName(within(o.Jobs, namespace))
 	o.Siblings, o.Routes, o.Rules = byName(within(o.Siblings, namespace)), byName(o.Routes), byName(o.Rules)
 	o.PolicyNames = slices.Sorted(slices.Values(o.PolicyNames))
 	o.Rivals = slices.DeleteFunc(slices.Clone(o.Rivals), func(r Rival) bool { return r.Shift.Namespace != namespace })

@@ -147,8 +147,17 @@ func (v *View) describe(d *appsv1.Deployment, hold release.HoldMode) {
 		Deployment: d.Name, Replicas: workload.Replicas(d), Template: workload.Hash(&d.Spec.Template), Images: workload.Images(&d.Spec.Template),
 		Waits:      v.stable != nil && !workload.SameTemplate(&d.Spec.Template, &v.stable.Spec.Template),
 		Generation: d.Generation, ShippedBy: workload.ShippedBy(d), ChangeCause: d.Annotations[workload.ChangeCauseAnnotation],
+		Author: v.authorOf(d), Signed: d.Annotations[v1alpha1.ChangedByAnnotation] != "",
 		Held: workload.Held(d), Paused: d.Spec.Paused, PausedBefore: d.Labels[v1alpha1.PausedBeforeLabel] == "true", Mode: hold,
 	}
+}
+
+// authorOf is the user who wrote the template of a Deployment; empty where nobody keeps that name true.
+func (v *View) authorOf(d *appsv1.Deployment) string {
+	if v.settings.Nameless || !workload.Held(d) {
+		return ""
+	}
+	return d.Annotations[v1alpha1.ChangedByAnnotation]
 }
 
 // tellApart says which ReplicaSet is what to the release, by the hashes of the record and by who owns it.

@@ -128,7 +128,7 @@ func (v *View) plan(d release.Decision, a release.Action) []Write {
 	case release.Save:
 		status := StatusOf(v, d, d.Release)
 		return []Write{{Kind: Status, Object: v.Shift, Status: &status}}
-	case release.Hold, release.Pause, release.Unpause, release.Unhold, release.PutBack:
+	case release.Hold, release.Pause, release.Unpause, release.Unhold, release.PutBack, release.ForgetAuthor:
 		return v.planDeployment(a)
 	case release.MakeService, release.AbortService, release.RemoveService, release.Narrow, release.Widen:
 		return v.planService(a)
@@ -136,6 +136,8 @@ func (v *View) plan(d release.Decision, a release.Action) []Write {
 		return v.planSet(a)
 	case release.Raise, release.Lower, release.AbortRoutes, release.RestoreRoutes:
 		return v.planRoutes(a)
+	case release.MakePreview, release.RemovePreview, release.RunCheck, release.StopChecks:
+		return v.planCheck(a)
 	case release.MakeRule, release.RemoveRule:
 		return v.planRules(a)
 	case release.Forget:

@@ -44,7 +44,8 @@ func outcomes() []outcome {
 		cause   string
 		reasons []v1alpha1.Reason
 	}{
-		{CauseVersion, []v1alpha1.Reason{v1alpha1.ReasonCanaryWorseThanStable, v1alpha1.ReasonCanaryBreachesSLO, v1alpha1.ReasonNoConcurrentControl, v1alpha1.ReasonCanaryCrashing}},
+		{CauseVersion, []v1alpha1.Reason{v1alpha1.ReasonCanaryWorseThanStable, v1alpha1.ReasonCanaryBreachesSLO, v1alpha1.ReasonNoConcurrentControl,
+			v1alpha1.ReasonCanaryCrashing, v1alpha1.ReasonCheckFailed}},
 		{CauseWorkload, []v1alpha1.Reason{v1alpha1.ReasonPodOutlier, v1alpha1.ReasonCanaryNotReady, v1alpha1.ReasonWorkloadGone}},
 		{CausePeople, []v1alpha1.Reason{v1alpha1.ReasonCommanded, v1alpha1.ReasonLetGo}},
 		{CauseSuperseded, []v1alpha1.Reason{v1alpha1.ReasonSuperseded, v1alpha1.ReasonReverted}},

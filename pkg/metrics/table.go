@@ -252,10 +252,10 @@ func stateMetrics() []Metric {
 
 func changeMetrics() []Metric {
 	canary := Label{Name: LabelResult, Values: []string{Exposed, Failed, ExcessFailed}}
-	command := Label{Name: LabelCommand, Values: []string{"abort", "retry", "undo", "replan", "promote", "promote-full", Unreadable}}
+	command := Label{Name: LabelCommand, Values: []string{"abort", "retry", "undo", "replan", "promote", "promote-full", "approve", Unreadable}}
 	edit := Label{Name: LabelKind, Values: []string{EditRoute, EditSelector, EditRollout}}
 	stage := Label{Name: LabelStage, Values: []string{StageEvidence, StageWrite, StageTotal}}
-	kind := Label{Name: LabelKind, Values: []string{"VirtualService", "DestinationRule", "Service", "Deployment", "ReplicaSet", "TrafficShift", "ShiftPolicy"}}
+	kind := Label{Name: LabelKind, Values: []string{"VirtualService", "DestinationRule", "Service", "Deployment", "ReplicaSet", "Job", "TrafficShift", "ShiftPolicy"}}
 	verb := Label{Name: LabelVerb, Values: []string{"create", "patch", "delete"}}
 	result := Label{Name: LabelResult, Values: []string{OK, Conflict, Denied, Error}}
 	step := Label{Name: LabelStep, Values: numbers(mostSteps)}

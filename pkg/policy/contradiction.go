@@ -12,7 +12,7 @@ import (
 // Contradictions are sentences about what makes a plan impossible to follow, each with the field first and the fix; none for a plan that can
 // be followed. Edges are those of the mesh's histogram of durations, rising.
 func Contradictions(s v1alpha1.ShiftPolicySpec, edges []time.Duration) []string {
-	return slices.Concat(steps(s), objectives(s), deadlines(s), indicators(s, edges))
+	return slices.Concat(steps(s), stages(s), objectives(s), deadlines(s), indicators(s, edges))
 }
 
 // indicators can be counted. Edges are those of the mesh's histogram, rising.
@@ -47,6 +47,29 @@ func steps(s v1alpha1.ShiftPolicySpec) []string {
 	}
 	if n := len(s.Steps); n == 0 || s.Steps[n-1].Weight.Millionths() != v1alpha1.Whole {
 		all = append(all, "spec.steps ends below 100%: add a last step {weight: \"100%\", hold: 5m}")
+	}
+	return all
+}
+
+// stages name each check and each gate once: a check is run, and a gate opened, once in a release.
+func stages(s v1alpha1.ShiftPolicySpec) []string {
+	var all []string
+	checks, gates := map[v1alpha1.CheckName]int{}, map[string]int{}
+	for i, step := range s.Steps {
+		for j, name := range step.Checks {
+			if at, seen := checks[name]; seen {
+				all = append(all, fmt.Sprintf("spec.steps[%d].checks[%d] is %s, as in spec.steps[%d]: a check is run once in a release; name another one, or remove it", i, j, name, at))
+				continue
+			}
+			checks[name] = i
+		}
+		for j, g := range step.Gates {
+			if at, seen := gates[g.Name]; seen {
+				all = append(all, fmt.Sprintf("spec.steps[%d].gates[%d].name is %s, as in spec.steps[%d]: a gate is opened once in a release; give it a name of its own", i, j, g.Name, at))
+				continue
+			}
+			gates[g.Name] = i
+		}
 	}
 	return all
 }

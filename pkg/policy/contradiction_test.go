@@ -59,7 +59,18 @@ func TestContradictions(t *testing.T) {
 		"counters with a broken regex":     {func(s *spec) { s.Objectives[0] = orders(`orders_total{{{selector}},a=~"("}`) }, "spec.objectives[0]: total has a matcher of a whose regular expression"},
 		"counters with a broken escape":    {func(s *spec) { s.Objectives[0] = orders(`orders_total{{{selector}},a="\d"}`) }, "spec.objectives[0]: total has a matcher of a whose value"},
 		"counters of one's own":            {func(s *spec) { s.Objectives[0] = orders("orders_total{{{selector}}}") }, ""},
-		"pods without any time":            {func(s *spec) { s.Workload.ReadyWithin = "0s" }, `spec.workload.readyWithin is "0s"`},
+		"a check at two steps": {func(s *spec) {
+			s.Steps[0].Checks, s.Steps[2].Checks = []v1alpha1.CheckName{"smoke", "load"}, []v1alpha1.CheckName{"load"}
+		},
+			"spec.steps[2].checks[0] is load, as in spec.steps[0]: a check is run once in a release; name another one, or remove it"},
+		"a gate at two steps": {func(s *spec) {
+			s.Steps[0].Gates, s.Steps[1].Gates = []v1alpha1.Gate{{Name: "go"}}, []v1alpha1.Gate{{Name: "ok"}, {Name: "go"}}
+		},
+			"spec.steps[1].gates[1].name is go, as in spec.steps[0]: a gate is opened once in a release; give it a name of its own"},
+		"checks and gates": {func(s *spec) {
+			s.Steps[0].Checks, s.Steps[0].Gates = []v1alpha1.CheckName{"smoke", "load"}, []v1alpha1.Gate{{Name: "smoke"}}
+		}, ""},
+		"pods without any time": {func(s *spec) { s.Workload.ReadyWithin = "0s" }, `spec.workload.readyWithin is "0s"`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -76,6 +76,10 @@ func whenAborting(o Observation, now time.Time) (Decision, bool) {
 		}
 		return d, true
 	}
+	if o.Unended {
+		d.Actions = []Action{{Verb: StopChecks}}
+		return d, true
+	}
 	if emptied(o, &d, now) {
 		return restored(o, d, now)
 	}
@@ -142,7 +146,7 @@ func restored(o Observation, d Decision, now time.Time) (Decision, bool) {
 		d.Refused = r.Revision
 	}
 	r.State, r.FinishedAt, r.RestoringSince, r.DrainUntil = v1alpha1.StateAborted, stamp(now), nil, nil
-	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
+	d.Actions = ending(o)
 	return d, true
 }
 

@@ -22,9 +22,10 @@ const (
 	replan      verb = "replan"
 	promote     verb = "promote"
 	promoteFull verb = "promote-full"
+	approve     verb = "approve"
 )
 
-// Command is a one-shot command of a person: "<verb> <release number>[/<moves>] <token> [reason]". With the count of weights that were
+// Command is a one-shot command of a person: "<verb> <release number>[/<moves>] <token> [reason]", an approve with its gate before the reason. With the count of weights that were
 // written when the person looked, it is for that weight alone.
 type Command struct {
 	verb verb
@@ -35,6 +36,8 @@ type Command struct {
 	moves   int64
 	// Token tells one command from the next.
 	Token string
+	// Gate is what an approve names; empty for other verbs.
+	Gate string
 	// Why is the reason that was given; may be empty.
 	Why string
 	// By is the user who gave it, as the API server knows him; empty where it does not tell.
@@ -59,7 +62,8 @@ func ParseCommand(text, by string) *Command {
 		c.Token, c.bad = truncate(text, mostToken), "a command is \"<verb> <release number> <token> [reason]\""
 		return c
 	}
-	c.verb, c.Token, c.Why = verb(words[0]), truncate(words[2], mostToken), truncate(strings.Join(words[3:], " "), mostMessage)
+	c.verb, c.Token = verb(words[0]), truncate(words[2], mostToken)
+	c.take(words[3:])
 	var number, moves string
 	var err error
 	number, moves, c.guarded = strings.Cut(words[1], "/")
@@ -72,11 +76,23 @@ func ParseCommand(text, by string) *Command {
 		}
 	}
 	switch c.verb {
-	case abortNow, retry, undo, replan, promote, promoteFull:
+	case abortNow, retry, undo, replan, promote, promoteFull, approve:
 	default:
-		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote and promote-full", truncate(words[0], mostToken))
+		c.bad = fmt.Sprintf("verb %q is not known; known are abort, retry, undo, replan, promote, promote-full and approve", truncate(words[0], mostToken))
 	}
 	return c
+}
+
+// take reads what follows the token: the gate of an approve, and the reason.
+func (c *Command) take(rest []string) {
+	if c.verb == approve {
+		if len(rest) == 0 {
+			c.bad = "an approve names its gate: \"approve <release number> <token> <gate> [reason]\""
+			return
+		}
+		c.Gate, rest = truncate(rest[0], mostToken), rest[1:]
+	}
+	c.Why = truncate(strings.Join(rest, " "), mostMessage)
 }
 
 // natural reads a number from 0 of at most so many digits. The admission policy stagger-author reads the same ones: what is a command for one of the
@@ -227,8 +243,10 @@ func refuseOfRunning(o Observation, c *Command) string {
 		return fmt.Sprintf("release %d was handed over; to go back, give the Deployment the template it had", c.Number)
 	case c.verb == replan:
 		return refuseReplan(o)
+	case c.verb == approve:
+		return refuseApprove(o, c)
 	case c.verb == promote || c.verb == promoteFull:
-		return refusePromote(o, c)
+		return cmp.Or(refusePromote(o, c), refusePastGates(o, c))
 	}
 	return ""
 }

@@ -139,6 +139,6 @@ func (c *Command) record(r *v1alpha1.Release, result v1alpha1.CommandResult, mes
 		return
 	}
 	r.Commands = append(r.Commands, v1alpha1.RecordedCommand{
-		Verb: c.Name(), Token: c.Token, By: c.By, Reason: c.Why, GivenAt: given, At: *stamp(now), Result: result, Message: message})
+		Verb: c.Name(), Gate: c.Gate, Token: c.Token, By: c.By, Reason: c.Why, GivenAt: given, At: *stamp(now), Result: result, Message: message})
 	r.Commands = r.Commands[max(0, len(r.Commands)-mostCommands):]
 }

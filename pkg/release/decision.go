@@ -28,6 +28,14 @@ const (
 	MakeRule      Verb = "make canary rule"
 	RemoveService Verb = "remove canary service"
 	RemoveRule    Verb = "remove canary rule"
+	// MakePreview makes the Service by which checks meet the canary, or points it at that again; RemovePreview deletes it.
+	MakePreview   Verb = "make preview service"
+	RemovePreview Verb = "remove preview service"
+	// RunCheck makes the Job of Check; StopChecks deletes the Jobs of checks that nobody waits for.
+	RunCheck   Verb = "run check"
+	StopChecks Verb = "stop checks"
+	// ForgetAuthor takes from the Deployment who wrote its template.
+	ForgetAuthor Verb = "forget author"
 	// Narrow makes the user's Service select only pods of Hash; Widen makes it as the user wrote it.
 	Narrow Verb = "narrow service"
 	Widen  Verb = "widen service"
@@ -65,6 +73,7 @@ type Action struct {
 	Who      routing.Population
 	Replicas int32
 	Hash     string
+	Check    v1alpha1.CheckName
 }
 
 // String is one phrase, as transcripts and logs show it.
@@ -74,6 +83,8 @@ func (a Action) String() string {
 		return fmt.Sprintf("%s to %s", a.Verb, v1alpha1.PercentageOf(a.Who.Share))
 	case MakeSet, ScaleSet, ScaleStable, ScaleRogue:
 		return fmt.Sprintf("%s to %d", a.Verb, a.Replicas)
+	case RunCheck:
+		return fmt.Sprintf("%s %s", a.Verb, a.Check)
 	case Narrow, AbortService:
 		return fmt.Sprintf("%s to %s", a.Verb, a.Hash)
 	default:

@@ -103,6 +103,7 @@ func (x *watch) follow(t *testing.T, w *world, o release.Observation, d release.
 		x.release, x.proven, x.pulled = id, 0, false
 	}
 	x.recorded(t, w, r)
+	x.staged(t, w, o.Release, r)
 	share := r.Weight.Millionths()
 	switch {
 	case !o.Running():
@@ -301,9 +302,15 @@ func (x *watch) atRest(t *testing.T, w *world) {
 	if w.forgotten() || r == nil || !r.State.Ended() || w.failed {
 		return
 	}
+	if w.previewService() != nil || w.unended() > 0 {
+		x.fail(t, w, "release %d is over, and its preview Service or Jobs of checks are left", r.Number)
+	}
 	if w.canaryService() != nil || w.copied() || x.share(w) > 0 || slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked || r.made }) ||
 		marked || narrowed != "" || x.ours(w) {
 		x.fail(t, w, "release %d is over and this is left: %s", r.Number, w.facts())
+	}
+	if w.signed() != "" && !w.waits() && len(w.owned()) == 1 {
+		x.fail(t, w, "the Deployment still says who wrote a template that does not wait")
 	}
 	d := w.deployment()
 	if d != nil && d.Spec.Paused && !w.waits() && d.Labels[v1alpha1.PausedBeforeLabel] == "" && w.mode == release.HoldOnChange && !w.problem() && w.service() != nil {

@@ -40,10 +40,31 @@ func remains(o Observation) []Action {
 	if o.Canary.RuleExists {
 		acts = append(acts, Action{Verb: RemoveRule})
 	}
+	if o.Unended {
+		acts = append(acts, Action{Verb: StopChecks})
+	}
+	if o.Preview.Exists {
+		acts = append(acts, Action{Verb: RemovePreview})
+	}
+	if o.Workload.Signed && (o.Workload.Stable.There() && !o.Workload.Waits || !o.Wanted.Managed) {
+		acts = append(acts, Action{Verb: ForgetAuthor})
+	}
 	if o.Canary.Exists {
 		acts = append(acts, Action{Verb: RemoveService})
 	}
 	return acts
+}
+
+// ending are the last writes of a release: its record, and the end of what it had made beside its ReplicaSet.
+func ending(o Observation) []Action {
+	acts := []Action{{Verb: Save}}
+	if o.Unended {
+		acts = append(acts, Action{Verb: StopChecks})
+	}
+	if o.Preview.Exists {
+		acts = append(acts, Action{Verb: RemovePreview})
+	}
+	return append(acts, Action{Verb: RemoveRule}, Action{Verb: RemoveService})
 }
 
 // unrecorded says whether pods of a release are there that is not running by the record, or traffic, or a Service that proxies may

@@ -20,9 +20,13 @@ type Observation struct {
 	Workload Workload
 	Service  Service
 	Canary   Canary
+	Preview  Preview
 	Routes   Routes
 	Evidence Evidence
 	Direct   Direct
+	// Checks are those of the plan, by their names. Unended says that Jobs of checks are there that have not ended.
+	Checks  map[v1alpha1.CheckName]Check
+	Unended bool
 	// Release is the record of the running release or of the last one; nil before the first.
 	Release *v1alpha1.Release
 	// Refused is the hash of the template that is not to be released again.
@@ -35,6 +39,8 @@ type Observation struct {
 
 // Wanted is what people want.
 type Wanted struct {
+	// Shift is the name of the TrafficShift.
+	Shift string
 	// Managed: the Service is annotated and its TrafficShift is not being deleted.
 	Managed bool
 	// Paused: no weight may be raised. PausedBy is the user who wants that, and PausedWhy his reason, where they are known.
@@ -89,6 +95,10 @@ type Workload struct {
 	Images                 []string
 	Generation             int64
 	ShippedBy, ChangeCause string
+	// Author is the user who wrote the template, as the Deployment says; Signed says that it bears a name, true or not. It is true where the API
+	// server writes it, which Mode shows.
+	Author string
+	Signed bool
 	// Changes says in words what the template that waits has otherwise than the one that runs; empty while a release runs.
 	Changes []string
 	// Waits: the Deployment's template is not the one that runs.

@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/cel/environment"
 	"sigs.k8s.io/yaml"
 
@@ -47,7 +49,7 @@ func (e expression) GetExpression() string { return e.text }
 func (e expression) ReturnTypes() []*cel.Type { return []*cel.Type{e.gives} }
 
 // declared is what expressions may name: patches too, of which conditions make none.
-var declared = plugincel.OptionalVariableDeclarations{HasPatchTypes: true}
+var declared = plugincel.OptionalVariableDeclarations{HasPatchTypes: true, HasAuthorizer: true}
 
 // admissionPolicy is one that can be asked, by the API server's own code.
 type admissionPolicy struct {
@@ -86,7 +88,7 @@ func (p admissionPolicy) question(t testing.TB, all ...plugincel.ExpressionAcces
 	}
 	return func(t testing.TB, w written) []any {
 		t.Helper()
-		results, _, err := condition.ForInput(t.Context(), w.attributes(), w.request(), plugincel.OptionalVariableBindings{}, nil, celconfig.RuntimeCELCostBudget)
+		results, _, err := condition.ForInput(t.Context(), w.attributes(), w.request(), plugincel.OptionalVariableBindings{Authorizer: w.rights}, nil, celconfig.RuntimeCELCostBudget)
 		if err != nil {
 			t.Fatalf("%s: %v", p.Name, err)
 		}
@@ -116,6 +118,19 @@ type written struct {
 	resource schema.GroupVersionResource
 	kind     string
 	user     string
+	rights   rights
+}
+
+// rights are the gates that somebody may open, as user/gate.
+type rights map[string]bool
+
+// Authorize is RBAC.
+func (r rights) Authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+	asked := a.GetAPIGroup() == "stagger.dev" && a.GetResource() == "gates" && a.GetVerb() == "approve" && a.GetNamespace() == "shop"
+	if asked && r[a.GetUser().GetName()+"/"+a.GetName()] {
+		return authorizer.DecisionAllow, "", nil
+	}
+	return authorizer.DecisionNoOpinion, "", nil
 }
 
 func (w written) record() admission.Attributes {
@@ -193,9 +208,9 @@ const operatorName = "system:serviceaccount:stagger-system:stagger"
 // the way, whose it is, and what is kept of the other.
 func FuzzCommandsAreReadAlike(f *testing.F) {
 	for _, was := range []string{"", "abort 7 t1", "promote 7 t1 why", "promote 7/3 t1", "undo 6 t1", "retry +7 t1", "abort 07 t1", "abort -7 t1", "abort 7", "jump 7 t1",
-		"abort 9223372036854775808 t1", "promote 7/-1 t1", "promote 7/2147483648 t1", "promote 0000000000000000007 t1", "promote 7/1000000000 t1", "promote 7/-0 t1", "promote ++7 t1", "promote 7/ t1",
+		"abort 9223372036854775808 t1", "approve 7 t1 load-test", "approve 7 t1", "approve 7 t1 load-test it held", "promote 7/-1 t1", "promote 7/2147483648 t1", "promote 0000000000000000007 t1", "promote 7/1000000000 t1", "promote 7/-0 t1", "promote ++7 t1", "promote 7/ t1",
 		"abort\u00a07\u2003t1", "abort\v7\u0085t1", "abort 7 " + strings.Repeat("é", 70)} {
-		for _, is := range []string{"abort 7 t2", "undo +7 t2", "abort 7/3 t2", "promote-full 7 t2 at once", ""} {
+		for _, is := range []string{"abort 7 t2", "undo +7 t2", "abort 7/3 t2", "promote-full 7 t2 at once", "approve 7 t2 load-test", ""} {
 			f.Add(was, is, "t0", "t1 eve", "ann")
 			f.Add(was, is, strings.Repeat("é", 64), "", "ann")
 			f.Add(was, is, "t1", "t1 eve", "system:serviceaccount:shop:ci")
@@ -339,7 +354,7 @@ func (d *dice) written(kind string) written {
 func (d *dice) object(kind string) runtime.Object {
 	meta := metav1.ObjectMeta{Name: "web", Namespace: "shop"}
 	if d.yes() {
-		meta.Annotations = map[string]string{v1alpha1.CommandAnnotation: chance.Pick(d, "", "abort 7 t1", "promote 7 t1 why", "abort  999999999999999999999 t1", "x", "\v", strings.Repeat("é ", 9)),
+		meta.Annotations = map[string]string{v1alpha1.CommandAnnotation: chance.Pick(d, "", "approve 7 t1 load-test", "abort 7 t1", "promote 7 t1 why", "abort  999999999999999999999 t1", "x", "\v", strings.Repeat("é ", 9)),
 			v1alpha1.CommandedByAnnotation: chance.Pick(d, "", "t1 ann", "t1 ", "- x"), v1alpha1.ReplacedAnnotation: chance.Pick(d, "", "t1\nt0 eve\nretry 7 t0")}
 	}
 	if d.yes() {

@@ -45,6 +45,9 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 	if !o.Canary.Exists {
 		acts = append(acts, Action{Verb: MakeService})
 	}
+	if r.Plan.Checked() && o.Preview.Selects != r.Revision {
+		acts = append(acts, Action{Verb: MakePreview})
+	}
 	if o.Canary.RulesDue {
 		acts = append(acts, Action{Verb: MakeRule})
 	}
@@ -56,6 +59,9 @@ func missing(o Observation, now time.Time) (Decision, bool) {
 			acts = append(acts, Action{Verb: RemoveTwin})
 		}
 		acts = append(acts, Action{Verb: MakeSet, Replicas: o.size(populationOf(r.Plan.Steps[0]).Share)})
+	}
+	if o.Workload.Signed {
+		acts = append(acts, Action{Verb: ForgetAuthor})
 	}
 	if len(acts) == 0 {
 		return Decision{}, false

@@ -35,7 +35,7 @@ func whenHandedOver(o Observation, now time.Time) (Decision, bool) {
 	r.State, r.FinishedAt, r.HandoverSince, r.RestoringSince = v1alpha1.StatePromoted, stamp(now), nil, nil
 	r.Weight, r.Outcome.Result = v1alpha1.PercentageOf(v1alpha1.Whole), v1alpha1.StatePromoted
 	d.Reason, d.Message = v1alpha1.ReasonPromoted, r.Outcome.Message
-	d.Actions = []Action{{Verb: Save}, {Verb: RemoveRule}, {Verb: RemoveService}}
+	d.Actions = ending(o)
 	return d, true
 }
 

@@ -37,6 +37,7 @@ func rules() []rule {
 		{"invalid", whenInvalid},                // halt.go
 		{"rules changed", whenRulesChanged},     // prepare.go
 		{"replan", whenToldToReplan},            // replan.go
+		{"told", whenToldToApprove},             // gate.go
 		{"paused", whenPaused},                  // halt.go
 		{"too low", whenTooLow},                 // foreign.go
 		{"prepare", whenArmsNotReady},           // prepare.go
@@ -47,6 +48,8 @@ func rules() []rule {
 		{"client errors", whenClientErrors},     // climb.go
 		{"hold", whenHoldNotOver},               // climb.go
 		{"undetermined", whenNotCleared},        // climb.go
+		{"check", whenCheckNotPassed},           // check.go
+		{"gate", whenGateClosed},                // gate.go
 		{"next step", whenCleared},              // climb.go
 		{"hand over", whenLastStepCleared},      // handover.go
 		{"start", whenNewTemplate},              // start.go

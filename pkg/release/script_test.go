@@ -100,7 +100,7 @@ type event struct {
 
 // events are the scenario language: in a form, words in capitals are arguments, the last of which takes the rest of the line.
 func events() []event {
-	return []event{
+	return append(stageEvents(), []event{
 		{"wait DURATION", func(t *testing.T, w *world, a []string) error { return w.wait(t, a[0]) }},
 		{"wait for the end DURATION", func(t *testing.T, w *world, a []string) error { return w.waitForTheEnd(t, a[0]) }},
 		{"repeat TIMES EVENTS", repeatEvents},
@@ -243,7 +243,7 @@ func events() []event {
 			w.faults[release.Verb(a[1])] = n
 			return err
 		}},
-	}
+	}...)
 }
 
 // reported lets the pods of a suspected canary report so many bad requests each, of 100; none is that they cannot be asked.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
+	"github.com/stagger-dev/stagger/pkg/cluster/inmemory"
 )
 
 var shuffles = flag.Uint64("shuffles", 60, "how many random orders of events are played")
@@ -52,12 +53,12 @@ func TestWhateverHappensInWhateverOrder(t *testing.T) {
 	for seed := range *shuffles {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			playShuffled(t, newWorld(), rand.New(rand.NewPCG(seed, 1)), calms[seed%uint64(len(calms))])
+			playShuffled(t, newWorld(), rand.New(rand.NewPCG(seed, 1)), calms[seed%uint64(len(calms))], worlds, happenings)
 		})
 	}
 }
 
-func playShuffled(t *testing.T, w *world, r *rand.Rand, calm string) {
+func playShuffled(t *testing.T, w *world, r *rand.Rand, calm string, worlds, happenings []string) {
 	t.Helper()
 	script := []string{worlds[r.IntN(len(worlds))], "wait 5s", "push v2", "wait 30s"}
 	for i := range 40 {
@@ -91,6 +92,7 @@ func (w *world) heal() {
 	clear(w.faults)
 	w.death = death{made: w.death.made}
 	w.stale, w.counts, w.proxies = "", "good", "are read"
+	w.controllers.Let("smoke", inmemory.Succeeds)
 	w.passes()
 }
 
@@ -103,6 +105,8 @@ func (w *world) untouched(t *testing.T) {
 	switch {
 	case !w.forgotten():
 		w.watch.fail(t, w, "the TrafficShift is not let go")
+	case w.previewService() != nil || w.unended() > 0 || w.signed() != "":
+		w.watch.fail(t, w, "a preview Service, a Job or an author is left behind")
 	case w.canaryService() != nil || w.copied() || w.watch.share(w) > 0 || marked || narrowed != "" || w.watch.ours(w) ||
 		slices.ContainsFunc(w.routes(), func(r route) bool { return r.marked || r.made }):
 		w.watch.fail(t, w, "something is left behind")

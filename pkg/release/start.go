@@ -28,7 +28,7 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		number = o.Release.Number + 1
 	}
 	r := &v1alpha1.Release{
-		Number: number, Revision: w.Template, Images: w.Images, Changes: w.Changes, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
+		Number: number, Revision: w.Template, Author: o.author(), Images: w.Images, Changes: w.Changes, Stable: w.Stable.Hash, State: v1alpha1.StatePreparing,
 		Plan: *o.Wanted.Plan.DeepCopy(), Policy: o.Wanted.Policy, PolicyGeneration: o.Wanted.PolicyGeneration, StartedAt: metav1.NewTime(now), PodsAwaitedSince: stamp(now),
 		Weight: v1alpha1.PercentageOf(0), Toward: o.Toward,
 		StableImages: w.StableImages, Workload: v1alpha1.ReleaseWorkload{Deployment: w.Deployment, Base: w.Replicas,
@@ -49,6 +49,19 @@ func whenNewTemplate(o Observation, now time.Time) (Decision, bool) {
 		d.Answer = o.Wanted.Command.accepted(d.Message)
 	}
 	return d, true
+}
+
+// author is who wrote the template that waits: as the Deployment says where the API server is proven to write that, or as it was known when the
+// same one was released before.
+func (o Observation) author() string {
+	w, r := o.Workload, o.Release
+	switch {
+	case w.Signed && w.Mode == HoldOnChange:
+		return truncate(w.Author, mostUser)
+	case !w.Signed && r != nil && r.Revision == w.Template:
+		return r.Author
+	}
+	return ""
 }
 
 // goStraightIn lets the Deployment of 0 replicas roll out by itself.

@@ -66,6 +66,9 @@ type world struct {
 	phi           string // how the stable's bad requests came; empty: nobody has looked
 	memory, saved memory // of the process, and what of it the status remembers
 
+	pusher    string          // who changes the template now; empty: no admission policy names him
+	succeeded map[string]bool // Jobs that have succeeded, by UID and the revision that they checked
+
 	order    *rand.Rand // in which lists are read
 	compared int64      // the version of the store at which two passes were compared last
 
@@ -101,7 +104,7 @@ type death struct {
 func newWorld() *world {
 	w := &world{
 		store: &inmemory.Store{Now: epoch}, bounds: release.Bounds{Push: 10 * time.Second, Settle: time.Minute, Between: 30 * time.Second},
-		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, order: rand.New(rand.NewPCG(1, 1)), watch: &watch{}, alias: map[string]string{},
+		mode: release.HoldOnChange, rate: 100, counts: "good", faults: map[release.Verb]int{}, succeeded: map[string]bool{}, order: rand.New(rand.NewPCG(1, 1)), watch: &watch{}, alias: map[string]string{},
 	}
 	w.controllers = &inmemory.Controllers{Startup: startup, Crashes: crashes, Collecting: ending,
 		Started: func(rs *appsv1.ReplicaSet) { w.watch.native(w, rs) }}
@@ -187,6 +190,9 @@ func (w *world) hold(r *inmemory.Request) error {
 	if before && after && w.mode == release.HoldOnChange && was.Labels[v1alpha1.HeldLabel] == "true" &&
 		!workload.SameTemplate(&was.Spec.Template, &is.Spec.Template) {
 		is.Spec.Paused = true
+	}
+	if before && after && w.mode == release.HoldOnChange && was.Labels[v1alpha1.HeldLabel] == "true" && r.Manager != operator {
+		is.Annotations = w.sign(was.Annotations, is.Annotations, !workload.SameTemplate(&was.Spec.Template, &is.Spec.Template))
 	}
 	return nil
 }

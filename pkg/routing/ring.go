@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 const (
@@ -54,7 +56,7 @@ type StringMatch struct{ Exact, Prefix, Regex string }
 // RingName returns the name of the Service that has the requests of a ring which do not meet the canary, at most 63 characters long. The
 // names of Services over 37 characters are cut and told apart by eight hexadecimal digits of their SHA-256, whatever the ring.
 func RingName(service, ring string) string {
-	return shortened(service, maxRingService) + ringInfix + ring
+	return text.Name(service, maxRingService) + ringInfix + ring
 }
 
 // RingCanaryName returns the name of the Service that has the requests of all rings which meet the canary.
@@ -189,7 +191,7 @@ func (t Target) ringCopyOf(raw map[string]any, namespace string) (ringCopy, bool
 		return ringCopy{}, false
 	}
 	name, _ := raw["name"].(string)
-	own := shortened(t.Service, maxRingService) + ringInfix
+	own := text.Name(t.Service, maxRingService) + ringInfix
 	canary := slices.Contains(hosts, own+ringNobody+"."+t.Namespace)
 	for _, host := range hosts {
 		service, in, _ := strings.Cut(host, ".")

@@ -1,13 +1,14 @@
 package routing
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
+
+	"github.com/stagger-dev/stagger/pkg/text"
 )
 
 const (
 	canarySuffix  = "-canary"
+	previewSuffix = "-preview"
 	defaultDomain = "cluster.local"
 	maxName       = 63 // of a Service: an RFC 1035 label
 )
@@ -29,17 +30,12 @@ type Target struct {
 // CanaryName returns the name of the canary's Service, at most 63 characters long: the Service's name and "-canary". Names
 // over 56 characters are cut and told apart by eight hexadecimal digits of their SHA-256.
 func CanaryName(service string) string {
-	return shortened(service, maxName-len(canarySuffix)) + canarySuffix
+	return text.Name(service, maxName-len(canarySuffix)) + canarySuffix
 }
 
-// shortened is a name of at most this length: a longer one is cut, and told apart by eight hexadecimal digits of its SHA-256.
-func shortened(name string, length int) string {
-	if len(name) <= length {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	digits := "-" + hex.EncodeToString(sum[:4])
-	return strings.TrimRight(name[:length-len(digits)], "-.") + digits
+// PreviewName returns the name of the Service by which checks meet the canary: the Service's name and "-preview", cut like that of CanaryName.
+func PreviewName(service string) string {
+	return text.Name(service, maxName-len(previewSuffix)) + previewSuffix
 }
 
 // String names for people whose traffic it is: the Service, or both arms of the user's own.

@@ -1,6 +1,7 @@
 // Package text cleans texts, cuts them to a bound and finds the name that was probably meant.
 //
 //	CutBytes   for what the API or an object bounds in bytes
+//	Name       for a name that is made of another one, within what a kind allows
 //	CutRunes   for what a message bounds in characters
 //	Clean      for what somebody else wrote, in one line
 //	Shown      for what is laid out already
@@ -8,6 +9,8 @@
 package text
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -84,4 +87,14 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Name is a name of at most this length: a longer one is cut, and told apart by eight hexadecimal digits of its SHA-256.
+func Name(name string, length int) string {
+	if len(name) <= length {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	digits := "-" + hex.EncodeToString(sum[:4])
+	return strings.TrimRight(name[:length-len(digits)], "-.") + digits
 }

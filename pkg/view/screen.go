@@ -47,6 +47,8 @@ type Screen struct {
 	OnTheWay bool
 	// Weight is set while a release runs.
 	Weight *Weight
+	// gate is the name of the one that a release waits for; "" while it waits for none.
+	gate string
 	// PlanSteps are the steps of the plan, and what became of them; none at rest.
 	PlanSteps []PlanStep
 	// Footprint is what the release touches, where it was looked at.
@@ -144,6 +146,7 @@ func (b Beside) Release(shift *v1alpha1.TrafficShift, now time.Time) Screen {
 		s.Step, s.Steps, s.OnTheWay = int(r.Step), len(r.Plan.Steps), r.OnTheWay() && r.State == v1alpha1.StateShifting
 		s.Against, s.SuspiciousAt = againstOf(r), suspiciousAt(r.Plan.Confidence)
 		s.PassAt = passAt(r.Plan.Confidence)
+		s.gate = gateOf(shift)
 		s.TakingBack = r.Running() && release.InTheWay(shift, string(VerbAbort)) != nil
 		if s.Weight = weightOf(shift, s.State, now); s.Weight != nil && s.TakingBack {
 			s.Weight.Next, s.Weight.In = "", 0

@@ -178,11 +178,27 @@ func waitingFor(shift *v1alpha1.TrafficShift) (v1alpha1.Reason, bool) {
 			v1alpha1.ReasonPrometheusUnreachable, v1alpha1.ReasonClockSkew, v1alpha1.ReasonNotShifted, v1alpha1.ReasonForeignEdit,
 			v1alpha1.ReasonRouteConflict, v1alpha1.ReasonRouteWriteDenied, v1alpha1.ReasonWriteDenied, v1alpha1.ReasonWriteFailed,
 			v1alpha1.ReasonInvalid, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonWaiting,
-			v1alpha1.ReasonClientErrors, v1alpha1.ReasonPodOutlier, v1alpha1.ReasonSiblingServices:
+			v1alpha1.ReasonClientErrors, v1alpha1.ReasonGateClosed, v1alpha1.ReasonCheckGone, v1alpha1.ReasonPodOutlier, v1alpha1.ReasonSiblingServices:
 			return reason, true
 		}
 	}
 	return "", false
+}
+
+// gateOf is the gate that the operator says a release waits for; "" where it waits for none.
+func gateOf(shift *v1alpha1.TrafficShift) string {
+	r := shift.Status.Release
+	if reason, waits := waitingFor(shift); !waits || reason != v1alpha1.ReasonGateClosed || !r.Running() {
+		return ""
+	}
+	for _, step := range r.Plan.Steps[min(int(r.Step), len(r.Plan.Steps)):] {
+		for _, g := range step.Gates {
+			if !r.Open(g) {
+				return clean(g.Name)
+			}
+		}
+	}
+	return ""
 }
 
 func condition(shift *v1alpha1.TrafficShift, name string) *metav1.Condition {

@@ -254,8 +254,11 @@ func tryOf(s Screen) []string {
 	case StatePaused:
 		try = append(try, command("resume", "to let it go on"), command("abort", "to take it back"))
 	case StateHeld, StateShifting, StatePreparing:
+		if s.gate != "" {
+			try = append(try, "for who may open its gate: kubectl stagger approve "+s.Name+" "+s.gate+" -n "+cmp.Or(s.Namespace, "default"))
+		}
 		try = append(try, command("abort", "to take it back"))
-		if s.Step > 0 && s.Step < s.Steps {
+		if s.gate == "" && s.Step > 0 && s.Step < s.Steps {
 			try = append(try, command("promote", "to leave this weight all the same, with your --reason"))
 		}
 		if s.State == StateHeld {

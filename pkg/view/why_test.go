@@ -82,3 +82,19 @@ func TestWhyTellsOfATickThatTheStableChose(t *testing.T) {
 		}
 	}
 }
+
+func TestAClosedGateSaysWhatToType(t *testing.T) {
+	message := "gate load-test is closed: kubectl stagger approve checkout load-test (needs the verb approve on gates.stagger.dev)"
+	gated := func(s *v1alpha1.TrafficShift) {
+		r := s.Status.Release
+		r.Plan.Steps[len(r.Plan.Steps)-1].Gates = []v1alpha1.Gate{{Name: "second-person"}, {Name: "load-test"}}
+		r.Approvals = []v1alpha1.Approval{{Gate: "second-person", By: "ann"}}
+		meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: string(v1alpha1.ReasonGateClosed), Message: message})
+	}
+	y := alone.Why(with(shifting(), gated), now)
+	said := slices.ContainsFunc(y.Notes, func(n view.Note) bool { return n.Label == "HELD" && n.Message == message })
+	typed := slices.Contains(y.Try, "for who may open its gate: kubectl stagger approve checkout load-test -n shop")
+	if y.State != view.StateHeld || !said || !typed || slices.ContainsFunc(y.Try, func(try string) bool { return strings.Contains(try, "promote") }) {
+		t.Errorf("%s, notes %+v, try %q", y.State, y.Notes, y.Try)
+	}
+}

@@ -42,10 +42,19 @@ func Hold(d *appsv1.Deployment, running *appsv1.ReplicaSet) patch.Patch {
 	if Held(d) {
 		return nil
 	}
+	p := ForgetAuthor(d) // what was written before the hold is nobody's word
 	if d.Spec.Paused && judged(d, running) {
-		return setBoth(labelsPath, d.Labels, v1alpha1.HeldLabel, v1alpha1.PausedBeforeLabel)
+		return append(p, setBoth(labelsPath, d.Labels, v1alpha1.HeldLabel, v1alpha1.PausedBeforeLabel)...)
 	}
-	return patch.SetIn(labelsPath, d.Labels, v1alpha1.HeldLabel, yes)
+	return append(p, patch.SetIn(labelsPath, d.Labels, v1alpha1.HeldLabel, yes)...)
+}
+
+// ForgetAuthor takes the name of who wrote the template from a Deployment that nobody changed since it was read. Nil where it bears none.
+func ForgetAuthor(d *appsv1.Deployment) patch.Patch {
+	if _, signed := d.Annotations[v1alpha1.ChangedByAnnotation]; !signed {
+		return nil
+	}
+	return append(patch.Patch{patch.Version(d.ResourceVersion)}, patch.UnsetIn(annotationsPath, d.Annotations, v1alpha1.ChangedByAnnotation)...)
 }
 
 // Pause stops rollouts but not scaling. It needs no guard, since it can only hold back. Nil when the Deployment is paused.

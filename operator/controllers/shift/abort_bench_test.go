@@ -17,6 +17,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -177,7 +178,7 @@ func (f *fleet) list(w http.ResponseWriter, r *http.Request) {
 	_, group, _ := strings.Cut(path.Dir(r.URL.Path), "/api")
 	group = strings.TrimPrefix(strings.TrimPrefix(group, "s"), "/")
 	singular := map[string]string{"services": "Service", "deployments": "Deployment", "replicasets": "ReplicaSet", "pods": "Pod", "trafficshifts": "TrafficShift", "shiftpolicies": "ShiftPolicy",
-		"namespaces": "Namespace", "virtualservices": "VirtualService", "destinationrules": "DestinationRule", "gateways": "Gateway", "persistentvolumeclaims": "PersistentVolumeClaim"}[plural]
+		"namespaces": "Namespace", "virtualservices": "VirtualService", "destinationrules": "DestinationRule", "gateways": "Gateway", "persistentvolumeclaims": "PersistentVolumeClaim", "jobs": "Job", "cronjobs": "CronJob"}[plural]
 	reply(w, map[string]any{"kind": singular + "List", "apiVersion": group, "metadata": map[string]any{"resourceVersion": strconv.Itoa(f.version)}, "items": items})
 }
 
@@ -256,7 +257,7 @@ func (f *fleet) run(t testing.TB) {
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, k := range []schema.GroupVersionKind{
-		corev1.SchemeGroupVersion.WithKind("Service"), corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		corev1.SchemeGroupVersion.WithKind("Service"), corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"), batchv1.SchemeGroupVersion.WithKind("Job"), batchv1.SchemeGroupVersion.WithKind("CronJob"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
 		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), v1alpha1.GroupVersion.WithKind("TrafficShift"), virtualServiceKind, destinationRuleKind, gatewayKind,
 	} {
 		mapper.Add(k, meta.RESTScopeNamespace)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,11 +45,15 @@ func replace(o *cluster.Objects, was, now client.Object) {
 			o.Service = s
 		case routing.CanaryName(o.Shift.Spec.Service.Name):
 			o.CanaryService = s
+		case routing.PreviewName(o.Shift.Spec.Service.Name):
+			o.PreviewService = s
 		}
 	case *appsv1.Deployment:
 		o.Deployments = swapped(o.Deployments, w, now)
 	case *appsv1.ReplicaSet:
 		o.ReplicaSets = swapped(o.ReplicaSets, w, now)
+	case *batchv1.Job:
+		o.Jobs = swapped(o.Jobs, w, now)
 	case *unstructured.Unstructured:
 		list := &o.Routes
 		if w.GetKind() == destinationRuleKind.Kind {

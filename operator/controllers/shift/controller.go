@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stagger-dev/stagger/manifests/crd"
@@ -115,6 +116,8 @@ func Setup(m manager.Manager, s Settings) error {
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(enqueue.replicaSet)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(enqueue.pod), builder.WithPredicates(ofNamespaces(s.Namespaces))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(enqueue.claim)).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(enqueue.job)).
+		Watches(&batchv1.CronJob{}, handler.EnqueueRequestsFromMapFunc(enqueue.cronJob), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.TrafficShift{}, handler.EnqueueRequestsFromMapFunc(enqueue.neighbours), builder.WithPredicates(onDelete())).
 		Watches(&v1alpha1.ShiftPolicy{}, handler.EnqueueRequestsFromMapFunc(enqueue.policy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(destinationRule(), handler.EnqueueRequestsFromMapFunc(enqueue.destinationRule)).

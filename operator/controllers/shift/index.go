@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -54,6 +55,7 @@ func Indices(domain string) []Index {
 		{&corev1.Service{}, keysField, keysOf(keysOfService)},
 		{&appsv1.Deployment{}, keysField, keysOf(keysOfDeployment)},
 		{&appsv1.ReplicaSet{}, keysField, keysOf(keysOfReplicaSet)},
+		{&batchv1.Job{}, keysField, keysOf(keysOfJob)},
 		{&corev1.Pod{}, keysField, keysOf(func(p *corev1.Pod) []string { return labelKeys(p.Labels) })},
 		{destinationRule(), keysField, keysOf(func(u *unstructured.Unstructured) []string { return keysOfRefs(routing.RuleRefs(u, domain)) })},
 	}
@@ -92,6 +94,9 @@ func keysOfShift(s *v1alpha1.TrafficShift, domain string) []string {
 	}
 	t := cluster.TargetOf(s, domain)
 	out = append(out, serviceKey(t.Service), canaryKey(t.Canary))
+	if workload.LongForChecks(t.Service) {
+		out = append(out, longKey)
+	}
 	out = append(out, wildcardsOf(t)...)
 	if r := s.Status.Release; r.Running() {
 		if r.Workload.Deployment != "" {
@@ -124,6 +129,9 @@ func hostsOf(s *v1alpha1.TrafficShift, domain string) []string {
 		routing.Canonical(s.Spec.Service.Name, s.Namespace, domain), routing.Canonical(routing.CanaryName(s.Spec.Service.Name), s.Namespace, domain),
 	}
 }
+
+// longKey finds the TrafficShifts whose Service's name may be cut in those of its checks.
+const longKey = "long"
 
 func keysOfService(s *corev1.Service) []string {
 	if key, ok := workload.SelectorKey(s.Spec.Selector); ok {
@@ -158,6 +166,13 @@ func keysOfReplicaSet(rs *appsv1.ReplicaSet) []string {
 		out = append(out, shiftKey(mark.Namespace+"/"+mark.Shift))
 	}
 	return out
+}
+
+func keysOfJob(j *batchv1.Job) []string {
+	if mark, ok := workload.MarkOf(j); ok {
+		return []string{shiftKey(mark.Namespace + "/" + mark.Shift)}
+	}
+	return nil
 }
 
 func keysOfRefs(r routing.Refs) []string {

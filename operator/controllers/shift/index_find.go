@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -94,6 +95,11 @@ func (f finder) shifts(ctx context.Context, namespace string, keys ...string) ([
 
 func (f finder) replicaSets(ctx context.Context, namespace string, keys ...string) ([]*appsv1.ReplicaSet, error) {
 	var l appsv1.ReplicaSetList
+	return find(ctx, f, &l, &l.Items, namespace, keys...)
+}
+
+func (f finder) jobs(ctx context.Context, namespace string, keys ...string) ([]*batchv1.Job, error) {
+	var l batchv1.JobList
 	return find(ctx, f, &l, &l.Items, namespace, keys...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -159,7 +160,10 @@ func house(name string) []client.Object {
 	s.Status.Release.Workload.Deployment = name
 	vs := route(name, map[string]any{"hosts": []any{name}, "http": []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": name}}}}}})
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name + "-data"}}
-	return []client.Object{s, svc, d, rs, pod, claim, vs, rule(name, name), &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard-" + name}}}
+	cron := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name + "-smoke"}}
+	s.Status.Release.Plan.Steps = []v1alpha1.Step{{Weight: "100%", Checks: []v1alpha1.CheckName{"smoke"}}}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name + "-smoke-1", Annotations: map[string]string{v1alpha1.ReleaseAnnotation: "shop/" + name + " 1"}}}
+	return []client.Object{s, svc, d, rs, pod, claim, cron, job, vs, rule(name, name), &v1alpha1.ShiftPolicy{ObjectMeta: metav1.ObjectMeta{Name: "standard-" + name}}}
 }
 
 func route(name string, spec map[string]any) *unstructured.Unstructured {

@@ -48,7 +48,7 @@ func (l *loader) load(ctx context.Context, key types.NamespacedName) (cluster.Ob
 		return o, false, nil
 	}
 	o.Shift = s
-	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
+	steps := []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadServices, l.loadWorkload, l.loadRivals, l.loadPods, l.loadChecks, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	if s.Spec.Destinations != nil {
 		steps = []func(context.Context, *cluster.Objects) error{l.loadPolicy, l.loadRoutes, l.loadRules, l.loadGateways, l.catchUp}
 	}

@@ -91,6 +91,7 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	turned.SetAnnotations(map[string]string{v1alpha1.ReleaseAnnotation: "shop/web-1 1"})
 	l := newLoading(t, append(town(4), release, held, elsewhere,
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-canary"}},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-preview"}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "again"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1", "version": "1"}}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "team"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"team": "a-team-with-a-name"}}},
 		&v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rival"}, Spec: v1alpha1.TrafficShiftSpec{Service: v1alpha1.ServiceReference{Name: "again"}}},
@@ -107,7 +108,8 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 	o := l.pass(0)
 	got := map[string][]string{
 		"rivals": nil, "siblings": namesOf(o.Siblings), "deployments": namesOf(o.Deployments), "sets": namesOf(o.ReplicaSets), "pods": namesOf(o.Pods), "claims": namesOf(o.Claims),
-		"routes": namesOf(o.Routes), "rules": namesOf(o.Rules), "others": {o.Shift.Name, o.Policy.Name, o.Namespace.Name, o.Service.Name, o.CanaryService.Name},
+		"routes": namesOf(o.Routes), "rules": namesOf(o.Rules), "others": {o.Shift.Name, o.Policy.Name, o.Namespace.Name, o.Service.Name, o.CanaryService.Name, o.PreviewService.Name},
+		"checks": append(namesOf(o.CronJobs), namesOf(o.Jobs)...),
 	}
 	for _, r := range o.Rivals {
 		got["rivals"] = append(got["rivals"], r.Shift.Name+" of "+r.Service.Name)
@@ -117,7 +119,8 @@ func TestAPassReadsWhatConcernsItsTrafficShift(t *testing.T) {
 		"pods": {"canary-pod", "old-pod", "stranger", "web-1-pod"}, "claims": {"web-1-data"},
 		"routes": {"elsewhere", "held", "web-1", "web-1-canary", "wild", "wild-for-shop"},
 		"rules":  {"callers", "full", "part", "turned", "web-1", "web-1-canary", "web-1-canary.shop.002"},
-		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary"},
+		"others": {"web-1", "standard-web-1", "shop", "web-1", "web-1-canary", "web-1-preview"},
+		"checks": {"web-1-smoke", "web-1-smoke-1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)

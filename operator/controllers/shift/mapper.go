@@ -180,6 +180,35 @@ func (m mapper) claim(ctx context.Context, o client.Object) []reconcile.Request 
 	return out
 }
 
+// job concerns the TrafficShift that it is a check of.
+func (m mapper) job(_ context.Context, o client.Object) []reconcile.Request {
+	if mark, ours := workload.MarkOf(o); ours {
+		return []reconcile.Request{request(mark.Namespace, mark.Shift)}
+	}
+	return nil
+}
+
+// cronJob concerns the TrafficShifts of Services with a check by which it would have this name.
+func (m mapper) cronJob(ctx context.Context, o client.Object) []reconcile.Request {
+	keys := []string{longKey}
+	for at, c := range o.GetName() {
+		if c == '-' {
+			keys = append(keys, serviceKey(o.GetName()[:at]))
+		}
+	}
+	found, err := m.shifts(ctx, o.GetNamespace(), keys...)
+	if err != nil {
+		return nobody(ctx, err)
+	}
+	var out []reconcile.Request
+	for _, s := range found {
+		if workload.MayCheck(o.GetName(), s.Spec.Service.Name) {
+			out = append(out, request(s.Namespace, s.Name))
+		}
+	}
+	return out
+}
+
 func (m mapper) replicaSet(ctx context.Context, o client.Object) []reconcile.Request {
 	rs, ok := o.(*appsv1.ReplicaSet)
 	if !ok {

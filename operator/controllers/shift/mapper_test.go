@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,8 +21,8 @@ import (
 func (m mapper) mapped(o client.Object) handler.MapFunc {
 	return map[string]handler.MapFunc{
 		"TrafficShift": m.neighbours, "Service": m.service, "Deployment": m.deployment, "ReplicaSet": m.replicaSet, "Pod": m.pod,
-		"PersistentVolumeClaim": m.claim,
-		"VirtualService":        m.route, "DestinationRule": m.destinationRule, "ShiftPolicy": m.policy,
+		"PersistentVolumeClaim": m.claim, "Job": m.job, "CronJob": m.cronJob,
+		"VirtualService": m.route, "DestinationRule": m.destinationRule, "ShiftPolicy": m.policy,
 	}[kindName(o)]
 }
 
@@ -76,6 +77,10 @@ func TestWhoIsWoken(t *testing.T) {
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1"}}}, []string{"web-1"}},
 		"a Service in front of the pods of all": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "all"},
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"team": "a-team-with-a-name"}}}, []string{"web-0", "web-1", "web-2"}},
+		"a CronJob of no check":          {&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "nightly"}}, nil},
+		"a CronJob for a longer name":    {&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-load-test"}}, []string{"web-1"}},
+		"a CronJob of another namespace": {&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "web-1-load-test"}}, nil},
+		"a Job of nobody's":              {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1-smoke-2"}}, nil},
 		"a Service of another namespace": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "cart", Name: "web-1"},
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web-1"}}}, nil},
 		"somebody's Service with the canary's name": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-2-canary"}}, []string{"web-2"}},

@@ -20,9 +20,15 @@ spec: {steps: [{weight: "1%", hold: 1m}, {weight: "100%", hold: 1m}], objectives
 		text  string
 		words []string
 	}{
-		"lint of a sound policy":      {text: sound},
-		"lint of weights that fall":   {text: strings.Replace(sound, `"1%"`, `"100%"`, 1)},
-		"lint of no edge":             {text: strings.Replace(sound, "indicator: Requests", "indicator: Duration, threshold: 300ms", 1)},
+		"lint of a sound policy":    {text: sound},
+		"lint of weights that fall": {text: strings.Replace(sound, `"1%"`, `"100%"`, 1)},
+		"lint of no edge":           {text: strings.Replace(sound, "indicator: Requests", "indicator: Duration, threshold: 300ms", 1)},
+		"lint of checks and gates": {text: strings.Replace(sound, `hold: 1m}, {weight: "100%", hold: 1m}`,
+			`hold: 1m, checks: [smoke]}, {weight: "100%", hold: 1m, checks: [load], gates: [{name: load-test}, {name: second-person, by: AnotherPerson}]}`, 1)},
+		"lint of a check and a gate twice": {text: strings.Replace(sound, `hold: 1m}, {weight: "100%", hold: 1m}`,
+			`hold: 1m, checks: [smoke], gates: [{name: go}]}, {weight: "100%", hold: 1m, checks: [smoke], gates: [{name: go}]}`, 1)},
+		"lint of names and persons that are none": {text: strings.Replace(sound, `hold: 1m}, {weight: "100%", hold: 1m}`,
+			`hold: 1m, checks: [Smoke]}, {weight: "100%", hold: 1m, gates: [{name: a-name-of-more-than-20-letters, by: Nobody}]}`, 1)},
 		"lint of a field with a slip": {text: strings.Replace(sound, "steps:", "step:", 1)},
 		"lint of a service and its routes": {text: sound + `---
 apiVersion: v1

@@ -3,6 +3,7 @@ package steer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ const longestReason = 512
 type command struct {
 	verb    string
 	service string
+	gate    string // of an approve
 	reason  string
 	// perWeight says that the command is only for the weight that was seen.
 	perWeight bool
@@ -101,7 +103,7 @@ func (o command) patch(shift *v1alpha1.TrafficShift, token string) patch.Patch {
 	if o.perWeight {
 		target += fmt.Sprintf("/%d", r.Moves)
 	}
-	text := strings.TrimSpace(strings.Join([]string{o.verb, target, token, o.reason}, " "))
+	text := strings.Join(slices.DeleteFunc([]string{o.verb, target, token, o.gate, o.reason}, func(word string) bool { return word == "" }), " ")
 	annotations := patch.Pointer("metadata", "annotations")
 	p = append(p, patch.SetIn(annotations, shift.Annotations, v1alpha1.CommandAnnotation, text)...)
 	if release.CommandOn(shift) == nil {

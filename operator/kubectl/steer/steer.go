@@ -2,7 +2,8 @@
 //
 //	verb                                      writes
 //	pause, resume                             spec.control of the TrafficShift
-//	promote, abort, undo, retry, replan       the annotation stagger.dev/command, for the release that was seen
+//	promote, approve, abort, undo, retry,     the annotation stagger.dev/command, for the release that was seen
+//	replan
 //
 // The dashboard does the same by Do, and asks Refused which of them make sense.
 package steer
@@ -16,6 +17,6 @@ import (
 
 // Verbs are those of this package, in the order of the help.
 func Verbs(env cli.Env, flags *genericclioptions.ConfigFlags) []*cobra.Command {
-	return []*cobra.Command{newPause(env, flags), newResume(env, flags), newPromote(env, flags), newAbort(env, flags), newUndo(env, flags),
+	return []*cobra.Command{newPause(env, flags), newResume(env, flags), newPromote(env, flags), newApprove(env, flags), newAbort(env, flags), newUndo(env, flags),
 		newRetry(env, flags), newReplan(env, flags)}
 }

@@ -18,6 +18,8 @@ import (
 type verb struct {
 	// name is the verb as the operator reads it.
 	name string
+	// gate is what an approve opens; empty for other verbs.
+	gate string
 	// perWeight says that the command is only for the weight that was seen.
 	perWeight bool
 	// needsReason says that a reason has to be given.
@@ -72,7 +74,7 @@ func (i *invocation) parse(arg string, env cli.Env) (err error) {
 	if i.command, err = newCommand(i.name, arg, i.reason, env.Now); err != nil {
 		return err
 	}
-	i.command.perWeight, i.command.dryRun = i.perWeight, i.DryRun
+	i.command.perWeight, i.command.dryRun, i.command.gate = i.perWeight, i.DryRun, i.gate
 	if i.needsReason && i.command.reason == "" {
 		return errors.New("this overrides the evidence; say why with --reason")
 	}

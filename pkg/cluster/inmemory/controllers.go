@@ -44,7 +44,8 @@ type Controllers struct {
 	// Started is told of a ReplicaSet that a Deployment begins to scale up for its template; nil: nobody is.
 	Started func(*appsv1.ReplicaSet)
 
-	faults map[string]Fault // by the image of the first container
+	checks map[string]Outcome // by the label of checks on Jobs
+	faults map[string]Fault   // by the image of the first container
 
 	ran    int64 // the version of the store and the time when nothing was left to do
 	ranAt  time.Time
@@ -65,6 +66,7 @@ func (c *Controllers) Run(s *Store) {
 		return
 	}
 	c.collect(s)
+	c.jobs(s)
 	c.kubelet(s)
 	if c.rolled != s.version {
 		c.rolled = s.version

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/stagger-dev/stagger/pkg/apis/stagger/v1alpha1"
 	"github.com/stagger-dev/stagger/pkg/cluster"
+	"github.com/stagger-dev/stagger/pkg/routing"
 )
 
 // Store holds objects and writes them by the API server's rules. The zero value is empty and ready.
@@ -261,6 +263,7 @@ func (s *Store) Objects(namespace, name string) (cluster.Objects, bool) {
 	o := cluster.Objects{
 		Shift: shift, Policy: Find[*v1alpha1.ShiftPolicy](s, "", shift.Spec.PolicyRef.Name), Namespace: Find[*corev1.Namespace](s, "", namespace),
 		Deployments: List[*appsv1.Deployment](s), ReplicaSets: List[*appsv1.ReplicaSet](s), Pods: List[*corev1.Pod](s),
+		CronJobs: List[*batchv1.CronJob](s), Jobs: List[*batchv1.Job](s),
 		Claims: List[*corev1.PersistentVolumeClaim](s),
 		Routes: s.ListKind("VirtualService"), Rules: s.ListKind("DestinationRule"),
 	}
@@ -280,6 +283,8 @@ func (s *Store) Objects(namespace, name string) (cluster.Objects, bool) {
 			o.Service = svc
 		case svc.Name == target.Canary:
 			o.CanaryService = svc
+		case svc.Name == routing.PreviewName(shift.Spec.Service.Name) && shift.Spec.Service.Name != "":
+			o.PreviewService = svc
 		default:
 			o.Siblings = append(o.Siblings, svc)
 		}

@@ -4,10 +4,14 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // RecordedCommand is a command that a person gave, and what became of it.
 type RecordedCommand struct {
-	// verb is what was commanded: abort, retry, undo, replan, promote or promote-full; unreadable where nobody knows.
+	// verb is what was commanded: abort, retry, undo, replan, promote, promote-full or approve; unreadable where nobody knows.
 	// +required
 	// +kubebuilder:validation:MaxLength=32
 	Verb string `json:"verb"`
+	// gate is the one that an approve names; empty for any other verb.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Gate string `json:"gate,omitempty"`
 	// token tells one command from the next.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

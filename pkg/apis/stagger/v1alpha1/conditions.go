@@ -105,6 +105,8 @@ const (
 	ReasonSharedBreach Reason = "SharedBreach"
 	// ReasonWorkloadGone: the Deployment, its stable ReplicaSet or the Service went away.
 	ReasonWorkloadGone Reason = "WorkloadGone"
+	// ReasonCheckFailed: a check of the policy has failed, or has not ended in time; the message names its Job.
+	ReasonCheckFailed Reason = "CheckFailed"
 	// ReasonNotRecorded: what a release left behind was found without a record of it.
 	ReasonNotRecorded Reason = "NotRecorded"
 )
@@ -121,6 +123,12 @@ const (
 	ReasonClientErrors Reason = "ClientErrors"
 	// ReasonBraked: so many requests of one second failed that the weight was lowered to the first one, before anything was proven.
 	ReasonBraked Reason = "Braked"
+	// ReasonChecking: a check of the policy runs.
+	ReasonChecking Reason = "Checking"
+	// ReasonCheckGone: the Job of a check was deleted again and again, or its CronJob is gone; a person decides.
+	ReasonCheckGone Reason = "CheckGone"
+	// ReasonGateClosed: a gate of the policy is closed; the message says what to type, and who may not.
+	ReasonGateClosed Reason = "GateClosed"
 	// ReasonPaused: control is Paused.
 	ReasonPaused Reason = "Paused"
 	// ReasonSettling: a route change is not yet live in the proxies.

@@ -23,11 +23,15 @@ package v1alpha1
 //	paused-before    label       Deployment                  operator            its owner had paused it before it was held
 //	waiting          annotation  Deployment                  operator            it was let go and stays paused: why
 //	refused          annotation  Deployment                  operator            the pod-template-hash that stays refused when it is managed again
+//	changed-by       annotation  Deployment                  admission policy    who wrote the template that waits
 //	probe            annotation  pod template of a dry run   operator            never stored: asks whether the hold works
 //	narrowed         label       Service                     operator            the pod-template-hash that its selector is narrowed to
 //	release          annotation  ReplicaSet, canary Service  operator            the release that it was made for
 //	release          annotation  copied DestinationRule      operator            the release that it was made for
 //	release          annotation  VirtualService              operator            the releases that hold it
+//	release          annotation  Job, preview Service        operator            the release that it was made for
+//	revision         annotation  Job                         operator            the revision that it checks
+//	check            label       Job                         operator            the check that it is
 //	aborted          annotation  canary Service              operator            the number of the aborted release: it gets no traffic back
 //	aborted          annotation  VirtualService              operator            those of the releases that were aborted
 //	routes           annotation  VirtualService              operator            what is needed to give the weights back
@@ -50,7 +54,7 @@ const (
 	// JSON: by "<kind>/<name>", for each version before it, a sentence. It is for people: the operator may not read the objects themselves.
 	ConfigChangesAnnotation = "stagger.dev/config-changes"
 	// CommandAnnotation on a TrafficShift is a one-shot command: "<verb> <release number>[/<moves>] <token> [reason]", where the verb is
-	// abort, retry, undo, replan, promote or promote-full. It is carried out once for each token, refused when the number is not the
+	// abort, retry, undo, replan, promote, promote-full or approve; an approve has the name of its gate before the reason. It is carried out once for each token, refused when the number is not the
 	// running release's or status.release.moves is no longer the one that is named, and answered in status.lastHandledCommand and
 	// status.lastAnswer. Until then nothing but an abort or undo may take its place, and nothing that of an abort or undo. A token that was
 	// answered last is refused by admission.
@@ -80,6 +84,13 @@ const (
 	RefusedAnnotation = "stagger.dev/refused"
 	// PausedBeforeLabel on a held Deployment ("true") remembers that its owner had paused it before it was held.
 	PausedBeforeLabel = "stagger.dev/paused-before"
+	// ChangedByAnnotation on a held Deployment is the user who wrote the template that waits. The admission policy stagger-hold writes it in the
+	// write that changes the template; the start of a release takes it into the record and off the Deployment.
+	ChangedByAnnotation = "stagger.dev/changed-by"
+	// RevisionAnnotation on the Job of a check is the revision that it checks.
+	RevisionAnnotation = "stagger.dev/revision"
+	// CheckLabel on a Job is the name of the check that it is.
+	CheckLabel = "stagger.dev/check"
 	// ProbeAnnotation on a pod template is only ever sent in a dry run, which shows whether the Deployment is held.
 	ProbeAnnotation = "stagger.dev/probe"
 	// NarrowedLabel on a Service is the pod-template-hash that its selector is narrowed to. Where it is, that key of the selector is

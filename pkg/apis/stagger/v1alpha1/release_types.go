@@ -55,6 +55,10 @@ type Release struct {
 	// toward is which of spec.destinations the traffic is moved to; empty where there are none.
 	// +optional
 	Toward Toward `json:"toward,omitempty"`
+	// author is the user who wrote the canary's pod template, as the API server knew him; empty where it did not tell.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Author string `json:"author,omitempty"`
 	// imageIDs are the images that pods of the canary ran, with their digests as the nodes name them: those of the containers of its template, each
 	// that was seen. Empty while none was, and where its pods are run by somebody else.
 	// +optional
@@ -185,6 +189,17 @@ type Release struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Commands []RecordedCommand `json:"commands,omitempty"`
+	// checks are those of the plan that were begun, in that order.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Checks []CheckStatus `json:"checks,omitempty"`
+	// approvals are those of the plan's gates, in the order in which they were given. They hold for this release alone.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Approvals []Approval `json:"approvals,omitempty"`
 	// pauses are the last times in which a person kept all weights from being raised, oldest first.
 	// +optional
 	// +listType=atomic

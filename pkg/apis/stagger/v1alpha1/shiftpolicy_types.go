@@ -50,6 +50,10 @@ type ShiftPolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || double(self[self.size()-1].weight.replace('%','')) == 100.0",message="steps: the last weight must be 100%; add a last step {weight: \"100%\", hold: 5m}"
 	// +kubebuilder:validation:XValidation:rule="self.all(s, self.exists_one(o, double(o.weight.replace('%','')) == double(s.weight.replace('%',''))))",message="steps: every weight must be different from the others; remove the repeated step"
 	// +kubebuilder:validation:XValidation:rule="self.map(s, double(s.weight.replace('%',''))).isSorted()",message="steps: weights must rise from step to step; sort the steps by weight"
+	// +kubebuilder:validation:XValidation:rule="self.filter(s, has(s.checks)).size() <= 8",message="steps: at most 8 steps may have checks; move the checks of some to others, up to 4 each"
+	// +kubebuilder:validation:XValidation:rule="self.filter(s, has(s.gates)).size() <= 8",message="steps: at most 8 steps may have gates; move the gates of some to others, up to 4 each"
+	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.checks) || s.checks.all(c, self.exists_one(o, has(o.checks) && c in o.checks)))",message="steps: a check is run once in a release; name each check at one step"
+	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.gates) || s.gates.all(g, self.exists_one(o, has(o.gates) && o.gates.exists(h, h.name == g.name))))",message="steps: a gate is opened once in a release; give each gate a name of its own"
 	Steps []Step `json:"steps"`
 	// pace says how the weights between the steps are chosen.
 	// +optional
@@ -97,7 +101,7 @@ type ShiftPolicySpec struct {
 	Workload WorkloadLimits `json:"workload,omitempty,omitzero"`
 }
 
-// Step is a weight and the least time it is held.
+// Step is a weight, what must be so before it, and the least time it is held.
 type Step struct {
 	// weight is the canary's share of the Service's traffic, from "0.0001%" to "100%".
 	// +required
@@ -107,7 +111,52 @@ type Step struct {
 	// +required
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="hold must be at most 24h"
 	Hold Duration `json:"hold"`
+	// checks are run before this weight, in their order, each once in a release: check smoke of Service checkout is the CronJob checkout-smoke
+	// in the Service's namespace, suspended, of which a Job is made. It finds the canary at the host STAGGER_HOST, where its requests count
+	// for nothing. The weight is written when each has succeeded; one that fails takes the release back.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	Checks []CheckName `json:"checks,omitempty"`
+	// gates must be open before this weight is written. People, or programs, open them for one release by "kubectl stagger approve".
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	Gates []Gate `json:"gates,omitempty"`
 }
+
+// CheckName names a check: at most 20 lower-case letters, digits and dashes.
+//
+// +kubebuilder:validation:MaxLength=20
+// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$`
+type CheckName string
+
+// Gate is an outcome from outside that a release waits for.
+type Gate struct {
+	// name is what has to be approved, such as load-test. Who has the verb approve on gates.stagger.dev of this name may do that.
+	// +required
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$`
+	Name string `json:"name"`
+	// by says who may open it, of those who have the verb: Anyone, or AnotherPerson than the author of the pod template. Where the author is
+	// not known, AnotherPerson takes two different ones.
+	// +optional
+	// +kubebuilder:default=Anyone
+	By GateBy `json:"by,omitempty"`
+}
+
+// GateBy says who may open a gate.
+//
+// +kubebuilder:validation:Enum=Anyone;AnotherPerson
+type GateBy string
+
+const (
+	// GateByAnyone is whoever has the verb.
+	GateByAnyone GateBy = "Anyone"
+	// GateByAnotherPerson is whoever has the verb and did not write the template.
+	GateByAnotherPerson GateBy = "AnotherPerson"
+)
 
 // PaceType says how the weights between the steps are chosen.
 //
