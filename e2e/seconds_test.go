@@ -247,6 +247,8 @@ func TestSoakAHealthyVersionIsReleasedFast(t *testing.T) {
 		apply(t, s.ns, strings.Replace(string(shipped), "name: fast", "name: "+s.ns, 1))
 		s.rate("gateway", s.ns+".example.com", 50)
 		s.manage(append(soaking(), "namespaces=[]")...)
+		// The shop is as new to the proxies as a version would be, and pods of the release before are ending: a cluster at rest has neither.
+		s.passes(time.Minute)
 		pushed := time.Now()
 		s.push("1.1.0")
 		x := s.within(promotion, "the release is promoted", func(x *v1alpha1.TrafficShift) bool {

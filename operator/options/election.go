@@ -50,7 +50,8 @@ func (o Options) elected(c *rest.Config, settings *manager.Options) (*lease.Leas
 	}
 	told := teller{record.NewBroadcaster(), settings.Scheme}
 	told.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: core.Events("")})
-	lock, err := leaderelection.NewResourceLock(c, told, leaderelection.Options{
+	own := rest.CopyConfig(c) // it is given a time limit that would end every watch
+	lock, err := leaderelection.NewResourceLock(own, told, leaderelection.Options{
 		LeaderElection: true, LeaderElectionID: l.ID, LeaderElectionNamespace: l.Namespace, RenewDeadline: l.Renew,
 	})
 	if err != nil {

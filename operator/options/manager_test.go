@@ -210,6 +210,9 @@ func TestTheManagerIsMadeFromAKubeconfig(t *testing.T) {
 	if got := m.GetConfig(); got.Host != api || got.QPS != 50 {
 		t.Errorf("the manager talks to %s with %v calls a second", got.Host, got.QPS)
 	}
+	if got := m.GetConfig(); got.Timeout != 0 || got.UserAgent != FieldOwner { // as leader election has for its own calls
+		t.Errorf("the manager's watches end after %s, and it calls itself %q", got.Timeout, got.UserAgent)
+	}
 	if _, stop, err := held.Guard(t.Context()); !errors.Is(err, lease.ErrNotHeld) {
 		stop()
 		t.Errorf("an operator that was not elected yet may write: %v", err)

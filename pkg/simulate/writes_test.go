@@ -15,7 +15,7 @@ import (
 // else is written (see TestAReleaseWritesLittle of pkg/release), and no count is older than a heartbeat and a slice.
 func TestNumbersCostFewWrites(t *testing.T) {
 	t.Parallel()
-	for name, most := range map[string]int{"fast": 20, "standard": 50} {
+	for name, most := range map[string]int{"fast": 22, "standard": 50} {
 		plan := shipped(t, name)
 		for _, rate := range []float64{20, 1000} {
 			for seed := range uint64(2) {

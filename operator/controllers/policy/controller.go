@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -32,6 +33,9 @@ import (
 
 // longestNote is the most bytes of an event's note that are written; an API server takes 1024 bytes.
 const longestNote = 1000
+
+// passLimit is how long a pass may take, which makes one write: the others wait for it.
+const passLimit = 10 * time.Second
 
 // again is when a policy is looked at again that changed while it was looked at.
 const again = time.Second
@@ -52,6 +56,7 @@ func Setup(m manager.Manager, edges []time.Duration, l *evidence.Loop, set *metr
 	err := builder.ControllerManagedBy(m).Named("policy").
 		For(&v1alpha1.ShiftPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Channel(l.Changes(), handler.EnqueueRequestsFromMapFunc(r.all))).
+		WithOptions(controller.Options{ReconciliationTimeout: passLimit}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the policy controller: %w", err)

@@ -60,7 +60,9 @@ func (p *pulse) Start(ctx context.Context) error {
 func (p *pulse) follow(ctx context.Context, failures int) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	tooLate := time.AfterFunc(callLimit, stop) // a watch itself has no limit
 	ended, err := p.begin(ctx)
+	tooLate.Stop()
 	for {
 		if err = errors.Join(err, p.ask(ctx)); err != nil {
 			if ctx.Err() == nil {
