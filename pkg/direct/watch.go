@@ -32,6 +32,7 @@ type Watch struct {
 	byPods, low bool
 	settling    settling
 	at, seen    time.Time // when the lanes last took a second, and when a proxy that tells of the canary was last read
+	there       time.Time // when it was seen that the canary is there; zero: it is not, or was when the watch began
 	present     bool
 	absent      string
 	share       Share
@@ -54,6 +55,12 @@ func (w *Watch) Update(r Release, now time.Time) {
 	r.Objectives, r.Tolerance, r.Threshold = before.Objectives, before.Tolerance, before.Threshold
 	w.release = r
 	w.choose()
+	switch {
+	case r.CanarySince.IsZero():
+		w.there = time.Time{}
+	case before.CanarySince.IsZero():
+		w.there = now
+	}
 	if r.Weight != before.Weight {
 		w.settling.write(float64(r.Weight)/1e6, now)
 	}
@@ -323,9 +330,13 @@ func most(why map[string]int) string {
 	return best
 }
 
-// known says whether every gateway has been told of the canary's Service.
+// known says whether every gateway has been told of the canary's Service. The record says since when that is there by a second or two, in which a
+// gateway is read first, often enough.
 func (w *Watch) known() bool {
-	read := false
+	read, since := false, w.release.CanarySince
+	if w.there.After(since) {
+		since = w.there
+	}
 	for i, p := range w.chosen {
 		if p.Role != GatewayPod {
 			continue
@@ -333,7 +344,7 @@ func (w *Watch) known() bool {
 		read = true
 		r := w.records[i]
 		asked := r.page != nil && r.page.To[w.release.Canary].total() > 0
-		if w.release.CanarySince.IsZero() || !asked && !r.toldSince(w.release.CanarySince) {
+		if since.IsZero() || !asked && !r.toldSince(since) {
 			return false
 		}
 	}
